@@ -1,0 +1,72 @@
+//! All live items of one scope.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::change::Change;
+use crate::ids::SessionId;
+use crate::item::{Item, ItemKey};
+use crate::limits::Limits;
+use crate::position::Position;
+use crate::scope::Scope;
+use crate::stopwatch::Stopwatch;
+use crate::time::Timestamp;
+
+/// The live items of a scope, with the position they stand at. Items are shared: a copy of a board
+/// costs one reference an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Board {
+    /// Whose board.
+    pub scope: Scope,
+    /// Where it stands.
+    pub position: Position,
+    /// When it was last changed.
+    pub at: Timestamp,
+    /// What is on it.
+    pub items: BTreeMap<ItemKey, Arc<Item>>,
+}
+
+impl Board {
+    /// Returns the board of a scope that was never written.
+    pub fn empty(scope: Scope) -> Self {
+        Self { scope, position: Position::NONE, at: Timestamp(0), items: BTreeMap::new() }
+    }
+
+    /// Returns the board as a change leaves it, at the position that the commit gave.
+    pub fn after(&self, change: &Change, position: Position) -> Self {
+        let mut items = self.items.clone();
+        for key in &change.removed {
+            items.remove(key);
+        }
+        for (key, item) in &change.put {
+            items.insert(key.clone(), Arc::clone(item));
+        }
+        Self { scope: self.scope.clone(), position, at: change.at, items }
+    }
+
+    /// Returns the instant of the next thing that happens by itself.
+    pub fn deadline(&self, limits: &Limits) -> Option<Timestamp> {
+        self.items.values().filter_map(|item| item.deadline(limits)).min()
+    }
+
+    /// Tells whether any item shows another value every second.
+    pub fn ticks(&self) -> bool {
+        self.items.values().any(|item| item.ticks())
+    }
+
+    /// Returns the stopwatch sessions, in the order of their ids.
+    pub fn stopwatches(&self) -> impl Iterator<Item = &Stopwatch> {
+        self.items.values().filter_map(|item| match item.as_ref() {
+            Item::Stopwatch(stopwatch) => Some(stopwatch),
+            Item::Unknown(_) => None,
+        })
+    }
+
+    /// Returns one stopwatch session.
+    pub fn stopwatch(&self, id: &SessionId) -> Option<&Stopwatch> {
+        match self.items.get(&ItemKey::stopwatch(id))?.as_ref() {
+            Item::Stopwatch(stopwatch) => Some(stopwatch),
+            Item::Unknown(_) => None,
+        }
+    }
+}

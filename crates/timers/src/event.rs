@@ -1,0 +1,30 @@
+//! What a change was about, in one word and one id.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::SessionId;
+
+/// The reason of a change. It travels with the update for logs and traces; what clients are told is
+/// derived from the old and the new view, so that a lost update loses no event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// A session began a run, or its text was rewritten while running.
+    SessionStarted(SessionId),
+    /// A session ended.
+    SessionStopped(SessionId),
+    /// A session was paused.
+    SessionPaused(SessionId),
+    /// A session runs again.
+    SessionResumed(SessionId),
+    /// A session left the list.
+    SessionRemoved(SessionId),
+    /// A goal was put on a session.
+    GoalAttached(SessionId),
+    /// A goal was taken off a session.
+    GoalDetached(SessionId),
+    /// Finished sessions were brought in from elsewhere.
+    RowsIngested,
+    /// Deadlines were carried out.
+    Settled,
+}

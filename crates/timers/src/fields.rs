@@ -1,0 +1,121 @@
+//! A JSON object taken apart field by field, so that what nobody asked for is kept as it came.
+
+use std::fmt;
+
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::raw_json::RawJson;
+
+/// The fields of a JSON object in the order they came.
+///
+/// Reading one takes it out; what is left over at the end is what this version does not know.
+#[derive(Clone, Debug, Default)]
+pub struct Fields(Vec<(String, RawJson)>);
+
+/// Which field is wrong, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {reason}")]
+pub struct BadField {
+    /// The field's name.
+    pub field: String,
+    /// What is wrong with it, to be read after the name.
+    pub reason: String,
+}
+
+impl Fields {
+    /// Takes a field out; absent and `null` are the same. Of a repeated field the last one counts.
+    ///
+    /// # Errors
+    /// [`BadField`] if the value is not of the type asked for.
+    pub fn take<T: DeserializeOwned>(&mut self, field: &str) -> Result<Option<T>, BadField> {
+        let mut last = None;
+        self.0.retain(|(name, value)| {
+            if name == field {
+                last = Some(value.clone());
+            }
+            name != field
+        });
+        match last {
+            Some(value) if value.as_str() != "null" => match serde_json::from_str(value.as_str()) {
+                Ok(value) => Ok(Some(value)),
+                Err(error) => Err(BadField { field: field.to_owned(), reason: reason(&error) }),
+            },
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Takes a field out that must be there.
+    ///
+    /// # Errors
+    /// [`BadField`] if it is absent, `null`, or of another type.
+    pub fn require<T: DeserializeOwned>(&mut self, field: &str) -> Result<T, BadField> {
+        match self.take(field)? {
+            Some(value) => Ok(value),
+            None => Err(BadField { field: field.to_owned(), reason: "is missing".to_owned() }),
+        }
+    }
+
+    /// Returns what was not taken.
+    pub fn rest(self) -> Vec<(String, RawJson)> {
+        self.0
+    }
+}
+
+/// Words the parser's error without its line and column, which mean nothing within one value.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    format!("is wrong: {text}")
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    fields.push(entry);
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(json: &str) -> Fields {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_wrong_field_is_named_with_its_reason() {
+        let error = fields(r#"{"label":5}"#).take::<String>("label").unwrap_err();
+        assert_eq!(error.to_string(), "label is wrong: invalid type: integer `5`, expected a string");
+        let error = fields("{}").require::<String>("label").unwrap_err();
+        assert_eq!(error.to_string(), "label is missing");
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_field_counts_and_the_rest_is_kept_as_it_came() {
+        let mut fields = fields(r#"{"a":1,"x":{"n":1.0},"a":2,"b":null}"#);
+        assert_eq!(fields.take::<u32>("a"), Ok(Some(2)));
+        assert_eq!(fields.take::<u32>("b"), Ok(None));
+        let rest = fields.rest();
+        assert_eq!(rest.len(), 1);
+        assert_eq!((rest[0].0.as_str(), rest[0].1.as_str()), ("x", r#"{"n":1.0}"#));
+    }
+}

@@ -1,0 +1,67 @@
+//! Finished items of a scope, by time.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::ids::{BadId, check_id};
+use crate::raw_json::RawJson;
+use crate::time::Timestamp;
+
+/// Longest history id in bytes: an id and its kind's name before it.
+const HISTORY_ID_BYTES_MAX: usize = 256;
+
+/// Names a row of a scope's history; writing the same id again replaces the row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct HistoryId(Arc<str>);
+
+impl HistoryId {
+    /// Takes a text as a row's id.
+    ///
+    /// # Errors
+    /// [`BadId`] for an empty, overlong or unprintable text.
+    pub fn new(text: &str) -> Result<Self, BadId> {
+        check_id(text, HISTORY_ID_BYTES_MAX)?;
+        Ok(Self(text.into()))
+    }
+
+    pub(crate) fn of(kind: &str, id: &str) -> Self {
+        Self(format!("{kind}:{id}").into())
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HistoryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for HistoryId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::new(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// One row of a scope's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Which row.
+    pub id: HistoryId,
+    /// Where it stands in the history.
+    pub at: Timestamp,
+    /// What it says, in the format of its kind.
+    pub body: RawJson,
+}
+
+/// Which of the rows that a command asks about are in the history already.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known(pub BTreeSet<HistoryId>);

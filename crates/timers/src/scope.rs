@@ -1,0 +1,57 @@
+//! Who owns timers and who hears of them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::ids::{BadId, UserId};
+
+/// The unit of storage, of ordering and of fan-out. Written as `user:42`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// One person.
+    User(UserId),
+}
+
+/// Why a text names no scope.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadScope {
+    /// The part before the colon is no kind of scope that this version knows.
+    #[error("unknown kind of scope in {0:?}")]
+    Kind(String),
+    /// The part after the colon is no id.
+    #[error("bad id in a scope: {0}")]
+    Id(#[from] BadId),
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(id) => write!(f, "user:{id}"),
+        }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = BadScope;
+
+    fn from_str(text: &str) -> Result<Self, BadScope> {
+        match text.split_once(':') {
+            Some(("user", id)) => Ok(Self::User(UserId::new(id)?)),
+            Some(_) | None => Err(BadScope::Kind(text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_read_back_as_written() {
+        let scope = Scope::User(UserId::new("a:b c").unwrap());
+        assert_eq!(scope.to_string(), "user:a:b c");
+        assert_eq!(scope.to_string().parse(), Ok(scope));
+        assert!("planet:1".parse::<Scope>().is_err());
+        assert!("user:".parse::<Scope>().is_err());
+    }
+}

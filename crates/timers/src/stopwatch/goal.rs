@@ -1,0 +1,62 @@
+//! A goal attached to a session.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::ids::{BadId, GoalId};
+use crate::raw_json::RawJson;
+
+/// What a session works towards. The rules look at its id alone; the rest is the client's and goes
+/// back as it came.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Goal {
+    id: GoalId,
+    json: RawJson,
+}
+
+/// Why a JSON value is no goal.
+#[derive(Debug, thiserror::Error)]
+pub enum BadGoal {
+    /// It is no object with a text `id`.
+    #[error("{0}")]
+    Shape(#[from] serde_json::Error),
+    /// Its `id` is out of bounds.
+    #[error("id {0}")]
+    Id(#[from] BadId),
+}
+
+impl Goal {
+    /// Takes a JSON object with an `id`.
+    ///
+    /// # Errors
+    /// [`BadGoal`] if it is no object or its id is missing or out of bounds.
+    pub fn new(json: RawJson) -> Result<Self, BadGoal> {
+        #[derive(Deserialize)]
+        struct Head {
+            id: String,
+        }
+        let head: Head = serde_json::from_str(json.as_str())?;
+        Ok(Self { id: GoalId::new(&head.id)?, json })
+    }
+
+    /// Returns the goal's id.
+    pub fn id(&self) -> &GoalId {
+        &self.id
+    }
+
+    /// Returns the whole goal as JSON.
+    pub fn json(&self) -> &RawJson {
+        &self.json
+    }
+}
+
+impl Serialize for Goal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.json.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Goal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(RawJson::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
