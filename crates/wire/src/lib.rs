@@ -1,1 +1,6 @@
+//! The dialects clients speak: text to commands, boards and beats to messages. Pure.
 
+pub mod clockit;
+mod fault;
+
+pub use fault::{Code, Fault};

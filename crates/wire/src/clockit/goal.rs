@@ -1,0 +1,81 @@
+//! A goal as clients write it.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::Number;
+use timers::stopwatch::Goal;
+use timers::{BadField, Fields, RawJson};
+
+/// Reads a goal: what we know is checked, absent instead of `null`, and what we don't know is kept
+/// letter by letter.
+pub(crate) fn read(json: &RawJson) -> Result<Goal, BadField> {
+    let Ok(mut fields) = serde_json::from_str::<Fields>(json.as_str()) else {
+        return Err(BadField { field: String::new(), reason: "must be an object".to_owned() });
+    };
+    let known = Known {
+        id: fields.require("id")?,
+        title: fields.require("title")?,
+        completed: fields.take("completed")?.unwrap_or(false),
+        completed_at: fields.take("completedAt")?,
+        group_id: fields.take("groupId")?,
+        group_name: fields.take("groupName")?,
+        estimated_goal_time: fields.take("estimatedGoalTime")?,
+        rest: fields.rest(),
+    };
+    let bad = |reason: String| BadField { field: "id".to_owned(), reason };
+    let json = serde_json::to_string(&known).map_err(|error| bad(error.to_string()))?;
+    let json = RawJson::new(&json).map_err(|error| bad(error.to_string()))?;
+    Goal::new(json).map_err(|error| bad(error.to_string()))
+}
+
+struct Known {
+    id: timers::GoalId,
+    title: String,
+    completed: bool,
+    completed_at: Option<Number>,
+    group_id: Option<String>,
+    group_name: Option<String>,
+    /// Its type differs between clients, so it is kept as it came.
+    estimated_goal_time: Option<RawJson>,
+    rest: Vec<(String, RawJson)>,
+}
+
+impl Serialize for Known {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("title", &self.title)?;
+        map.serialize_entry("completed", &self.completed)?;
+        if let Some(at) = &self.completed_at {
+            map.serialize_entry("completedAt", at)?;
+        }
+        for (name, text) in [("groupId", &self.group_id), ("groupName", &self.group_name)] {
+            if let Some(text) = text {
+                map.serialize_entry(name, text)?;
+            }
+        }
+        if let Some(time) = &self.estimated_goal_time {
+            map.serialize_entry("estimatedGoalTime", time)?;
+        }
+        for (name, value) in &self.rest {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_we_do_not_know_goes_back_as_it_came() {
+        let json =
+            r#"{"colour":{"b":1.0,"a":12345678901234567890123},"title":"t","id":"g","completedAt":null,"note":null}"#;
+        let goal = read(&RawJson::new(json).unwrap()).unwrap();
+        assert_eq!(
+            goal.json().as_str(),
+            r#"{"id":"g","title":"t","completed":false,"colour":{"b":1.0,"a":12345678901234567890123},"note":null}"#
+        );
+    }
+}
