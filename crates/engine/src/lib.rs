@@ -1,1 +1,28 @@
+//! Where the rules meet storage: commands are decided and committed, boards are watched, beats are
+//! counted, and every connection hears of it through the [`Hub`].
 
+mod clock;
+#[cfg(feature = "contract")]
+pub mod contract;
+mod deadlines;
+mod engine;
+mod entropy;
+mod execute;
+mod hub;
+mod lane;
+mod memory;
+mod stats;
+pub mod store;
+mod ticker;
+mod update;
+
+pub use clock::{BootClock, Clock, Monotonic, StoreClock};
+pub use engine::{Engine, Options, Seams};
+pub use entropy::Entropy;
+pub use execute::{ATTEMPTS, COMMAND_LIFE, ExecuteError, Made, Outcome, Request};
+pub use hub::{FILL_MAX, Feed, Frames, Hub, JoinError, Reader, Shown, Sight, View};
+pub use lane::LANE_LENGTH;
+pub use memory::{Content, MemoryNode, MemoryStore};
+pub use stats::Stats;
+pub use store::Store;
+pub use update::Update;

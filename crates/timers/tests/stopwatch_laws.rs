@@ -1,5 +1,7 @@
 //! What holds for stopwatch sessions whatever is asked in whatever order.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

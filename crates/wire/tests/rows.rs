@@ -1,5 +1,7 @@
 //! Finished sessions as CSV and JSON.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use proptest::prelude::*;
 use timers::stopwatch::Finished;
 use wire::clockit::rows::{COLUMNS, from_csv, from_json, header, to_csv, to_json};

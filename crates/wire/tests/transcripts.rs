@@ -3,6 +3,8 @@
 //! `= seed|v1` picks the dialect, `@ ms` moves the clock, `>` is a client's message, `~ n` is a beat,
 //! `!` is what a client that missed changes is sent, `<` is what comes. With `UPDATE_FIXTURES=1` the `<` lines are written anew.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::fmt::Write;
 use std::path::Path;
 

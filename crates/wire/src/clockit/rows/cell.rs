@@ -26,7 +26,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Reads a value from the text of a CSV cell.
-    pub(crate) fn from_text(self, text: &str) -> Result<Cell, String> {
+    pub(crate) fn read_text(self, text: &str) -> Result<Cell, String> {
         match self {
             Self::Time => iso::read(text).map(Cell::Time),
             Self::Number => {
@@ -42,7 +42,7 @@ impl Kind {
     }
 
     /// Reads a value from JSON.
-    pub(crate) fn from_json(self, json: RawJson) -> Result<Cell, String> {
+    pub(crate) fn read_json(self, json: RawJson) -> Result<Cell, String> {
         let text = || serde_json::from_str::<String>(json.as_str()).map_err(|_| "must be a text".to_owned());
         match self {
             Self::Time => iso::read(&text()?).map(Cell::Time),

@@ -125,7 +125,7 @@ mod tests {
                 Kind::Array => "[]",
                 Kind::Text => "x",
             };
-            let cell = kind(column).from_text(text).unwrap();
+            let cell = kind(column).read_text(text).unwrap();
             let mut row = Finished::default();
             set(&mut row, column, cell.clone());
             assert_eq!(cells(&row)[nth], Some(cell), "{column}");

@@ -79,7 +79,7 @@ fn read_row(record: &ByteRecord, order: &[String], line: u64, rows: &mut Vec<Fin
         }
         given.push(column.as_str());
         let read = std::str::from_utf8(cell).map_err(|_| "must be UTF-8".to_owned());
-        match read.and_then(|text| kind(column).from_text(text)) {
+        match read.and_then(|text| kind(column).read_text(text)) {
             Ok(cell) => set(&mut row, column, cell),
             Err(message) => fault(column, message),
         }

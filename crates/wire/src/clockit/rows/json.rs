@@ -45,7 +45,7 @@ fn read_row(json: &RawJson, line: u64, rows: &mut Vec<Finished>, faults: &mut Ve
     let mut row = Finished::default();
     for column in COLUMNS {
         let cell = match fields.take::<RawJson>(column) {
-            Ok(Some(json)) => kind(column).from_json(json),
+            Ok(Some(json)) => kind(column).read_json(json),
             Ok(None) if REQUIRED.contains(&column) => Err("is missing".to_owned()),
             Ok(None) => continue,
             Err(bad) => Err(bad.reason),

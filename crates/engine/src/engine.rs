@@ -1,0 +1,221 @@
+//! One node: a store, the views over it, and the tasks that keep both true.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use timers::{Limits, Scope, Tag};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::{BootClock, Clock, Monotonic};
+use crate::deadlines;
+use crate::entropy::Entropy;
+use crate::hub::Hub;
+use crate::lane::Lanes;
+use crate::stats::Stats;
+use crate::store::{BeatAnswer, Connected, Signal, Store};
+use crate::ticker::{self, Ticker};
+
+/// How long a node that stops waits for the store to take its resignation.
+const VACATE_WITHIN: Duration = Duration::from_millis(500);
+
+/// What a node is told about itself.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The node's name; every start of a process has another one.
+    pub node: String,
+    /// The bounds of the rules.
+    pub limits: Limits,
+}
+
+/// What a simulation replaces.
+pub struct Seams {
+    /// The clock that tells how much time passes.
+    pub monotonic: Box<dyn Monotonic>,
+    /// Randomness.
+    pub entropy: Entropy,
+}
+
+impl Default for Seams {
+    fn default() -> Self {
+        Self { monotonic: Box::new(BootClock), entropy: Entropy::from_os() }
+    }
+}
+
+/// One node.
+pub struct Engine {
+    pub(crate) node: String,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) entropy: Arc<Entropy>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) lanes: Lanes,
+    pub(crate) limits: Limits,
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) beat_heard: Notify,
+    ticker: Mutex<Ticker>,
+    leader: watch::Sender<Leader>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Who led the last beat.
+#[derive(Clone, Debug, Default)]
+struct Leader {
+    node: String,
+    generation: Option<Tag>,
+}
+
+impl Engine {
+    /// Starts a node on a store. It lives until [`Engine::stop`].
+    pub fn start(connected: Connected<dyn Store>, options: Options, seams: Seams) -> Arc<Self> {
+        let Connected { store, signals } = connected;
+        let clock = Arc::new(Clock::new(seams.monotonic));
+        let entropy = Arc::new(seams.entropy);
+        let stats = Arc::new(Stats::default());
+        let hub = Arc::new(Hub::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy), Arc::clone(&stats)));
+        let engine = Arc::new(Self {
+            node: options.node,
+            store,
+            clock,
+            entropy,
+            hub,
+            lanes: Lanes::default(),
+            limits: options.limits,
+            stats,
+            beat_heard: Notify::new(),
+            ticker: Mutex::default(),
+            leader: watch::Sender::new(Leader::default()),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        engine.spawn(listen(Arc::clone(&engine), signals));
+        engine.spawn(ticker::run(Arc::clone(&engine)));
+        engine.spawn(fire_deadlines(Arc::clone(&engine)));
+        engine.spawn(audit(Arc::clone(&engine)));
+        engine
+    }
+
+    /// Returns the views.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// Returns the store, for what needs no rules: the history.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Returns the cluster clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Returns what was counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Returns the node's name.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// Returns the name of the node that led the last beat; empty if none is known.
+    pub fn leader(&self) -> String {
+        self.leader.borrow().node.clone()
+    }
+
+    /// Hands leadership over and stops the node's own work; commands can still be executed.
+    pub async fn resign(&self) {
+        self.stop.cancel();
+        let vacated = tokio::time::timeout(VACATE_WITHIN, self.store.vacate(&self.node)).await;
+        if !matches!(vacated, Ok(Ok(()))) {
+            tracing::warn!("leadership could not be handed over; another node takes it by the missing beat");
+        }
+    }
+
+    /// Ends the node: what was accepted is safe when this returns.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.store.close().await;
+    }
+
+    pub(crate) fn ticker(&self) -> MutexGuard<'_, Ticker> {
+        self.ticker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.leader.borrow().node.is_empty()
+    }
+
+    pub(crate) fn set_leader(&self, beat: &BeatAnswer) {
+        let emptied = {
+            let last = self.leader.borrow();
+            last.generation.is_some_and(|generation| generation != beat.generation)
+        };
+        self.leader.send_replace(Leader { node: beat.leader.clone(), generation: Some(beat.generation) });
+        if emptied {
+            tracing::warn!("the store was emptied; all views are compared with it");
+            self.hub.lost();
+            let hub = Arc::clone(&self.hub);
+            self.spawn(async move { hub.restored().await });
+        }
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+}
+
+/// Reads what the store signals, in order and without waiting for anything.
+async fn listen(engine: Arc<Engine>, mut signals: mpsc::Receiver<Signal>) {
+    while let Some(signal) = signals.recv().await {
+        match signal {
+            Signal::Updated(update) => engine.hub.heard(&update),
+            Signal::Beat(beat) => {
+                engine.ticker().heard(&engine, &beat);
+                engine.beat_heard.notify_one();
+            }
+            Signal::Vacant => {
+                engine.leader.send_modify(|leader| leader.node.clear());
+                engine.ticker().vacant();
+                engine.beat_heard.notify_one();
+            }
+            Signal::Lost => engine.hub.lost(),
+            Signal::Restored => {
+                let hub = Arc::clone(&engine.hub);
+                engine.spawn(async move { hub.restored().await });
+            }
+        }
+    }
+}
+
+/// At each beat that this node leads, carries out what is due.
+async fn fire_deadlines(engine: Arc<Engine>) {
+    let mut leader = engine.leader.subscribe();
+    while leader.changed().await.is_ok() {
+        let leads = leader.borrow_and_update().node == engine.node;
+        if leads {
+            deadlines::fire_due(&engine).await;
+        }
+    }
+}
+
+/// Once a second, compares some views with the store.
+async fn audit(engine: Arc<Engine>) {
+    let mut from: Option<Scope> = None;
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        from = engine.hub.audit(from).await;
+    }
+}

@@ -1,0 +1,277 @@
+//! From a command to its committed change.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use timers::{
+    Board, Change, Command, CommandId, Decision, ItemKey, Known, Refusal, Revision, Scope, Timestamp, UserId, decide,
+};
+use tokio::time::{sleep, timeout};
+
+use crate::engine::Engine;
+use crate::hub::JoinError;
+use crate::store::{ArchivedRow, Commit, Committed, Fault, FaultKind, RECENT_ID_AGE_MAX};
+use crate::update::Update;
+
+/// Most races a command loses before it is given back. Eight rivals in a row on one board within
+/// [`COMMAND_LIFE`] means a herd, which backing off will not calm.
+pub const ATTEMPTS: usize = 8;
+
+/// How long a command lives in a node, waiting and all attempts included.
+pub const COMMAND_LIFE: Duration = Duration::from_secs(5);
+
+/// Longest pause after a lost race, doubled with each.
+const RIVAL_PAUSE: Duration = Duration::from_millis(4);
+
+/// Pause before asking a store again that is away or silent.
+const STORE_PAUSE: Duration = Duration::from_millis(100);
+
+const _: () = assert!(COMMAND_LIFE.as_millis() < RECENT_ID_AGE_MAX.0 as u128, "ids outlive the command");
+
+/// One request to a scope.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Whose board.
+    pub scope: Scope,
+    /// What is asked.
+    pub command: Command,
+    /// The command's id, if the client gave one; else the node makes one.
+    pub id: Option<CommandId>,
+    /// Who asks; `None` for what happens by itself.
+    pub by: Option<UserId>,
+}
+
+/// What became of a command.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The revision that the command made, or the one at which it was found to be obeyed already.
+    pub revision: Revision,
+    /// The id that the command went by.
+    pub id: CommandId,
+    /// What was done.
+    pub made: Made,
+}
+
+/// What was done.
+#[derive(Clone, Debug)]
+pub enum Made {
+    /// A change was committed.
+    Change(Arc<Change>),
+    /// Nothing: it was so already.
+    Nothing,
+    /// Nothing: a command of the same id was carried out before.
+    Repeated,
+}
+
+/// Why a command has no outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// The rules say no. A retry does not help.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Too many commands wait for this scope, or it lost [`ATTEMPTS`] races. A retry may help.
+    #[error("too much is going on with these timers; try again")]
+    Busy,
+    /// The store is away and nothing was done. A retry may help.
+    #[error(transparent)]
+    Unavailable(Fault),
+    /// The store did not answer in time; it may have been done. A retry with the same id is safe.
+    #[error("the store did not answer; whether this was done is unknown")]
+    OutcomeUnknown,
+    /// The stored board can't be read. A retry does not help.
+    #[error(transparent)]
+    Damaged(#[from] timers::BadItem),
+}
+
+/// A board to decide on.
+struct Base {
+    board: Arc<Board>,
+    known: Known,
+    /// Whether it was loaded for this very command: only then a no-op or a refusal counts.
+    loaded: bool,
+}
+
+/// What to do after an attempt.
+enum Step {
+    Finish(Outcome),
+    /// Decide again, on this board or on a loaded one.
+    Again(Option<Base>),
+}
+
+impl Engine {
+    /// Carries out one command.
+    ///
+    /// Costs two round trips to the store, one from a current view, and two more for each rival write.
+    /// Waits in the scope's lane and for an absent store, [`COMMAND_LIFE`] at most. Dropping the future
+    /// while a commit is under way leaves its outcome unknown; spawn it.
+    ///
+    /// # Errors
+    /// [`ExecuteError`].
+    pub async fn execute(&self, request: Request) -> Result<Outcome, ExecuteError> {
+        let born = self.clock.elapsed();
+        let place = self.lanes.enter(&request.scope).map_err(|_| ExecuteError::Busy)?;
+        let Ok(_turn) = timeout(COMMAND_LIFE, place.turn()).await else {
+            return Err(ExecuteError::Busy);
+        };
+        let id = request.id.unwrap_or_else(|| self.entropy.command_id());
+        let mut base = self.base_of_view(&request);
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                sleep(self.entropy.up_to(RIVAL_PAUSE * (1 << attempt))).await;
+            }
+            let ready = match base.take() {
+                Some(base) => base,
+                None => self.load_base(&request, born).await?,
+            };
+            match self.attempt(&request, id, ready, born).await? {
+                Step::Finish(outcome) => return Ok(outcome),
+                Step::Again(next) => base = next,
+            }
+        }
+        Err(ExecuteError::Busy)
+    }
+
+    fn base_of_view(&self, request: &Request) -> Option<Base> {
+        if matches!(request.command, Command::Settle) || !request.command.asks_about().is_empty() {
+            return None;
+        }
+        let view = self.hub.current(&request.scope)?;
+        Some(Base { board: Arc::clone(&view.board), known: Known::default(), loaded: false })
+    }
+
+    /// Loads the board, waiting for an absent store as long as the command lives.
+    async fn load_base(&self, request: &Request, born: Duration) -> Result<Base, ExecuteError> {
+        let ask = request.command.asks_about();
+        loop {
+            match self.hub.load(&request.scope, &ask).await {
+                Ok((board, known)) => return Ok(Base { board: Arc::new(board), known, loaded: true }),
+                Err(JoinError::Damaged(error)) => return Err(error.into()),
+                Err(JoinError::Store(fault)) => {
+                    if fault.kind() == FaultKind::Damaged || self.is_spent(born) {
+                        return Err(ExecuteError::Unavailable(fault));
+                    }
+                }
+            }
+            sleep(STORE_PAUSE).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        request: &Request,
+        id: CommandId,
+        base: Base,
+        born: Duration,
+    ) -> Result<Step, ExecuteError> {
+        let Some(now) = self.clock.now() else { return Ok(Step::Again(None)) };
+        let change = match decide(&base.board, &base.known, &request.command, id, now, &self.limits) {
+            Ok(Decision::Change(change)) => change,
+            Ok(Decision::Nothing) if base.loaded => {
+                let revision = base.board.position.revision;
+                return Ok(Step::Finish(Outcome { revision, id, made: Made::Nothing }));
+            }
+            Err(refusal) if base.loaded => return Err(refusal.into()),
+            Ok(Decision::Nothing) | Err(_) => return Ok(Step::Again(None)),
+        };
+        let update = Update::of(&base.board, &change, self.entropy.tag(), request.by.clone());
+        let commit = commit_of(&update, &change, id, now);
+        let committed = self.commit(&commit, born).await?;
+        match committed {
+            (Committed::Done(revision, _), _) => {
+                self.stats.commits.add_one();
+                let after = Arc::new(base.board.after(&change, update.position));
+                self.hub.committed(&after, &update);
+                Ok(Step::Finish(Outcome { revision, id, made: Made::Change(Arc::new(change)) }))
+            }
+            // Our own commit whose answer was lost: the board may have moved on since, so nothing is fed.
+            (Committed::Repeated(revision, _), Sent::Again) if revision == update.position.revision => {
+                self.stats.commits.add_one();
+                Ok(Step::Finish(Outcome { revision, id, made: Made::Change(Arc::new(change)) }))
+            }
+            (Committed::Repeated(revision, _), _) => {
+                self.stats.repeated.add_one();
+                Ok(Step::Finish(Outcome { revision, id, made: Made::Repeated }))
+            }
+            (Committed::Conflict(_), _) => {
+                self.stats.conflicts.add_one();
+                Ok(Step::Again(None))
+            }
+            (Committed::Late(_), _) => {
+                self.stats.late.add_one();
+                Ok(Step::Again(None))
+            }
+            (Committed::Stale(_), _) => {
+                self.stats.stale.add_one();
+                Ok(Step::Again(Some(base)))
+            }
+        }
+    }
+
+    /// Sends a commit until it is answered, always the very same: its id makes that safe.
+    async fn commit(&self, commit: &Commit, born: Duration) -> Result<(Committed, Sent), ExecuteError> {
+        let mut sent = Sent::Once;
+        loop {
+            match self.store.commit(commit).await {
+                Ok(committed) => {
+                    self.clock.observe(committed.now());
+                    return Ok((committed, sent));
+                }
+                Err(fault) if fault.kind() == FaultKind::Damaged => return Err(ExecuteError::Unavailable(fault)),
+                Err(fault) => {
+                    if fault.kind() == FaultKind::Unknown {
+                        sent = Sent::Again;
+                    }
+                    if self.is_spent(born) {
+                        return Err(self.give_up(commit, sent, fault));
+                    }
+                }
+            }
+            sleep(STORE_PAUSE).await;
+        }
+    }
+
+    fn give_up(&self, commit: &Commit, sent: Sent, fault: Fault) -> ExecuteError {
+        match sent {
+            Sent::Once => ExecuteError::Unavailable(fault),
+            Sent::Again => {
+                self.stats.unknown_outcomes.add_one();
+                self.hub.distrust(&commit.scope);
+                ExecuteError::OutcomeUnknown
+            }
+        }
+    }
+
+    fn is_spent(&self, born: Duration) -> bool {
+        self.clock.elapsed().saturating_sub(born) > COMMAND_LIFE
+    }
+}
+
+/// Whether the store may have seen the commit before.
+#[derive(Clone, Copy)]
+enum Sent {
+    Once,
+    Again,
+}
+
+fn commit_of(update: &Update, change: &Change, id: CommandId, decided_at: Timestamp) -> Commit {
+    let put: Vec<(ItemKey, bytes::Bytes)> =
+        change.put.iter().map(|(key, item)| (key.clone(), item.encode().into())).collect();
+    let archive = change.archive.iter().map(|row| ArchivedRow {
+        id: row.id.clone(),
+        at: row.at,
+        body: bytes::Bytes::copy_from_slice(row.body.as_str().as_bytes()),
+    });
+    Commit {
+        scope: update.scope.clone(),
+        expected: update.prev,
+        id,
+        decided_at,
+        at: change.at,
+        tag: update.position.tag,
+        update: update.encode(&put),
+        put,
+        removed: change.removed.iter().cloned().collect(),
+        archive: archive.collect(),
+        deadline: change.deadline,
+    }
+}

@@ -1,0 +1,142 @@
+//! The views of this node: one a scope that somebody here listens to, thrown away with the last listener.
+
+mod audit;
+mod entry;
+mod feed;
+mod reader;
+mod recover;
+mod view;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use timers::{Beat, Board, Scope};
+
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::hub::entry::Entry;
+use crate::stats::Stats;
+use crate::store::{Fault, Store};
+use crate::update::Update;
+
+pub use feed::Feed;
+pub use reader::{FILL_MAX, Reader, Sight};
+pub use view::{Frames, Shown, View};
+
+/// How long a view outlives its last listener, so that a reload of a page costs no load.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Why a scope can't be listened to now.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// The store does not give the board; try again later.
+    #[error(transparent)]
+    Store(#[from] Fault),
+    /// The stored board can't be read; a retry does not help.
+    #[error(transparent)]
+    Damaged(#[from] timers::BadItem),
+}
+
+/// The views of a node.
+pub struct Hub {
+    store: Arc<dyn Store>,
+    clock: Arc<Clock>,
+    entropy: Arc<Entropy>,
+    stats: Arc<Stats>,
+    entries: Mutex<BTreeMap<Scope, Arc<Entry>>>,
+    beat: AtomicU64,
+}
+
+impl Hub {
+    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<Clock>, entropy: Arc<Entropy>, stats: Arc<Stats>) -> Self {
+        Self { store, clock, entropy, stats, entries: Mutex::default(), beat: AtomicU64::new(0) }
+    }
+
+    /// Listens to a scope. Returns when its view is current.
+    ///
+    /// Costs nothing where somebody listens already; else a subscription and a load, two round trips.
+    ///
+    /// # Errors
+    /// [`JoinError`]; nothing is left behind.
+    pub async fn join(self: &Arc<Self>, scope: &Scope) -> Result<Feed, JoinError> {
+        let entry = self.enter(scope);
+        let feed = Feed::new(Arc::clone(self), entry);
+        if !feed.entry().is_current() {
+            self.refresh(feed.entry()).await?;
+        }
+        Ok(feed)
+    }
+
+    /// Returns the number of scopes with a view.
+    pub fn scopes(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Returns the last beat shown.
+    pub fn last_beat(&self) -> Beat {
+        Beat(self.beat.load(Ordering::Acquire))
+    }
+
+    /// Goes through the boards of all views, for counting.
+    pub fn for_each_board(&self, mut look: impl FnMut(&Board)) {
+        let entries: Vec<Arc<Entry>> = self.lock().values().cloned().collect();
+        for entry in entries {
+            if let Some(view) = entry.view() {
+                look(&view.board);
+            }
+        }
+    }
+
+    /// Returns the view of a scope if it is current.
+    pub(crate) fn current(&self, scope: &Scope) -> Option<Arc<View>> {
+        let entry = self.lock().get(scope).cloned()?;
+        entry.is_current().then(|| entry.view()).flatten()
+    }
+
+    /// Takes in what this node has committed itself, before it answers.
+    pub(crate) fn committed(&self, after: &Arc<Board>, update: &Update) {
+        if let Some(entry) = self.lock().get(&update.scope).cloned() {
+            entry.committed(after, update, self.last_beat());
+        }
+    }
+
+    /// Takes in an update that was heard.
+    pub(crate) fn heard(self: &Arc<Self>, update: &Update) {
+        let Some(entry) = self.lock().get(&update.scope).cloned() else { return };
+        match entry.heard(update, self.last_beat()) {
+            entry::Heard::Applied => self.stats.updates_applied.add_one(),
+            entry::Heard::Kept | entry::Heard::Skipped => self.stats.updates_skipped.add_one(),
+            entry::Heard::Gap => {
+                self.stats.gaps.add_one();
+                self.doubt(&entry);
+            }
+        }
+    }
+
+    /// Shows a beat to all who have something that ticks, and lets go of views that nobody wants.
+    pub(crate) fn show_beat(&self, beat: Beat) {
+        self.beat.store(beat.0, Ordering::Release);
+        let now = self.clock.elapsed();
+        self.lock().retain(|scope, entry| {
+            entry.show_beat(beat);
+            let unwanted = entry.unwanted_for(now).is_some_and(|since| since > LINGER);
+            if unwanted {
+                self.store.unwatch(scope);
+            }
+            !unwanted
+        });
+    }
+
+    fn enter(&self, scope: &Scope) -> Arc<Entry> {
+        let mut entries = self.lock();
+        let entry = entries.entry(scope.clone()).or_insert_with(|| Arc::new(Entry::new(scope.clone())));
+        entry.add_listener();
+        Arc::clone(entry)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Scope, Arc<Entry>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,49 @@
+//! The slow look in the background: a lost last update leaves no gap to see.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use timers::{Scope, Tag};
+
+use crate::hub::Hub;
+use crate::hub::entry::Entry;
+use crate::hub::recover::POSITIONS_MAX;
+
+/// How long a difference may be an update on its way.
+const ON_ITS_WAY: Duration = Duration::from_millis(250);
+
+impl Hub {
+    /// Compares the next views after `from` with the store, [`POSITIONS_MAX`] at most, and returns where
+    /// to go on. Called once a second, so its cost does not grow with the number of views.
+    pub(crate) async fn audit(self: &Arc<Self>, from: Option<Scope>) -> Option<Scope> {
+        let entries: Vec<Arc<Entry>> = {
+            let entries = self.entries();
+            let behind = entries.iter().filter(|(scope, _)| from.as_ref().is_none_or(|from| *scope > from));
+            behind.take(POSITIONS_MAX).map(|(_, entry)| Arc::clone(entry)).collect()
+        };
+        let next = (entries.len() == POSITIONS_MAX).then(|| entries.last().map(|entry| entry.scope.clone())).flatten();
+        let scopes: Vec<Scope> = entries.iter().map(|entry| entry.scope.clone()).collect();
+        let seen: Vec<Option<Tag>> = entries.iter().map(|entry| entry.tag()).collect();
+        if scopes.is_empty() {
+            return None;
+        }
+        let Ok(positions) = self.store.positions(&scopes).await else { return next };
+        let differing: Vec<(Arc<Entry>, Tag)> = entries
+            .into_iter()
+            .zip(seen)
+            .zip(positions)
+            .filter_map(|((entry, seen), stored)| Some((entry, seen.filter(|seen| *seen != stored.tag)?)))
+            .collect();
+        if differing.is_empty() {
+            return next;
+        }
+        tokio::time::sleep(ON_ITS_WAY).await;
+        for (entry, seen) in differing {
+            if entry.tag() == Some(seen) && entry.is_current() {
+                self.stats.positions_differed.add_one();
+                self.doubt(&entry);
+            }
+        }
+        next
+    }
+}

@@ -1,0 +1,128 @@
+//! How a view comes to be true, and comes back to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use timers::{Board, HistoryId, Item, Known, Scope};
+
+use crate::hub::entry::{Entry, Installed};
+use crate::hub::{Hub, JoinError};
+use crate::store::Loaded;
+
+/// Most scopes whose positions are compared in one round trip: 100 `HMGET`s are 0.1 ms of Redis.
+pub(crate) const POSITIONS_MAX: usize = 100;
+
+/// Longest pause before a batch of positions, so that a hundred nodes do not ask in the same millisecond.
+const COMPARE_JITTER: Duration = Duration::from_millis(50);
+
+/// Longest pause between attempts to load. Short: a listener sees old content meanwhile.
+const RELOAD_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Most loads in a row that updates may outrun; the next comparison of positions finds what is left.
+const LOADS_MAX: usize = 8;
+
+impl Hub {
+    /// Makes a view current: watches the scope, loads it, and puts behind it what was heard meanwhile.
+    ///
+    /// Those who come while a load is under way wait for it and find its result.
+    pub(crate) async fn refresh(&self, entry: &Entry) -> Result<(), JoinError> {
+        let _alone = entry.gate.lock().await;
+        for _ in 0..LOADS_MAX {
+            if entry.is_current() {
+                break;
+            }
+            self.store.watch(&entry.scope).await?;
+            entry.begin_load();
+            let board = match self.load(&entry.scope, &[]).await {
+                Ok((board, _)) => board,
+                Err(error) => {
+                    entry.abandon_load();
+                    return Err(error);
+                }
+            };
+            if entry.install(board, self.last_beat()) == Installed::Done {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads a board, and which of `ask` are in its history.
+    pub(crate) async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<(Board, Known), JoinError> {
+        self.stats.loads.add_one();
+        let loaded = self.store.load(scope, ask).await?;
+        self.clock.observe(loaded.now);
+        Ok((board_of(scope, &loaded)?, Known(loaded.known)))
+    }
+
+    /// Distrusts the view of a scope, if there is one.
+    pub(crate) fn distrust(self: &Arc<Self>, scope: &Scope) {
+        if let Some(entry) = self.lock().get(scope).cloned() {
+            self.doubt(&entry);
+        }
+    }
+
+    /// Distrusts a view and loads it until that succeeds or nobody wants it any more.
+    pub(crate) fn doubt(self: &Arc<Self>, entry: &Arc<Entry>) {
+        entry.fall_in_doubt();
+        let (hub, entry) = (Arc::clone(self), Arc::clone(entry));
+        tokio::spawn(async move {
+            let mut pause = Duration::from_millis(20);
+            while hub.holds(&entry) {
+                match hub.refresh(&entry).await {
+                    Ok(()) => return,
+                    Err(error) => tracing::debug!(scope = %entry.scope, %error, "a view can't be loaded yet"),
+                }
+                tokio::time::sleep(pause / 2 + hub.entropy.up_to(pause / 2)).await;
+                pause = (pause * 2).min(RELOAD_PAUSE_MAX);
+            }
+        });
+    }
+
+    /// Distrusts all views: updates may have been missed.
+    pub(crate) fn lost(&self) {
+        self.stats.links_lost.add_one();
+        for entry in self.entries().values() {
+            entry.fall_in_doubt();
+        }
+    }
+
+    /// Compares all views with the store and loads those that differ, once the link is back.
+    pub(crate) async fn restored(self: &Arc<Self>) {
+        let entries: Vec<Arc<Entry>> = self.entries().into_values().collect();
+        for batch in entries.chunks(POSITIONS_MAX) {
+            tokio::time::sleep(self.entropy.up_to(COMPARE_JITTER)).await;
+            let scopes: Vec<Scope> = batch.iter().map(|entry| entry.scope.clone()).collect();
+            let Ok(positions) = self.store.positions(&scopes).await else {
+                for entry in batch {
+                    self.doubt(entry);
+                }
+                continue;
+            };
+            for (entry, position) in batch.iter().zip(positions) {
+                if !entry.confirm(position.tag) {
+                    self.stats.positions_differed.add_one();
+                    self.doubt(entry);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn entries(&self) -> BTreeMap<Scope, Arc<Entry>> {
+        self.lock().clone()
+    }
+
+    pub(crate) fn holds(&self, entry: &Arc<Entry>) -> bool {
+        self.lock().get(&entry.scope).is_some_and(|held| Arc::ptr_eq(held, entry))
+    }
+}
+
+/// Reads a stored board.
+fn board_of(scope: &Scope, loaded: &Loaded) -> Result<Board, timers::BadItem> {
+    let mut items = BTreeMap::new();
+    for (key, bytes) in &loaded.items {
+        items.insert(key.clone(), Arc::new(Item::decode(bytes)?));
+    }
+    Ok(Board { scope: scope.clone(), position: loaded.position, at: loaded.at, items })
+}

@@ -1,0 +1,77 @@
+//! A board as a node holds it, with the frames that were rendered of it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use timers::{Beat, Board};
+
+/// Most frames kept with a view: two dialects, each with a greeting, news, and ticks, and one to spare.
+const FRAMES_MAX: usize = 8;
+
+/// A copy of a board.
+pub struct View {
+    /// The board.
+    pub board: Arc<Board>,
+    /// Grows when the view was replaced by a load instead of by updates: what lies between two epochs is
+    /// not known change by change.
+    pub epoch: u64,
+    /// What was rendered of it.
+    pub frames: Frames,
+    pub(crate) ticks: bool,
+}
+
+impl View {
+    pub(crate) fn new(board: Arc<Board>, epoch: u64) -> Self {
+        let ticks = board.ticks();
+        Self { board, epoch, frames: Frames::default(), ticks }
+    }
+}
+
+/// What a listener is shown.
+#[derive(Clone)]
+pub struct Shown {
+    /// The view.
+    pub view: Arc<View>,
+    /// The last beat before the view came; ticks of later beats are this view's.
+    pub since: Beat,
+    /// The last beat; it stands still while nothing ticks.
+    pub beat: Beat,
+}
+
+/// Frames rendered of one view, shared by all its listeners: each is rendered once.
+///
+/// The key is the caller's: what kind of frame, and what else it depends on.
+#[derive(Default)]
+pub struct Frames(Mutex<Vec<((u8, u64), Bytes)>>);
+
+impl Frames {
+    /// Returns the frame of that key, rendering it if nobody has.
+    pub fn get(&self, kind: u8, basis: u64, render: impl FnOnce() -> Bytes) -> Bytes {
+        let mut frames = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, frame)) = frames.iter().find(|(key, _)| *key == (kind, basis)) {
+            return frame.clone();
+        }
+        let frame = render();
+        if frames.len() >= FRAMES_MAX {
+            frames.remove(0);
+        }
+        frames.push(((kind, basis), frame.clone()));
+        frame
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_rendered_once_and_the_oldest_leave_first() {
+        let frames = Frames::default();
+        let first = frames.get(1, 1, || Bytes::from_static(b"a"));
+        assert_eq!(frames.get(1, 1, || panic!("rendered twice")), first);
+        for basis in 2..=FRAMES_MAX as u64 + 1 {
+            frames.get(1, basis, || Bytes::from_static(b"b"));
+        }
+        assert_eq!(frames.get(1, 1, || Bytes::from_static(b"c")), Bytes::from_static(b"c"));
+    }
+}

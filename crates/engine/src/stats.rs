@@ -1,0 +1,65 @@
+//! What the engine counts, for metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! stats {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// Counters since the node began; each only grows.
+        #[derive(Debug, Default)]
+        pub struct Stats {
+            $($(#[$doc])* pub $name: Counter,)+
+        }
+    };
+}
+
+stats! {
+    /// Commits done.
+    commits,
+    /// Commits lost to a rival.
+    conflicts,
+    /// Commands recognised as repeated.
+    repeated,
+    /// Commits refused as decided too long ago.
+    late,
+    /// Commits refused because a second had begun since.
+    stale,
+    /// Commands whose outcome stayed unknown.
+    unknown_outcomes,
+    /// Boards loaded.
+    loads,
+    /// Updates from other nodes applied to a view.
+    updates_applied,
+    /// Updates known already.
+    updates_skipped,
+    /// Updates that did not follow the view they found.
+    gaps,
+    /// Times that all views fell in doubt.
+    links_lost,
+    /// Views found wrong by comparing positions.
+    positions_differed,
+    /// Beats shown.
+    beats,
+    /// Beats shown by the node's own reckoning, none having been heard.
+    beats_filled,
+    /// Beats not shown because they came too late or twice.
+    beats_refused,
+    /// Times that this node began to lead.
+    elections_won,
+    /// Deadlines carried out.
+    deadlines_fired,
+}
+
+/// One counter.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the count.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

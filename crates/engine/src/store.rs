@@ -1,0 +1,219 @@
+//! The port to storage. An adapter keeps boards as bytes and knows nothing of timers.
+
+mod fault;
+mod head;
+mod history;
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use timers::{Beat, CommandId, DeadlineMove, HistoryId, ItemKey, Millis, Position, Revision, Scope, Tag, Timestamp};
+use tokio::sync::mpsc;
+
+use crate::update::Update;
+
+pub use fault::{Fault, FaultKind};
+pub use head::{Head, RECENT_ID_AGE_MAX, RECENT_IDS_MAX, RecentId};
+pub use history::{ArchivedRow, Cursor, Page, Query};
+
+/// A commit decided longer ago than this is refused: an abandoned command must not happen behind anyone's
+/// back. Far above a healthy round trip, far below the memory of command ids.
+pub const COMMIT_AGE_MAX: Millis = Millis(2000);
+
+/// Most signals that wait for the hub. A hub that is this far behind is told that it lost the link, and
+/// compares positions instead of reading on.
+pub const SIGNALS_MAX: usize = 8192;
+
+/// Keeps boards, history and deadlines, and tells nodes of each other's commits.
+///
+/// Every answer carries the store's time, which is the only source of time there is.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Reads a whole board, and which of `ask` are in its history. One round trip.
+    ///
+    /// # Errors
+    /// [`Fault`]; a load changes nothing, so a retry is always safe.
+    async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<Loaded, Fault>;
+
+    /// Carries out one commit in one atomic step, or says why not. One round trip.
+    ///
+    /// # Errors
+    /// [`FaultKind::Unavailable`]: nothing happened. [`FaultKind::Unknown`]: it may have happened; sending
+    /// the very same commit again is safe and tells.
+    async fn commit(&self, commit: &Commit) -> Result<Committed, Fault>;
+
+    /// Reads rows of a scope's history, newest first. One round trip, or a few where many rows share one
+    /// instant.
+    ///
+    /// # Errors
+    /// [`Fault`]; a retry is safe.
+    async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault>;
+
+    /// Asks for the updates of a scope. When this returns, every later commit will be signalled; asking
+    /// again does no harm.
+    ///
+    /// # Errors
+    /// [`Fault`]: the scope is not watched.
+    async fn watch(&self, scope: &Scope) -> Result<(), Fault>;
+
+    /// Lets go of a scope.
+    fn unwatch(&self, scope: &Scope);
+
+    /// Reads where boards stand, in the order asked. Pipelined: one round trip.
+    ///
+    /// # Errors
+    /// [`Fault`]; a retry is safe.
+    async fn positions(&self, scopes: &[Scope]) -> Result<Vec<Position>, Fault>;
+
+    /// Reads scopes whose deadline is not after `until`, earliest first within a shard, at most about
+    /// `limit`.
+    ///
+    /// # Errors
+    /// [`Fault`]; a retry is safe.
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<Due>, Fault>;
+
+    /// Tries to lead the beat of the current second.
+    ///
+    /// # Errors
+    /// [`Fault`]; a retry is safe: a second is beaten once.
+    async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault>;
+
+    /// Gives leadership up, if `node` has it, so that another takes over at once.
+    ///
+    /// # Errors
+    /// [`Fault`]: the others will notice by the missing beat.
+    async fn vacate(&self, node: &str) -> Result<(), Fault>;
+
+    /// Tells whether the store can be used, or why not, in words for the operator.
+    fn ready(&self) -> Result<(), String>;
+
+    /// Ends all links and waits for what was accepted to be safe.
+    async fn close(&self);
+}
+
+/// What nodes hear from the store without asking. Updates of one scope come in the order of their commits.
+#[derive(Clone, Debug)]
+pub enum Signal {
+    /// A commit of a watched scope.
+    Updated(Box<Update>),
+    /// A beat, from whoever leads.
+    Beat(BeatAnswer),
+    /// The leader has resigned.
+    Vacant,
+    /// Updates may have been missed from here on.
+    Lost,
+    /// All watched scopes are watched again; what was missed is for the hub to find out.
+    Restored,
+}
+
+/// A store with the stream of its signals.
+pub struct Connected<S: ?Sized> {
+    /// The store.
+    pub store: std::sync::Arc<S>,
+    /// What it has to say; the hub reads it.
+    pub signals: mpsc::Receiver<Signal>,
+}
+
+/// A board as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Where it stands; [`Position::NONE`] if it was never written.
+    pub position: Position,
+    /// When it was last changed.
+    pub at: Timestamp,
+    /// Its items, encoded.
+    pub items: Vec<(ItemKey, Bytes)>,
+    /// Which of the rows asked about are in the history.
+    pub known: BTreeSet<HistoryId>,
+    /// The store's time.
+    pub now: Timestamp,
+}
+
+/// One step of a board, ready to be written.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Whose board.
+    pub scope: Scope,
+    /// The tag it must stand at.
+    pub expected: Tag,
+    /// Tells a repetition.
+    pub id: CommandId,
+    /// When it was decided, on the store's time scale.
+    pub decided_at: Timestamp,
+    /// What becomes the board's time.
+    pub at: Timestamp,
+    /// What becomes the board's tag.
+    pub tag: Tag,
+    /// Items to write.
+    pub put: Vec<(ItemKey, Bytes)>,
+    /// Items to delete.
+    pub removed: Vec<ItemKey>,
+    /// History rows to write.
+    pub archive: Vec<ArchivedRow>,
+    /// What becomes of the scope's deadline.
+    pub deadline: DeadlineMove,
+    /// What to publish: the [`Update`], encoded.
+    pub update: Bytes,
+}
+
+/// What became of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// It is done, and made this revision.
+    Done(Revision, Timestamp),
+    /// A commit of this id was done before, and made this revision.
+    Repeated(Revision, Timestamp),
+    /// The board stands elsewhere; nothing was done.
+    Conflict(Timestamp),
+    /// It was decided too long ago; nothing was done.
+    Late(Timestamp),
+    /// A second has begun since it was decided; nothing was done.
+    Stale(Timestamp),
+}
+
+impl Committed {
+    /// Returns the store's time.
+    pub fn now(self) -> Timestamp {
+        match self {
+            Self::Done(_, now) | Self::Repeated(_, now) | Self::Conflict(now) | Self::Late(now) | Self::Stale(now) => {
+                now
+            }
+        }
+    }
+}
+
+/// A scope that has something to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Whose board.
+    pub scope: Scope,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A node's wish to lead the beat.
+#[derive(Clone, Debug)]
+pub struct BeatAsk {
+    /// Which node.
+    pub node: String,
+    /// How late the leader must be before another takes over.
+    pub takeover_after: Millis,
+    /// What becomes the generation if the store has none.
+    pub generation: Tag,
+    /// The node's cluster clock, if it has one.
+    pub now: Option<Timestamp>,
+}
+
+/// The last beat there was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BeatAnswer {
+    /// Its number.
+    pub beat: Beat,
+    /// The store's time.
+    pub now: Timestamp,
+    /// Which node leads; empty after a resignation.
+    pub leader: String,
+    /// Changes when the store was emptied.
+    pub generation: Tag,
+}

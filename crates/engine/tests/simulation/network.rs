@@ -1,0 +1,197 @@
+//! A node's link to the store, through a network that is not to be trusted.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use engine::store::{
+    BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, Fault, FaultKind, Loaded, Page, Query, SIGNALS_MAX, Signal,
+};
+use engine::{MemoryNode, MemoryStore, Store};
+use timers::{HistoryId, Position, Scope, Timestamp};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+/// What can go wrong.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Faults {
+    /// Requests and answers get lost.
+    pub(crate) losses: bool,
+    /// Signals get lost, come twice, or overtake each other, without anybody being told.
+    pub(crate) bad_signals: bool,
+    /// Links break, and nodes are told.
+    pub(crate) cuts: bool,
+    /// The store loses its last seconds, and nodes are told that their links broke.
+    pub(crate) rollbacks: bool,
+    /// Nodes die and others come.
+    pub(crate) node_deaths: bool,
+}
+
+impl Faults {
+    pub(crate) fn none() -> Self {
+        Self { losses: false, bad_signals: false, cuts: false, rollbacks: false, node_deaths: false }
+    }
+
+    pub(crate) fn all() -> Self {
+        Self { losses: true, bad_signals: true, cuts: true, rollbacks: false, node_deaths: true }
+    }
+}
+
+/// One node's link.
+pub(crate) struct Link {
+    node: Arc<MemoryNode>,
+    faults: Faults,
+    rng: Mutex<fastrand::Rng>,
+    healed: AtomicBool,
+    cut: AtomicBool,
+    to_hub: mpsc::Sender<Signal>,
+}
+
+impl Link {
+    /// Connects a node.
+    pub(crate) fn connect(store: &MemoryStore, faults: Faults, seed: u64) -> (Arc<Self>, Connected<dyn Store>) {
+        let Connected { store: node, signals } = store.connect();
+        let (to_hub, to_read) = mpsc::channel(SIGNALS_MAX);
+        let link = Arc::new(Self {
+            node,
+            faults,
+            rng: Mutex::new(fastrand::Rng::with_seed(seed)),
+            healed: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
+            to_hub,
+        });
+        tokio::spawn(Arc::clone(&link).carry(signals));
+        let store: Arc<dyn Store> = link.clone();
+        (link, Connected { store, signals: to_read })
+    }
+
+    /// Lets nothing go wrong from here on; a link that was cut is whole again.
+    pub(crate) async fn heal(&self) {
+        self.healed.store(true, Ordering::Relaxed);
+        self.restore().await;
+    }
+
+    /// Breaks the link. The node is told, as a driver tells of a broken connection.
+    pub(crate) async fn cut(&self) {
+        self.cut.store(true, Ordering::Relaxed);
+        self.to_hub.send(Signal::Lost).await.ok();
+    }
+
+    /// Mends the link.
+    pub(crate) async fn restore(&self) {
+        if self.cut.swap(false, Ordering::Relaxed) {
+            self.to_hub.send(Signal::Restored).await.ok();
+        }
+    }
+
+    fn chance(&self, percent: u32) -> bool {
+        !self.healed.load(Ordering::Relaxed) && self.rng.lock().unwrap().u32(0..100) < percent
+    }
+
+    async fn travel(&self) {
+        let micros = self.rng.lock().unwrap().u64(100..8_000);
+        sleep(Duration::from_micros(micros)).await;
+    }
+
+    /// A request on its way to the store.
+    async fn send(&self) -> Result<(), Fault> {
+        if self.cut.load(Ordering::Relaxed) {
+            return Err(Fault::new(FaultKind::Unavailable, "the link is cut"));
+        }
+        self.travel().await;
+        if self.faults.losses && self.chance(3) {
+            sleep(Duration::from_millis(300)).await;
+            return Err(Fault::new(FaultKind::Unknown, "the request was lost"));
+        }
+        Ok(())
+    }
+
+    /// An answer on its way back.
+    async fn receive<T>(&self, answer: Result<T, Fault>) -> Result<T, Fault> {
+        self.travel().await;
+        if self.cut.load(Ordering::Relaxed) || (self.faults.losses && self.chance(3)) {
+            sleep(Duration::from_millis(300)).await;
+            return Err(Fault::new(FaultKind::Unknown, "the answer was lost"));
+        }
+        answer
+    }
+
+    async fn carry(self: Arc<Self>, mut signals: mpsc::Receiver<Signal>) {
+        let mut held: Option<Signal> = None;
+        while let Some(signal) = signals.recv().await {
+            if self.cut.load(Ordering::Relaxed) {
+                continue;
+            }
+            self.travel().await;
+            if self.faults.bad_signals && self.chance(4) {
+                continue;
+            }
+            if self.faults.bad_signals && held.is_none() && self.chance(5) {
+                held = Some(signal);
+                continue;
+            }
+            if self.faults.bad_signals && self.chance(5) {
+                self.to_hub.send(signal.clone()).await.ok();
+            }
+            self.to_hub.send(signal).await.ok();
+            if let Some(overtaken) = held.take() {
+                self.to_hub.send(overtaken).await.ok();
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Link {
+    async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<Loaded, Fault> {
+        self.send().await?;
+        self.receive(self.node.load(scope, ask).await).await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
+        self.send().await?;
+        self.receive(self.node.commit(commit).await).await
+    }
+
+    async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {
+        self.send().await?;
+        self.receive(self.node.history(scope, query).await).await
+    }
+
+    async fn watch(&self, scope: &Scope) -> Result<(), Fault> {
+        self.send().await?;
+        self.receive(self.node.watch(scope).await).await
+    }
+
+    fn unwatch(&self, scope: &Scope) {
+        self.node.unwatch(scope);
+    }
+
+    async fn positions(&self, scopes: &[Scope]) -> Result<Vec<Position>, Fault> {
+        self.send().await?;
+        self.receive(self.node.positions(scopes).await).await
+    }
+
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<Due>, Fault> {
+        self.send().await?;
+        self.receive(self.node.due(until, limit).await).await
+    }
+
+    async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault> {
+        self.send().await?;
+        self.receive(self.node.beat(ask).await).await
+    }
+
+    async fn vacate(&self, node: &str) -> Result<(), Fault> {
+        self.node.vacate(node).await
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.node.ready()
+    }
+
+    async fn close(&self) {
+        self.node.close().await;
+    }
+}
