@@ -1,18 +1,16 @@
 //! A store in memory, shared by any number of nodes of one process: for tests, and the yardstick that
 //! the real adapters are held to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use timers::{Board, DeadlineMove, HistoryId, Item, ItemKey, Millis, Position, Scope, Timestamp};
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
+use timers::{Board, DeadlineMove, HistoryId, Item, ItemKey, Position, Scope, Timestamp};
 
 use crate::store::{
-    ArchivedRow, BeatAnswer, BeatAsk, Commit, Committed, Connected, Cursor, Due, Fault, Head, Loaded, Page, Query,
-    SIGNALS_MAX, Signal, Store,
+    ArchivedRow, BeatAnswer, BeatAsk, Commit, Committed, Connected, Cursor, Due, Fault, Head, Loaded, Outlet, Page,
+    Query, Signal, Store, lead, resign,
 };
 use crate::update::Update;
 
@@ -26,7 +24,7 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Core {
     content: Content,
-    nodes: BTreeMap<u64, Node>,
+    nodes: BTreeMap<u64, Outlet>,
     next_node: u64,
 }
 
@@ -45,12 +43,6 @@ struct StoredBoard {
     history: BTreeMap<HistoryId, (Timestamp, Bytes)>,
 }
 
-struct Node {
-    watched: BTreeSet<Scope>,
-    signals: mpsc::Sender<Signal>,
-    lagging: bool,
-}
-
 impl MemoryStore {
     /// Makes an empty store whose time is told by `time`.
     pub fn new(time: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
@@ -59,11 +51,11 @@ impl MemoryStore {
 
     /// Connects another node.
     pub fn connect(&self) -> Connected<MemoryNode> {
-        let (sender, signals) = mpsc::channel(SIGNALS_MAX);
+        let (outlet, signals) = Outlet::new();
         let mut core = self.lock();
         let id = core.next_node;
         core.next_node += 1;
-        core.nodes.insert(id, Node { watched: BTreeSet::new(), signals: sender, lagging: false });
+        core.nodes.insert(id, outlet);
         Connected { store: Arc::new(MemoryNode { shared: self.clone(), id }), signals }
     }
 
@@ -97,23 +89,8 @@ impl MemoryStore {
 
 impl Core {
     fn publish(&mut self, scope: Option<&Scope>, signal: &Signal) {
-        for node in self.nodes.values_mut().filter(|node| scope.is_none_or(|scope| node.watched.contains(scope))) {
-            node.send(signal);
-        }
-    }
-}
-
-impl Node {
-    /// Hands a signal over. A node that does not keep up misses some and is told so once it reads on.
-    fn send(&mut self, signal: &Signal) {
-        if self.lagging {
-            match (self.signals.try_send(Signal::Lost), self.signals.try_send(Signal::Restored)) {
-                (Ok(()), Ok(())) => self.lagging = false,
-                _ => return,
-            }
-        }
-        if let Err(TrySendError::Full(_)) = self.signals.try_send(signal.clone()) {
-            self.lagging = true;
+        for node in self.nodes.values_mut().filter(|node| scope.is_none_or(|scope| node.wants(scope))) {
+            node.send(signal.clone());
         }
     }
 }
@@ -179,14 +156,14 @@ impl Store for MemoryNode {
 
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {
         if let Some(node) = self.shared.lock().nodes.get_mut(&self.id) {
-            node.watched.insert(scope.clone());
+            node.watch(scope);
         }
         Ok(())
     }
 
     fn unwatch(&self, scope: &Scope) {
         if let Some(node) = self.shared.lock().nodes.get_mut(&self.id) {
-            node.watched.remove(scope);
+            node.unwatch(scope);
         }
     }
 
@@ -208,22 +185,16 @@ impl Store for MemoryNode {
     async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault> {
         let now = (self.shared.time)();
         let mut core = self.shared.lock();
-        if let Some(last) = &core.content.beat
-            && let Some(refused) = refuse_beat(last, ask, now)
-        {
-            return Ok(refused);
+        let (beat, beaten) = lead(&mut core.content.beat, ask, now);
+        if beaten {
+            core.publish(None, &Signal::Beat(beat.clone()));
         }
-        let generation = core.content.beat.as_ref().map_or(ask.generation, |last| last.generation);
-        let beat = BeatAnswer { beat: now.beat(), now, leader: ask.node.clone(), generation };
-        core.content.beat = Some(beat.clone());
-        core.publish(None, &Signal::Beat(beat.clone()));
         Ok(beat)
     }
 
     async fn vacate(&self, node: &str) -> Result<(), Fault> {
         let mut core = self.shared.lock();
-        if let Some(beat) = core.content.beat.as_mut().filter(|beat| beat.leader == node) {
-            beat.leader.clear();
+        if resign(&mut core.content.beat, node) {
             core.publish(None, &Signal::Vacant);
         }
         Ok(())
@@ -236,12 +207,4 @@ impl Store for MemoryNode {
     async fn close(&self) {
         self.shared.lock().nodes.remove(&self.id);
     }
-}
-
-/// Says why a node may not beat: the second is beaten already, or the leader is not late enough.
-fn refuse_beat(last: &BeatAnswer, ask: &BeatAsk, now: Timestamp) -> Option<BeatAnswer> {
-    let late: Millis = now.since(last.beat.next().instant());
-    let led_by_another = !last.leader.is_empty() && last.leader != ask.node;
-    let refused = now.beat() <= last.beat || (led_by_another && late < ask.takeover_after);
-    refused.then(|| BeatAnswer { now, ..last.clone() })
 }

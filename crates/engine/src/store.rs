@@ -3,6 +3,7 @@
 mod fault;
 mod head;
 mod history;
+mod outlet;
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,7 @@ use crate::update::Update;
 pub use fault::{Fault, FaultKind};
 pub use head::{Head, RECENT_ID_AGE_MAX, RECENT_IDS_MAX, RecentId};
 pub use history::{ArchivedRow, Cursor, Page, Query};
+pub use outlet::{Outlet, lead, resign};
 
 /// A commit decided longer ago than this is refused: an abandoned command must not happen behind anyone's
 /// back. Far above a healthy round trip, far below the memory of command ids.

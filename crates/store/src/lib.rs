@@ -1,1 +1,6 @@
+//! Adapters of the engine's store port.
 
+pub mod embedded;
+pub mod redis;
+#[cfg(feature = "testing")]
+pub mod testing;

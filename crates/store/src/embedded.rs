@@ -1,0 +1,11 @@
+//! The store in a local file, for one node: one writer that commits whole groups, readers beside it.
+
+mod database;
+mod head;
+mod read;
+mod store;
+mod tables;
+mod writer;
+
+pub use database::OpenError;
+pub use store::EmbeddedStore;

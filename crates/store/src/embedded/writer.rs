@@ -1,0 +1,180 @@
+//! The one writer: takes what is queued, commits it in one transaction with one sync, then answers.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use engine::store::{Commit, Committed, Fault, FaultKind, Outlet, Signal};
+use engine::{StoreClock, Update};
+use redb::{ReadableTable, Table, WriteTransaction};
+use timers::DeadlineMove;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::embedded::database::Handle;
+use crate::embedded::head::StoredHead;
+use crate::embedded::tables::{DUE, HEADS, ITEMS, ROW_INDEX, ROWS};
+
+/// Most commits in one transaction. A group this large costs as much writing as syncing; larger ones only
+/// make the first wait longer.
+const GROUP_MAX: usize = 256;
+
+/// Pause before a store that failed is opened again.
+const REOPEN_PAUSE: Duration = Duration::from_millis(200);
+
+/// A commit and where its answer goes.
+pub(crate) struct Job {
+    pub(crate) commit: Commit,
+    pub(crate) answer: oneshot::Sender<Result<Committed, Fault>>,
+}
+
+/// What the writer works with.
+pub(crate) struct Writer {
+    pub(crate) handle: Handle,
+    pub(crate) clock: Arc<StoreClock>,
+    pub(crate) outlet: Arc<Mutex<Outlet>>,
+}
+
+impl Writer {
+    /// Serves until the last sender is gone and all that was queued is answered.
+    pub(crate) fn run(self, mut jobs: mpsc::Receiver<Job>) {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        while let Some(first) = jobs.blocking_recv() {
+            group.push(first);
+            while group.len() < GROUP_MAX
+                && let Ok(job) = jobs.try_recv()
+            {
+                group.push(job);
+            }
+            self.serve(std::mem::take(&mut group));
+        }
+    }
+
+    fn serve(&self, group: Vec<Job>) {
+        let written = match self.handle.get() {
+            Ok(database) => write_group(&database, &group, &self.clock),
+            Err(fault) => Err(Failed::Before(fault.to_string())),
+        };
+        match written {
+            Ok(answers) => {
+                for (job, committed) in group.into_iter().zip(answers) {
+                    self.publish(&job.commit, committed);
+                    // Whoever asked may have gone; the commit stands.
+                    job.answer.send(Ok(committed)).ok();
+                }
+            }
+            Err(failed) => {
+                let (kind, why) = match failed {
+                    Failed::Before(why) => (FaultKind::Unavailable, why),
+                    Failed::During(why) => (FaultKind::Unknown, why),
+                };
+                tracing::error!(%why, commits = group.len(), "the store could not be written");
+                self.handle.close(why.clone());
+                for job in group {
+                    job.answer.send(Err(Fault::new(kind, why.clone()))).ok();
+                }
+                if !self.handle.reopen() {
+                    std::thread::sleep(REOPEN_PAUSE);
+                    self.handle.reopen();
+                }
+            }
+        }
+    }
+
+    fn publish(&self, commit: &Commit, committed: Committed) {
+        if !matches!(committed, Committed::Done(..)) {
+            return;
+        }
+        let mut outlet = self.outlet.lock().unwrap_or_else(PoisonError::into_inner);
+        if outlet.wants(&commit.scope) {
+            let update = Update::decode(&commit.update).expect("the engine wrote it");
+            outlet.send(Signal::Updated(Box::new(update)));
+        }
+    }
+}
+
+/// When a group failed.
+enum Failed {
+    /// Before its transaction was committed: nothing happened.
+    Before(String),
+    /// While it was: nobody knows.
+    During(String),
+}
+
+fn write_group(database: &redb::Database, group: &[Job], clock: &StoreClock) -> Result<Vec<Committed>, Failed> {
+    let before = |error: redb::Error| Failed::Before(error.to_string());
+    let transaction = database.begin_write().map_err(|error| before(error.into()))?;
+    let answers = match write_all(&transaction, group, clock) {
+        Ok(answers) => answers,
+        Err(error) => {
+            // What the file says about an aborted transaction changes nothing: it is opened anew.
+            transaction.abort().ok();
+            return Err(before(error));
+        }
+    };
+    transaction.commit().map_err(|error| Failed::During(error.to_string()))?;
+    Ok(answers)
+}
+
+fn write_all(transaction: &WriteTransaction, group: &[Job], clock: &StoreClock) -> Result<Vec<Committed>, redb::Error> {
+    let mut tables = Tables {
+        heads: transaction.open_table(HEADS)?,
+        items: transaction.open_table(ITEMS)?,
+        rows: transaction.open_table(ROWS)?,
+        row_index: transaction.open_table(ROW_INDEX)?,
+        due: transaction.open_table(DUE)?,
+    };
+    group.iter().map(|job| tables.write(&job.commit, clock)).collect()
+}
+
+struct Tables<'t> {
+    heads: Table<'t, &'static str, &'static [u8]>,
+    items: Table<'t, (&'static str, &'static str), &'static [u8]>,
+    rows: Table<'t, (&'static str, &'static str), (u64, &'static [u8])>,
+    row_index: Table<'t, (&'static str, u64, &'static str), ()>,
+    due: Table<'t, (u64, &'static str), ()>,
+}
+
+impl Tables<'_> {
+    fn write(&mut self, commit: &Commit, clock: &StoreClock) -> Result<Committed, redb::Error> {
+        let scope = commit.scope.to_string();
+        let mut stored = match self.heads.get(scope.as_str())? {
+            Some(bytes) => {
+                StoredHead::decode(bytes.value()).map_err(|fault| redb::Error::Corrupted(fault.to_string()))?
+            }
+            None => StoredHead::default(),
+        };
+        let committed = stored.head.take(commit, clock.now());
+        if !matches!(committed, Committed::Done(..)) {
+            return Ok(committed);
+        }
+        for key in &commit.removed {
+            self.items.remove((scope.as_str(), key.as_str()))?;
+        }
+        for (key, bytes) in &commit.put {
+            self.items.insert((scope.as_str(), key.as_str()), bytes.as_ref())?;
+        }
+        for row in &commit.archive {
+            let id = row.id.as_str();
+            let before = self.rows.insert((scope.as_str(), id), (row.at.0, row.body.as_ref()))?;
+            if let Some(at) = before.map(|row| row.value().0) {
+                self.row_index.remove((scope.as_str(), at, id))?;
+            }
+            self.row_index.insert((scope.as_str(), row.at.0, id), ())?;
+        }
+        let deadline = match commit.deadline {
+            DeadlineMove::Keep => stored.deadline,
+            DeadlineMove::Clear => None,
+            DeadlineMove::Set(at) => Some(at),
+        };
+        if deadline != stored.deadline {
+            if let Some(at) = stored.deadline {
+                self.due.remove((at.0, scope.as_str()))?;
+            }
+            if let Some(at) = deadline {
+                self.due.insert((at.0, scope.as_str()), ())?;
+            }
+            stored.deadline = deadline;
+        }
+        self.heads.insert(scope.as_str(), stored.encode().as_slice())?;
+        Ok(committed)
+    }
+}

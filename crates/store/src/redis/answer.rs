@@ -1,0 +1,81 @@
+//! Reading what scripts and commands answer.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use engine::store::{BeatAnswer, Committed, Fault, Loaded};
+use fred::types::Value;
+use timers::{Beat, HistoryId, ItemKey, Position, Revision, Tag, Timestamp};
+
+use crate::redis::fault::nonsense;
+
+/// Reads the answer of `commit.lua`; the second value is false if the update could not be published.
+pub(crate) fn committed(answer: Value) -> Result<(Committed, bool), Fault> {
+    let wrong = || nonsense("a commit");
+    let (word, revision, now, receivers): (String, u64, u64, i64) = answer.convert().map_err(|_| wrong())?;
+    let (revision, now) = (Revision(revision), Timestamp(now));
+    let committed = match word.as_str() {
+        "done" => Committed::Done(revision, now),
+        "repeated" => Committed::Repeated(revision, now),
+        "conflict" => Committed::Conflict(now),
+        "late" => Committed::Late(now),
+        "stale" => Committed::Stale(now),
+        _ => return Err(wrong()),
+    };
+    Ok((committed, receivers >= 0))
+}
+
+/// Reads the answer of `beat.lua`.
+pub(crate) fn beat(answer: Value) -> Result<BeatAnswer, Fault> {
+    let wrong = || nonsense("a beat");
+    let (beat, now, leader, generation): (u64, u64, String, String) = answer.convert().map_err(|_| wrong())?;
+    let generation = generation.parse().map_err(|_| wrong())?;
+    Ok(BeatAnswer { beat: Beat(beat), now: Timestamp(now), leader, generation })
+}
+
+/// Reads a beat as it is published; `None` for anything else.
+pub(crate) fn published_beat(text: &str) -> Option<BeatAnswer> {
+    let mut words = text.splitn(4, ' ');
+    let beat = Beat(words.next()?.parse().ok()?);
+    let now = Timestamp(words.next()?.parse().ok()?);
+    let generation = words.next()?.parse().ok()?;
+    Some(BeatAnswer { beat, now, leader: words.next()?.to_owned(), generation })
+}
+
+/// Reads a board's hash.
+pub(crate) fn board(
+    mut fields: HashMap<String, Bytes>,
+    known: impl Iterator<Item = HistoryId>,
+    now: Timestamp,
+) -> Result<Loaded, Fault> {
+    let position = position(fields.remove("@rev").as_deref(), fields.remove("@tag").as_deref())?;
+    let at = number(fields.remove("@at").as_deref())?;
+    fields.retain(|name, _| !name.starts_with('@'));
+    let items = fields.into_iter().map(|(name, bytes)| (ItemKey::from_stored(&name), bytes));
+    Ok(Loaded { position, at: Timestamp(at), items: items.collect(), known: known.collect(), now })
+}
+
+/// Reads where a board stands.
+pub(crate) fn position(revision: Option<&[u8]>, tag: Option<&[u8]>) -> Result<Position, Fault> {
+    let tag = match tag {
+        Some(tag) => text(tag)?.parse().map_err(|_| nonsense("a position"))?,
+        None => Tag::NONE,
+    };
+    Ok(Position { revision: Revision(number(revision)?), tag })
+}
+
+/// Reads the answer of `TIME`.
+pub(crate) fn time((seconds, micros): (u64, u64)) -> Timestamp {
+    Timestamp(seconds * 1000 + micros / 1000)
+}
+
+fn number(bytes: Option<&[u8]>) -> Result<u64, Fault> {
+    match bytes {
+        Some(bytes) => text(bytes)?.parse().map_err(|_| nonsense("a number")),
+        None => Ok(0),
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Fault> {
+    std::str::from_utf8(bytes).map_err(|_| nonsense("a text"))
+}

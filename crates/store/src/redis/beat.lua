@@ -1,0 +1,33 @@
+-- One wish to lead the beat of this second: elects, tells the time and publishes, in one step.
+--
+-- KEYS  the beat, a hash; its name is the channel too
+-- ARGV  1 node   2 how late the leader must be, ms   3 generation, if the store has none
+--       4 the node's cluster clock, ms (0: it has none)
+-- Answer  {number of the last beat, time in ms, who leads, generation}
+local LARGEST_STEP_MS = 60000 -- a larger step back is a clock that was put right, and is believed
+local SLEW_MS = 5             -- how much of an absorbed step is given back each beat
+
+local beat = redis.call('HMGET', KEYS[1], 'n', 'by', 'gen', 'off')
+local last, by = tonumber(beat[1] or '0') or 0, beat[2] or ''
+local gen, off = beat[3] or ARGV[3], tonumber(beat[4] or '0') or 0
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000) + off
+
+-- This server's clock went back: cluster time stays where it was.
+local back = tonumber(ARGV[4]) - now
+local stepped = back > 1000 and back < LARGEST_STEP_MS
+if stepped then
+  off = off + back
+  now = now + back
+end
+
+local n = math.floor(now / 1000)
+local late = now - (last + 1) * 1000
+local led_by_another = by ~= '' and by ~= ARGV[1]
+if n <= last or (led_by_another and late < tonumber(ARGV[2])) then
+  return { last, now, by, gen }
+end
+if not stepped and off > 0 then off = math.max(0, off - SLEW_MS) end
+redis.call('HSET', KEYS[1], 'n', n, 'by', ARGV[1], 'gen', gen, 'off', off)
+redis.call('PUBLISH', KEYS[1], n .. ' ' .. now .. ' ' .. gen .. ' ' .. ARGV[1])
+return { n, now, ARGV[1], gen }

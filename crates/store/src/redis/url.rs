@@ -1,0 +1,119 @@
+//! Where Redis is, and how to say so without its password.
+
+use std::fmt;
+use std::str::FromStr;
+
+use fred::types::config::Config;
+
+/// The address of a Redis.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisUrl(String);
+
+/// Why a text is no address of a Redis.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadUrl {
+    /// It begins with something else.
+    #[error("must begin with redis://, rediss://, redis+sentinel:// or unix://")]
+    Scheme,
+    /// Cluster is not spoken yet.
+    #[error("redis+cluster:// is not supported by this version")]
+    Cluster,
+    /// The rest is wrong.
+    #[error("{0}")]
+    Rest(String),
+}
+
+impl RedisUrl {
+    /// Returns the driver's configuration.
+    pub(crate) fn config(&self) -> Config {
+        Config::from_url(&driver_url(&self.0).expect("checked when made")).expect("checked when made")
+    }
+}
+
+impl FromStr for RedisUrl {
+    type Err = BadUrl;
+
+    fn from_str(text: &str) -> Result<Self, BadUrl> {
+        let url = driver_url(text)?;
+        Config::from_url(&url).map_err(|error| BadUrl::Rest(error.details().to_owned()))?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The driver writes schemes its own way.
+fn driver_url(text: &str) -> Result<String, BadUrl> {
+    let Some((scheme, rest)) = text.split_once("://") else { return Err(BadUrl::Scheme) };
+    let scheme = match scheme {
+        "redis" | "rediss" => scheme,
+        "redis+sentinel" => "redis-sentinel",
+        "rediss+sentinel" => "rediss-sentinel",
+        "unix" => "redis+unix",
+        "redis+cluster" | "rediss+cluster" => return Err(BadUrl::Cluster),
+        _ => return Err(BadUrl::Scheme),
+    };
+    Ok(format!("{scheme}://{rest}"))
+}
+
+impl fmt::Display for RedisUrl {
+    /// Writes the address with its password, and whatever else may be secret, left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&redacted(&self.0))
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisUrl({self})")
+    }
+}
+
+fn redacted(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "***".to_owned() };
+    let (authority, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |at| rest.split_at(at));
+    let host = match authority.rsplit_once('@') {
+        Some((login, host)) => {
+            let user = login.split_once(':').map_or("", |(user, _)| user);
+            format!("{user}:***@{host}")
+        }
+        None => authority.to_owned(),
+    };
+    let path = path.split_once('?').map_or(path.to_owned(), |(path, query)| {
+        let kept = query.split('&').map(|pair| match pair.split_once('=') {
+            Some((name, _)) if name.to_ascii_lowercase().contains("password") => format!("{name}=***"),
+            Some(_) | None => pair.to_owned(),
+        });
+        format!("{path}?{}", kept.collect::<Vec<_>>().join("&"))
+    });
+    format!("{scheme}://{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_never_shown() {
+        for (url, shown) in [
+            ("redis://127.0.0.1:6379", "redis://127.0.0.1:6379"),
+            ("redis://:s3cret@host:6379/1", "redis://:***@host:6379/1"),
+            ("rediss://ann:s3c@ret@host", "rediss://ann:***@host"),
+            ("redis://token@host", "redis://:***@host"),
+            (
+                "redis+sentinel://ann:x@h:26379/0?sentinelServiceName=m&sentinelPassword=s3cret",
+                "redis+sentinel://ann:***@h:26379/0?sentinelServiceName=m&sentinelPassword=***",
+            ),
+            ("unix:///run/redis.sock", "unix:///run/redis.sock"),
+        ] {
+            assert_eq!(redacted(url), shown);
+        }
+    }
+
+    #[test]
+    fn a_bad_address_is_refused_with_its_reason() {
+        assert_eq!("http://host".parse::<RedisUrl>(), Err(BadUrl::Scheme));
+        assert_eq!("redis+cluster://host".parse::<RedisUrl>(), Err(BadUrl::Cluster));
+        assert!(matches!("redis://host:port".parse::<RedisUrl>(), Err(BadUrl::Rest(_))));
+        assert!("redis://host:6380/2".parse::<RedisUrl>().is_ok());
+        assert!("unix:///run/redis.sock".parse::<RedisUrl>().is_ok());
+    }
+}

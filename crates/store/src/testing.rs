@@ -1,0 +1,152 @@
+//! A real `redis-server` for tests: started on a free loopback port, gone with its handle.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long a server may take to answer.
+const UP_WITHIN: Duration = Duration::from_secs(10);
+
+/// A running `redis-server` with nothing in it.
+pub struct RedisServer {
+    folder: TempDir,
+    port: u16,
+    options: Vec<String>,
+    process: Child,
+}
+
+impl RedisServer {
+    /// Starts a server.
+    ///
+    /// # Panics
+    /// If `redis-server` is not installed or does not come up: `cargo xtask test` installs it.
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts a server with further options, each `--name value` as two.
+    ///
+    /// # Panics
+    /// As [`RedisServer::start`].
+    pub fn start_with(options: &[&str]) -> Self {
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        // Between finding a free port and using it, somebody else may take it.
+        for _ in 0..5 {
+            let folder = tempfile::tempdir().expect("a folder for the server");
+            let port = free_port();
+            let process = spawn(&folder, port, &options);
+            let mut server = Self { folder, port, options: options.clone(), process };
+            if server.wait_until_up() {
+                return server;
+            }
+        }
+        panic!("redis-server did not come up on any of five ports")
+    }
+
+    /// Returns its address.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Returns its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Kills it; what it held in memory is gone.
+    pub fn kill(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+
+    /// Starts it again on the same port.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn start_again(&mut self) {
+        self.process = spawn(&self.folder, self.port, &self.options);
+        assert!(self.wait_until_up(), "redis-server did not come up again");
+    }
+
+    /// Stops its process without ending it, so that its links stay open and silent.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    /// Sends one command and returns the first line of the answer, or of a bulk answer its text.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub fn command(&self, words: &[&str]) -> io::Result<String> {
+        let stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(UP_WITHIN))?;
+        let mut request = format!("*{}\r\n", words.len());
+        for word in words {
+            request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        (&stream).write_all(request.as_bytes())?;
+        let mut reader = BufReader::new(&stream);
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let line = line.trim_end().to_owned();
+        let Some(length) = line.strip_prefix('$').and_then(|length| length.parse::<usize>().ok()) else {
+            return Ok(line);
+        };
+        let mut bulk = vec![0; length];
+        reader.read_exact(&mut bulk)?;
+        Ok(String::from_utf8_lossy(&bulk).into_owned())
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.process.id().to_string();
+        Command::new("kill").args([signal, &pid]).status().expect("kill runs");
+    }
+
+    fn wait_until_up(&mut self) -> bool {
+        let end = Instant::now() + UP_WITHIN;
+        while Instant::now() < end {
+            if self.command(&["PING"]).is_ok_and(|answer| answer == "+PONG") {
+                return true;
+            }
+            if self.process.try_wait().is_ok_and(|ended| ended.is_some()) {
+                return false;
+            }
+            std::thread::yield_now();
+        }
+        false
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Finds a port that nobody listens on.
+///
+/// # Panics
+/// If there is none.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+fn spawn(folder: &TempDir, port: u16, options: &[String]) -> Child {
+    Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(["--daemonize", "no", "--dir"])
+        .arg(folder.path())
+        .args(options)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server is installed; `cargo xtask test` does that")
+}

@@ -1,0 +1,319 @@
+//! What goes wrong with a real Redis, and what a node makes of it: the traps of the driver, each closed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use engine::store::{Connected, FaultKind, Signal};
+use engine::{Engine, Made, Reader, Request, Seams, Sight};
+use store::redis::{Options, RedisStore};
+use store::testing::{RedisServer, free_port};
+use timers::stopwatch::{Command as Ask, Start};
+use timers::{Beat, Command, CommandId, Limits, Scope, SessionId, UserId};
+use tokio::time::timeout;
+
+/// How long anything that must happen may take.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_absent_redis_is_waited_for_and_commands_fail_meanwhile() {
+    let port = free_port();
+    let url = format!("redis://:secret@127.0.0.1:{port}");
+    let connected = RedisStore::connect(&options(&url, "a")).expect("the driver takes its configuration");
+    let not_ready = connected.store.ready().unwrap_err();
+    assert!(!not_ready.contains("secret"), "{not_ready}");
+    let began = Instant::now();
+    let fault = connected.store.load(&scope("ann"), &[]).await.unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::Unavailable);
+    assert!(began.elapsed() < Duration::from_secs(1), "a command does not wait for a connection");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_finds_a_redis_that_comes_later_and_one_that_comes_back() {
+    let mut server = RedisServer::start();
+    server.kill();
+    let node = Node::start(&server.url(), "a");
+    assert!(node.engine.store().ready().is_err());
+    server.start_again();
+    node.is_ready().await;
+    node.start_session("one").await.expect("works");
+
+    server.kill();
+    node.is_not_ready().await;
+    server.start_again();
+    node.is_ready().await;
+    node.start_session("two").await.expect("scripts are brought along to a server that forgot them");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_whose_answer_is_lost_has_its_effect_once() {
+    let server = RedisServer::start();
+    let node = Node::start(&server.url(), "a");
+    node.is_ready().await;
+    node.start_session("warm").await.expect("works");
+    // The server takes the commit and answers only after the driver has given up on it.
+    server.freeze();
+    let engine = Arc::clone(&node.engine);
+    let sent = tokio::spawn(async move { engine.execute(request("once", Some(7))).await });
+    wait_for("the driver to give up", || node.engine.store().ready().is_err()).await;
+    server.thaw();
+    let outcome = timeout(DEADLINE, sent).await.expect("in time").expect("no panic");
+    node.is_ready().await;
+    let again = node.engine.execute(request("once", Some(7))).await.expect("works");
+    if let Ok(outcome) = outcome {
+        assert!(matches!(again.made, Made::Repeated | Made::Nothing), "{outcome:?}, then {again:?}");
+    }
+    let board = node.engine.store().load(&scope("ann"), &[]).await.expect("loads");
+    assert_eq!((board.position.revision.0, board.items.len()), (2, 2), "the session was started once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_redis_is_noticed_and_the_display_goes_on() {
+    let server = RedisServer::start();
+    let node = Node::start(&server.url(), "a");
+    node.is_ready().await;
+    node.start_session("shown").await.expect("works");
+    let mut reader = Reader::new(node.engine.hub().join(&scope("ann")).await.expect("joins"));
+    let mut beats: Vec<Beat> = Vec::new();
+    see(&mut reader, &mut beats, 2).await;
+    server.freeze();
+    see(&mut reader, &mut beats, 6).await;
+    node.is_not_ready().await;
+    server.thaw();
+    node.is_ready().await;
+    see(&mut reader, &mut beats, 9).await;
+    for pair in beats.windows(2) {
+        assert_eq!(pair[1], pair[0].next(), "no second missing, none doubled: {beats:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_missed_while_the_subscription_was_cut_is_caught_up() {
+    let server = RedisServer::start();
+    let (one, two) = (Node::start(&server.url(), "a"), Node::start(&server.url(), "b"));
+    one.is_ready().await;
+    two.is_ready().await;
+    let mut reader = Reader::new(one.engine.hub().join(&scope("ann")).await.expect("joins"));
+    for nth in 0..20 {
+        server.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).expect("answers");
+        two.start_session(&format!("s{nth}")).await.expect("works");
+    }
+    let mut seen = 0;
+    timeout(DEADLINE, async {
+        loop {
+            reader.catch_up(|sight| match sight {
+                Sight::First(view) | Sight::Whole(view) | Sight::News { new: view, .. } => {
+                    seen = view.board.items.len();
+                }
+                Sight::Beat(..) => {}
+            });
+            if seen == 20 {
+                return;
+            }
+            reader.changed().await;
+        }
+    })
+    .await
+    .expect("all is seen in the end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_commit_is_heard_by_those_who_joined_before_it() {
+    // SUBSCRIBE is answered when written, not when done: without a barrier some first updates are missed.
+    let server = RedisServer::start();
+    let (one, two) = (Node::start(&server.url(), "a"), Node::start(&server.url(), "b"));
+    one.is_ready().await;
+    two.is_ready().await;
+    for nth in 0..200 {
+        let who = scope(&format!("user-{nth}"));
+        let gaps = one.engine.stats().gaps.get() + one.engine.stats().positions_differed.get();
+        let mut reader = Reader::new(one.engine.hub().join(&who).await.expect("joins"));
+        reader.catch_up(|_| {});
+        let request = Request { scope: who, ..request("s", None) };
+        two.engine.execute(request).await.expect("works");
+        timeout(Duration::from_secs(5), reader.changed()).await.expect("the update is heard");
+        let after = one.engine.stats().gaps.get() + one.engine.stats().positions_differed.get();
+        assert_eq!(after, gaps, "heard, not found out later");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_may_drop_keys_is_refused() {
+    let server = RedisServer::start_with(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
+    let node = Node::start(&server.url(), "a");
+    wait_for("the reason", || node.engine.store().ready().is_err_and(|why| why.contains("allkeys-lru"))).await;
+    server.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]).expect("answers");
+    node.is_ready().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_who_may_not_use_the_channels_is_refused() {
+    let server = RedisServer::start();
+    let rules = ["ACL", "SETUSER", "tick", "on", ">pass", "~tickcast:*", "+@all", "resetchannels"];
+    assert_eq!(server.command(&rules).expect("answers"), "+OK");
+    let url = format!("redis://tick:pass@127.0.0.1:{}", server.port());
+    let node = Node::start(&url, "a");
+    wait_for("the reason", || node.engine.store().ready().is_err_and(|why| why.contains("tickcast:probe"))).await;
+    server.command(&["ACL", "SETUSER", "tick", "&tickcast:*"]).expect("answers");
+    node.is_ready().await;
+    node.start_session("s").await.expect("works");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_of_another_type_tears_no_commit() {
+    let server = RedisServer::start();
+    let node = Node::start(&server.url(), "a");
+    node.is_ready().await;
+    node.start_session("s").await.expect("works");
+    let who = scope("ann");
+    let history = "tickcast:{".to_owned();
+    let keys = server.command(&["EVAL", "return redis.call('KEYS', '*board*')[1]", "0"]).expect("answers");
+    assert!(keys.starts_with(&history), "{keys}");
+    let index = keys.replace(":board:", ":history-index:");
+    server.command(&["SET", &index, "not ours"]).expect("answers");
+    let stop = Request { command: Command::Stopwatch(Ask::Stop(session("s"))), ..request("s", None) };
+    let refused = node.engine.execute(stop).await.unwrap_err();
+    assert!(refused.to_string().contains("holds a string"), "{refused}");
+    let stored = node.engine.store().load(&who, &[]).await.expect("loads");
+    assert_eq!(stored.position.revision.0, 1, "nothing of it was written");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emptied_redis_empties_the_views() {
+    let server = RedisServer::start();
+    let node = Node::start(&server.url(), "a");
+    node.is_ready().await;
+    node.start_session("s").await.expect("works");
+    let mut reader = Reader::new(node.engine.hub().join(&scope("ann")).await.expect("joins"));
+    server.command(&["FLUSHALL"]).expect("answers");
+    timeout(DEADLINE, async {
+        let mut empty = false;
+        while !empty {
+            reader.changed().await;
+            reader.catch_up(|sight| {
+                if let Sight::Whole(view) = sight {
+                    empty = view.board.items.is_empty();
+                }
+            });
+        }
+    })
+    .await
+    .expect("the view follows the store");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_updates_is_not_lost_in_silence() {
+    let server = RedisServer::start();
+    let Connected { store, mut signals } =
+        RedisStore::connect(&options(&server.url(), "a")).expect("the driver takes its configuration");
+    wait_for("the store", || store.ready().is_ok()).await;
+    store.watch(&scope("ann")).await.expect("watches");
+    let node = Node::start(&server.url(), "b");
+    node.is_ready().await;
+    node.start_session("s").await.expect("works");
+    let Some(Signal::Updated(update)) = next_update(&mut signals).await else { panic!("an update") };
+    // Nobody reads while more comes than all queues hold.
+    let channel = server.command(&["EVAL", "return redis.call('PUBSUB', 'CHANNELS', '*user:ann')[1]", "0"]);
+    let flood = "for i = 1, 50000 do redis.call('PUBLISH', KEYS[1], ARGV[1]) end return 'done'";
+    let body = r#"{"v":1,"scope":"user:ann","prev":"0000000000000001","rev":9,"tag":"0000000000000002","at":1}"#;
+    server.command(&["EVAL", flood, "1", &channel.expect("answers"), body]).expect("answers");
+    let mut heard = 0;
+    let mut lost = false;
+    timeout(DEADLINE, async {
+        while !lost {
+            match signals.recv().await {
+                Some(Signal::Lost) => lost = true,
+                Some(Signal::Updated(_)) => heard += 1,
+                Some(Signal::Beat(_) | Signal::Vacant | Signal::Restored) => {}
+                None => panic!("a live store"),
+            }
+        }
+    })
+    .await
+    .unwrap_or_else(|_| panic!("{heard} of 50000 were heard and nobody was told; {update:?}"));
+}
+
+async fn next_update(signals: &mut tokio::sync::mpsc::Receiver<Signal>) -> Option<Signal> {
+    loop {
+        match timeout(DEADLINE, signals.recv()).await.expect("in time") {
+            Some(update @ Signal::Updated(_)) => return Some(update),
+            Some(_) => {}
+            None => return None,
+        }
+    }
+}
+
+/// Follows until so many beats were shown in all.
+async fn see(reader: &mut Reader, beats: &mut Vec<Beat>, wanted: usize) {
+    timeout(DEADLINE, async {
+        loop {
+            reader.catch_up(|sight| {
+                if let Sight::Beat(_, beat) = sight {
+                    beats.push(beat);
+                }
+            });
+            if beats.len() >= wanted {
+                return;
+            }
+            reader.changed().await;
+        }
+    })
+    .await
+    .expect("beats in time");
+}
+
+struct Node {
+    engine: Arc<Engine>,
+}
+
+impl Node {
+    fn start(url: &str, name: &str) -> Self {
+        let connected = RedisStore::connect(&options(url, name)).expect("the driver takes its configuration");
+        let options = engine::Options { node: name.to_owned(), limits: Limits::default() };
+        Self { engine: Engine::start(connected, options, Seams::default()) }
+    }
+
+    async fn is_ready(&self) {
+        wait_for("the store", || self.engine.store().ready().is_ok()).await;
+    }
+
+    async fn is_not_ready(&self) {
+        wait_for("the store to be missed", || self.engine.store().ready().is_err()).await;
+    }
+
+    async fn start_session(&self, name: &str) -> Result<engine::Outcome, engine::ExecuteError> {
+        self.engine.execute(request(name, None)).await
+    }
+}
+
+fn request(name: &str, id: Option<u64>) -> Request {
+    let start = Start {
+        session: Some(session(name)),
+        label: name.to_owned(),
+        goals: None,
+        group_id: None,
+        group_name: None,
+        comment: None,
+    };
+    let command = Command::Stopwatch(Ask::Start(start));
+    Request { scope: scope("ann"), command, id: id.map(CommandId), by: None }
+}
+
+fn session(name: &str) -> SessionId {
+    SessionId::new(name).expect("a good name")
+}
+
+fn scope(name: &str) -> Scope {
+    Scope::User(UserId::new(name).expect("a good name"))
+}
+
+fn options(url: &str, node: &str) -> Options {
+    Options { url: url.parse().expect("a good address"), prefix: "tickcast".to_owned(), node: node.to_owned() }
+}
+
+async fn wait_for(what: &str, holds: impl Fn() -> bool) {
+    let end = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        tokio::task::yield_now().await;
+    }
+}
