@@ -53,6 +53,7 @@ impl Ticker {
         }
         self.last = beat;
         engine.stats.beats.add_one();
+        engine.stats.beat_lag_ms.set(now.since(beat.instant()).0);
         engine.hub.show_beat(beat);
         true
     }

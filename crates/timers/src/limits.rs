@@ -6,9 +6,9 @@ use crate::time::Millis;
 /// limit is what stops that, this one names the culprit.
 pub const GOAL_BYTES_MAX: usize = 4096;
 
-/// Most history rows a command brings. One commit is one Redis script call, which must stay a matter
-/// of milliseconds.
-pub const ROWS_MAX: usize = 1000;
+/// Most history rows a command brings. An editor sends its whole file again each time, some years of
+/// sessions; more rows would hold up a Redis for more than some ten milliseconds.
+pub const ROWS_MAX: usize = 5000;
 
 /// Bounds on what a person can keep, set by the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@
 --
 -- A script has no rollback, so everything is checked before the first write, and nothing after it can
 -- fail. The publication can be refused by an ACL; that is told, not raised.
-local MOST_ITEMS, MOST_ROWS = 1000, 1000          -- HSET takes all items at once: Lua unpacks < 8,000 values
+local MOST_ITEMS, MOST_ROWS = 1000, 5000          -- HSET takes all items at once: Lua unpacks < 8,000 values
 local REMEMBERED, RECORD, MEMORY_MS = 64, 20, 300000 -- ids: 8 bytes id, 6 revision, 6 time each
 
 local head = redis.call('HMGET', KEYS[1], '@rev', '@tag', '@ids')

@@ -33,6 +33,9 @@ const CHANNELS_AT_ONCE: usize = 1000;
 /// other, and a refused permission is mended by a person.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
 
+/// Pause before a server that refuses us is asked again.
+const REFUSED_PAUSE: Duration = Duration::from_millis(500);
+
 /// What is wanted of the task.
 pub(crate) enum Order {
     /// Subscribe, and tell when it is certain.
@@ -126,8 +129,16 @@ impl Subscriptions {
                     tracing::error!(%why, "Redis is there but can't be used; trying again until it can");
                 }
                 self.swap_readiness(Err(why));
+                self.begin_anew().await;
             }
         }
+    }
+
+    /// Drops the subscriber's connection. A refused SUBSCRIBE is answered where no answer is expected, and
+    /// from then on every PING on that connection would be taken for the one before it.
+    async fn begin_anew(&self) {
+        sleep(REFUSED_PAUSE).await;
+        self.subscriber.force_reconnection().await.ok();
     }
 
     async fn subscribe_all(&mut self) -> Result<(), String> {

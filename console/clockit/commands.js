@@ -1,0 +1,53 @@
+/** The messages a person's actions become, and what each is called on the page. */
+
+export const LIMITS = { label: 500, comment: 4000, goals: 100 };
+
+const NAMES = {
+  'session-start': 'Start',
+  'session-stop': 'Stop',
+  'session-pause': 'Pause',
+  'session-resume': 'Resume',
+  'session-remove': 'Remove',
+  'session-attach': 'Goal change',
+  'session-detach': 'Goal removal',
+};
+
+export const start = ({ label, comment, goals }) => ({
+  type: 'session-start',
+  payload: { label, goals, ...(comment ? { comment } : {}) },
+});
+export const stop = (sessionId) => ({ type: 'session-stop', payload: { sessionId } });
+export const pause = (sessionId) => ({ type: 'session-pause', payload: { sessionId } });
+export const resume = (sessionId) => ({ type: 'session-resume', payload: { sessionId } });
+export const remove = (sessionId) => ({ type: 'session-remove', payload: { sessionId } });
+export const attach = (sessionId, goal) => ({ type: 'session-attach', payload: { sessionId, goal } });
+export const detach = (sessionId, goalId) => ({ type: 'session-detach', payload: { sessionId, goalId } });
+
+export function nameOf({ type, payload }) {
+  return type === 'session-start' ? `Start “${payload.label}”` : NAMES[type];
+}
+
+export function newGoal(title) {
+  return { id: randomId(), title, completed: false, groupId: '', groupName: '' };
+}
+
+/** The same goal with everything the server keeps in it, ticked off or not. */
+export function withCompleted(goal, completed, now) {
+  const { completedAt: _, ...rest } = goal;
+  return completed ? { ...rest, completed, completedAt: now } : { ...rest, completed };
+}
+
+/** Titles from free text, separated by commas or lines. */
+export function goalTitles(text) {
+  return text.split(/[,\n]/).map((title) => title.trim()).filter(Boolean);
+}
+
+/** `crypto.randomUUID` exists in secure contexts only; a page opened by plain address has no such thing. */
+export function randomId(crypto = globalThis.crypto) {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

@@ -1,0 +1,211 @@
+//! One client's connection: one task that waits for the client, the feed, the command under way and the
+//! clock, and writes what the client lacks. There is no queue: a slow client is shown the latest.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use engine::{ExecuteError, Feed, Outcome, Reader, Request};
+use timers::stopwatch;
+use timers::{Command, CommandId, Scope, Timestamp, UserId};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+use wire::clockit::{Dialect, MessageId, error, parse};
+use wire::{Code, Fault};
+
+use crate::clockit::{outcome, shown};
+use crate::node::Node;
+use crate::ws::{Closing, Gone, Incoming, Socket, frame};
+
+/// How often a client is asked for a sign of life; the first time after a random half to whole of it, so
+/// that those who came together are not asked together.
+const PING_EVERY: Duration = Duration::from_secs(25);
+
+/// How long the sign may take.
+const PONG_WITHIN: Duration = Duration::from_secs(10);
+
+/// Serves a client until it leaves or has to.
+pub(crate) async fn run(node: &std::sync::Arc<Node>, socket: Socket, feed: Feed, user: UserId, dialect: Dialect) {
+    let mut connection = Connection {
+        node,
+        socket,
+        reader: Reader::new(feed),
+        user,
+        dialect,
+        under_way: None,
+        alive: Alive { ping_at: Instant::now() + PING_EVERY.mul_f64(0.5 + fastrand::f64() / 2.0), asked: false },
+        out: Vec::new(),
+    };
+    let gone = match connection.serve().await {
+        Ok(never) => match never {},
+        Err(gone) => gone,
+    };
+    let closing = match gone {
+        Gone::Close(closing) => closing,
+        Gone::Broken => {
+            node.metrics.socket_closed(1006);
+            return;
+        }
+    };
+    node.metrics.socket_closed(closing.code());
+    tracing::debug!(?closing, "a socket is closed");
+    connection.socket.close(&closing).await;
+}
+
+struct Connection<'n> {
+    node: &'n std::sync::Arc<Node>,
+    socket: Socket,
+    reader: Reader,
+    user: UserId,
+    dialect: Dialect,
+    under_way: Option<UnderWay>,
+    alive: Alive,
+    /// What is to be written next; kept, so that a tick allocates nothing.
+    out: Vec<Bytes>,
+}
+
+/// A command that was sent on. No other message is read before it is answered: that is what holds a
+/// flooding client back.
+struct UnderWay {
+    id: Option<MessageId>,
+    command: stopwatch::Command,
+    since: Instant,
+    task: JoinHandle<Result<Outcome, ExecuteError>>,
+}
+
+struct Alive {
+    ping_at: Instant,
+    /// Whether a sign of life is awaited; then `ping_at` is when it must have come.
+    asked: bool,
+}
+
+/// There is no such value.
+enum Never {}
+
+impl Connection<'_> {
+    async fn serve(&mut self) -> Result<Never, Gone> {
+        let mut closing = Box::pin(self.node.drain.turn());
+        self.show().await?;
+        loop {
+            tokio::select! {
+                biased;
+                advice = &mut closing, if self.under_way.is_none() => {
+                    return Err(Gone::Close(Closing::Restarting(advice)));
+                }
+                done = finished(&mut self.under_way) => self.answer(done).await?,
+                () = self.reader.changed() => self.show().await?,
+                incoming = self.socket.next(), if self.under_way.is_none() => {
+                    self.alive.seen();
+                    match incoming? {
+                        Incoming::Text(text) => self.message(&text).await?,
+                        Incoming::Binary => self.refuse_binary().await?,
+                        Incoming::Alive => self.socket.flush().await?,
+                    }
+                }
+                () = sleep_until(self.alive.ping_at) => self.check_alive().await?,
+            }
+        }
+    }
+
+    /// Writes what the client lacks.
+    async fn show(&mut self) -> Result<(), Gone> {
+        self.collect();
+        self.send().await
+    }
+
+    fn collect(&mut self) {
+        let now = self.now();
+        let Self { reader, out, dialect, .. } = self;
+        reader.catch_up(|sight| {
+            let frames = shown::render(*dialect, &sight, now);
+            if !frames.is_empty() {
+                out.push(frames);
+            }
+        });
+    }
+
+    async fn send(&mut self) -> Result<(), Gone> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let written = self.socket.write(&self.out).await;
+        self.out.clear();
+        written
+    }
+
+    async fn message(&mut self, text: &str) -> Result<(), Gone> {
+        self.node.metrics.message_received();
+        let message = match parse(text) {
+            Ok(message) => message,
+            Err((id, fault)) => return self.say(&error(id.as_ref(), &fault)).await,
+        };
+        let command = Command::Stopwatch(message.command.clone());
+        let request = Request {
+            scope: Scope::User(self.user.clone()),
+            id: message.id.as_ref().map(|id| CommandId::of(id.as_json(), &command)),
+            command,
+            by: Some(self.user.clone()),
+        };
+        let engine = std::sync::Arc::clone(&self.node.engine);
+        // A task of its own: a client that leaves must not tear a command in two.
+        let task = tokio::spawn(async move { engine.execute(request).await });
+        self.under_way = Some(UnderWay { id: message.id, command: message.command, since: Instant::now(), task });
+        Ok(())
+    }
+
+    /// Shows the change first, then answers.
+    async fn answer(&mut self, done: (UnderWay, Result<Outcome, ExecuteError>)) -> Result<(), Gone> {
+        let (asked, result) = done;
+        self.node.metrics.command_done(asked.since.elapsed(), outcome::name(&result));
+        self.alive.seen();
+        self.collect();
+        if let Some(text) = outcome::answer(&self.user, asked.id.as_ref(), &asked.command, &result) {
+            self.out.push(frame::text(&text));
+        }
+        self.send().await
+    }
+
+    async fn refuse_binary(&mut self) -> Result<(), Gone> {
+        let fault = Fault::of_client(Code::InvalidMessage, "messages are JSON in text frames, not binary ones");
+        self.say(&error(None, &fault)).await
+    }
+
+    async fn say(&mut self, text: &str) -> Result<(), Gone> {
+        self.out.push(frame::text(text));
+        self.send().await
+    }
+
+    async fn check_alive(&mut self) -> Result<(), Gone> {
+        // While a command is under way nothing is read, so nothing can be heard.
+        if self.alive.asked && self.under_way.is_none() {
+            return Err(Gone::Close(Closing::Silent));
+        }
+        self.alive = Alive { ping_at: Instant::now() + PONG_WITHIN, asked: true };
+        self.socket.ping().await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.node.engine.clock().now().unwrap_or_default()
+    }
+}
+
+impl Alive {
+    fn seen(&mut self) {
+        if self.asked {
+            *self = Self { ping_at: Instant::now() + PING_EVERY, asked: false };
+        }
+    }
+}
+
+/// Waits for the command under way; for ever if there is none. Cancel-safe.
+async fn finished(under_way: &mut Option<UnderWay>) -> (UnderWay, Result<Outcome, ExecuteError>) {
+    let Some(waiting) = under_way else { return std::future::pending().await };
+    let result = (&mut waiting.task).await;
+    let result = result.unwrap_or_else(|error| {
+        tracing::error!(%error, "a command panicked");
+        Err(ExecuteError::OutcomeUnknown)
+    });
+    match under_way.take() {
+        Some(asked) => (asked, result),
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,137 @@
+//! Finished sessions over HTTP.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use engine::store::{ArchivedRow, Cursor, Fault, Page, Query as Rows};
+use futures_util::stream;
+use serde::Deserialize;
+use timers::Scope;
+use timers::stopwatch::Finished;
+use wire::clockit::rows::{header as csv_header, to_csv, to_json};
+
+use crate::auth::Claimed;
+use crate::http::error::error;
+use crate::node::Node;
+
+/// Rows on a page, unless the client says.
+const PAGE: usize = 50;
+
+/// Most rows on a page: half a megabyte of ordinary rows.
+const PAGE_MAX: usize = 500;
+
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    limit: Option<String>,
+    before: Option<String>,
+}
+
+/// `GET /sessions?limit=&before=` → `{sessions, next}`, newest first; without `next` there are no more.
+pub(crate) async fn list(
+    State(node): State<Arc<Node>>,
+    Query(asked): Query<Asked>,
+    Query(claimed): Query<Claimed>,
+    headers: HeaderMap,
+) -> Response {
+    let scope = match scope(&node, &claimed, &headers) {
+        Ok(scope) => scope,
+        Err(refused) => return refused,
+    };
+    let rows = match rows_of(&asked) {
+        Ok(rows) => rows,
+        Err(reason) => return error(StatusCode::BAD_REQUEST, "Bad request", reason),
+    };
+    match node.engine.store().history(&scope, &rows).await {
+        Ok(page) => ([(header::CONTENT_TYPE, "application/json")], json(&page)).into_response(),
+        Err(fault) => unavailable(&fault),
+    }
+}
+
+/// `GET /sessions.csv`: all of them, newest first, page by page as the client takes them.
+pub(crate) async fn csv(State(node): State<Arc<Node>>, Query(claimed): Query<Claimed>, headers: HeaderMap) -> Response {
+    let scope = match scope(&node, &claimed, &headers) {
+        Ok(scope) => scope,
+        Err(refused) => return refused,
+    };
+    // The first page is read before the answer begins, so that a store that is away is a clean error.
+    let first = match node.engine.store().history(&scope, &Rows { before: None, limit: PAGE_MAX }).await {
+        Ok(page) => page,
+        Err(fault) => return unavailable(&fault),
+    };
+    let pages = stream::unfold(Some((node, scope, Ok(first), true)), |state| async move {
+        let (node, scope, page, is_first) = state?;
+        let page: Page = match page {
+            Ok(page) => page,
+            Err(fault) => return Some((Err(fault), None)),
+        };
+        let mut text = if is_first { csv_header() } else { String::new() };
+        page.rows.iter().filter_map(read).for_each(|row| text.push_str(&to_csv(&row)));
+        let next = match page.next {
+            None => None,
+            Some(before) => {
+                let rows = Rows { before: Some(before), limit: PAGE_MAX };
+                let page = node.engine.store().history(&scope, &rows).await;
+                Some((node, scope, page, false))
+            }
+        };
+        Some((Ok(Bytes::from(text)), next))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"sessions.csv\""),
+    ];
+    (headers, Body::from_stream(pages)).into_response()
+}
+
+fn scope(node: &Node, claimed: &Claimed, headers: &HeaderMap) -> Result<Scope, Response> {
+    match node.auth.identify(claimed, headers) {
+        Ok(identity) => Ok(Scope::User(identity.user)),
+        Err(denied) => {
+            tracing::debug!(%denied, "a client is not believed");
+            Err(error(StatusCode::UNAUTHORIZED, "Unauthorized", "a token or a user id is needed"))
+        }
+    }
+}
+
+fn rows_of(asked: &Asked) -> Result<Rows, &'static str> {
+    let limit = match asked.limit.as_deref().map(str::parse::<usize>) {
+        None => PAGE,
+        Some(Ok(limit @ 1..)) => limit.min(PAGE_MAX),
+        Some(Ok(0) | Err(_)) => return Err("limit must be a whole number above 0"),
+    };
+    let before = match asked.before.as_deref().map(str::parse::<Cursor>) {
+        None => None,
+        Some(Ok(before)) => Some(before),
+        Some(Err(())) => return Err("before must be the next of an earlier answer"),
+    };
+    Ok(Rows { before, limit })
+}
+
+fn json(page: &Page) -> String {
+    let rows: Vec<String> = page.rows.iter().filter_map(read).map(|row| to_json(&row)).collect();
+    let next = page
+        .next
+        .as_ref()
+        .map_or(String::new(), |next| format!(r#","next":{}"#, serde_json::Value::from(next.to_string())));
+    format!(r#"{{"sessions":[{}]{next}}}"#, rows.join(","))
+}
+
+fn read(row: &ArchivedRow) -> Option<Finished> {
+    let text = std::str::from_utf8(&row.body).ok()?;
+    match Finished::decode(text) {
+        Ok(finished) => Some(finished),
+        Err(error) => {
+            tracing::error!(row = %row.id, %error, "a row of the history can't be read and is left out");
+            None
+        }
+    }
+}
+
+fn unavailable(fault: &Fault) -> Response {
+    tracing::warn!(%fault, "the history can't be read");
+    error(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "the store is away; try again")
+}

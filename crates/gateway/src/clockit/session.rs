@@ -1,0 +1,79 @@
+//! `/session`: who comes in, and how they are spoken to.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use timers::Scope;
+use wire::clockit::Dialect;
+
+use crate::auth::{By, Claimed};
+use crate::clockit::connection;
+use crate::connections::Full;
+use crate::http::error::error;
+use crate::node::Node;
+use crate::ws::{self, Closing, Socket};
+
+/// After how long a client that found no room, or no store, may ask again: not all at once.
+const COME_BACK_MS: std::ops::RangeInclusive<u64> = 1000..=5000;
+
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    dialect: Option<String>,
+}
+
+/// Answers the upgrade. A client that is not believed is let in and closed with a code, since browsers do
+/// not show why a handshake failed.
+pub(crate) async fn connect(
+    State(node): State<Arc<Node>>,
+    Query(asked): Query<Asked>,
+    Query(claimed): Query<Claimed>,
+    request: Request,
+) -> Response {
+    let asked = match asked.dialect.as_deref().filter(|dialect| !dialect.is_empty()).map(str::parse::<Dialect>) {
+        None => None,
+        Some(Ok(dialect)) => Some(dialect),
+        Some(Err(())) => return error(StatusCode::BAD_REQUEST, "Bad request", "dialect must be seed or v1"),
+    };
+    let identity = node.auth.identify_or_guest(&claimed, request.headers());
+    let limit = node.settings.limits.message_bytes;
+    let of_spawn = Arc::clone(&node);
+    let serve = move |socket: Socket| async move {
+        let identity = match identity {
+            Ok(identity) => identity,
+            Err(denied) => {
+                tracing::debug!(%denied, "a client is not believed");
+                return refuse(&node, socket, Closing::Unauthorized).await;
+            }
+        };
+        let seat = match node.connections.enter(&identity.user) {
+            Ok(seat) => seat,
+            Err(Full::User) => return refuse(&node, socket, Closing::TooMany).await,
+            Err(Full::Node) => {
+                return refuse(&node, socket, Closing::Overloaded(fastrand::u64(COME_BACK_MS))).await;
+            }
+        };
+        let dialect = asked.unwrap_or(match identity.by {
+            By::UserId => Dialect::Seed,
+            By::Token | By::Guest => Dialect::V1,
+        });
+        let scope = Scope::User(identity.user.clone());
+        let feed = match node.engine.hub().join(&scope).await {
+            Ok(feed) => feed,
+            Err(error) => {
+                tracing::warn!(%error, "a client can't be shown its sessions");
+                return refuse(&node, socket, Closing::Overloaded(fastrand::u64(COME_BACK_MS))).await;
+            }
+        };
+        connection::run(&node, socket, feed, identity.user, dialect).await;
+        drop(seat);
+    };
+    ws::accept(request, limit, |task| of_spawn.drain.spawn(task), serve)
+}
+
+async fn refuse(node: &Node, socket: Socket, closing: Closing) {
+    node.metrics.socket_closed(closing.code());
+    socket.close(&closing).await;
+}

@@ -1,0 +1,41 @@
+//! From what a reader is to see to frames: each made once for a view and a dialect.
+
+use bytes::Bytes;
+use engine::Sight;
+use timers::Timestamp;
+use wire::clockit::{Dialect, catch_up, news, ready, ticks};
+
+use crate::ws::{Frames, frame};
+
+/// Which kind of frame, in the cache of a view; together with the dialect.
+const NEWS: u8 = 0;
+const WHOLE: u8 = 1;
+const TICKS: u8 = 2;
+const KINDS: u8 = 3;
+
+/// Returns the frames of one sight; empty if the dialect has nothing to say.
+pub(crate) fn render(dialect: Dialect, sight: &Sight<'_>, now: Timestamp) -> Bytes {
+    let kind = |kind: u8| match dialect {
+        Dialect::Seed => kind,
+        Dialect::V1 => kind + KINDS,
+    };
+    match *sight {
+        // It carries the time of day, so it is made for each.
+        Sight::First(view) => frame::text(&ready(&view.board, now)),
+        Sight::Whole(view) => {
+            view.frames.get(kind(WHOLE), 0, || frames(|frames| catch_up(&view.board, now, |text| frames.text(text))))
+        }
+        Sight::News { old, new } => new.frames.get(kind(NEWS), old.board.position.tag.0, || {
+            frames(|frames| news(dialect, &old.board, &new.board, now, |text| frames.text(text)))
+        }),
+        Sight::Beat(view, beat) => view
+            .frames
+            .get(kind(TICKS), beat.0, || frames(|frames| ticks(dialect, &view.board, beat, |text| frames.text(text)))),
+    }
+}
+
+fn frames(write: impl FnOnce(&mut Frames)) -> Bytes {
+    let mut frames = Frames::default();
+    write(&mut frames);
+    frames.finish()
+}

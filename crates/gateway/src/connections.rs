@@ -1,0 +1,103 @@
+//! Who is connected, and how many more may come.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use timers::UserId;
+
+use crate::config::LimitSettings;
+
+/// The connections of this node.
+pub(crate) struct Connections {
+    limits: LimitSettings,
+    open: Arc<Mutex<Open>>,
+}
+
+#[derive(Default)]
+struct Open {
+    all: usize,
+    by_user: HashMap<UserId, usize>,
+}
+
+/// Why there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The node has as many as it takes.
+    Node,
+    /// The person has.
+    User,
+}
+
+/// One open connection; dropping it is leaving.
+pub(crate) struct Seat {
+    open: Arc<Mutex<Open>>,
+    user: UserId,
+}
+
+impl Connections {
+    pub(crate) fn new(limits: LimitSettings) -> Self {
+        Self { limits, open: Arc::default() }
+    }
+
+    /// Takes a seat for a person.
+    pub(crate) fn enter(&self, user: &UserId) -> Result<Seat, Full> {
+        let mut open = lock(&self.open);
+        if open.all >= self.limits.connections {
+            return Err(Full::Node);
+        }
+        let of_user = open.by_user.entry(user.clone()).or_default();
+        if *of_user >= self.limits.connections_per_user {
+            return Err(Full::User);
+        }
+        *of_user += 1;
+        open.all += 1;
+        Ok(Seat { open: Arc::clone(&self.open), user: user.clone() })
+    }
+
+    /// Returns how many connections are open.
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.open).all
+    }
+
+    /// Returns how many people are connected.
+    pub(crate) fn users(&self) -> usize {
+        lock(&self.open).by_user.len()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut open = lock(&self.open);
+        open.all -= 1;
+        if let Some(of_user) = open.by_user.get_mut(&self.user) {
+            *of_user -= 1;
+            if *of_user == 0 {
+                open.by_user.remove(&self.user);
+            }
+        }
+    }
+}
+
+fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seats_are_bounded_and_given_back() {
+        let limits = LimitSettings { connections: 3, connections_per_user: 2, message_bytes: 1 };
+        let connections = Connections::new(limits);
+        let (ann, ben) = (UserId::new("ann").unwrap(), UserId::new("ben").unwrap());
+        let seats = [connections.enter(&ann).unwrap(), connections.enter(&ann).unwrap()];
+        assert_eq!(connections.enter(&ann).err(), Some(Full::User));
+        let _third = connections.enter(&ben).unwrap();
+        assert_eq!(connections.enter(&ben).err(), Some(Full::Node));
+        assert_eq!((connections.count(), connections.users()), (3, 2));
+        drop(seats);
+        assert_eq!((connections.count(), connections.users()), (1, 1));
+        assert!(connections.enter(&ann).is_ok());
+    }
+}

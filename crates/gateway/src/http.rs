@@ -1,0 +1,6 @@
+//! The HTTP routes that all systems share.
+
+pub(crate) mod console;
+pub(crate) mod error;
+pub(crate) mod internal;
+pub(crate) mod public;

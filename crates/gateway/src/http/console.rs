@@ -1,0 +1,47 @@
+//! The console's pages, embedded in the binary. In a debug build they are read from the tree.
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+use crate::http::error::not_found;
+
+#[derive(RustEmbed)]
+#[folder = "../../console"]
+#[exclude = "test/*"]
+#[exclude = "*.md"]
+struct Files;
+
+/// Serves a file of the console, or says that there is none.
+pub(crate) async fn serve(request: Request) -> Response {
+    let is_read = *request.method() == Method::GET || *request.method() == Method::HEAD;
+    let path = request.uri().path().trim_start_matches('/');
+    let name = if path.is_empty() { "index.html" } else { path };
+    match Files::get(name).filter(|_| is_read) {
+        Some(file) => found(name, file, request.headers().get(header::IF_NONE_MATCH)),
+        None => not_found(request.method().clone(), request.uri().clone()).await,
+    }
+}
+
+fn found(name: &str, file: EmbeddedFile, known: Option<&HeaderValue>) -> Response {
+    let hash: String = file.metadata.sha256_hash()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let tag = format!("\"{hash}\"");
+    // The files have no versions in their names, so a browser asks again and is told that nothing changed.
+    let caching = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, "no-cache".to_owned())];
+    if known.is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return (StatusCode::NOT_MODIFIED, caching).into_response();
+    }
+    let kind = [(header::CONTENT_TYPE, content_type(name)), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (caching, kind, file.data).into_response()
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some(_) | None => "application/octet-stream",
+    }
+}

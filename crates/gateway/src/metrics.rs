@@ -1,0 +1,142 @@
+//! What is measured, for Prometheus. All of OpenTelemetry is behind this module.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use engine::Engine;
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use prometheus::{Encoder, Registry, TextEncoder};
+
+use crate::connections::Connections;
+
+/// Upper bounds of the command histogram, seconds: from a memory store's microseconds to a command's life.
+const COMMAND_SECONDS: [f64; 12] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 2.5, 5.0];
+
+/// The instruments.
+pub(crate) struct Metrics {
+    registry: Registry,
+    /// Keeps the instruments alive.
+    provider: SdkMeterProvider,
+    messages: Counter<u64>,
+    closes: Counter<u64>,
+    commands: Histogram<f64>,
+}
+
+impl Metrics {
+    /// Makes the instruments.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let registry = Registry::new();
+        let exporter = opentelemetry_prometheus::exporter()
+            .with_registry(registry.clone())
+            .with_namespace("tickcast")
+            .scope_info_enabled(false)
+            .without_target_info()
+            .build()?;
+        let provider = SdkMeterProvider::builder().with_reader(exporter).build();
+        let meter = provider.meter("tickcast");
+        Ok(Self {
+            messages: meter.u64_counter("messages_received").with_description("Messages of clients").build(),
+            closes: meter.u64_counter("sockets_closed").with_description("Sockets closed, by close code").build(),
+            commands: meter
+                .f64_histogram("command_duration")
+                .with_unit("s")
+                .with_description("From a command's arrival to its outcome")
+                .with_boundaries(COMMAND_SECONDS.to_vec())
+                .build(),
+            registry,
+            provider,
+        })
+    }
+
+    /// Measures what an engine and the connections count themselves.
+    pub(crate) fn observe(&self, engine: &Arc<Engine>, connections: &Arc<Connections>) {
+        let meter = self.provider.meter("tickcast");
+        observe_engine(&meter, &Arc::downgrade(engine));
+        let seats = Arc::downgrade(connections);
+        meter
+            .u64_observable_gauge("connections")
+            .with_description("Open connections")
+            .with_callback(move |gauge| {
+                let open = seats.upgrade().map_or(0, |seats| seats.count());
+                gauge.observe(open as u64, &[]);
+            })
+            .build();
+    }
+
+    pub(crate) fn message_received(&self) {
+        self.messages.add(1, &[]);
+    }
+
+    pub(crate) fn socket_closed(&self, code: u16) {
+        self.closes.add(1, &[KeyValue::new("code", i64::from(code))]);
+    }
+
+    pub(crate) fn command_done(&self, took: Duration, outcome: &'static str) {
+        self.commands.record(took.as_secs_f64(), &[KeyValue::new("outcome", outcome)]);
+    }
+
+    /// Returns all figures in the Prometheus text format.
+    pub(crate) fn text(&self) -> Result<Vec<u8>, String> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text).map_err(|error| error.to_string())?;
+        Ok(text)
+    }
+}
+
+macro_rules! counters {
+    ($meter:expr, $engine:expr, $($name:ident: $what:literal),+ $(,)?) => {
+        $({
+            let engine: Weak<Engine> = Weak::clone($engine);
+            $meter
+                .u64_observable_counter(stringify!($name))
+                .with_description($what)
+                .with_callback(move |counter| {
+                    if let Some(engine) = engine.upgrade() {
+                        counter.observe(engine.stats().$name.get(), &[]);
+                    }
+                })
+                .build();
+        })+
+    };
+}
+
+fn observe_engine(meter: &Meter, engine: &Weak<Engine>) {
+    counters!(meter, engine,
+        commits: "Commits done",
+        conflicts: "Commits lost to a rival",
+        repeated: "Commands recognised as repeated",
+        late: "Commits refused as decided too long ago",
+        stale: "Commits refused because a second had begun since",
+        unknown_outcomes: "Commands whose outcome stayed unknown",
+        loads: "Boards loaded",
+        updates_applied: "Updates of other nodes applied",
+        updates_skipped: "Updates known already",
+        gaps: "Updates that did not follow their view",
+        links_lost: "Times that the link to the store was lost",
+        positions_differed: "Views found wrong by comparing positions",
+        beats: "Beats shown",
+        beats_filled: "Beats shown by the node's own reckoning",
+        beats_refused: "Beats not shown because they came late or twice",
+        elections_won: "Times that this node began to lead",
+        deadlines_fired: "Deadlines carried out",
+    );
+    let of_lag = Weak::clone(engine);
+    let lag = move || of_lag.upgrade().map_or(0, |engine| engine.stats().beat_lag_ms.get());
+    gauge(meter, "beat_lag_milliseconds", "How late the last beat was shown", lag);
+    let of_scopes = Weak::clone(engine);
+    let scopes = move || of_scopes.upgrade().map_or(0, |engine| engine.hub().scopes() as u64);
+    gauge(meter, "scopes", "Scopes with a view", scopes);
+    let of_leader = Weak::clone(engine);
+    let leads = move || of_leader.upgrade().map_or(0, |engine| u64::from(engine.leader() == engine.node()));
+    gauge(meter, "leader", "1 while this node leads the beat", leads);
+}
+
+fn gauge(meter: &Meter, name: &'static str, what: &'static str, value: impl Fn() -> u64 + Send + Sync + 'static) {
+    meter
+        .u64_observable_gauge(name)
+        .with_description(what)
+        .with_callback(move |gauge| gauge.observe(value(), &[]))
+        .build();
+}

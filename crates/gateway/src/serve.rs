@@ -1,0 +1,161 @@
+//! `tickcast serve`: from settings to a running node, and to its end.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use axum::serve::ListenerExt;
+use engine::store::Connected;
+use engine::{Engine, MemoryStore, Options, Seams, Store, StoreClock};
+use store::embedded::EmbeddedStore;
+use store::redis::{self, RedisStore};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::auth::Auth;
+use crate::config::{Settings, StoreUrl};
+use crate::connections::Connections;
+use crate::drain::{Asked, Drain};
+use crate::http::{internal, public};
+use crate::metrics::Metrics;
+use crate::node::Node;
+
+/// Connections that wait to be accepted, so that a storm of reconnects is not turned away by the kernel.
+const BACKLOG: u32 = 4096;
+
+/// What the kernel keeps for a client that does not read: some minutes of ticks.
+const SEND_BUFFER_BYTES: u32 = 64 * 1024;
+
+/// Runs a node until it is told to stop.
+pub(crate) async fn serve(settings: Settings) -> Result<()> {
+    let public_listener = listen(settings.public_listen, "public.listen")?;
+    let internal_listener = listen(settings.internal_listen, "internal.listen")?;
+    let mut signals = Signals::new()?;
+    let node = start(settings)?;
+    greet(&node, public_listener.local_addr()?);
+
+    let internal_routes = internal::routes(Arc::clone(&node));
+    let internal_server = tokio::spawn(async move { axum::serve(internal_listener, internal_routes).await });
+    let of_public = Arc::clone(&node);
+    let public_listener = public_listener.tap_io(|tcp| {
+        // Without it a tick may wait for the acknowledgement of the one before.
+        tcp.set_nodelay(true).ok();
+    });
+    let public_server = tokio::spawn(async move {
+        let routes = public::routes(Arc::clone(&of_public));
+        axum::serve(public_listener, routes)
+            .with_graceful_shutdown(async move { of_public.drain.closing().await })
+            .await
+    });
+
+    let asked = signals.first().await;
+    tracing::info!(?asked, "stopping; a second signal stops at once");
+    tokio::select! {
+        () = stop(&node, asked) => {}
+        () = signals.second() => tracing::warn!("stopped at once; clients were not told"),
+    }
+    public_server.abort();
+    internal_server.abort();
+    Ok(())
+}
+
+async fn stop(node: &Node, asked: Asked) {
+    node.drain.leave();
+    node.engine.resign().await;
+    node.drain.close_all(asked).await;
+    node.engine.stop().await;
+    tracing::info!("stopped");
+}
+
+fn start(settings: Settings) -> Result<Arc<Node>> {
+    let metrics = Metrics::new()?;
+    let options = Options { node: settings.node_id.clone(), limits: settings.clockit.rules.clone() };
+    let engine = Engine::start(connect(&settings)?, options, Seams::default());
+    let connections = Arc::new(Connections::new(settings.limits));
+    metrics.observe(&engine, &connections);
+    Ok(Arc::new(Node {
+        auth: Auth::new(&settings.auth),
+        drain: Drain::new(settings.drain),
+        engine,
+        connections,
+        metrics,
+        started: Instant::now(),
+        settings,
+    }))
+}
+
+fn connect(settings: &Settings) -> Result<Connected<dyn Store>> {
+    match &settings.store_url {
+        StoreUrl::Embedded(folder) => Ok(EmbeddedStore::open(folder)?),
+        StoreUrl::Memory => {
+            let clock = StoreClock::new();
+            let Connected { store, signals } = MemoryStore::new(move || clock.now()).connect();
+            Ok(Connected { store, signals })
+        }
+        StoreUrl::Redis(url) => {
+            let options = redis::Options {
+                url: url.clone(),
+                prefix: settings.store_prefix.clone(),
+                node: settings.node_id.clone(),
+            };
+            Ok(RedisStore::connect(&options)?)
+        }
+    }
+}
+
+fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    // Accepted sockets inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address).with_context(|| format!("{address} can't be used ({setting})"))?;
+    socket.listen(BACKLOG).with_context(|| format!("{address} can't be used ({setting})"))
+}
+
+/// Tells a person at the terminal where to go, and warns loudly when everybody is believed.
+fn greet(node: &Node, public: SocketAddr) {
+    let host = if public.ip().is_unspecified() { "localhost".to_owned() } else { public.ip().to_string() };
+    let settings = &node.settings;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        node = %settings.node_id,
+        store = %settings.store_url,
+        console = %format!("http://{host}:{}", public.port()),
+        internal = %format!("http://{}", settings.internal_listen),
+        "Tickcast is up"
+    );
+    if node.auth.is_trusting() {
+        tracing::warn!(
+            "AUTH IS OFF: auth.modes has `trusted`, so whoever reaches {public} can be anyone by ?userId=. \
+             For development only."
+        );
+    }
+    if std::io::stdout().is_terminal() {
+        println!("\n  Tickcast   http://{host}:{}\n  Timers in  {}\n", public.port(), settings.store_url);
+    }
+}
+
+/// What the operating system says.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn first(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::Orchestrator,
+            _ = self.interrupt.recv() => Asked::Person,
+        }
+    }
+
+    async fn second(&mut self) {
+        self.first().await;
+    }
+}

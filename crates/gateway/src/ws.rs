@@ -1,0 +1,67 @@
+//! WebSockets: a handshake, a socket that reads through tungstenite, and frames that are made once and
+//! written to many.
+
+pub(crate) mod frame;
+mod handshake;
+mod socket;
+
+pub(crate) use frame::Frames;
+pub(crate) use handshake::accept;
+pub(crate) use socket::{Gone, Incoming, Socket};
+
+/// Why a socket is closed. Codes are part of the protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    /// The client is not believed.
+    Unauthorized,
+    /// A write took too long.
+    TooSlow,
+    /// A message was larger than the limit.
+    TooLarge(usize),
+    /// Too many connections of one person.
+    TooMany,
+    /// The node restarts; come back after so many milliseconds.
+    Restarting(u64),
+    /// The node can't serve now; come back after so many milliseconds.
+    Overloaded(u64),
+    /// A text frame was no UTF-8.
+    InvalidUtf8,
+    /// The frames make no sense.
+    Protocol,
+    /// No answer to a ping.
+    Silent,
+    /// The client closed it.
+    Requested,
+}
+
+impl Closing {
+    /// Returns the close code.
+    pub(crate) fn code(&self) -> u16 {
+        match self {
+            Self::Requested => 1000,
+            Self::Protocol => 1002,
+            Self::InvalidUtf8 => 1007,
+            Self::Restarting(_) => 1012,
+            Self::Overloaded(_) => 1013,
+            Self::Unauthorized => 4401,
+            Self::TooSlow | Self::Silent => 4408,
+            Self::TooLarge(_) => 4413,
+            Self::TooMany => 4429,
+        }
+    }
+
+    /// Returns the reason that goes with the code: advice for programs, or words for people.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Requested => String::new(),
+            Self::Protocol => "Protocol error".to_owned(),
+            Self::InvalidUtf8 => "Text must be UTF-8".to_owned(),
+            Self::Restarting(after) | Self::Overloaded(after) => format!(r#"{{"reconnectAfterMs":{after}}}"#),
+            Self::Unauthorized => "Unauthorized".to_owned(),
+            Self::TooSlow => "Too slow".to_owned(),
+            Self::Silent => "No answer to a ping".to_owned(),
+            Self::TooLarge(most) => format!("A message is at most {most} bytes"),
+            Self::TooMany => "Too many connections".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! One WebSocket: tungstenite reads and checks, we write.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use crate::ws::Closing;
+use crate::ws::frame;
+
+/// tungstenite clears a buffer of this size at each read; small ones keep 10,000 connections small.
+const READ_BUFFER: usize = 1024;
+
+/// How long a client may take to receive what is written. Its kernel has buffered for it all along.
+const WRITE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a closed client may take to close its side, so that the close frame is not lost in a reset.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a client sent.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Incoming {
+    /// A text.
+    Text(Utf8Bytes),
+    /// Bytes, which no dialect speaks.
+    Binary,
+    /// A ping or pong: a sign of life.
+    Alive,
+}
+
+/// The connection is of no more use.
+#[derive(Debug)]
+pub(crate) enum Gone {
+    /// It is there to be closed.
+    Close(Closing),
+    /// It has broken.
+    Broken,
+}
+
+/// One WebSocket.
+pub(crate) struct Socket {
+    stream: WebSocketStream<ReadMostly>,
+    message_bytes_max: usize,
+}
+
+impl Socket {
+    pub(crate) async fn new(tcp: TcpStream, leftover: Vec<u8>, message_bytes_max: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(message_bytes_max))
+            .max_frame_size(Some(message_bytes_max));
+        let io = ReadMostly { tcp, control: Vec::new() };
+        let stream = WebSocketStream::from_partially_read(io, leftover, Role::Server, Some(config)).await;
+        Self { stream, message_bytes_max }
+    }
+
+    /// Waits for the next message. Cancel-safe; what it answers by itself goes out with
+    /// [`Socket::flush`] or the next write.
+    pub(crate) async fn next(&mut self) -> Result<Incoming, Gone> {
+        match self.stream.next().await {
+            Some(Ok(Message::Text(text))) => Ok(Incoming::Text(text)),
+            Some(Ok(Message::Binary(_))) => Ok(Incoming::Binary),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(Incoming::Alive),
+            Some(Ok(Message::Close(_))) => Err(Gone::Close(Closing::Requested)),
+            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
+                Err(Gone::Close(Closing::TooLarge(self.message_bytes_max)))
+            }
+            Some(Err(Error::Utf8(_))) => Err(Gone::Close(Closing::InvalidUtf8)),
+            Some(Err(Error::Protocol(_))) => Err(Gone::Close(Closing::Protocol)),
+            Some(Err(_)) | None => Err(Gone::Broken),
+        }
+    }
+
+    /// Writes frames, and before them what is still to be answered to control frames.
+    pub(crate) async fn write(&mut self, frames: &[Bytes]) -> Result<(), Gone> {
+        let io = self.stream.get_mut();
+        let control = std::mem::take(&mut io.control);
+        let writing = async {
+            if !control.is_empty() {
+                io.tcp.write_all(&control).await?;
+            }
+            match frames {
+                [] => Ok(()),
+                [frame] => io.tcp.write_all(frame).await,
+                many => io.tcp.write_all(&many.concat()).await,
+            }
+        };
+        match timeout(WRITE_WITHIN, writing).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Gone::Broken),
+            Err(_) => Err(Gone::Close(Closing::TooSlow)),
+        }
+    }
+
+    /// Writes what is still to be answered to control frames.
+    pub(crate) async fn flush(&mut self) -> Result<(), Gone> {
+        if self.stream.get_ref().control.is_empty() { Ok(()) } else { self.write(&[]).await }
+    }
+
+    /// Asks for a sign of life.
+    pub(crate) async fn ping(&mut self) -> Result<(), Gone> {
+        self.write(&[frame::ping()]).await
+    }
+
+    /// Closes with a code, and waits for the client to close its side.
+    pub(crate) async fn close(mut self, closing: &Closing) {
+        let io = self.stream.get_mut();
+        if *closing == Closing::TooSlow {
+            // Something is half written; nothing that follows would be understood.
+            return;
+        }
+        let mut last = std::mem::take(&mut io.control);
+        if *closing != Closing::Requested {
+            last = frame::close(closing.code(), &closing.reason()).to_vec();
+        }
+        let ending = async {
+            io.tcp.write_all(&last).await?;
+            io.tcp.shutdown().await?;
+            // Unread bytes would turn the end into a reset, which may overtake the close frame.
+            tokio::io::copy(&mut io.tcp, &mut tokio::io::sink()).await
+        };
+        timeout(CLOSE_WITHIN, ending).await.ok();
+    }
+}
+
+/// A connection that tungstenite may read, while what it writes (pongs and close frames) is put aside for
+/// us to send between whole frames.
+struct ReadMostly {
+    tcp: TcpStream,
+    control: Vec<u8>,
+}
+
+impl AsyncRead for ReadMostly {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for ReadMostly {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.control.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

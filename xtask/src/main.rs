@@ -1,0 +1,133 @@
+//! The project's own commands: `cargo xtask <command>`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+mod cargo;
+mod ci;
+mod node;
+mod process;
+mod source;
+mod steps;
+mod test;
+mod tidy;
+mod tools;
+
+const USAGE: &str = "\
+The project's own commands.
+
+usage: cargo xtask <command>
+
+  test [-- <arguments of cargo test>]
+         install the tools that are missing, then run every test
+  tidy   check what the compiler does not: lengths, names, dependencies,
+         licences, links, leftovers
+  ci     what the server runs: lock file, format, clippy, docs, tidy, test
+  help   print this text
+";
+
+#[derive(Debug, PartialEq, Eq)]
+enum Command {
+    Help,
+    Test { arguments: Vec<String> },
+    Tidy,
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let command = match parse(&arguments) {
+        Ok(command) => command,
+        Err(message) => {
+            eprint!("error: {message}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse(arguments: &[String]) -> Result<Command, String> {
+    let Some((name, rest)) = arguments.split_first() else {
+        return Ok(Command::Help);
+    };
+    let command = match name.as_str() {
+        "help" | "--help" | "-h" => Command::Help,
+        "tidy" => Command::Tidy,
+        "ci" => Command::Ci,
+        "test" => return parse_test(rest),
+        unknown => return Err(format!("there is no command `{unknown}`")),
+    };
+    match rest.first() {
+        None => Ok(command),
+        Some(extra) => Err(format!("`{name}` takes no argument, but got `{extra}`")),
+    }
+}
+
+fn parse_test(rest: &[String]) -> Result<Command, String> {
+    match rest.split_first() {
+        None => Ok(Command::Test { arguments: vec![] }),
+        Some((dashes, arguments)) if dashes == "--" => Ok(Command::Test { arguments: arguments.to_vec() }),
+        Some((extra, _)) => Err(format!("write `--` before the arguments of cargo test, not `{extra}`")),
+    }
+}
+
+fn run(command: &Command) -> Result<()> {
+    match command {
+        Command::Help => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        Command::Test { arguments } => {
+            let root = cargo::workspace_root()?;
+            steps::all(|steps| test::run(&root, steps, arguments))
+        }
+        Command::Tidy => tidy::run(&cargo::workspace_root()?),
+        Command::Ci => {
+            let root = cargo::workspace_root()?;
+            steps::all(|steps| ci::run(&root, steps))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_command_prints_the_usage() {
+        assert_eq!(parsed(&[]), Ok(Command::Help));
+    }
+
+    #[test]
+    fn arguments_after_the_dashes_go_to_cargo_test() {
+        let arguments = vec!["-p".to_owned(), "wire".to_owned()];
+        assert_eq!(parsed(&["test", "--", "-p", "wire"]), Ok(Command::Test { arguments }));
+    }
+
+    #[test]
+    fn an_unknown_command_or_argument_is_refused() {
+        assert!(parsed(&["tests"]).is_err());
+        assert!(parsed(&["tidy", "now"]).is_err());
+        assert!(parsed(&["test", "-p", "wire"]).is_err());
+    }
+
+    #[test]
+    fn the_usage_names_every_command() {
+        for name in ["test", "tidy", "ci", "help"] {
+            assert!(USAGE.contains(&format!("\n  {name} ")), "{name}");
+            assert!(parsed(&[name]).is_ok(), "{name}");
+        }
+    }
+
+    fn parsed(arguments: &[&str]) -> Result<Command, String> {
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        parse(&arguments)
+    }
+}

@@ -1,0 +1,22 @@
+//! `cargo xtask test`: what the tests need, then every test.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+
+use crate::steps::Steps;
+use crate::{cargo, node, process, tools};
+
+pub(crate) fn run(root: &Path, steps: &mut Steps, arguments: &[String]) -> Result<()> {
+    let tools = steps.run("tools", tools::provide)?;
+    steps.run("npm packages", || node::install_packages(root, &tools))?;
+    steps.run("cargo test --workspace", || {
+        process::run(cargo::command(root).args(["test", "--workspace"]).args(arguments))
+    })?;
+    steps.run("cargo build -p gateway", || process::run(cargo::command(root).args(["build", "-p", "gateway"])))?;
+    steps.run("node --test", || {
+        let binary = cargo::target_directory(root)?.join("debug/tickcast");
+        ensure!(binary.is_file(), "the gateway was built, but not as {}", binary.display());
+        node::run_tests(root, &tools, &binary)
+    })
+}
