@@ -10,6 +10,9 @@ use tempfile::TempDir;
 /// How long a server may take to answer.
 const UP_WITHIN: Duration = Duration::from_secs(10);
 
+/// How often it is looked whether a server is up.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
 /// A running `redis-server` with nothing in it.
 pub struct RedisServer {
     folder: TempDir,
@@ -113,13 +116,14 @@ impl RedisServer {
     fn wait_until_up(&mut self) -> bool {
         let end = Instant::now() + UP_WITHIN;
         while Instant::now() < end {
-            if self.command(&["PING"]).is_ok_and(|answer| answer == "+PONG") {
+            // One that asks for a password is up too.
+            if self.command(&["PING"]).is_ok_and(|answer| answer == "+PONG" || answer.starts_with("-NOAUTH")) {
                 return true;
             }
             if self.process.try_wait().is_ok_and(|ended| ended.is_some()) {
                 return false;
             }
-            std::thread::yield_now();
+            std::thread::sleep(LOOK_EVERY);
         }
         false
     }

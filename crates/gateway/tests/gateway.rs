@@ -1,0 +1,16 @@
+//! The binary as its users meet it: a real process, real sockets, a real store.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod gateway {
+    mod access;
+    mod client;
+    mod clockit;
+    mod configuration;
+    mod faults;
+    mod history;
+    mod http;
+    mod node;
+    mod nodes;
+    mod operation;
+}

@@ -1,0 +1,122 @@
+//! A WebSocket client with patience.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Bytes, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use super::node::DEADLINE;
+
+/// One client.
+pub(crate) struct Client {
+    socket: WebSocketStream<TcpStream>,
+}
+
+impl Client {
+    pub(crate) async fn connect(port: u16, path: &str) -> Self {
+        Self::connect_with(port, path, &[]).await
+    }
+
+    pub(crate) async fn connect_with(port: u16, path: &str, headers: &[(&'static str, &str)]) -> Self {
+        let mut request = format!("ws://127.0.0.1:{port}{path}").into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let (socket, _) = timeout(DEADLINE, client_async(request, tcp)).await.unwrap().unwrap();
+        Self { socket }
+    }
+
+    /// Sends a command of a type with a payload.
+    pub(crate) async fn ask(&mut self, kind: &str, id: Option<&str>, payload: Value) {
+        let mut message = json!({ "type": kind, "payload": payload });
+        if let Some(id) = id {
+            message["id"] = json!(id);
+        }
+        self.send(Message::text(message.to_string())).await;
+    }
+
+    /// Sends a command and waits until it is acknowledged.
+    pub(crate) async fn must(&mut self, kind: &str, id: &str, payload: Value) -> Value {
+        self.ask(kind, Some(id), payload).await;
+        loop {
+            let message = self.next().await;
+            assert_ne!(message["type"], "error", "{message}");
+            if message["type"] == "ack" && message["id"] == id {
+                return message;
+            }
+        }
+    }
+
+    pub(crate) async fn say(&mut self, text: &str) {
+        self.send(Message::text(text)).await;
+    }
+
+    pub(crate) async fn send(&mut self, message: Message) {
+        self.socket.send(message).await.unwrap();
+    }
+
+    /// Puts a message into the buffer; [`Client::flush`] sends it.
+    pub(crate) async fn feed(&mut self, message: Message) {
+        self.socket.feed(message).await.unwrap();
+    }
+
+    pub(crate) async fn flush(&mut self) {
+        self.socket.flush().await.unwrap();
+    }
+
+    /// Writes bytes past the WebSocket.
+    pub(crate) async fn write_raw(&mut self, bytes: &[u8]) {
+        tokio::io::AsyncWriteExt::write_all(self.socket.get_mut(), bytes).await.unwrap();
+    }
+
+    /// Waits for the next message.
+    pub(crate) async fn next(&mut self) -> Value {
+        loop {
+            match timeout(DEADLINE, self.socket.next()).await.expect("a message in time") {
+                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("JSON"),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Waits for the next message of a type, passing over others.
+    pub(crate) async fn next_of(&mut self, kind: &str) -> Value {
+        loop {
+            let message = self.next().await;
+            if message["type"] == kind {
+                return message;
+            }
+        }
+    }
+
+    /// Waits for the close frame, passing over messages.
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
+        loop {
+            match timeout(DEADLINE, self.socket.next()).await.expect("an end in time") {
+                Some(Ok(Message::Close(Some(frame)))) => return (frame.code.into(), frame.reason.to_string()),
+                Some(Ok(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Waits for the answer to a ping.
+    pub(crate) async fn pings(&mut self, payload: &'static [u8]) {
+        self.send(Message::Ping(Bytes::from_static(payload))).await;
+        loop {
+            match timeout(DEADLINE, self.socket.next()).await.expect("a pong in time") {
+                Some(Ok(Message::Pong(answer))) => {
+                    assert_eq!(answer.as_ref(), payload);
+                    return;
+                }
+                Some(Ok(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The configuration, as an operator meets it.
+
+use std::process::{Command, Output};
+
+use super::node::BINARY;
+
+fn run(arguments: &[&str], environment: &[(&str, &str)], file: &str) -> (Output, String) {
+    let folder = tempfile::tempdir().unwrap();
+    if !file.is_empty() {
+        std::fs::write(folder.path().join("tickcast.toml"), file).unwrap();
+    }
+    let output = Command::new(BINARY)
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output, text)
+}
+
+#[test]
+fn every_mistake_is_listed_with_its_place_and_the_exit_code_says_configuration() {
+    let file = "mode = \"production\"\n[public]\nlisten = \"nowhere\"\n[store]\nurl = \"mysql://x\"\nulr = \"y\"\n\
+                [drain]\ngrace = \"soon\"\n[limits]\nconnections = 0\n";
+    let environment = [("TICKCAST__AUTH__MODES", "trusted,magic"), ("TICKCAST__STORE__PREFIX", "a b")];
+    for command in [&["config", "check"][..], &["config", "show"], &["serve"], &[]] {
+        let (output, text) = run(command, &environment, file);
+        assert_eq!(output.status.code(), Some(78), "{text}");
+        for line in [
+            "tickcast.toml: public.listen is \"nowhere\", but it must be an IP address and a port",
+            "tickcast.toml: store.url is \"mysql://x\", but it must begin with embedded://",
+            "tickcast.toml: store.ulr is no setting (did you mean store.url?)",
+            "tickcast.toml: drain.grace is \"soon\", but it must be a span of time",
+            "tickcast.toml: limits.connections is \"0\", but it must be a whole number above 0",
+            "TICKCAST__AUTH__MODES: auth.modes has \"magic\", but it must be one of trusted, jwt",
+            "TICKCAST__AUTH__MODES: auth.modes must not have trusted in production",
+            "TICKCAST__STORE__PREFIX: store.prefix is \"a b\"",
+        ] {
+            assert!(text.contains(line), "no `{line}` in\n{text}");
+        }
+        assert!(text.contains("8 mistake(s)"), "{text}");
+    }
+}
+
+#[test]
+fn a_broken_or_missing_file_is_told() {
+    let (output, text) = run(&["config", "check"], &[], "public = [\n");
+    assert_eq!(output.status.code(), Some(78));
+    assert!(text.contains("tickcast.toml") && text.contains("line"), "{text}");
+    let (output, text) = run(&["--config", "other.toml", "config", "check"], &[], "");
+    assert_eq!(output.status.code(), Some(78));
+    assert!(text.contains("other.toml"), "{text}");
+}
+
+#[test]
+fn flags_count_before_the_environment_and_that_before_the_file() {
+    let file = "[public]\nlisten = \"127.0.0.1:1\"\n[internal]\nlisten = \"127.0.0.1:2\"\n[store]\nprefix = \"file\"\n";
+    let environment = [("TICKCAST__INTERNAL__LISTEN", "127.0.0.1:3"), ("TICKCAST__STORE__PREFIX", "env")];
+    let (_, text) = run(&["config", "show", "--set", "store.prefix=flag"], &environment, file);
+    for line in [
+        "public.listen = \"127.0.0.1:1\" # tickcast.toml",
+        "internal.listen = \"127.0.0.1:3\" # TICKCAST__INTERNAL__LISTEN",
+        "store.prefix = \"flag\" # --set store.prefix",
+        "drain.grace = \"25s\" # default",
+    ] {
+        assert!(text.contains(line), "no `{line}` in\n{text}");
+    }
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let environment = [
+        ("TICKCAST__STORE__URL", "redis://user:s3cret-url@host:6379"),
+        ("TICKCAST__AUTH__JWT__SECRET", "s3cret-of-sixteen-bytes"),
+        ("TICKCAST__AUTH__TOKENS", "s3cret-token=ann"),
+        ("TICKCAST__AUTH__MODES", "jwt"),
+    ];
+    let (output, text) = run(&["config", "show"], &environment, "");
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains("s3cret"), "{text}");
+    assert!(text.contains("redis://user:***@host:6379"), "{text}");
+    let (output, text) = run(&["config", "check"], &[("TICKCAST__AUTH__JWT__SECRET", "s3cret")], "");
+    assert!(!output.status.success() && !text.contains("s3cret"), "{text}");
+}
+
+#[test]
+fn without_auth_the_public_port_is_on_loopback_only() {
+    let (_, text) = run(&["config", "show"], &[], "");
+    assert!(text.contains("public.listen = \"127.0.0.1:4000\" # default"), "{text}");
+    assert!(text.contains("store.url = \"embedded://./data\" # default"), "{text}");
+    let environment = [("TICKCAST__AUTH__MODES", "jwt"), ("TICKCAST__AUTH__JWT__SECRET", "a secret of sixteen bytes")];
+    let (_, text) = run(&["config", "show"], &environment, "");
+    assert!(text.contains("public.listen = \"0.0.0.0:4000\" # default"), "{text}");
+}
+
+#[test]
+fn the_reference_names_every_setting_with_its_default_and_no_other() {
+    let (_, shown) = run(&["config", "show"], &[], "");
+    let reference =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md")).unwrap();
+    let documented: Vec<(String, String)> = reference
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split(" | ");
+            let key = cells.next()?.trim_end_matches('`');
+            Some((key.to_owned(), cells.next()?.trim_matches('`').to_owned()))
+        })
+        .collect();
+    for line in shown.lines() {
+        let (key, rest) = line.split_once(" = ").unwrap();
+        let value = rest.rsplit_once(" # ").unwrap().0.trim_matches('"');
+        let value = if key == "node.id" { "random" } else { value };
+        let row = documented.iter().find(|(documented, _)| documented == key);
+        assert_eq!(row.map(|(_, default)| default.as_str()), Some(value), "{key}");
+    }
+    assert_eq!(documented.len(), shown.lines().count(), "the reference has settings that are none");
+}

@@ -1,0 +1,154 @@
+//! A running `tickcast`, gone with its handle.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use store::testing::free_port;
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::http::{Answer, request};
+
+/// How long anything that must happen may take.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_tickcast");
+
+/// One node.
+pub(crate) struct Node {
+    pub(crate) public: u16,
+    pub(crate) internal: u16,
+    folder: TempDir,
+    settings: Vec<(String, String)>,
+    process: Child,
+}
+
+impl Node {
+    /// Starts a node on an embedded store and waits until it is ready.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts a node with further settings, `section.key` and value, and waits until it is ready.
+    pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let mut node = Self::launch(settings);
+        node.is_ready().await;
+        node
+    }
+
+    /// Starts a node and waits for nothing.
+    pub(crate) fn launch(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (public, internal) = (free_port(), free_port());
+        let settings: Vec<(String, String)> =
+            settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let process = spawn(folder.path(), public, internal, &settings);
+        Self { public, internal, folder, settings, process }
+    }
+
+    /// Waits until the node says that it is ready.
+    pub(crate) async fn is_ready(&mut self) {
+        let end = Instant::now() + DEADLINE;
+        let mut look = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            look.tick().await;
+            if let Ok(answer) = request(self.internal, "GET", "/readyz", &[], b"").await
+                && answer.status == 200
+            {
+                return;
+            }
+            assert!(Instant::now() < end, "not ready in time: {}", self.log());
+            assert!(self.process.try_wait().unwrap().is_none(), "it has ended: {}", self.log());
+        }
+    }
+
+    /// Opens a WebSocket at `/session`.
+    pub(crate) async fn connect(&self, query: &str) -> Client {
+        Client::connect(self.public, &format!("/session?{query}")).await
+    }
+
+    /// Sends a request to the public port.
+    pub(crate) async fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        request(self.public, method, path, headers, body).await.unwrap()
+    }
+
+    /// Reads from the public port.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.http("GET", path, &[], b"").await
+    }
+
+    /// Reads from the internal port.
+    pub(crate) async fn get_internal(&self, path: &str) -> Answer {
+        request(self.internal, "GET", path, &[], b"").await.unwrap()
+    }
+
+    /// Returns what it has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(log_file(self.folder.path())).unwrap_or_default()
+    }
+
+    /// Returns the folder that it runs in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.process.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Kills it and starts it again on the same ports and the same store.
+    pub(crate) async fn kill_and_start_again(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.process = spawn(self.folder.path(), self.public, self.internal, &self.settings);
+        self.is_ready().await;
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let end = Instant::now() + DEADLINE;
+        let mut look = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            look.tick().await;
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < end, "it does not end: {}", self.log());
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+        if std::thread::panicking() {
+            eprintln!("the node's log:\n{}", self.log());
+        }
+    }
+}
+
+fn log_file(folder: &Path) -> PathBuf {
+    folder.join("log")
+}
+
+fn spawn(folder: &Path, public: u16, internal: u16, settings: &[(String, String)]) -> Child {
+    let log = File::options().create(true).append(true).open(log_file(folder)).unwrap();
+    let mut command = Command::new(BINARY);
+    command
+        .current_dir(folder)
+        .env("TICKCAST__PUBLIC__LISTEN", format!("127.0.0.1:{public}"))
+        .env("TICKCAST__INTERNAL__LISTEN", format!("127.0.0.1:{internal}"))
+        .env("TICKCAST__LOG__LEVEL", "debug")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
+    for (key, value) in settings {
+        command.env(format!("TICKCAST__{}", key.replace('.', "__").to_uppercase()), value);
+    }
+    command.spawn().unwrap()
+}

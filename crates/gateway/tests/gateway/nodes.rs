@@ -1,0 +1,91 @@
+//! Several nodes over one Redis.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use store::testing::RedisServer;
+
+use super::node::{DEADLINE, Node};
+
+#[tokio::test]
+async fn what_happens_on_one_node_is_seen_on_the_other_and_both_tick_alike() {
+    let redis = RedisServer::start();
+    let (one, two) = (on(&redis, "a").await, on(&redis, "b").await);
+    let mut here = one.connect("userId=ann&dialect=v1").await;
+    let mut there = two.connect("userId=ann&dialect=v1").await;
+    here.next_of("ready").await;
+    there.next_of("ready").await;
+    here.must("session-start", "a", json!({ "sessionId": "s", "label": "Shared" })).await;
+    assert_eq!(there.next_of("session-update").await["payload"]["label"], "Shared");
+    let first = here.next_of("tick").await;
+    let mut same = there.next_of("tick").await;
+    while same["serverTime"].as_u64() < first["serverTime"].as_u64() {
+        same = there.next_of("tick").await;
+    }
+    assert_eq!(first, same);
+    there.must("session-stop", "b", json!({ "sessionId": "s" })).await;
+    loop {
+        let update = here.next_of("session-update").await;
+        if update["payload"]["running"] == false {
+            break;
+        }
+    }
+    let leaders = [one.get_internal("/cluster").await.json(), two.get_internal("/cluster").await.json()];
+    assert_eq!(leaders[0]["leader"], leaders[1]["leader"], "one leader");
+}
+
+#[tokio::test]
+async fn a_leader_that_dies_is_followed_and_no_second_is_missing() {
+    let redis = RedisServer::start();
+    let mut nodes = [on(&redis, "a").await, on(&redis, "b").await];
+    let leader = nodes[0].get_internal("/cluster").await.json()["leader"].clone();
+    if leader == "b" {
+        nodes.reverse();
+    }
+    let [dying, living] = nodes;
+    let mut client = living.connect("userId=ann&dialect=v1").await;
+    client.must("session-start", "a", json!({ "sessionId": "s", "label": "x" })).await;
+    let mut last = client.next_of("tick").await["serverTime"].as_u64().unwrap();
+    drop(dying);
+    for _ in 0..4 {
+        let next = client.next_of("tick").await["serverTime"].as_u64().unwrap();
+        assert_eq!(next, last + 1000);
+        last = next;
+    }
+    let end = Instant::now() + DEADLINE;
+    let mut look = tokio::time::interval(Duration::from_millis(20));
+    let name = living.get_internal("/cluster").await.json()["node"].clone();
+    while living.get_internal("/cluster").await.json()["leader"] != name {
+        look.tick().await;
+        assert!(Instant::now() < end, "nobody leads");
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_is_not_there_is_named_without_its_password_and_waited_for() {
+    let mut redis = RedisServer::start_with(&["--requirepass", "s3cret"]);
+    redis.kill();
+    let url = format!("redis://:s3cret@127.0.0.1:{}", redis.port());
+    let mut node = Node::launch(&[("store.url", &url)]);
+    let end = Instant::now() + DEADLINE;
+    let mut look = tokio::time::interval(Duration::from_millis(20));
+    let wanted = format!("redis://:***@127.0.0.1:{}", redis.port());
+    while !(node.log().contains(&wanted) && node.log().contains("trying again")) {
+        look.tick().await;
+        assert!(Instant::now() < end, "{}", node.log());
+    }
+    assert!(!node.log().contains("s3cret"), "{}", node.log());
+    let unready = node.get_internal("/readyz").await;
+    assert_eq!(unready.status, 503);
+    assert!(!unready.body.contains("s3cret"), "{unready:?}");
+    assert_eq!(node.get_internal("/livez").await.status, 200);
+    let (code, reason) = node.connect("userId=ann").await.closed().await;
+    assert_eq!(code, 1013, "{reason}");
+    redis.start_again();
+    node.is_ready().await;
+    node.connect("userId=ann").await.must("session-start", "a", json!({ "label": "x" })).await;
+}
+
+async fn on(redis: &RedisServer, name: &str) -> Node {
+    Node::start_with(&[("store.url", &redis.url()), ("node.id", name)]).await
+}

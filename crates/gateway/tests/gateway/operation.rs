@@ -1,0 +1,137 @@
+//! What operators see, and how a node ends.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::node::{DEADLINE, Node};
+
+#[tokio::test]
+async fn the_shared_routes_answer_as_the_contracts_say() {
+    let node = Node::start().await;
+    assert_eq!(node.get("/health").await.json(), json!({ "status": "ok", "sessions": 0, "usersConnected": 0 }));
+    let mut client = node.connect("userId=ann").await;
+    client.must("session-start", "a", json!({ "label": "x" })).await;
+    assert_eq!(node.get("/health").await.json(), json!({ "status": "ok", "sessions": 1, "usersConnected": 1 }));
+    let health = node.get("/api/health").await.json();
+    assert_eq!((&health["status"], &health["message"]), (&json!("ok"), &json!("Server is running")));
+    assert!(health["uptime"].as_f64().unwrap() > 0.0 && health["timestamp"].as_str().unwrap().ends_with('Z'));
+    for (method, path) in [("POST", "/"), ("GET", "/nowhere"), ("DELETE", "/sessions"), ("GET", "/ingestCsv")] {
+        let answer = node.http(method, path, &[], b"").await;
+        let wanted = json!({ "error": "Not found", "message": "Route not found", "path": path, "method": method });
+        assert_eq!((answer.status, answer.json()), (404, wanted), "{method} {path}");
+    }
+    let page = node.get("/?userId=ann").await;
+    assert!(page.status == 200 && page.body.contains("<title>"), "{page:?}");
+    assert_eq!(node.get("/test/package.json").await.status, 404, "tests are not served");
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_may_ask() {
+    let node = Node::start().await;
+    let headers = [
+        ("origin", "http://localhost:3000"),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "authorization,content-type"),
+    ];
+    let answer = node.http("OPTIONS", "/ingestCsv", &headers, b"").await;
+    let head = answer.head.to_ascii_lowercase();
+    assert!(head.contains("access-control-allow-origin: http://localhost:3000"), "{head}");
+    assert!(head.contains("access-control-allow-credentials: true"));
+    assert!(head.contains("authorization") && head.contains("idempotency-key"));
+}
+
+#[tokio::test]
+async fn a_system_that_is_off_is_not_found() {
+    let node = Node::start_with(&[("clockit.enabled", "false")]).await;
+    for path in ["/session?userId=ann", "/health", "/sessions", "/sessions.csv"] {
+        assert_eq!(node.get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(node.get("/api/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_internal_port_tells_how_the_node_is() {
+    let node = Node::start_with(&[("node.id", "node-a")]).await;
+    let mut client = node.connect("userId=ann").await;
+    client.must("session-start", "a", json!({ "label": "x" })).await;
+    client.next_of("tick").await;
+    assert_eq!(node.get_internal("/livez").await.status, 200);
+    assert_eq!(node.get_internal("/readyz").await.json(), json!({ "ready": true }));
+    let cluster = node.get_internal("/cluster").await.json();
+    assert_eq!((&cluster["node"], &cluster["leader"]), (&json!("node-a"), &json!("node-a")));
+    assert_eq!((&cluster["scopes"], &cluster["connections"]), (&json!(1), &json!(1)));
+    assert!(cluster["beat"].as_u64().unwrap() > 1_700_000_000 && cluster["beatLagMs"].as_u64().unwrap() < 1000);
+    let metrics = node.get_internal("/metrics").await.body;
+    for line in [
+        "tickcast_commits_total 1",
+        "tickcast_connections 1",
+        "tickcast_leader 1",
+        "tickcast_messages_received_total 1",
+        "tickcast_command_duration_seconds_count{outcome=\"changed\"} 1",
+    ] {
+        assert!(metrics.contains(line), "no `{line}` in\n{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_is_told_to_stop_closes_its_sockets_with_advice_and_finishes_what_it_began() {
+    let mut node = Node::start_with(&[("drain.grace", "500ms"), ("drain.notice", "200ms")]).await;
+    let mut clients = Vec::new();
+    for nth in 0..10 {
+        let mut client = node.connect(&format!("userId=u{nth}")).await;
+        client.next_of("ready").await;
+        clients.push(client);
+    }
+    node.signal("TERM");
+    let began = Instant::now();
+    while node.get_internal("/readyz").await.status != 503 {
+        assert!(began.elapsed() < DEADLINE);
+    }
+    for (nth, client) in clients.iter_mut().enumerate() {
+        client.ask("session-start", Some("late"), json!({ "sessionId": nth.to_string(), "label": "x" })).await;
+    }
+    for client in &mut clients {
+        let (code, reason) = client.closed().await;
+        assert_eq!(code, 1012);
+        let advice: serde_json::Value = serde_json::from_str(&reason).unwrap();
+        assert!(advice["reconnectAfterMs"].as_u64().is_some(), "{reason}");
+    }
+    let status = node.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", node.log());
+    let log = node.log();
+    assert!(!log.contains("did not close in time"), "{log}");
+}
+
+#[tokio::test]
+async fn a_node_without_clients_stops_at_once_and_a_second_signal_ends_any() {
+    let mut idle = Node::start().await;
+    let began = Instant::now();
+    idle.signal("TERM");
+    assert_eq!(idle.ended().await.code(), Some(0));
+    assert!(began.elapsed().as_secs() < 4, "the notice of five seconds is for clients");
+
+    let mut busy = Node::start_with(&[("drain.grace", "1h"), ("drain.notice", "1h")]).await;
+    let mut client = busy.connect("userId=ann").await;
+    client.next_of("ready").await;
+    busy.signal("TERM");
+    let end = Instant::now() + DEADLINE;
+    while busy.get_internal("/readyz").await.status != 503 {
+        assert!(Instant::now() < end);
+    }
+    busy.signal("TERM");
+    assert_eq!(busy.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn one_folder_serves_one_process() {
+    let node = Node::start().await;
+    let folder = node.folder().join("data");
+    let mut second = Node::launch(&[("store.url", &format!("embedded://{}", folder.display()))]);
+    assert_eq!(second.ended().await.code(), Some(1));
+    let log = second.log();
+    assert!(log.contains("is in use by another process"), "{log}");
+    let mut third = Node::launch(&[("public.listen", &format!("127.0.0.1:{}", node.public))]);
+    assert_eq!(third.ended().await.code(), Some(1));
+    assert!(third.log().contains("can't be used (public.listen)"), "{}", third.log());
+}
