@@ -73,10 +73,10 @@ export class Connection {
     this.#socket.onclose = null;
     const held = this.#onlineAt !== null && this.#platform.now() - this.#onlineAt >= STABLE_MS;
     this.#onlineAt = null;
-    const { refused, waitMs, skip } = verdict(code, reason);
+    const { refused, waitMs, steps } = verdict(code, reason);
     if (refused) return this.#set({ phase: 'offline', refused, code });
 
-    this.#failures = (held ? 0 : this.#failures) + (skip ?? 0);
+    this.#failures = (held ? 0 : this.#failures) + (steps ?? 0);
     const delay = waitMs ?? backoff(this.#failures, RECONNECT, this.#platform.random);
     this.#failures += 1;
     this.#timer = this.#platform.setTimeout(() => this.open(), delay);

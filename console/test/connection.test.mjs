@@ -47,14 +47,14 @@ test('only 1012 and 1013 carry advice, and only sound advice is followed', () =>
   for (const [code, reason, expected] of [
     [1012, '{"reconnectAfterMs":700}', { waitMs: 700 }],
     [1013, '{"reconnectAfterMs":0}', { waitMs: 0 }],
-    [1012, '', { skip: 0 }],
-    [1012, '{"reconnectAfterMs":-1}', { skip: 0 }],
-    [1012, '{"reconnectAfterMs":"soon"}', { skip: 0 }],
+    [1012, '', { steps: 0 }],
+    [1012, '{"reconnectAfterMs":-1}', { steps: 0 }],
+    [1012, '{"reconnectAfterMs":"soon"}', { steps: 0 }],
     [1013, '{"reconnectAfterMs":1e12}', { waitMs: 300_000 }],
-    [1006, '{"reconnectAfterMs":700}', { skip: 0 }],
+    [1006, '{"reconnectAfterMs":700}', { steps: 0 }],
     [4401, 'Unauthorized', { refused: 'unauthorised' }],
     [4403, '', { refused: 'forbidden' }],
-    [4429, '', { skip: 3 }],
+    [4429, '', { steps: 3 }],
   ]) {
     assert.deepEqual(verdict(code, reason), expected);
   }

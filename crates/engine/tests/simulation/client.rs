@@ -42,7 +42,7 @@ async fn read(engine: Arc<Engine>, scope: Scope, seen: Arc<Mutex<Seen>>) {
     let feed = loop {
         match engine.hub().join(&scope).await {
             Ok(feed) => break feed,
-            Err(_) => sleep(Duration::from_millis(50)).await,
+            Err(_) => sleep(Duration::from_millis(50)).await, // tidy: allow: virtual time
         }
     };
     let mut reader = Reader::new(feed);

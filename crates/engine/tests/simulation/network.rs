@@ -91,7 +91,7 @@ impl Link {
 
     async fn travel(&self) {
         let micros = self.rng.lock().unwrap().u64(100..8_000);
-        sleep(Duration::from_micros(micros)).await;
+        sleep(Duration::from_micros(micros)).await; // tidy: allow: virtual time
     }
 
     /// A request on its way to the store.
@@ -101,7 +101,7 @@ impl Link {
         }
         self.travel().await;
         if self.faults.losses && self.chance(3) {
-            sleep(Duration::from_millis(300)).await;
+            sleep(Duration::from_millis(300)).await; // tidy: allow: virtual time
             return Err(Fault::new(FaultKind::Unknown, "the request was lost"));
         }
         Ok(())
@@ -111,7 +111,7 @@ impl Link {
     async fn receive<T>(&self, answer: Result<T, Fault>) -> Result<T, Fault> {
         self.travel().await;
         if self.cut.load(Ordering::Relaxed) || (self.faults.losses && self.chance(3)) {
-            sleep(Duration::from_millis(300)).await;
+            sleep(Duration::from_millis(300)).await; // tidy: allow: virtual time
             return Err(Fault::new(FaultKind::Unknown, "the answer was lost"));
         }
         answer

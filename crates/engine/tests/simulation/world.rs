@@ -81,7 +81,7 @@ impl World {
         let end = Instant::now() + span;
         let mut saved = (Instant::now(), self.store.content());
         while Instant::now() < end {
-            sleep(Duration::from_millis(self.rng.u64(1..60))).await;
+            sleep(Duration::from_millis(self.rng.u64(1..60))).await; // tidy: allow: virtual time
             self.command();
             let node = self.rng.usize(0..self.nodes.len());
             if self.faults.cuts && self.rng.u32(0..100) < 3 {
@@ -170,7 +170,7 @@ impl World {
         for node in &self.nodes {
             node.link.heal().await;
         }
-        sleep(AGREE_WITHIN).await;
+        sleep(AGREE_WITHIN).await; // tidy: allow: virtual time
     }
 
     pub(crate) fn clients_equal_the_store(&self) {

@@ -1,0 +1,148 @@
+//! The embedded store across restarts, over time, and on a full disk.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::path::Path;
+use std::process::Command as Process;
+use std::sync::Arc;
+
+use engine::store::{Connected, FaultKind};
+use engine::{Engine, ExecuteError, Request, Seams, Store};
+use store::embedded::{EmbeddedStore, OpenError};
+use timers::stopwatch::{Command as Ask, Start};
+use timers::{Command, Limits, Scope, SessionId, UserId};
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_closing_and_opening_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 1..=3 {
+        let engine = start(open(folder.path()));
+        session(&engine, "ann", &round.to_string()).await.unwrap();
+        let board = engine.store().load(&scope("ann"), &[]).await.unwrap();
+        assert_eq!((board.items.len(), board.position.revision.0), (round, round as u64));
+        engine.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_second_opening_of_a_folder_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path());
+    let refused = EmbeddedStore::open(folder.path());
+    assert!(matches!(refused.err(), Some(OpenError::InUse(named)) if named == folder.path()));
+    first.store.close().await;
+}
+
+#[tokio::test]
+async fn a_folder_that_can_not_be_used_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "not a folder").unwrap();
+    let refused = EmbeddedStore::open(&file).err().unwrap();
+    assert!(refused.to_string().contains("file can't be used as a store"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn overwriting_does_not_make_the_file_grow() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = start(open(folder.path()));
+    let size = || std::fs::metadata(folder.path().join("tickcast.redb")).unwrap().len();
+    let mut after_first = 0;
+    for round in 0..6 {
+        let mut tasks = tokio::task::JoinSet::new();
+        for nth in 0..400 {
+            let engine = Arc::clone(&engine);
+            tasks.spawn(async move {
+                session(&engine, &format!("user-{}", nth % 50), &format!("{} {round}", nth / 50)).await.unwrap();
+                let ask = Ask::Remove(SessionId::new(&format!("{} {round}", nth / 50)).unwrap());
+                ask_for(&engine, &format!("user-{}", nth % 50), ask).await.unwrap();
+            });
+        }
+        tasks.join_all().await;
+        if round == 0 {
+            after_first = size();
+        }
+    }
+    assert!(size() <= 2 * after_first, "{} after {after_first}", size());
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_commits_and_keeps_what_it_took() {
+    let mount = SmallDisk::mount();
+    let engine = start(open(mount.folder.path()));
+    let mut taken = 0;
+    let refused = loop {
+        match session(&engine, &format!("user-{taken}"), "s").await {
+            Ok(_) => taken += 1,
+            Err(error) => break error,
+        }
+        assert!(taken < 100_000, "the disk does not fill up");
+    };
+    assert!(matches!(refused, ExecuteError::Unavailable(_) | ExecuteError::OutcomeUnknown), "{refused}");
+    assert!(taken > 0);
+    let last = engine.store().load(&scope(&format!("user-{}", taken - 1)), &[]).await;
+    match last {
+        Ok(board) => assert_eq!(board.items.len(), 1, "what was acknowledged is there"),
+        Err(fault) => assert_eq!(fault.kind(), FaultKind::Unavailable),
+    }
+    engine.stop().await;
+    drop(engine);
+    let again = open(mount.folder.path());
+    for nth in 0..taken {
+        let board = again.store.load(&scope(&format!("user-{nth}")), &[]).await.unwrap();
+        assert_eq!(board.items.len(), 1, "user-{nth} was acknowledged");
+    }
+    again.store.close().await;
+}
+
+/// A disk of a few megabytes; it needs root, as continuous integration has.
+struct SmallDisk {
+    folder: tempfile::TempDir,
+}
+
+impl SmallDisk {
+    fn mount() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted =
+            Process::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(folder.path()).status().unwrap();
+        assert!(mounted.success(), "a small disk could not be mounted; this test needs root");
+        Self { folder }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        Process::new("umount").arg("-l").arg(self.folder.path()).status().ok();
+    }
+}
+
+fn open(folder: &Path) -> Connected<dyn Store> {
+    EmbeddedStore::open(folder).unwrap()
+}
+
+fn start(connected: Connected<dyn Store>) -> Arc<Engine> {
+    let options = engine::Options { node: "a".to_owned(), limits: Limits::default() };
+    Engine::start(connected, options, Seams::default())
+}
+
+fn scope(name: &str) -> Scope {
+    Scope::User(UserId::new(name).unwrap())
+}
+
+async fn session(engine: &Engine, user: &str, name: &str) -> Result<engine::Outcome, ExecuteError> {
+    let start = Start {
+        session: Some(SessionId::new(name).unwrap()),
+        label: "x".repeat(400),
+        goals: None,
+        group_id: None,
+        group_name: None,
+        comment: Some("y".repeat(3000)),
+    };
+    ask_for(engine, user, Ask::Start(start)).await
+}
+
+async fn ask_for(engine: &Engine, user: &str, ask: Ask) -> Result<engine::Outcome, ExecuteError> {
+    let request = Request { scope: scope(user), command: Command::Stopwatch(ask), id: None, by: None };
+    engine.execute(request).await
+}
