@@ -1,10 +1,10 @@
 //! What happens by itself: the leader carries out deadlines as ordinary commands.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use timers::{Command, MILLIS_PER_BEAT, Millis};
-use tokio::task::JoinSet;
+use timers::{Command, MILLIS_PER_BEAT, Millis, Scope};
 use tokio::time::sleep;
 
 use crate::engine::Engine;
@@ -15,37 +15,48 @@ use crate::store::Due;
 const BATCH: usize = 1000;
 
 /// Most deadlines carried out side by side, so that people's commands find room on the same link.
-const SIDE_BY_SIDE: usize = 32;
+const SIDE_BY_SIDE: usize = 256;
 
-/// Looks for what falls due before the next look, and carries it out at its time.
-pub(crate) async fn fire_due(engine: &Arc<Engine>) {
-    loop {
-        let Some(now) = engine.clock.now() else { return };
-        let due = match engine.store.due(now + Millis(MILLIS_PER_BEAT), BATCH).await {
-            Ok(due) => due,
-            Err(error) => {
-                tracing::warn!(%error, "deadlines can't be read");
-                return;
-            }
-        };
-        let full = due.len() >= BATCH;
-        let fired_before = engine.stats.deadlines_fired.get();
-        let mut tasks = JoinSet::new();
-        for one in due {
-            if tasks.len() >= SIDE_BY_SIDE {
-                tasks.join_next().await;
-            }
-            tasks.spawn(fire(Arc::clone(engine), one));
-        }
-        tasks.join_all().await;
-        // A batch of which none could be fired would come again at once.
-        if !full || engine.stats.deadlines_fired.get() == fired_before {
+/// What is being carried out, over all looks: a scope whose store is slow holds up nobody else's deadline,
+/// and is not fired twice at once.
+#[derive(Clone, Default)]
+pub(crate) struct Firing(Arc<Mutex<BTreeSet<Scope>>>);
+
+struct Begun(Firing, Scope);
+
+impl Firing {
+    fn begin(&self, scope: &Scope) -> Option<Begun> {
+        let mut scopes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (scopes.len() < SIDE_BY_SIDE && scopes.insert(scope.clone())).then(|| Begun(self.clone(), scope.clone()))
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+    }
+}
+
+/// Looks for what falls due before the next look, and has it carried out at its time. What finds no room
+/// waits for the next look.
+pub(crate) async fn fire_due(engine: &Arc<Engine>, firing: &Firing) {
+    let Some(now) = engine.clock.now() else { return };
+    let mut due = match engine.store.due(now + Millis(MILLIS_PER_BEAT), BATCH).await {
+        Ok(due) => due,
+        Err(error) => {
+            tracing::warn!(%error, "deadlines can't be read");
             return;
+        }
+    };
+    due.sort_by_key(|due| due.at);
+    for one in due {
+        if let Some(begun) = firing.begin(&one.scope) {
+            engine.spawn(fire(Arc::clone(engine), one, begun));
         }
     }
 }
 
-async fn fire(engine: Arc<Engine>, due: Due) {
+async fn fire(engine: Arc<Engine>, due: Due, _begun: Begun) {
     if let Some(now) = engine.clock.now() {
         sleep(Duration::from_millis(due.at.since(now).0)).await;
     }

@@ -1,13 +1,13 @@
 //! One node: a store, the views over it, and the tasks that keep both true.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use timers::{Limits, Scope, Tag};
 use tokio::sync::{Notify, mpsc, watch};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
+use crate::background::Background;
 use crate::clock::{BootClock, Clock, Monotonic};
 use crate::deadlines;
 use crate::entropy::Entropy;
@@ -56,8 +56,8 @@ pub struct Engine {
     pub(crate) beat_heard: Notify,
     ticker: Mutex<Ticker>,
     leader: watch::Sender<Leader>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+    resigned: AtomicBool,
+    background: Background,
 }
 
 /// Who led the last beat.
@@ -74,7 +74,14 @@ impl Engine {
         let clock = Arc::new(Clock::new(seams.monotonic));
         let entropy = Arc::new(seams.entropy);
         let stats = Arc::new(Stats::default());
-        let hub = Arc::new(Hub::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy), Arc::clone(&stats)));
+        let background = Background::default();
+        let hub = Arc::new(Hub::new(
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            Arc::clone(&stats),
+            background.clone(),
+        ));
         let engine = Arc::new(Self {
             node: options.node,
             store,
@@ -87,8 +94,8 @@ impl Engine {
             beat_heard: Notify::new(),
             ticker: Mutex::default(),
             leader: watch::Sender::new(Leader::default()),
-            stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            resigned: AtomicBool::new(false),
+            background,
         });
         engine.spawn(listen(Arc::clone(&engine), signals));
         engine.spawn(ticker::run(Arc::clone(&engine)));
@@ -127,9 +134,11 @@ impl Engine {
         self.leader.borrow().node.clone()
     }
 
-    /// Hands leadership over and stops the node's own work; commands can still be executed.
+    /// Hands leadership over. The node goes on for its clients: beats and updates are shown, commands are
+    /// executed.
     pub async fn resign(&self) {
-        self.stop.cancel();
+        self.resigned.store(true, Ordering::Release);
+        self.beat_heard.notify_one();
         let vacated = tokio::time::timeout(VACATE_WITHIN, self.store.vacate(&self.node)).await;
         if !matches!(vacated, Ok(Ok(()))) {
             tracing::warn!("leadership could not be handed over; another node takes it by the missing beat");
@@ -138,14 +147,16 @@ impl Engine {
 
     /// Ends the node: what was accepted is safe when this returns.
     pub async fn stop(&self) {
-        self.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.background.stop().await;
         self.store.close().await;
     }
 
     pub(crate) fn ticker(&self) -> MutexGuard<'_, Ticker> {
         self.ticker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn has_resigned(&self) -> bool {
+        self.resigned.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_vacant(&self) -> bool {
@@ -166,14 +177,8 @@ impl Engine {
         }
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = task => {}
-            }
-        });
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.background.spawn(task);
     }
 }
 
@@ -203,10 +208,11 @@ async fn listen(engine: Arc<Engine>, mut signals: mpsc::Receiver<Signal>) {
 /// At each beat that this node leads, carries out what is due.
 async fn fire_deadlines(engine: Arc<Engine>) {
     let mut leader = engine.leader.subscribe();
+    let firing = deadlines::Firing::default();
     while leader.changed().await.is_ok() {
         let leads = leader.borrow_and_update().node == engine.node;
         if leads {
-            deadlines::fire_due(&engine).await;
+            deadlines::fire_due(&engine, &firing).await;
         }
     }
 }

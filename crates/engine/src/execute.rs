@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::engine::Engine;
 use crate::hub::JoinError;
-use crate::store::{ArchivedRow, Commit, Committed, Fault, FaultKind, RECENT_ID_AGE_MAX};
+use crate::store::{ArchivedRow, Commit, Committed, Fault, FaultKind, RECENT_ID_AGE_MAX, RecentId};
 use crate::update::Update;
 
 /// Most races a command loses before it is given back. Eight rivals in a row on one board within
@@ -89,6 +89,7 @@ struct Base {
     known: Known,
     /// Whether it was loaded for this very command: only then a no-op or a refusal counts.
     loaded: bool,
+    recent: Vec<RecentId>,
 }
 
 /// What to do after an attempt.
@@ -96,6 +97,8 @@ enum Step {
     Finish(Outcome),
     /// Decide again, on this board or on a loaded one.
     Again(Option<Base>),
+    /// A rival came first: decide again on a loaded board, after a pause.
+    Rival,
 }
 
 impl Engine {
@@ -116,9 +119,6 @@ impl Engine {
         let id = request.id.unwrap_or_else(|| self.entropy.command_id());
         let mut base = self.base_of_view(&request);
         for attempt in 0..ATTEMPTS {
-            if attempt > 0 {
-                sleep(self.entropy.up_to(RIVAL_PAUSE * (1 << attempt))).await;
-            }
             let ready = match base.take() {
                 Some(base) => base,
                 None => self.load_base(&request, born).await?,
@@ -126,6 +126,7 @@ impl Engine {
             match self.attempt(&request, id, ready, born).await? {
                 Step::Finish(outcome) => return Ok(outcome),
                 Step::Again(next) => base = next,
+                Step::Rival => sleep(self.entropy.up_to(RIVAL_PAUSE * (2 << attempt))).await,
             }
         }
         Err(ExecuteError::Busy)
@@ -136,7 +137,7 @@ impl Engine {
             return None;
         }
         let view = self.hub.current(&request.scope)?;
-        Some(Base { board: Arc::clone(&view.board), known: Known::default(), loaded: false })
+        Some(Base { board: Arc::clone(&view.board), known: Known::default(), loaded: false, recent: Vec::new() })
     }
 
     /// Loads the board, waiting for an absent store as long as the command lives.
@@ -144,7 +145,7 @@ impl Engine {
         let ask = request.command.asks_about();
         loop {
             match self.hub.load(&request.scope, &ask).await {
-                Ok((board, known)) => return Ok(Base { board: Arc::new(board), known, loaded: true }),
+                Ok((board, known, recent)) => return Ok(Base { board: Arc::new(board), known, loaded: true, recent }),
                 Err(JoinError::Damaged(error)) => return Err(error.into()),
                 Err(JoinError::Store(fault)) => {
                     if fault.kind() == FaultKind::Damaged || self.is_spent(born) {
@@ -164,6 +165,15 @@ impl Engine {
         born: Duration,
     ) -> Result<Step, ExecuteError> {
         let Some(now) = self.clock.now() else { return Ok(Step::Again(None)) };
+        // A node that was stopped for longer than ids are remembered must not decide again.
+        if self.is_spent(born) {
+            return Err(ExecuteError::Busy);
+        }
+        // What was done before is neither refused nor found to be so already.
+        if let Some(done) = base.recent.iter().find(|done| done.id == id && now.since(done.at) < RECENT_ID_AGE_MAX) {
+            self.stats.repeated.add_one();
+            return Ok(Step::Finish(Outcome { revision: done.made, id, made: Made::Repeated }));
+        }
         let change = match decide(&base.board, &base.known, &request.command, id, now, &self.limits) {
             Ok(Decision::Change(change)) => change,
             Ok(Decision::Nothing) if base.loaded => {
@@ -183,9 +193,10 @@ impl Engine {
                 self.hub.committed(&after, &update);
                 Ok(Step::Finish(Outcome { revision, id, made: Made::Change(Arc::new(change)) }))
             }
-            // Our own commit whose answer was lost: the board may have moved on since, so nothing is fed.
+            // Our own commit whose answer was lost: the board may have moved on since, so it is loaded.
             (Committed::Repeated(revision, _), Sent::Again) if revision == update.position.revision => {
                 self.stats.commits.add_one();
+                self.hub.read_again(&commit.scope).await;
                 Ok(Step::Finish(Outcome { revision, id, made: Made::Change(Arc::new(change)) }))
             }
             (Committed::Repeated(revision, _), _) => {
@@ -194,7 +205,7 @@ impl Engine {
             }
             (Committed::Conflict(_), _) => {
                 self.stats.conflicts.add_one();
-                Ok(Step::Again(None))
+                Ok(Step::Rival)
             }
             (Committed::Late(_), _) => {
                 self.stats.late.add_one();
@@ -216,7 +227,7 @@ impl Engine {
                     self.clock.observe(committed.now());
                     return Ok((committed, sent));
                 }
-                Err(fault) if fault.kind() == FaultKind::Damaged => return Err(ExecuteError::Unavailable(fault)),
+                Err(fault) if fault.kind() == FaultKind::Damaged => return Err(self.give_up(commit, sent, fault)),
                 Err(fault) => {
                     if fault.kind() == FaultKind::Unknown {
                         sent = Sent::Again;

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use timers::{Beat, Board, Scope};
 
+use crate::background::Background;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::hub::entry::Entry;
@@ -46,12 +47,19 @@ pub struct Hub {
     entropy: Arc<Entropy>,
     stats: Arc<Stats>,
     entries: Mutex<BTreeMap<Scope, Arc<Entry>>>,
-    beat: AtomicU64,
+    beat: Arc<AtomicU64>,
+    background: Background,
 }
 
 impl Hub {
-    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<Clock>, entropy: Arc<Entropy>, stats: Arc<Stats>) -> Self {
-        Self { store, clock, entropy, stats, entries: Mutex::default(), beat: AtomicU64::new(0) }
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<Clock>,
+        entropy: Arc<Entropy>,
+        stats: Arc<Stats>,
+        background: Background,
+    ) -> Self {
+        Self { store, clock, entropy, stats, entries: Mutex::default(), beat: Arc::default(), background }
     }
 
     /// Listens to a scope. Returns when its view is current.
@@ -98,14 +106,14 @@ impl Hub {
     /// Takes in what this node has committed itself, before it answers.
     pub(crate) fn committed(&self, after: &Arc<Board>, update: &Update) {
         if let Some(entry) = self.lock().get(&update.scope).cloned() {
-            entry.committed(after, update, self.last_beat());
+            entry.committed(after, update);
         }
     }
 
     /// Takes in an update that was heard.
     pub(crate) fn heard(self: &Arc<Self>, update: &Update) {
         let Some(entry) = self.lock().get(&update.scope).cloned() else { return };
-        match entry.heard(update, self.last_beat()) {
+        match entry.heard(update) {
             entry::Heard::Applied => self.stats.updates_applied.add_one(),
             entry::Heard::Kept | entry::Heard::Skipped => self.stats.updates_skipped.add_one(),
             entry::Heard::Gap => {
@@ -129,9 +137,20 @@ impl Hub {
         });
     }
 
+    /// Forgets an entry that never got a view and that nobody waits for.
+    pub(crate) fn forget_blank(&self, entry: &Arc<Entry>) {
+        let mut entries = self.lock();
+        let held = entries.get(&entry.scope).is_some_and(|held| Arc::ptr_eq(held, entry));
+        if held && entry.is_blank_and_unwanted() {
+            entries.remove(&entry.scope);
+            self.store.unwatch(&entry.scope);
+        }
+    }
+
     fn enter(&self, scope: &Scope) -> Arc<Entry> {
         let mut entries = self.lock();
-        let entry = entries.entry(scope.clone()).or_insert_with(|| Arc::new(Entry::new(scope.clone())));
+        let entry =
+            entries.entry(scope.clone()).or_insert_with(|| Arc::new(Entry::new(scope.clone(), Arc::clone(&self.beat))));
         entry.add_listener();
         Arc::clone(entry)
     }

@@ -1,6 +1,7 @@
 //! Where the rules meet storage: commands are decided and committed, boards are watched, beats are
 //! counted, and every connection hears of it through the [`Hub`].
 
+mod background;
 mod clock;
 #[cfg(feature = "contract")]
 pub mod contract;

@@ -109,6 +109,7 @@ impl Store for MemoryNode {
         Ok(Loaded {
             position: board.head.position,
             at: board.head.at,
+            recent: board.head.recent.into_iter().collect(),
             items: board.items.into_iter().collect(),
             known: ask.iter().filter(|id| board.history.contains_key(*id)).cloned().collect(),
             now,

@@ -128,6 +128,8 @@ pub struct Loaded {
     pub items: Vec<(ItemKey, Bytes)>,
     /// Which of the rows asked about are in the history.
     pub known: BTreeSet<HistoryId>,
+    /// The commands that the board remembers.
+    pub recent: Vec<RecentId>,
     /// The store's time.
     pub now: Timestamp,
 }

@@ -31,6 +31,9 @@ const ASK_PAUSE: Duration = Duration::from_millis(200);
 /// Pause after asking before the store's second had begun: our clock may be a millisecond ahead.
 const TOO_EARLY_PAUSE: Duration = Duration::from_millis(2);
 
+/// Pause while this node has nothing to reckon from.
+const NOTHING_TO_FILL: Duration = Duration::from_secs(1);
+
 const _: () = assert!(TAKEOVER_AFTER.0 + 100 < UNHEARD_AFTER.0, "a takeover comes before the node helps itself");
 const _: () = assert!(UNHEARD_AFTER.0 < 1000, "every second is shown within itself");
 
@@ -84,10 +87,23 @@ impl Ticker {
     /// Shows the current second if it was not heard in time.
     fn fill(&mut self, engine: &Engine, now: Timestamp) {
         let unheard = (now - UNHEARD_AFTER).beat();
-        let trusted = engine.clock.elapsed().saturating_sub(self.heard_at) < HOLDOVER_MAX;
-        if self.last > Beat(0) && unheard > self.last && trusted && self.show(engine, unheard, now) {
+        if self.reckons(engine) && unheard > self.last && self.show(engine, unheard, now) {
             engine.stats.beats_filled.add_one();
         }
+    }
+
+    /// Whether this node may show beats that it did not hear.
+    fn reckons(&self, engine: &Engine) -> bool {
+        self.last > Beat(0) && engine.clock.elapsed().saturating_sub(self.heard_at) < HOLDOVER_MAX
+    }
+
+    /// Returns how long until the current second is to be shown unheard.
+    fn fill_in(&self, engine: &Engine, now: Timestamp) -> Duration {
+        if !self.reckons(engine) {
+            return NOTHING_TO_FILL;
+        }
+        let fill_at = self.last.next().max(now.beat()).instant() + UNHEARD_AFTER;
+        Duration::from_millis(fill_at.since(now).0)
     }
 
     /// Returns when something is to be done next, and whether it is to ask the store.
@@ -98,12 +114,18 @@ impl Ticker {
         } else {
             beat.instant() + TAKEOVER_AFTER + millis(engine.entropy.up_to(TAKEOVER_JITTER))
         };
-        let fill_at = beat.instant() + UNHEARD_AFTER;
-        let wait = |at: Timestamp| Duration::from_millis(at.since(now).0);
+        let fill_in = self.fill_in(engine, now);
+        if engine.has_resigned() {
+            return (fill_in, false);
+        }
         let held_back = self.ask_not_before.saturating_sub(engine.clock.elapsed());
-        let (ask_in, fill_in) = (wait(ask_at).max(held_back), wait(fill_at));
+        let ask_in = Duration::from_millis(ask_at.since(now).0).max(held_back);
         if ask_in <= fill_in || self.last == Beat(0) { (ask_in, true) } else { (fill_in, false) }
     }
+}
+
+fn millis_of(span: Millis) -> Duration {
+    Duration::from_millis(span.0)
 }
 
 fn millis(span: Duration) -> Millis {
@@ -113,14 +135,14 @@ fn millis(span: Duration) -> Millis {
 /// Keeps the beat until cancelled.
 pub(crate) async fn run(engine: Arc<Engine>) {
     // The first answer tells the time; until then there is nothing to count from.
-    while engine.clock.now().is_none() {
+    while engine.clock.now().is_none() && !engine.has_resigned() {
         if let Err(error) = ask(&engine).await {
             tracing::debug!(%error, "no beat yet");
             sleep(ASK_PAUSE).await;
         }
     }
     loop {
-        let Some(now) = engine.clock.now() else { continue };
+        let Some(now) = engine.clock.now() else { return };
         let (wait, asks) = engine.ticker().next(&engine, now);
         tokio::select! {
             biased;
@@ -141,7 +163,7 @@ async fn beat(engine: &Arc<Engine>) {
     let mut asked = Box::pin(ask(engine));
     loop {
         let Some(now) = engine.clock.now() else { return };
-        let fill_at = engine.ticker().last.next().max(now.beat()).instant() + UNHEARD_AFTER;
+        let fill_in = engine.ticker().fill_in(engine, now);
         tokio::select! {
             biased;
             answer = &mut asked => {
@@ -152,7 +174,7 @@ async fn beat(engine: &Arc<Engine>) {
                 }
                 return;
             }
-            () = sleep(Duration::from_millis(fill_at.since(now).0.max(1))) => {
+            () = sleep(fill_in.max(Duration::from_millis(1))) => {
                 if let Some(now) = engine.clock.now() {
                     engine.ticker().fill(engine, now);
                 }
@@ -168,7 +190,10 @@ async fn ask(engine: &Engine) -> Result<(), Fault> {
     let answer = engine.store.beat(&ask).await?;
     engine.ticker().heard(engine, &answer);
     if engine.clock.now().is_some_and(|now| answer.beat < now.beat()) {
-        engine.ticker().ask_not_before = engine.clock.elapsed() + TOO_EARLY_PAUSE;
+        let patience =
+            if answer.leader.is_empty() || answer.leader == engine.node { Millis(0) } else { TAKEOVER_AFTER };
+        let open_in = millis_of((answer.beat.next().instant() + patience).since(answer.now));
+        engine.ticker().ask_not_before = engine.clock.elapsed() + open_in.max(TOO_EARLY_PAUSE);
     }
     Ok(())
 }

@@ -70,6 +70,17 @@ struct Wire {
     by: Option<UserId>,
 }
 
+/// What every format has.
+#[derive(Deserialize)]
+struct Head {
+    v: u32,
+    scope: String,
+    prev: Tag,
+    rev: Revision,
+    tag: Tag,
+    at: Timestamp,
+}
+
 impl Update {
     /// Makes the update of a change that was decided on `board`.
     pub fn of(board: &Board, change: &Change, tag: Tag, by: Option<UserId>) -> Self {
@@ -110,6 +121,12 @@ impl Update {
     /// # Errors
     /// [`BadUpdate`]: somebody else publishes on our channels, or a bug.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadUpdate> {
+        let head: Head = serde_json::from_slice(bytes)?;
+        let position = Position { revision: head.rev, tag: head.tag };
+        if head.v > FORMAT {
+            let (scope, prev, at) = (head.scope.parse()?, head.prev, head.at);
+            return Ok(Self { scope, prev, position, at, items: None, event: None, by: None });
+        }
         let wire: Wire = serde_json::from_slice(bytes)?;
         let mut put = BTreeMap::new();
         for (key, json) in wire.put {
@@ -118,9 +135,9 @@ impl Update {
         Ok(Self {
             scope: wire.scope.parse()?,
             prev: wire.prev,
-            position: Position { revision: wire.rev, tag: wire.tag },
+            position,
             at: wire.at,
-            items: (wire.v <= FORMAT).then_some(Items { put, removed: wire.removed }),
+            items: Some(Items { put, removed: wire.removed }),
             event: wire.event.and_then(|event| serde_json::from_str(event.as_str()).ok()),
             by: wire.by,
         })

@@ -101,7 +101,7 @@ async fn what_was_missed_while_the_subscription_was_cut_is_caught_up() {
     timeout(DEADLINE, async {
         loop {
             reader.catch_up(|sight| match sight {
-                Sight::First(view) | Sight::Whole(view) | Sight::News { new: view, .. } => {
+                Sight::First(view) | Sight::Whole { new: view, .. } | Sight::News { new: view, .. } => {
                     seen = view.board.items.len();
                 }
                 Sight::Beat(..) => {}
@@ -190,7 +190,7 @@ async fn an_emptied_redis_empties_the_views() {
         while !empty {
             reader.changed().await;
             reader.catch_up(|sight| {
-                if let Sight::Whole(view) = sight {
+                if let Sight::Whole { new: view, .. } = sight {
                     empty = view.board.items.is_empty();
                 }
             });

@@ -32,8 +32,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// The figures of the Clockit contract; `board_bytes` is ours: 2 MiB is 400 sessions of 5 KiB, and
-    /// a `ready`, which carries the list twice, stays within 4 MiB.
+    /// The figures of the Clockit contract; `board_bytes` is ours: 2 MiB is 400 sessions of 5 KiB; a
+    /// `ready` carries the list twice.
     fn default() -> Self {
         Self {
             label_chars: 500,

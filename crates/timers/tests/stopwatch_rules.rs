@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use timers::stopwatch::{Command as Ask, Finished, Goal, Phase, Start, Stopwatch};
 use timers::{
-    Board, Change, Command, CommandId, DeadlineMove, Decision, Event, GoalId, Known, Limits, Millis, Position, RawJson,
-    Refusal, Scope, SessionId, Tag, Timestamp, UserId, decide,
+    Board, Change, Command, CommandId, DeadlineMove, Decision, Event, GOAL_BYTES_MAX, GoalId, Known, Limits, Millis,
+    Position, ROWS_MAX, RawJson, Refusal, Scope, SessionId, Tag, Timestamp, UserId, decide,
 };
 
 const HOUR: u64 = 60 * 60 * 1000;
@@ -296,6 +296,73 @@ fn a_beat_before_the_start_shows_nothing_and_later_ones_are_a_second_apart() {
     assert_eq!(session.tick_at(beat), None);
     assert_eq!(session.tick_at(beat.next()), Some(Millis(750)));
     assert_eq!(session.tick_at(beat.next().next()), Some(Millis(1_750)));
+}
+
+#[test]
+fn a_start_rewrites_what_it_brings_and_keeps_what_it_does_not() {
+    let mut desk = Desk::new();
+    let with = |group_id: Option<&str>, group_name: Option<&str>, comment: Option<&str>| {
+        let [group_id, group_name, comment] = [group_id, group_name, comment].map(|text| text.map(str::to_owned));
+        Ask::Start(Start { group_id, group_name, comment, ..start_of("a") })
+    };
+    let texts = |desk: &Desk| {
+        let session = desk.session("a");
+        [&session.group_id, &session.group_name, &session.comment].map(Clone::clone).map(Option::unwrap_or_default)
+    };
+    desk.does(0, with(Some("g"), Some("Book"), Some("why")));
+    assert_eq!(texts(&desk), ["g", "Book", "why"]);
+    assert_eq!(desk.asks(1, with(None, None, None)), Ok(Decision::Nothing));
+    desk.does(2, with(Some("h"), None, None));
+    assert_eq!(texts(&desk), ["h", "Book", "why"]);
+    desk.does(3, with(None, Some("Film"), Some("so")));
+    assert_eq!(texts(&desk), ["h", "Film", "so"]);
+}
+
+#[test]
+fn the_history_tells_what_the_session_was() {
+    let mut desk = Desk::new();
+    let text = |text: &str| Some(text.to_owned());
+    let start = Start { group_id: text("g"), group_name: text("Book"), comment: text("why"), ..start_of("a") };
+    desk.does(0, Ask::Start(start));
+    let row = desk.does(2_000, Ask::Stop(id("a"))).archive.remove(0);
+    assert_eq!(row.id.as_str(), "session:a");
+    let body = Finished::decode(row.body.as_str()).unwrap();
+    assert_eq!((body.session, body.label), (Some(id("a")), text("a")));
+    assert_eq!((body.group_id, body.group_name, body.comment), (text("g"), text("Book"), text("why")));
+    assert_eq!(body.duration_seconds.unwrap().to_string(), "2");
+}
+
+#[test]
+fn rows_and_goals_are_taken_up_to_their_limits() {
+    let desk = Desk::new();
+    let rows = |n: usize| {
+        let row =
+            |n: usize| Finished { started: Timestamp(n as u64), ended: Timestamp(n as u64), ..Finished::default() };
+        Ask::Ingest((0..n).map(row).collect())
+    };
+    assert!(desk.asks(0, rows(ROWS_MAX)).is_ok());
+    assert_eq!(desk.asks(0, rows(ROWS_MAX + 1)), Err(Refusal::TooManyRows));
+    let frame = goal("g", "").json().as_str().len();
+    let with =
+        |bytes: usize| Ask::Start(Start { goals: Some(vec![goal("g", &"x".repeat(bytes - frame))]), ..start_of("a") });
+    assert!(desk.asks(0, with(GOAL_BYTES_MAX)).is_ok());
+    assert_eq!(desk.asks(0, with(GOAL_BYTES_MAX + 1)), Err(Refusal::GoalTooLarge));
+}
+
+#[test]
+fn a_run_that_begins_on_a_beat_shows_zero_at_it() {
+    let mut desk = Desk::new();
+    desk.does(0, start("a"));
+    assert_eq!(desk.session("a").tick_at(desk.at(0).beat()), Some(Millis(0)));
+}
+
+#[test]
+fn an_id_of_a_command_is_of_both_the_clients_id_and_the_command() {
+    let [stop, pause] = [Ask::Stop(id("a")), Ask::Pause(id("a"))].map(Command::Stopwatch);
+    assert_ne!(CommandId::of("1", &stop), CommandId::of("1", &pause));
+    assert_ne!(CommandId::of("1", &stop), CommandId::of("2", &stop));
+    // Stored: two versions of Tickcast agree on it.
+    assert_eq!(CommandId::of("1", &stop), CommandId(15_811_964_322_322_248_980));
 }
 
 /// One person's board and the instant its story begins.

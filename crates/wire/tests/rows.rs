@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use timers::stopwatch::Finished;
-use wire::clockit::rows::{COLUMNS, from_csv, from_json, header, to_csv, to_json};
+use wire::clockit::rows::{COLUMNS, FAULTS_MAX, ROW_BYTES_MAX, from_csv, from_json, header, to_csv, to_json};
 
 const ROW: &str = r#"2026-11-20T10:00:00.000Z,2026-11-20T11:00:00.000Z,3600,12.5,10,2,"{""src/a.rs"":1800}","{""rust"":3600}",Ann,ann@example.org,desk,code,tick,/src/tick,main,T-1,"a ""good"" hour, really","[{""id"":""g"",""title"":""t""}]""#;
 
@@ -87,6 +87,41 @@ fn every_fault_is_listed_with_its_line_and_column() {
 fn a_line_number_counts_lines_not_rows() {
     let csv = "startedIso,endedIso,comment\n2026-11-20T10:00:00Z,2026-11-20T11:00:00Z,\"two\nlines\"\nx,2026-11-20T11:00:00Z,y\n";
     assert!(faults(csv)[0].starts_with("4 startedIso"), "{:?}", faults(csv));
+}
+
+#[test]
+fn rows_and_faults_are_bounded() {
+    let long = |bytes: usize| format!("2026-11-20T10:00:00Z,2026-11-20T11:00:00Z,,,,,,,{}", "x".repeat(bytes));
+    assert!(from_csv(long(ROW_BYTES_MAX - 40).as_bytes()).is_ok());
+    assert_eq!(faults(&long(ROW_BYTES_MAX)), [format!("1 : a row is at most {ROW_BYTES_MAX} bytes")]);
+    let json = format!(r#"{{"sessions":[{{"comment":"{}"}}]}}"#, "x".repeat(ROW_BYTES_MAX));
+    assert_eq!(from_json(&json).unwrap_err()[0].message, format!("a row is at most {ROW_BYTES_MAX} bytes"));
+    assert_eq!(from_csv("x\n".repeat(3 * FAULTS_MAX).as_bytes()).unwrap_err().len(), FAULTS_MAX);
+    let json = format!(r#"{{"sessions":[{}7]}}"#, "7,".repeat(3 * FAULTS_MAX));
+    assert_eq!(from_json(&json).unwrap_err().len(), FAULTS_MAX);
+}
+
+#[test]
+fn a_session_that_was_stopped_here_is_written_with_its_id_and_names() {
+    let text = |text: &str| Some(text.to_owned());
+    let session = timers::SessionId::new("s").unwrap();
+    let row = Finished {
+        session: Some(session),
+        label: text("x"),
+        group_id: text("g"),
+        group_name: text("Book"),
+        ..Finished::default()
+    };
+    assert_eq!(
+        to_json(&row),
+        r#"{"sessionId":"s","label":"x","groupId":"g","groupName":"Book","startedIso":"1970-01-01T00:00:00.000Z","endedIso":"1970-01-01T00:00:00.000Z"}"#
+    );
+}
+
+#[test]
+fn a_row_without_a_header_may_say_what_a_column_is_called() {
+    let csv = ROW.replacen(",code,tick,", ",code,workspace,", 1);
+    assert_eq!(from_csv(csv.as_bytes()).unwrap()[0].workspace.as_deref(), Some("workspace"));
 }
 
 proptest! {

@@ -56,7 +56,7 @@ impl Player {
                 }
                 Some('!') => {
                     let (board, now) = (player.board.clone(), player.now);
-                    catch_up(&board, now, |text| player.says(text));
+                    catch_up(player.dialect, &board, &board, now, |text| player.says(text));
                 }
                 Some('#') | None => {}
                 Some(other) => panic!("no such line: {other}"),

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use timers::{DeadlineMove, HistoryId, Millis, Position, Revision, Timestamp};
+use timers::{CommandId, DeadlineMove, HistoryId, Millis, Position, Revision, Timestamp};
 
 use super::{Fixture, fresh, key, must, node, row, scope};
-use crate::store::{ArchivedRow, Committed, Query, RECENT_IDS_MAX, Store};
+use crate::store::{ArchivedRow, Committed, Query, RECENT_ID_AGE_MAX, RECENT_IDS_MAX, Store};
 
 pub async fn a_board_that_was_never_written_is_empty(fixture: &dyn Fixture) {
     let node = node(fixture).await;
@@ -81,7 +81,11 @@ pub async fn a_repeated_command_is_told_what_it_made(fixture: &dyn Fixture) {
     assert!(matches!(store.commit(&first).await, Ok(Committed::Repeated(Revision(1), _))), "sent twice");
     let again = fresh(&*store, &ann, 1).await;
     assert!(matches!(store.commit(&again).await, Ok(Committed::Repeated(Revision(1), _))), "decided twice");
-    assert_eq!(store.load(&ann, &[]).await.expect("loads").position.revision, Revision(2));
+    let loaded = store.load(&ann, &[]).await.expect("loads");
+    assert_eq!(loaded.position.revision, Revision(2));
+    let remembered: Vec<_> = loaded.recent.iter().map(|recent| (recent.id, recent.made)).collect();
+    assert_eq!(remembered, [(CommandId(1), Revision(1)), (CommandId(2), Revision(2))]);
+    assert!(loaded.recent.iter().all(|recent| loaded.now.since(recent.at) < RECENT_ID_AGE_MAX));
 }
 
 pub async fn the_newest_commands_are_remembered(fixture: &dyn Fixture) {

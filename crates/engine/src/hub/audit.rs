@@ -1,5 +1,6 @@
 //! The slow look in the background: a lost last update leaves no gap to see.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +17,9 @@ impl Hub {
     /// Compares the next views after `from` with the store, [`POSITIONS_MAX`] at most, and returns where
     /// to go on. Called once a second, so its cost does not grow with the number of views.
     pub(crate) async fn audit(self: &Arc<Self>, from: Option<Scope>) -> Option<Scope> {
-        let entries: Vec<Arc<Entry>> = {
-            let entries = self.entries();
-            let behind = entries.iter().filter(|(scope, _)| from.as_ref().is_none_or(|from| *scope > from));
-            behind.take(POSITIONS_MAX).map(|(_, entry)| Arc::clone(entry)).collect()
-        };
+        let behind = (from.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let entries: Vec<Arc<Entry>> =
+            self.lock().range(behind).take(POSITIONS_MAX).map(|(_, entry)| Arc::clone(entry)).collect();
         let next = (entries.len() == POSITIONS_MAX).then(|| entries.last().map(|entry| entry.scope.clone())).flatten();
         let scopes: Vec<Scope> = entries.iter().map(|entry| entry.scope.clone()).collect();
         let seen: Vec<Option<Tag>> = entries.iter().map(|entry| entry.tag()).collect();

@@ -1,6 +1,7 @@
 //! One scope's view, and how it is kept true.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,29 +25,23 @@ pub(crate) struct Entry {
     pub(crate) gate: Gate<()>,
     local: Mutex<Local>,
     shown: watch::Sender<Option<Shown>>,
+    /// The node's last beat.
+    beat: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
 struct Local {
     listeners: usize,
     unwanted_since: Option<Duration>,
-    doubt: Doubt,
+    /// How often something may have been missed, and how many of these times are made good.
+    doubts: u64,
+    settled: u64,
+    /// A task loads the view until it is current.
+    reloading: bool,
     known: VecDeque<Tag>,
     /// Updates that came during a load.
     waiting: Option<Vec<Update>>,
     epoch: u64,
-}
-
-/// Whether the view can be trusted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Doubt {
-    /// There is no view yet.
-    #[default]
-    Blank,
-    /// It may have missed something.
-    Some,
-    /// Whatever happens next will be heard.
-    None,
 }
 
 /// What became of an update.
@@ -78,9 +73,27 @@ impl Local {
     }
 }
 
+/// A load under way.
+pub(crate) struct Loading<'e> {
+    entry: &'e Entry,
+    doubts: u64,
+}
+
+impl Loading<'_> {
+    pub(crate) fn install(self, board: Board) -> Installed {
+        self.entry.install(board, self.doubts)
+    }
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.entry.lock().waiting = None;
+    }
+}
+
 impl Entry {
-    pub(crate) fn new(scope: Scope) -> Self {
-        Self { scope, gate: Gate::new(()), local: Mutex::default(), shown: watch::Sender::new(None) }
+    pub(crate) fn new(scope: Scope, beat: Arc<AtomicU64>) -> Self {
+        Self { scope, gate: Gate::new(()), local: Mutex::default(), shown: watch::Sender::new(None), beat }
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<Option<Shown>> {
@@ -92,7 +105,33 @@ impl Entry {
     }
 
     pub(crate) fn is_current(&self) -> bool {
-        self.lock().doubt == Doubt::None
+        self.stands(&self.lock())
+    }
+
+    fn stands(&self, local: &Local) -> bool {
+        local.settled == local.doubts && self.shown.borrow().is_some()
+    }
+
+    /// The doubts there are now: what is asked of the store from here on settles them.
+    pub(crate) fn doubts(&self) -> u64 {
+        self.lock().doubts
+    }
+
+    /// Claims the task of loading the view; `false` if somebody is at it.
+    pub(crate) fn claim_reload(&self) -> bool {
+        !std::mem::replace(&mut self.lock().reloading, true)
+    }
+
+    /// Ends the task of loading the view, unless there is a new doubt and `wanted`.
+    pub(crate) fn end_reload(&self, wanted: bool) -> bool {
+        let mut local = self.lock();
+        let ends = !wanted || self.stands(&local);
+        local.reloading = !ends;
+        ends
+    }
+
+    pub(crate) fn is_blank_and_unwanted(&self) -> bool {
+        self.lock().listeners == 0 && self.shown.borrow().is_none()
     }
 
     pub(crate) fn add_listener(&self) {
@@ -123,20 +162,17 @@ impl Entry {
         });
     }
 
-    /// Marks the view as not to be trusted; a view that was never loaded stays blank.
+    /// Marks the view as not to be trusted, and what is being loaded neither.
     pub(crate) fn fall_in_doubt(&self) {
-        let mut local = self.lock();
-        if local.doubt == Doubt::None {
-            local.doubt = Doubt::Some;
-        }
+        self.lock().doubts += 1;
     }
 
     /// Trusts the view again if it still stands at `tag`, which the store has confirmed.
-    pub(crate) fn confirm(&self, tag: Tag) -> bool {
+    pub(crate) fn confirm(&self, tag: Tag, doubts: u64) -> bool {
         let mut local = self.lock();
         let stands = self.tag() == Some(tag);
-        if stands && local.doubt == Doubt::Some {
-            local.doubt = Doubt::None;
+        if stands {
+            local.settled = local.settled.max(doubts);
         }
         stands
     }
@@ -145,14 +181,14 @@ impl Entry {
         self.shown.borrow().as_ref().map(|shown| shown.view.board.position.tag)
     }
 
-    pub(crate) fn heard(&self, update: &Update, beat: Beat) -> Heard {
+    pub(crate) fn heard(&self, update: &Update) -> Heard {
         let mut local = self.lock();
         local.keep(update);
         let Some(view) = self.view() else {
             return if local.waiting.is_some() { Heard::Kept } else { Heard::Skipped };
         };
         if let Some(board) = update.apply(&view.board) {
-            self.show(&mut local, Arc::new(board), beat);
+            self.show(&mut local, Arc::new(board));
             return Heard::Applied;
         }
         let tag = update.position.tag;
@@ -164,7 +200,7 @@ impl Entry {
 
     /// Takes in a commit of this node's. The board that it left is the store's own, so it replaces a view
     /// that lags behind, whatever lies between.
-    pub(crate) fn committed(&self, after: &Arc<Board>, update: &Update, beat: Beat) {
+    pub(crate) fn committed(&self, after: &Arc<Board>, update: &Update) {
         let mut local = self.lock();
         local.keep(update);
         let Some(view) = self.view() else { return };
@@ -172,72 +208,58 @@ impl Entry {
         if view.board.position.tag == tag || local.known.contains(&tag) {
             return;
         }
-        let follows = update.prev == view.board.position.tag;
-        let overtaken = view.board.position.revision > after.position.revision && local.doubt == Doubt::None;
-        if follows || !overtaken {
-            self.show(&mut local, Arc::clone(after), beat);
+        if view.board.position.revision < after.position.revision {
+            self.show(&mut local, Arc::clone(after));
         }
     }
 
-    /// Begins to keep updates for a load.
-    pub(crate) fn begin_load(&self) {
-        self.lock().waiting = Some(Vec::new());
-    }
-
-    /// Ends a load that failed.
-    pub(crate) fn abandon_load(&self) {
-        self.lock().waiting = None;
+    /// Begins to keep updates for a load; they are kept until the guard is dropped.
+    pub(crate) fn begin_load(&self) -> Loading<'_> {
+        let mut local = self.lock();
+        local.waiting = Some(Vec::new());
+        Loading { entry: self, doubts: local.doubts }
     }
 
     /// Takes in a loaded board, and behind it the updates that came meanwhile.
-    pub(crate) fn install(&self, mut board: Board, beat: Beat) -> Installed {
+    fn install(&self, mut board: Board, doubts: u64) -> Installed {
         let mut local = self.lock();
         let waiting = local.waiting.take().unwrap_or_default();
         if waiting.len() > WAITING_MAX {
             return Installed::LoadAgain;
         }
-        let mut behind = follow(&mut board, &waiting);
-        // Behind a load that missed them all, the last update heard tells whether they are in it.
-        if behind.is_none() && waiting.last().is_some_and(|last| last.position.revision <= board.position.revision) {
-            behind = Some(());
+        for update in &waiting {
+            if let Some(after) = update.apply(&board) {
+                board = after;
+            }
         }
-        if behind.is_none() && !waiting.is_empty() {
+        if waiting.iter().any(|update| update.position.revision > board.position.revision) {
             return Installed::LoadAgain;
         }
-        local.doubt = Doubt::None;
+        local.settled = local.settled.max(doubts);
         if self.tag() != Some(board.position.tag) {
             local.epoch += 1;
-            self.show(&mut local, Arc::new(board), beat);
+            self.show(&mut local, Arc::new(board));
         }
         Installed::Done
     }
 
-    fn show(&self, local: &mut Local, board: Arc<Board>, beat: Beat) {
+    fn show(&self, local: &mut Local, board: Arc<Board>) {
         if local.known.len() >= KNOWN_TAGS {
             local.known.pop_front();
         }
         local.known.push_back(board.position.tag);
         let view = Arc::new(View::new(board, local.epoch));
-        self.shown.send_replace(Some(Shown { view, since: beat, beat }));
+        self.shown.send_modify(|shown| {
+            // Read under the lock that the beat takes too, so that none falls between two views.
+            let beat = Beat(self.beat.load(Ordering::Acquire));
+            if let Some(old) = shown {
+                old.view.end_at(beat);
+            }
+            *shown = Some(Shown { view, since: beat, beat });
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Local> {
         self.local.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Applies those of `updates` that come behind `board`; `None` if none is seen to touch it.
-fn follow(board: &mut Board, updates: &[Update]) -> Option<()> {
-    let first = updates.iter().position(|update| update.prev == board.position.tag);
-    let Some(first) = first else {
-        return updates.iter().any(|update| update.position.tag == board.position.tag).then_some(());
-    };
-    for update in &updates[first..] {
-        match update.apply(board) {
-            Some(after) => *board = after,
-            None if update.position.tag == board.position.tag => {}
-            None => return None,
-        }
-    }
-    Some(())
 }

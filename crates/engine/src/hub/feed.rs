@@ -46,5 +46,6 @@ impl Feed {
 impl Drop for Feed {
     fn drop(&mut self) {
         self.entry.remove_listener(self.hub.clock.elapsed());
+        self.hub.forget_blank(&self.entry);
     }
 }

@@ -16,7 +16,12 @@ pub enum Sight<'a> {
     /// Everything, to a client that has just come.
     First(&'a View),
     /// Everything, to a client that has missed changes.
-    Whole(&'a View),
+    Whole {
+        /// What the client has seen.
+        old: &'a View,
+        /// What it is to see.
+        new: &'a View,
+    },
     /// What changed from the old view to the new one.
     News {
         /// What the client has seen.
@@ -57,10 +62,10 @@ impl Reader {
             }
             Some(old) if Arc::ptr_eq(&old, &view) => {}
             Some(old) => {
-                self.show_beats(&old, since, &mut show);
+                self.show_beats(&old, since.min(old.last_beat()), &mut show);
                 self.last = self.last.max(since);
-                let followed = old.epoch == view.epoch;
-                show(if followed { Sight::News { old: &old, new: &view } } else { Sight::Whole(&view) });
+                let (old, new): (&View, &View) = (&old, &view);
+                show(if old.epoch == new.epoch { Sight::News { old, new } } else { Sight::Whole { old, new } });
             }
         }
         self.show_beats(&view, beat, &mut show);

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use timers::{Board, HistoryId, Item, Known, Scope};
 
-use crate::hub::entry::{Entry, Installed};
+use crate::hub::entry::Entry;
 use crate::hub::{Hub, JoinError};
-use crate::store::Loaded;
+use crate::store::{Fault, FaultKind, Loaded, RecentId};
 
 /// Most scopes whose positions are compared in one round trip: 100 `HMGET`s are 0.1 ms of Redis.
 pub(crate) const POSITIONS_MAX: usize = 100;
@@ -30,30 +30,29 @@ impl Hub {
         let _alone = entry.gate.lock().await;
         for _ in 0..LOADS_MAX {
             if entry.is_current() {
-                break;
+                return Ok(());
             }
+            let loading = entry.begin_load();
             self.store.watch(&entry.scope).await?;
-            entry.begin_load();
-            let board = match self.load(&entry.scope, &[]).await {
-                Ok((board, _)) => board,
-                Err(error) => {
-                    entry.abandon_load();
-                    return Err(error);
-                }
-            };
-            if entry.install(board, self.last_beat()) == Installed::Done {
-                break;
-            }
+            let (board, ..) = self.load(&entry.scope, &[]).await?;
+            loading.install(board);
         }
-        Ok(())
+        if entry.is_current() {
+            return Ok(());
+        }
+        Err(Fault::new(FaultKind::Unavailable, "updates outran the loads").into())
     }
 
     /// Loads a board, and which of `ask` are in its history.
-    pub(crate) async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<(Board, Known), JoinError> {
+    pub(crate) async fn load(
+        &self,
+        scope: &Scope,
+        ask: &[HistoryId],
+    ) -> Result<(Board, Known, Vec<RecentId>), JoinError> {
         self.stats.loads.add_one();
         let loaded = self.store.load(scope, ask).await?;
         self.clock.observe(loaded.now);
-        Ok((board_of(scope, &loaded)?, Known(loaded.known)))
+        Ok((board_of(scope, &loaded)?, Known(loaded.known), loaded.recent))
     }
 
     /// Distrusts the view of a scope, if there is one.
@@ -63,21 +62,39 @@ impl Hub {
         }
     }
 
+    /// Distrusts the view of a scope, if there is one, and waits for one attempt to load it.
+    pub(crate) async fn read_again(self: &Arc<Self>, scope: &Scope) {
+        let Some(entry) = self.lock().get(scope).cloned() else { return };
+        entry.fall_in_doubt();
+        if self.refresh(&entry).await.is_err() {
+            self.doubt(&entry);
+        }
+    }
+
     /// Distrusts a view and loads it until that succeeds or nobody wants it any more.
     pub(crate) fn doubt(self: &Arc<Self>, entry: &Arc<Entry>) {
         entry.fall_in_doubt();
+        if !entry.claim_reload() {
+            return;
+        }
         let (hub, entry) = (Arc::clone(self), Arc::clone(entry));
-        tokio::spawn(async move {
-            let mut pause = Duration::from_millis(20);
-            while hub.holds(&entry) {
-                match hub.refresh(&entry).await {
-                    Ok(()) => return,
-                    Err(error) => tracing::debug!(scope = %entry.scope, %error, "a view can't be loaded yet"),
-                }
-                tokio::time::sleep(pause / 2 + hub.entropy.up_to(pause / 2)).await;
-                pause = (pause * 2).min(RELOAD_PAUSE_MAX);
+        self.background.spawn(async move { hub.reload(&entry).await });
+    }
+
+    async fn reload(&self, entry: &Arc<Entry>) {
+        let mut pause = Duration::from_millis(20);
+        while !entry.end_reload(self.holds(entry)) {
+            match self.refresh(entry).await {
+                Ok(()) => continue,
+                Err(error) => tracing::debug!(scope = %entry.scope, %error, "a view can't be loaded yet"),
             }
-        });
+            tokio::time::sleep(pause / 2 + self.entropy.up_to(pause / 2)).await;
+            pause = (pause * 2).min(RELOAD_PAUSE_MAX);
+        }
+        // The view may have been let go between a look at it and the subscription for it.
+        if !self.lock().contains_key(&entry.scope) {
+            self.store.unwatch(&entry.scope);
+        }
     }
 
     /// Distrusts all views: updates may have been missed.
@@ -94,14 +111,15 @@ impl Hub {
         for batch in entries.chunks(POSITIONS_MAX) {
             tokio::time::sleep(self.entropy.up_to(COMPARE_JITTER)).await;
             let scopes: Vec<Scope> = batch.iter().map(|entry| entry.scope.clone()).collect();
+            let doubts: Vec<u64> = batch.iter().map(|entry| entry.doubts()).collect();
             let Ok(positions) = self.store.positions(&scopes).await else {
                 for entry in batch {
                     self.doubt(entry);
                 }
                 continue;
             };
-            for (entry, position) in batch.iter().zip(positions) {
-                if !entry.confirm(position.tag) {
+            for ((entry, position), doubts) in batch.iter().zip(positions).zip(doubts) {
+                if !entry.confirm(position.tag, doubts) {
                     self.stats.positions_differed.add_one();
                     self.doubt(entry);
                 }

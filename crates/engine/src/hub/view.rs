@@ -1,5 +1,6 @@
 //! A board as a node holds it, with the frames that were rendered of it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -18,12 +19,22 @@ pub struct View {
     /// What was rendered of it.
     pub frames: Frames,
     pub(crate) ticks: bool,
+    /// The last beat that was this view's.
+    last: AtomicU64,
 }
 
 impl View {
     pub(crate) fn new(board: Arc<Board>, epoch: u64) -> Self {
         let ticks = board.ticks();
-        Self { board, epoch, frames: Frames::default(), ticks }
+        Self { board, epoch, frames: Frames::default(), ticks, last: AtomicU64::new(u64::MAX) }
+    }
+
+    pub(crate) fn end_at(&self, beat: Beat) {
+        self.last.store(beat.0, Ordering::Release);
+    }
+
+    pub(crate) fn last_beat(&self) -> Beat {
+        Beat(self.last.load(Ordering::Acquire))
     }
 }
 

@@ -50,7 +50,7 @@ async fn read(engine: Arc<Engine>, scope: Scope, seen: Arc<Mutex<Seen>>) {
         {
             let mut seen = seen.lock().unwrap();
             reader.catch_up(|sight| match sight {
-                Sight::First(view) | Sight::Whole(view) => {
+                Sight::First(view) | Sight::Whole { new: view, .. } => {
                     seen.board = Some(view.board.as_ref().clone());
                     seen.beats.push(None);
                 }

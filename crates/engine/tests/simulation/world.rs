@@ -7,6 +7,7 @@ use std::time::Duration;
 use engine::{Engine, Entropy, Made, MemoryStore, Monotonic, Options, Request, Seams, Store};
 use timers::stopwatch::{Command as Ask, Start};
 use timers::{Beat, Board, Command, CommandId, Limits, Scope, SessionId, Timestamp, UserId};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::client::Client;
@@ -43,6 +44,7 @@ pub(crate) struct World {
     nodes: Vec<Node>,
     started: Arc<Mutex<BTreeSet<(Scope, SessionId)>>>,
     names: u64,
+    commands: JoinSet<()>,
 }
 
 impl World {
@@ -51,7 +53,16 @@ impl World {
         let millis = move || u64::try_from(born.elapsed().as_millis()).unwrap();
         let store = MemoryStore::new(move || Timestamp(1_700_000_000_000 + millis()));
         let rng = fastrand::Rng::with_seed(seed);
-        let mut world = Self { store, faults, rng, born, nodes: Vec::new(), started: Arc::default(), names: 0 };
+        let mut world = Self {
+            store,
+            faults,
+            rng,
+            born,
+            nodes: Vec::new(),
+            started: Arc::default(),
+            names: 0,
+            commands: JoinSet::new(),
+        };
         for _ in 0..NODES {
             let node = world.start_node();
             world.nodes.push(node);
@@ -124,7 +135,7 @@ impl World {
         let started = Arc::clone(&self.started);
         // A store that lost its last seconds has forgotten the command too.
         let repeats = id.is_some() && self.rng.bool() && !self.faults.rollbacks;
-        tokio::spawn(async move {
+        self.commands.spawn(async move {
             let request = Request { scope: scope.clone(), command: Command::Stopwatch(ask), id, by: None };
             let outcome = engine.execute(request.clone()).await;
             if outcome.is_ok() && is_start {
@@ -170,7 +181,10 @@ impl World {
         for node in &self.nodes {
             node.link.heal().await;
         }
-        sleep(AGREE_WITHIN).await; // tidy: allow: virtual time
+        sleep(AGREE_WITHIN).await;
+        while let Some(ended) = self.commands.join_next().await {
+            ended.expect("a command keeps its promises");
+        }
     }
 
     pub(crate) fn clients_equal_the_store(&self) {

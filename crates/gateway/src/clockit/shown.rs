@@ -22,9 +22,9 @@ pub(crate) fn render(dialect: Dialect, sight: &Sight<'_>, now: Timestamp) -> Byt
     match *sight {
         // It carries the time of day, so it is made for each.
         Sight::First(view) => frame::text(&ready(&view.board, now)),
-        Sight::Whole(view) => {
-            view.frames.get(kind(WHOLE), 0, || frames(|frames| catch_up(&view.board, now, |text| frames.text(text))))
-        }
+        Sight::Whole { old, new } => new.frames.get(kind(WHOLE), old.board.position.tag.0, || {
+            frames(|frames| catch_up(dialect, &old.board, &new.board, now, |text| frames.text(text)))
+        }),
         Sight::News { old, new } => new.frames.get(kind(NEWS), old.board.position.tag.0, || {
             frames(|frames| news(dialect, &old.board, &new.board, now, |text| frames.text(text)))
         }),

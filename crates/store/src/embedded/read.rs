@@ -30,7 +30,7 @@ pub(crate) fn load(database: &Database, scope: &Scope, ask: &[HistoryId], now: T
             known.insert(id.clone());
         }
     }
-    Ok(Loaded { position: head.position, at: head.at, items, known, now })
+    Ok(Loaded { position: head.position, at: head.at, items, known, recent: head.recent.into(), now })
 }
 
 pub(crate) fn positions(database: &Database, scopes: &[Scope]) -> Result<Vec<Position>, Fault> {

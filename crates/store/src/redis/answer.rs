@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use engine::store::{BeatAnswer, Committed, Fault, Loaded};
+use engine::store::{BeatAnswer, Committed, Fault, Loaded, RecentId};
 use fred::types::Value;
-use timers::{Beat, HistoryId, ItemKey, Position, Revision, Tag, Timestamp};
+use timers::{Beat, CommandId, HistoryId, ItemKey, Position, Revision, Tag, Timestamp};
 
 use crate::redis::fault::nonsense;
 
@@ -50,9 +50,22 @@ pub(crate) fn board(
 ) -> Result<Loaded, Fault> {
     let position = position(fields.remove("@rev").as_deref(), fields.remove("@tag").as_deref())?;
     let at = number(fields.remove("@at").as_deref())?;
+    let recent = recent(&fields.remove("@ids").unwrap_or_default());
     fields.retain(|name, _| !name.starts_with('@'));
     let items = fields.into_iter().map(|(name, bytes)| (ItemKey::from_stored(&name), bytes));
-    Ok(Loaded { position, at: Timestamp(at), items: items.collect(), known: known.collect(), now })
+    Ok(Loaded { position, at: Timestamp(at), items: items.collect(), known: known.collect(), recent, now })
+}
+
+/// Reads the commands that a board remembers, as `commit.lua` packs them.
+fn recent(bytes: &[u8]) -> Vec<RecentId> {
+    const RECORD: usize = 8 + 6 + 6;
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    let record = |record: &[u8]| RecentId {
+        id: CommandId(number(&record[..8])),
+        made: Revision(number(&record[8..14])),
+        at: Timestamp(number(&record[14..])),
+    };
+    bytes.chunks_exact(RECORD).map(record).collect()
 }
 
 /// Reads where a board stands.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::command::CommandId;
 use crate::history::HistoryId;
 use crate::ids::{GoalId, SessionId};
+use crate::limits::ROWS_MAX;
 use crate::position::Revision;
 use crate::scope::Scope;
 use crate::stopwatch::finished::Finished;
@@ -52,6 +53,8 @@ pub struct Start {
 impl Command {
     pub(crate) fn asks_about(&self) -> Vec<HistoryId> {
         match self {
+            // More are refused anyway, and no store is to be asked about so many.
+            Self::Ingest(rows) if rows.len() > ROWS_MAX => Vec::new(),
             Self::Ingest(rows) => rows.iter().map(Finished::row_id).collect(),
             Self::Start(_)
             | Self::Stop(_)

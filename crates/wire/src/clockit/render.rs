@@ -40,9 +40,11 @@ pub fn news(dialect: Dialect, old: &Board, new: &Board, now: Timestamp, mut send
     last_ticks(dialect, old, new, &mut send);
 }
 
-/// Renders what brings a client up to date that has missed changes: one snapshot, in both dialects.
-pub fn catch_up(board: &Board, now: Timestamp, mut send: impl FnMut(&str)) {
-    send(&snapshot(board, now));
+/// Renders what brings a client up to date that has seen `old` and missed changes since: one snapshot, in
+/// both dialects, then the last tick of the sessions that no longer run.
+pub fn catch_up(dialect: Dialect, old: &Board, new: &Board, now: Timestamp, mut send: impl FnMut(&str)) {
+    send(&snapshot(new, now));
+    last_ticks(dialect, old, new, &mut send);
 }
 
 /// Renders the answer to a message that had an id: the commit it made, or the revision it found.

@@ -41,13 +41,15 @@ pub fn from_csv(bytes: &[u8]) -> Result<Vec<Finished>, Vec<RowFault>> {
             break;
         }
     }
+    faults.truncate(FAULTS_MAX);
     if faults.is_empty() { Ok(rows) } else { Err(faults) }
 }
 
-/// Returns the names of a first line that has any of our columns.
+/// Returns the names of a first line that names a column no row can do without; a cell may be called like
+/// any other.
 fn header_of(record: &ByteRecord) -> Option<Vec<String>> {
     let names: Vec<String> = record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect();
-    names.iter().any(|name| COLUMNS.contains(&name.as_str())).then_some(names)
+    names.iter().any(|name| REQUIRED.contains(&name.as_str())).then_some(names)
 }
 
 fn check_header(names: &[String], line: u64) -> Result<(), RowFault> {

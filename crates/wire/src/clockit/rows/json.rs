@@ -28,6 +28,7 @@ pub fn from_json(text: &str) -> Result<Vec<Finished>, Vec<RowFault>> {
             break;
         }
     }
+    faults.truncate(FAULTS_MAX);
     if faults.is_empty() { Ok(rows) } else { Err(faults) }
 }
 
