@@ -19,7 +19,7 @@ const MEASURED_FOR: Duration = Duration::from_secs(3);
 const CLIENTS_OF_ONE_SCOPE: usize = 16;
 
 fn main() {
-    // `cargo test` runs benches once to see that they work.
+    // `cargo test --benches` only wants to see that it works.
     let span =
         if std::env::args().any(|argument| argument == "--test") { Duration::from_millis(50) } else { MEASURED_FOR };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");

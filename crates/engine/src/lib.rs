@@ -26,4 +26,4 @@ pub use lane::LANE_LENGTH;
 pub use memory::{Content, MemoryNode, MemoryStore};
 pub use stats::Stats;
 pub use store::Store;
-pub use update::Update;
+pub use update::{BadUpdate, Items, Update};

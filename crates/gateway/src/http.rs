@@ -3,4 +3,5 @@
 pub(crate) mod console;
 pub(crate) mod error;
 pub(crate) mod internal;
+pub(crate) mod person;
 pub(crate) mod public;

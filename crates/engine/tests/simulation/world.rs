@@ -181,7 +181,7 @@ impl World {
         for node in &self.nodes {
             node.link.heal().await;
         }
-        sleep(AGREE_WITHIN).await;
+        sleep(AGREE_WITHIN).await; // tidy: allow: virtual time
         while let Some(ended) = self.commands.join_next().await {
             ended.expect("a command keeps its promises");
         }

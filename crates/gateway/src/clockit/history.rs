@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use engine::store::{ArchivedRow, Cursor, Fault, Page, Query as Rows};
@@ -14,8 +14,8 @@ use timers::Scope;
 use timers::stopwatch::Finished;
 use wire::clockit::rows::{header as csv_header, to_csv, to_json};
 
-use crate::auth::Claimed;
 use crate::http::error::error;
+use crate::http::person::Person;
 use crate::node::Node;
 
 /// Rows on a page, unless the client says.
@@ -31,16 +31,8 @@ pub(crate) struct Asked {
 }
 
 /// `GET /sessions?limit=&before=` → `{sessions, next}`, newest first; without `next` there are no more.
-pub(crate) async fn list(
-    State(node): State<Arc<Node>>,
-    Query(asked): Query<Asked>,
-    Query(claimed): Query<Claimed>,
-    headers: HeaderMap,
-) -> Response {
-    let scope = match scope(&node, &claimed, &headers) {
-        Ok(scope) => scope,
-        Err(refused) => return refused,
-    };
+pub(crate) async fn list(State(node): State<Arc<Node>>, Person(user): Person, Query(asked): Query<Asked>) -> Response {
+    let scope = Scope::User(user);
     let rows = match rows_of(&asked) {
         Ok(rows) => rows,
         Err(reason) => return error(StatusCode::BAD_REQUEST, "Bad request", reason),
@@ -52,11 +44,8 @@ pub(crate) async fn list(
 }
 
 /// `GET /sessions.csv`: all of them, newest first, page by page as the client takes them.
-pub(crate) async fn csv(State(node): State<Arc<Node>>, Query(claimed): Query<Claimed>, headers: HeaderMap) -> Response {
-    let scope = match scope(&node, &claimed, &headers) {
-        Ok(scope) => scope,
-        Err(refused) => return refused,
-    };
+pub(crate) async fn csv(State(node): State<Arc<Node>>, Person(user): Person) -> Response {
+    let scope = Scope::User(user);
     // The first page is read before the answer begins, so that a store that is away is a clean error.
     let first = match node.engine.store().history(&scope, &Rows { before: None, limit: PAGE_MAX }).await {
         Ok(page) => page,
@@ -85,16 +74,6 @@ pub(crate) async fn csv(State(node): State<Arc<Node>>, Query(claimed): Query<Cla
         (header::CONTENT_DISPOSITION, "attachment; filename=\"sessions.csv\""),
     ];
     (headers, Body::from_stream(pages)).into_response()
-}
-
-fn scope(node: &Node, claimed: &Claimed, headers: &HeaderMap) -> Result<Scope, Response> {
-    match node.auth.identify(claimed, headers) {
-        Ok(identity) => Ok(Scope::User(identity.user)),
-        Err(denied) => {
-            tracing::debug!(%denied, "a client is not believed");
-            Err(error(StatusCode::UNAUTHORIZED, "Unauthorized", "a token or a user id is needed"))
-        }
-    }
 }
 
 fn rows_of(asked: &Asked) -> Result<Rows, &'static str> {

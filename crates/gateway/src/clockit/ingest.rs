@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::{ExecuteError, Made, Request};
@@ -13,25 +13,18 @@ use timers::stopwatch::{self, Finished};
 use timers::{Command, ROWS_MAX, Scope};
 use wire::clockit::rows::{RowFault, from_csv, from_json};
 
-use crate::auth::Claimed;
 use crate::clockit::outcome::fault;
 use crate::http::error::error;
+use crate::http::person::Person;
 use crate::node::Node;
 
 /// Answers `{stored, repeated}`, or 422 with every bad cell.
 pub(crate) async fn ingest(
     State(node): State<Arc<Node>>,
-    Query(claimed): Query<Claimed>,
+    Person(user): Person,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let identity = match node.auth.identify(&claimed, &headers) {
-        Ok(identity) => identity,
-        Err(denied) => {
-            tracing::debug!(%denied, "a client is not believed");
-            return error(StatusCode::UNAUTHORIZED, "Unauthorized", "a token or a user id is needed");
-        }
-    };
     let most = node.settings.clockit.ingest_bytes;
     let Ok(bytes) = to_bytes(body, most).await else {
         let message = format!("the rows are at most {most} bytes");
@@ -44,7 +37,7 @@ pub(crate) async fn ingest(
     if rows.len() > ROWS_MAX {
         return unprocessable(&format!("{} rows, but at most {ROWS_MAX} at once", rows.len()), &[]);
     }
-    store(&node, identity.user, rows).await
+    store(&node, user, rows).await
 }
 
 fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<Finished>, Vec<RowFault>> {
