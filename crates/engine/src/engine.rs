@@ -4,18 +4,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use timers::{Limits, Scope, Tag};
-use tokio::sync::{Notify, mpsc, watch};
+use timers::{Limits, Tag};
+use tokio::sync::{Notify, watch};
 
 use crate::background::Background;
 use crate::clock::{BootClock, Clock, Monotonic};
-use crate::deadlines;
+use crate::cursor::Cursor;
 use crate::entropy::Entropy;
 use crate::hub::Hub;
 use crate::lane::Lanes;
 use crate::stats::Stats;
-use crate::store::{BeatAnswer, Connected, Signal, Store};
-use crate::ticker::{self, Ticker};
+use crate::store::{BeatAnswer, Store};
 
 /// How long a node that stops waits for the store to take its resignation.
 const VACATE_WITHIN: Duration = Duration::from_millis(500);
@@ -54,7 +53,7 @@ pub struct Engine {
     pub(crate) limits: Limits,
     pub(crate) stats: Arc<Stats>,
     pub(crate) beat_heard: Notify,
-    ticker: Mutex<Ticker>,
+    cursor: Mutex<Cursor>,
     leader: watch::Sender<Leader>,
     resigned: AtomicBool,
     background: Background,
@@ -62,15 +61,13 @@ pub struct Engine {
 
 /// Who led the last beat.
 #[derive(Clone, Debug, Default)]
-struct Leader {
-    node: String,
+pub(crate) struct Leader {
+    pub(crate) node: String,
     generation: Option<Tag>,
 }
 
 impl Engine {
-    /// Starts a node on a store. It lives until [`Engine::stop`].
-    pub fn start(connected: Connected<dyn Store>, options: Options, seams: Seams) -> Arc<Self> {
-        let Connected { store, signals } = connected;
+    pub(crate) fn new(store: Arc<dyn Store>, options: Options, seams: Seams) -> Self {
         let clock = Arc::new(Clock::new(seams.monotonic));
         let entropy = Arc::new(seams.entropy);
         let stats = Arc::new(Stats::default());
@@ -82,7 +79,7 @@ impl Engine {
             Arc::clone(&stats),
             background.clone(),
         ));
-        let engine = Arc::new(Self {
+        Self {
             node: options.node,
             store,
             clock,
@@ -92,16 +89,11 @@ impl Engine {
             limits: options.limits,
             stats,
             beat_heard: Notify::new(),
-            ticker: Mutex::default(),
+            cursor: Mutex::default(),
             leader: watch::Sender::new(Leader::default()),
             resigned: AtomicBool::new(false),
             background,
-        });
-        engine.spawn(listen(Arc::clone(&engine), signals));
-        engine.spawn(ticker::run(Arc::clone(&engine)));
-        engine.spawn(fire_deadlines(Arc::clone(&engine)));
-        engine.spawn(audit(Arc::clone(&engine)));
-        engine
+        }
     }
 
     /// Returns the views.
@@ -151,12 +143,20 @@ impl Engine {
         self.store.close().await;
     }
 
-    pub(crate) fn ticker(&self) -> MutexGuard<'_, Ticker> {
-        self.ticker.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn cursor(&self) -> MutexGuard<'_, Cursor> {
+        self.cursor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn has_resigned(&self) -> bool {
         self.resigned.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn leaders(&self) -> watch::Receiver<Leader> {
+        self.leader.subscribe()
+    }
+
+    pub(crate) fn forget_leader(&self) {
+        self.leader.send_modify(|leader| leader.node.clear());
     }
 
     pub(crate) fn is_vacant(&self) -> bool {
@@ -179,49 +179,5 @@ impl Engine {
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.background.spawn(task);
-    }
-}
-
-/// Reads what the store signals, in order and without waiting for anything.
-async fn listen(engine: Arc<Engine>, mut signals: mpsc::Receiver<Signal>) {
-    while let Some(signal) = signals.recv().await {
-        match signal {
-            Signal::Updated(update) => engine.hub.heard(&update),
-            Signal::Beat(beat) => {
-                engine.ticker().heard(&engine, &beat);
-                engine.beat_heard.notify_one();
-            }
-            Signal::Vacant => {
-                engine.leader.send_modify(|leader| leader.node.clear());
-                engine.ticker().vacant();
-                engine.beat_heard.notify_one();
-            }
-            Signal::Lost => engine.hub.lost(),
-            Signal::Restored => {
-                let hub = Arc::clone(&engine.hub);
-                engine.spawn(async move { hub.restored().await });
-            }
-        }
-    }
-}
-
-/// At each beat that this node leads, carries out what is due.
-async fn fire_deadlines(engine: Arc<Engine>) {
-    let mut leader = engine.leader.subscribe();
-    let firing = deadlines::Firing::default();
-    while leader.changed().await.is_ok() {
-        let leads = leader.borrow_and_update().node == engine.node;
-        if leads {
-            deadlines::fire_due(&engine, &firing).await;
-        }
-    }
-}
-
-/// Once a second, compares some views with the store.
-async fn audit(engine: Arc<Engine>) {
-    let mut from: Option<Scope> = None;
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        from = engine.hub.audit(from).await;
     }
 }

@@ -5,6 +5,7 @@ mod background;
 mod clock;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod cursor;
 mod deadlines;
 mod engine;
 mod entropy;
@@ -12,6 +13,7 @@ mod execute;
 mod hub;
 mod lane;
 mod memory;
+mod start;
 mod stats;
 pub mod store;
 mod ticker;

@@ -1,4 +1,4 @@
-//! The beat: who leads it, and which beats this node shows.
+//! The beat: asks for it, hears it, and shows it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,131 +6,15 @@ use std::time::Duration;
 use timers::{Beat, Millis, Timestamp};
 use tokio::time::sleep;
 
+use crate::cursor::{Next, TAKEOVER_AFTER, TAKEOVER_JITTER};
 use crate::engine::Engine;
 use crate::store::{BeatAnswer, BeatAsk, Fault};
-
-/// How late the leader must be before another takes over: far above a healthy round trip, and together
-/// with [`TAKEOVER_JITTER`] and one second the longest gap after a leader's death.
-pub(crate) const TAKEOVER_AFTER: Millis = Millis(250);
-
-/// Spreads the followers, so that mostly one asks.
-const TAKEOVER_JITTER: Duration = Duration::from_millis(100);
-
-/// How long after its second an unheard beat is shown all the same.
-const UNHEARD_AFTER: Millis = Millis(450);
-
-/// A beat older than this is not shown: it was stuck in a buffer or in a stopped process.
-const BEAT_AGE_MAX: Millis = Millis(2000);
-
-/// How long displays go on while the store is away; then the time is no longer certain.
-const HOLDOVER_MAX: Duration = Duration::from_secs(600);
 
 /// Pause before asking again after a failure.
 const ASK_PAUSE: Duration = Duration::from_millis(200);
 
 /// Pause after asking before the store's second had begun: our clock may be a millisecond ahead.
 const TOO_EARLY_PAUSE: Duration = Duration::from_millis(2);
-
-/// Pause while this node has nothing to reckon from.
-const NOTHING_TO_FILL: Duration = Duration::from_secs(1);
-
-const _: () = assert!(TAKEOVER_AFTER.0 + 100 < UNHEARD_AFTER.0, "a takeover comes before the node helps itself");
-const _: () = assert!(UNHEARD_AFTER.0 < 1000, "every second is shown within itself");
-
-/// Which beats this node has shown.
-#[derive(Debug, Default)]
-pub(crate) struct Ticker {
-    last: Beat,
-    led: bool,
-    heard_at: Duration,
-    ask_not_before: Duration,
-}
-
-impl Ticker {
-    /// Shows a beat unless it was shown, or is too old to be of use.
-    fn show(&mut self, engine: &Engine, beat: Beat, now: Timestamp) -> bool {
-        let too_old = now.since(beat.instant()) > BEAT_AGE_MAX;
-        if beat <= self.last || too_old {
-            engine.stats.beats_refused.add_one();
-            return false;
-        }
-        self.last = beat;
-        engine.stats.beats.add_one();
-        engine.stats.beat_lag_ms.set(now.since(beat.instant()).0);
-        engine.hub.show_beat(beat);
-        true
-    }
-
-    /// Takes in a beat, from the leader or from the store's answer to our own wish.
-    pub(crate) fn heard(&mut self, engine: &Engine, beat: &BeatAnswer) {
-        engine.clock.observe(beat.now);
-        let Some(now) = engine.clock.now() else { return };
-        let leads = beat.leader == engine.node;
-        if leads && !self.led {
-            engine.stats.elections_won.add_one();
-            tracing::info!(node = %engine.node, beat = %beat.beat, "this node leads the beat");
-        }
-        self.led = leads;
-        self.heard_at = engine.clock.elapsed();
-        engine.set_leader(beat);
-        if beat.beat > self.last {
-            self.show(engine, beat.beat, now);
-        }
-    }
-
-    /// Forgets the leader: the next second is open to all.
-    pub(crate) fn vacant(&mut self) {
-        self.led = false;
-        self.ask_not_before = Duration::ZERO;
-    }
-
-    /// Shows the current second if it was not heard in time.
-    fn fill(&mut self, engine: &Engine, now: Timestamp) {
-        let unheard = (now - UNHEARD_AFTER).beat();
-        if self.reckons(engine) && unheard > self.last && self.show(engine, unheard, now) {
-            engine.stats.beats_filled.add_one();
-        }
-    }
-
-    /// Whether this node may show beats that it did not hear.
-    fn reckons(&self, engine: &Engine) -> bool {
-        self.last > Beat(0) && engine.clock.elapsed().saturating_sub(self.heard_at) < HOLDOVER_MAX
-    }
-
-    /// Returns how long until the current second is to be shown unheard.
-    fn fill_in(&self, engine: &Engine, now: Timestamp) -> Duration {
-        if !self.reckons(engine) {
-            return NOTHING_TO_FILL;
-        }
-        let fill_at = self.last.next().max(now.beat()).instant() + UNHEARD_AFTER;
-        Duration::from_millis(fill_at.since(now).0)
-    }
-
-    /// Returns when something is to be done next, and whether it is to ask the store.
-    fn next(&self, engine: &Engine, now: Timestamp) -> (Duration, bool) {
-        let beat = self.last.next().max(now.beat());
-        let ask_at = if self.led || self.last == Beat(0) || engine.is_vacant() {
-            beat.instant()
-        } else {
-            beat.instant() + TAKEOVER_AFTER + millis(engine.entropy.up_to(TAKEOVER_JITTER))
-        };
-        let fill_in = self.fill_in(engine, now);
-        if engine.has_resigned() {
-            return (fill_in, false);
-        }
-        let held_back = self.ask_not_before.saturating_sub(engine.clock.elapsed());
-        let ask_in = Duration::from_millis(ask_at.since(now).0).max(held_back);
-        if ask_in <= fill_in || self.last == Beat(0) { (ask_in, true) } else { (fill_in, false) }
-    }
-}
-
-fn millis_of(span: Millis) -> Duration {
-    Duration::from_millis(span.0)
-}
-
-fn millis(span: Duration) -> Millis {
-    Millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
-}
 
 /// Keeps the beat until cancelled.
 pub(crate) async fn run(engine: Arc<Engine>) {
@@ -143,18 +27,66 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     }
     loop {
         let Some(now) = engine.clock.now() else { return };
-        let (wait, asks) = engine.ticker().next(&engine, now);
+        let next = next(&engine, now);
+        let (Next::Ask(wait) | Next::Fill(wait)) = next;
         tokio::select! {
             biased;
             () = engine.beat_heard.notified() => continue,
             () = sleep(wait) => {}
         }
-        if asks {
+        if matches!(next, Next::Ask(_)) {
             beat(&engine).await;
         }
-        if let Some(now) = engine.clock.now() {
-            engine.ticker().fill(&engine, now);
-        }
+        fill(&engine);
+    }
+}
+
+/// Takes in a beat, from the leader or from the store's answer to our own wish.
+pub(crate) fn heard(engine: &Engine, beat: &BeatAnswer) {
+    engine.clock.observe(beat.now);
+    let Some(now) = engine.clock.now() else { return };
+    let leads = beat.leader == engine.node;
+    if engine.cursor().heard(leads, engine.clock.elapsed()) {
+        engine.stats.elections_won.add_one();
+        tracing::info!(node = %engine.node, beat = %beat.beat, "this node leads the beat");
+    }
+    engine.set_leader(beat);
+    if beat.beat != engine.cursor().last() && !show(engine, beat.beat, now) {
+        engine.stats.beats_refused.add_one();
+    }
+}
+
+/// Takes in that the leader has resigned.
+pub(crate) fn vacant(engine: &Engine) {
+    engine.cursor().vacant();
+}
+
+fn next(engine: &Engine, now: Timestamp) -> Next {
+    let (cursor, elapsed) = (engine.cursor(), engine.clock.elapsed());
+    if engine.has_resigned() {
+        return Next::Fill(cursor.fill_in(now, elapsed));
+    }
+    cursor.next(now, elapsed, engine.is_vacant(), engine.entropy.up_to(TAKEOVER_JITTER))
+}
+
+fn show(engine: &Engine, beat: Beat, now: Timestamp) -> bool {
+    // The lock is held until the hub has it, so that two beats can't overtake each other.
+    let mut cursor = engine.cursor();
+    if !cursor.take(beat, now) {
+        return false;
+    }
+    engine.stats.beats.add_one();
+    engine.stats.beat_lag_ms.set(now.since(beat.instant()).0);
+    engine.hub.show_beat(beat);
+    true
+}
+
+/// Shows the beat that should have been heard and was not.
+fn fill(engine: &Engine) {
+    let Some(now) = engine.clock.now() else { return };
+    let unheard = engine.cursor().unheard(now, engine.clock.elapsed());
+    if unheard.is_some_and(|beat| show(engine, beat, now)) {
+        engine.stats.beats_filled.add_one();
     }
 }
 
@@ -163,22 +95,18 @@ async fn beat(engine: &Arc<Engine>) {
     let mut asked = Box::pin(ask(engine));
     loop {
         let Some(now) = engine.clock.now() else { return };
-        let fill_in = engine.ticker().fill_in(engine, now);
+        let fill_in = engine.cursor().fill_in(now, engine.clock.elapsed());
         tokio::select! {
             biased;
             answer = &mut asked => {
                 if let Err(error) = answer {
                     tracing::debug!(%error, "the store gives no beat");
                     let pause = ASK_PAUSE + engine.entropy.up_to(ASK_PAUSE);
-                    engine.ticker().ask_not_before = engine.clock.elapsed() + pause;
+                    engine.cursor().hold_back(engine.clock.elapsed() + pause);
                 }
                 return;
             }
-            () = sleep(fill_in.max(Duration::from_millis(1))) => {
-                if let Some(now) = engine.clock.now() {
-                    engine.ticker().fill(engine, now);
-                }
-            }
+            () = sleep(fill_in.max(Duration::from_millis(1))) => fill(engine),
         }
     }
 }
@@ -188,12 +116,14 @@ async fn ask(engine: &Engine) -> Result<(), Fault> {
     let ask =
         BeatAsk { node: engine.node.clone(), takeover_after: TAKEOVER_AFTER, generation: engine.entropy.tag(), now };
     let answer = engine.store.beat(&ask).await?;
-    engine.ticker().heard(engine, &answer);
+    heard(engine, &answer);
     if engine.clock.now().is_some_and(|now| answer.beat < now.beat()) {
-        let patience =
-            if answer.leader.is_empty() || answer.leader == engine.node { Millis(0) } else { TAKEOVER_AFTER };
-        let open_in = millis_of((answer.beat.next().instant() + patience).since(answer.now));
-        engine.ticker().ask_not_before = engine.clock.elapsed() + open_in.max(TOO_EARLY_PAUSE);
+        // The store's second is not open to us yet.
+        let ours = answer.leader.is_empty() || answer.leader == engine.node;
+        let patience = if ours { Millis(0) } else { TAKEOVER_AFTER };
+        let opens = answer.beat.next().instant() + patience;
+        let opens_in = Duration::from_millis(opens.since(answer.now).0);
+        engine.cursor().hold_back(engine.clock.elapsed() + opens_in.max(TOO_EARLY_PAUSE));
     }
     Ok(())
 }

@@ -1,0 +1,71 @@
+//! Starting a node: its tasks, and what feeds them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use timers::Scope;
+use tokio::sync::mpsc;
+
+use crate::engine::{Engine, Options, Seams};
+use crate::store::{Connected, Signal, Store};
+use crate::{deadlines, ticker};
+
+/// How often some views are compared with the store.
+const AUDIT_EVERY: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Starts a node on a store. It lives until [`Engine::stop`].
+    pub fn start(connected: Connected<dyn Store>, options: Options, seams: Seams) -> Arc<Self> {
+        let Connected { store, signals } = connected;
+        let engine = Arc::new(Self::new(store, options, seams));
+        engine.spawn(listen(Arc::clone(&engine), signals));
+        engine.spawn(ticker::run(Arc::clone(&engine)));
+        engine.spawn(fire_deadlines(Arc::clone(&engine)));
+        engine.spawn(audit(Arc::clone(&engine)));
+        engine
+    }
+}
+
+/// Reads what the store signals, in order and without waiting for anything.
+async fn listen(engine: Arc<Engine>, mut signals: mpsc::Receiver<Signal>) {
+    while let Some(signal) = signals.recv().await {
+        match signal {
+            Signal::Updated(update) => engine.hub.heard(&update),
+            Signal::Beat(beat) => {
+                ticker::heard(&engine, &beat);
+                engine.beat_heard.notify_one();
+            }
+            Signal::Vacant => {
+                engine.forget_leader();
+                ticker::vacant(&engine);
+                engine.beat_heard.notify_one();
+            }
+            Signal::Lost => engine.hub.lost(),
+            Signal::Restored => {
+                let hub = Arc::clone(&engine.hub);
+                engine.spawn(async move { hub.restored().await });
+            }
+        }
+    }
+}
+
+/// At each beat that this node leads, carries out what is due.
+async fn fire_deadlines(engine: Arc<Engine>) {
+    let mut leader = engine.leaders();
+    let firing = deadlines::Firing::default();
+    while leader.changed().await.is_ok() {
+        let leads = leader.borrow_and_update().node == engine.node();
+        if leads {
+            deadlines::fire_due(&engine, &firing).await;
+        }
+    }
+}
+
+/// Once a second, compares some views with the store.
+async fn audit(engine: Arc<Engine>) {
+    let mut from: Option<Scope> = None;
+    loop {
+        tokio::time::sleep(AUDIT_EVERY).await;
+        from = engine.hub.audit(from).await;
+    }
+}
