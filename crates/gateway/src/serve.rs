@@ -1,9 +1,9 @@
 //! `tickcast serve`: from settings to a running node, and to its end.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::serve::ListenerExt;
@@ -13,6 +13,8 @@ use store::embedded::EmbeddedStore;
 use store::redis::{self, RedisStore};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::auth::Auth;
 use crate::config::{Settings, StoreUrl};
@@ -24,6 +26,9 @@ use crate::node::Node;
 
 /// Connections that wait to be accepted, so that a storm of reconnects is not turned away by the kernel.
 const BACKLOG: u32 = 4096;
+
+/// How long requests that came before the end may take: a command's life, and a little.
+const LAST_ANSWERS: Duration = Duration::from_secs(6);
 
 /// What the kernel keeps for a client that does not read: some minutes of ticks.
 const SEND_BUFFER_BYTES: u32 = 64 * 1024;
@@ -43,7 +48,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
         // Without it a tick may wait for the acknowledgement of the one before.
         tcp.set_nodelay(true).ok();
     });
-    let public_server = tokio::spawn(async move {
+    let mut public_server = tokio::spawn(async move {
         let routes = public::routes(Arc::clone(&of_public));
         axum::serve(public_listener, routes)
             .with_graceful_shutdown(async move { of_public.drain.closing().await })
@@ -53,7 +58,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
     let asked = signals.first().await;
     tracing::info!(?asked, "stopping; a second signal stops at once");
     tokio::select! {
-        () = stop(&node, asked) => {}
+        () = stop(&node, asked, &mut public_server) => {}
         () = signals.second() => tracing::warn!("stopped at once; clients were not told"),
     }
     public_server.abort();
@@ -61,10 +66,14 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
     Ok(())
 }
 
-async fn stop(node: &Node, asked: Asked) {
+async fn stop(node: &Node, asked: Asked, public_server: &mut JoinHandle<io::Result<()>>) {
     node.drain.leave();
     node.engine.resign().await;
     node.drain.close_all(asked).await;
+    // Requests that are being answered; it accepts no more.
+    if timeout(LAST_ANSWERS, public_server).await.is_err() {
+        tracing::warn!("some requests were not answered in time");
+    }
     node.engine.stop().await;
     tracing::info!("stopped");
 }
@@ -132,7 +141,7 @@ fn greet(node: &Node, public: SocketAddr) {
              For development only."
         );
     }
-    if std::io::stdout().is_terminal() {
+    if io::stdout().is_terminal() {
         println!("\n  Tickcast   http://{host}:{}\n  Timers in  {}\n", public.port(), settings.store_url);
     }
 }

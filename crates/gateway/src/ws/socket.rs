@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -71,8 +71,14 @@ impl Socket {
         match self.stream.next().await {
             Some(Ok(Message::Text(text))) => Ok(Incoming::Text(text)),
             Some(Ok(Message::Binary(_))) => Ok(Incoming::Binary),
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(Incoming::Alive),
-            Some(Ok(Message::Close(_))) => Err(Gone::Close(Closing::Requested)),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
+                self.put_aside_answers().await;
+                Ok(Incoming::Alive)
+            }
+            Some(Ok(Message::Close(_))) => {
+                self.put_aside_answers().await;
+                Err(Gone::Close(Closing::Requested))
+            }
             Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
                 Err(Gone::Close(Closing::TooLarge(self.message_bytes_max)))
             }
@@ -80,6 +86,12 @@ impl Socket {
             Some(Err(Error::Protocol(_))) => Err(Gone::Close(Closing::Protocol)),
             Some(Err(_)) | None => Err(Gone::Broken),
         }
+    }
+
+    /// Has tungstenite write its answer to a ping or a close frame now; by itself it waits for the next read.
+    /// Never waits, as it is put aside.
+    async fn put_aside_answers(&mut self) {
+        self.stream.flush().await.ok();
     }
 
     /// Writes frames, and before them what is still to be answered to control frames.

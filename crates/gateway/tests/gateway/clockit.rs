@@ -38,6 +38,17 @@ async fn the_seed_dialect_end_to_end() {
 }
 
 #[tokio::test]
+async fn pings_and_closes_are_answered_on_a_quiet_connection() {
+    let node = Node::start().await;
+    let mut client = node.connect("userId=ann").await;
+    client.next_of("ready").await;
+    client.pings(b"one").await;
+    client.pings(b"two").await;
+    client.close(1000, "done").await;
+    assert_eq!(client.closed().await, (1000, "done".to_owned()));
+}
+
+#[tokio::test]
 async fn the_v1_dialect_end_to_end() {
     let node = Node::start().await;
     let mut one = node.connect("userId=ann&dialect=v1").await;
