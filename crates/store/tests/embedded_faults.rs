@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::process::Command as Process;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use engine::store::{Connected, FaultKind};
 use engine::{Engine, ExecuteError, Request, Seams, Store};
@@ -94,6 +95,33 @@ async fn a_full_disk_refuses_commits_and_keeps_what_it_took() {
         assert_eq!(board.items.len(), 1, "user-{nth} was acknowledged");
     }
     again.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_works_again_when_the_disk_has_room_again() {
+    let mount = SmallDisk::mount();
+    let ballast = mount.folder.path().join("ballast");
+    let engine = start(open(mount.folder.path()));
+    std::fs::write(&ballast, vec![0; 5 << 20]).unwrap_err();
+    let mut taken = 0;
+    while session(&engine, &format!("user-{taken}"), "s").await.is_ok() {
+        taken += 1;
+        assert!(taken < 100_000, "the disk does not fill up");
+    }
+    std::fs::remove_file(&ballast).unwrap();
+    // Nobody asks for anything: a node that is not ready gets no requests.
+    wait_for("the store to be open", || engine.store().ready().is_ok()).await;
+    session(&engine, "ann", "s").await.unwrap();
+    engine.stop().await;
+}
+
+async fn wait_for(what: &str, holds: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(15);
+    let mut look = tokio::time::interval(Duration::from_millis(5));
+    while !holds() {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        look.tick().await;
+    }
 }
 
 /// A disk of a few megabytes; it needs root, as continuous integration has.

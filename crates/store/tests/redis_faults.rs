@@ -152,10 +152,56 @@ async fn a_user_who_may_not_use_the_channels_is_refused() {
     assert_eq!(server.command(&rules).expect("answers"), "+OK");
     let url = format!("redis://tick:pass@127.0.0.1:{}", server.port());
     let node = Node::start(&url, "a");
-    wait_for("the reason", || node.engine.store().ready().is_err_and(|why| why.contains("NOPERM"))).await;
+    wait_for("the reason", || node.engine.store().ready().is_err_and(|why| why.contains("Redis refuses"))).await;
     server.command(&["ACL", "SETUSER", "tick", "&tickcast:*"]).expect("answers");
     node.is_ready().await;
     node.start_session("s").await.expect("works");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_without_a_right_that_a_commit_needs_is_refused_before_the_first_one() {
+    let server = RedisServer::start();
+    for (nth, missing) in
+        ["-zadd", "-hset", "-publish", "-hgetall", "-info", "-evalsha", "resetkeys", "resetchannels"].iter().enumerate()
+    {
+        let user = format!("tick-{nth}");
+        server
+            .command(&["ACL", "SETUSER", &user, "on", ">pass", "~tickcast:*", "&tickcast:*", "+@all", missing])
+            .expect("answers");
+        let node = Node::start(&format!("redis://{user}:pass@127.0.0.1:{}", server.port()), &user);
+        let said = || node.engine.store().ready().is_err_and(|why| why.contains("Redis refuses"));
+        wait_for(missing, said).await;
+        server.command(&["ACL", "SETUSER", &user, "~tickcast:*", "&tickcast:*", "+@all"]).expect("answers");
+        node.is_ready().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_right_that_is_taken_away_is_noticed() {
+    let server = RedisServer::start();
+    server.command(&["ACL", "SETUSER", "tick", "on", ">pass", "~tickcast:*", "&tickcast:*", "+@all"]).expect("answers");
+    let node = Node::start(&format!("redis://tick:pass@127.0.0.1:{}", server.port()), "a");
+    node.is_ready().await;
+    node.start_session("one").await.expect("works");
+    server.command(&["ACL", "SETUSER", "tick", "-hset"]).expect("answers");
+    node.start_session("two").await.expect_err("not allowed");
+    wait_for("the reason", || node.engine.store().ready().is_err_and(|why| why.contains("Redis refuses"))).await;
+    server.command(&["ACL", "SETUSER", "tick", "+hset"]).expect("answers");
+    node.is_ready().await;
+    node.start_session("two").await.expect("works");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_turns_read_only_or_forgetful_is_noticed_without_a_commit() {
+    let (server, primary) = (RedisServer::start(), RedisServer::start());
+    let node = Node::start(&server.url(), "a");
+    node.is_ready().await;
+    server.command(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]).expect("answers");
+    wait_for("the reason", || node.engine.store().ready().is_err_and(|why| why.contains("READONLY"))).await;
+    server.command(&["REPLICAOF", "NO", "ONE"]).expect("answers");
+    node.is_ready().await;
+    server.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).expect("answers");
+    wait_for("the reason", || node.engine.store().ready().is_err_and(|why| why.contains("allkeys-lru"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -55,18 +55,12 @@ impl Handle {
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = Err(why);
     }
 
-    /// Opens the database again, as soon as the last reader has let go of it.
-    pub(crate) fn reopen(&self) -> bool {
-        match open(&self.folder) {
-            Ok(database) => {
-                *self.open.write().unwrap_or_else(PoisonError::into_inner) = Ok(Arc::new(database));
-                true
-            }
-            Err(error) => {
-                self.close(error.to_string());
-                false
-            }
-        }
+    /// Opens the database again, as soon as the last reader has let go of it, or tells why it can't be.
+    pub(crate) fn reopen(&self) -> Result<(), String> {
+        let opened = open(&self.folder).map(Arc::new).map_err(|error| error.to_string());
+        let answer = opened.as_ref().map(|_| ()).map_err(Clone::clone);
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) = opened;
+        answer
     }
 }
 

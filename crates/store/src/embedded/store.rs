@@ -134,6 +134,7 @@ impl Store for EmbeddedStore {
         if let Some(gone) = gone {
             gone.await.ok();
         }
+        self.handle.close("the store is closed".to_owned());
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one writer: takes what is queued, commits it in one transaction with one sync, then answers.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use engine::store::{Commit, Committed, Fault, FaultKind, Outlet, Signal};
 use engine::{StoreClock, Update};
 use redb::{ReadableTable, Table, WriteTransaction};
 use timers::DeadlineMove;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::embedded::database::Handle;
@@ -35,9 +37,22 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Serves until the last sender is gone and all that was queued is answered.
-    pub(crate) fn run(self, mut jobs: mpsc::Receiver<Job>) {
+    pub(crate) fn run(&self, mut jobs: mpsc::Receiver<Job>) {
+        // A panic would leave a store that looks well and takes nothing.
+        while catch_unwind(AssertUnwindSafe(|| self.serve_all(&mut jobs))).is_err() {
+            self.handle.close("the writer has failed".to_owned());
+        }
+    }
+
+    fn serve_all(&self, jobs: &mut mpsc::Receiver<Job>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
-        while let Some(first) = jobs.blocking_recv() {
+        loop {
+            if let Err(why) = self.handle.ready()
+                && !self.mend(jobs, why)
+            {
+                return;
+            }
+            let Some(first) = jobs.blocking_recv() else { return };
             group.push(first);
             while group.len() < GROUP_MAX
                 && let Ok(job) = jobs.try_recv()
@@ -46,6 +61,24 @@ impl Writer {
             }
             self.serve(std::mem::take(&mut group));
         }
+    }
+
+    /// Opens the store again, however long it takes; commits are refused meanwhile. Tells whether there may
+    /// be more of them.
+    fn mend(&self, jobs: &mut mpsc::Receiver<Job>, mut why: String) -> bool {
+        while let Err(error) = self.handle.reopen() {
+            why = error;
+            loop {
+                match jobs.try_recv() {
+                    Ok(job) => drop(job.answer.send(Err(Fault::new(FaultKind::Unavailable, why.clone())))),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return false,
+                }
+            }
+            std::thread::sleep(REOPEN_PAUSE);
+        }
+        tracing::info!(%why, "the store is open again");
+        true
     }
 
     fn serve(&self, group: Vec<Job>) {
@@ -70,10 +103,6 @@ impl Writer {
                 self.handle.close(why.clone());
                 for job in group {
                     job.answer.send(Err(Fault::new(kind, why.clone()))).ok();
-                }
-                if !self.handle.reopen() {
-                    std::thread::sleep(REOPEN_PAUSE);
-                    self.handle.reopen();
                 }
             }
         }
@@ -176,5 +205,121 @@ impl Tables<'_> {
         }
         self.heads.insert(scope.as_str(), stored.encode().as_slice())?;
         Ok(committed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+    use std::time::Instant;
+
+    use bytes::Bytes;
+    use timers::{CommandId, Scope, Tag, UserId};
+
+    fn job(clock: &StoreClock, user: &str) -> (Job, oneshot::Receiver<Result<Committed, Fault>>) {
+        let now = clock.now();
+        let commit = Commit {
+            scope: scope(user),
+            expected: Tag::NONE,
+            id: CommandId(1),
+            decided_at: now,
+            at: now,
+            tag: Tag(1),
+            put: Vec::new(),
+            removed: Vec::new(),
+            archive: Vec::new(),
+            deadline: DeadlineMove::Keep,
+            update: Bytes::from_static(b"no update"),
+        };
+        let (answer, answered) = oneshot::channel();
+        (Job { commit, answer }, answered)
+    }
+
+    fn scope(user: &str) -> Scope {
+        Scope::User(UserId::new(user).unwrap())
+    }
+
+    struct Running {
+        handle: Handle,
+        clock: Arc<StoreClock>,
+        outlet: Arc<Mutex<Outlet>>,
+        jobs: mpsc::Sender<Job>,
+        writer: thread::JoinHandle<()>,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Running {
+        fn start(before: impl FnOnce(&Handle)) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let handle = Handle::open(folder.path()).unwrap();
+            before(&handle);
+            let (outlet, _) = Outlet::new();
+            let (clock, outlet) = (Arc::new(StoreClock::new()), Arc::new(Mutex::new(outlet)));
+            let writer = Writer { handle: handle.clone(), clock: Arc::clone(&clock), outlet: Arc::clone(&outlet) };
+            let (jobs, taken) = mpsc::channel(8);
+            let writer = thread::spawn(move || writer.run(taken));
+            Self { handle, clock, outlet, jobs, writer, _folder: folder }
+        }
+
+        /// Commits until it is taken; a second may have begun since a commit was decided.
+        fn commit(&self, user: &str) -> Result<(), FaultKind> {
+            loop {
+                let (job, answered) = job(&self.clock, user);
+                self.jobs.blocking_send(job).ok().unwrap();
+                match answered.blocking_recv() {
+                    Ok(Ok(Committed::Stale(_))) => {}
+                    Ok(Ok(committed)) => return Ok(assert!(matches!(committed, Committed::Done(..)), "{committed:?}")),
+                    Ok(Err(fault)) => return Err(fault.kind()),
+                    Err(_) => return Err(FaultKind::Unknown),
+                }
+            }
+        }
+
+        fn stop(self) {
+            drop(self.jobs);
+            self.writer.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_closed_store_refuses_commits_and_is_opened_again_without_being_asked() {
+        let mut reader = None;
+        let running = Running::start(|handle| {
+            reader = handle.get().ok();
+            handle.close("a write failed".to_owned());
+        });
+        assert_eq!(running.commit("ann"), Err(FaultKind::Unavailable), "a reader still has it open");
+        drop(reader);
+        let end = Instant::now() + Duration::from_secs(15);
+        while running.handle.ready().is_err() {
+            assert!(Instant::now() < end, "nobody opens the store");
+            thread::yield_now();
+        }
+        assert_eq!(running.commit("ann"), Ok(()));
+        running.stop();
+    }
+
+    #[test]
+    fn a_store_that_stays_closed_does_not_keep_the_writer() {
+        let mut reader = None;
+        let running = Running::start(|handle| {
+            reader = handle.get().ok();
+            handle.close("a write failed".to_owned());
+        });
+        running.stop();
+    }
+
+    #[test]
+    fn the_writer_survives_a_panic() {
+        let running = Running::start(|_| {});
+        running.outlet.lock().unwrap().watch(&scope("ann"));
+        assert_eq!(running.commit("ann"), Err(FaultKind::Unknown), "what it should publish can't be read");
+        running.outlet.lock().unwrap_or_else(PoisonError::into_inner).unwatch(&scope("ann"));
+        let end = Instant::now() + Duration::from_secs(15);
+        while running.commit("ben").is_err() {
+            assert!(Instant::now() < end, "the writer is gone");
+        }
+        running.stop();
     }
 }

@@ -9,8 +9,9 @@
 --       then the number of rows, then id, ms and body of each
 -- Answer  {word, revision, this server's time in ms, receivers of the update or -1 if it was refused}
 --
--- A script has no rollback, so everything is checked before the first write, and nothing after it can
--- fail. The publication can be refused by an ACL; that is told, not raised.
+-- A script has no rollback, so everything is checked before the first write: what is wrong is raised as
+-- `refused unwritten`, and nothing was done. After it only a right taken away can fail; any
+-- other error leaves open what was done. A publication that is refused is told, not raised.
 local MOST_ITEMS, MOST_ROWS = 1000, 5000          -- HSET takes all items at once: Lua unpacks < 8,000 values
 local REMEMBERED, RECORD, MEMORY_MS = 64, 20, 300000 -- ids: 8 bytes id, 6 revision, 6 time each
 
@@ -35,16 +36,17 @@ if tag ~= ARGV[1] then return { 'conflict', rev, now, 0 } end
 if now - decided_at > tonumber(ARGV[4]) then return { 'late', rev, now, 0 } end
 if math.floor(now / 1000) > math.floor(decided_at / 1000) then return { 'stale', rev, now, 0 } end
 
+local function refuse(why) error('refused unwritten: ' .. why, 0) end
 local next_arg = 11
 local function take()
   local value = ARGV[next_arg]
   next_arg = next_arg + 1
-  if value == nil then error('an argument is missing') end
+  if value == nil then refuse('an argument is missing') end
   return value
 end
 local function count(most, what)
   local n = tonumber(take())
-  if not n or n < 0 or n > most then error('too many ' .. what) end
+  if not n or n < 0 or n > most then refuse('too many ' .. what) end
   return n
 end
 
@@ -53,15 +55,15 @@ for _ = 1, 2 * count(MOST_ITEMS, 'items') do fields[#fields + 1] = take() end
 for _ = 1, count(MOST_ITEMS, 'deletions') do gone[#gone + 1] = take() end
 for _ = 1, count(MOST_ROWS, 'rows') do
   local row, at, body = take(), take(), take()
-  if not tonumber(at) then error('a row has no time') end
+  if not tonumber(at) then refuse('a row has no time') end
   rows[#rows + 1] = { row, at, body }
 end
 local deadline = ARGV[8]
-if deadline ~= '' and not tonumber(deadline) then error('the deadline is no number') end
-if #id ~= 8 then error('the command id has not 8 bytes') end
+if deadline ~= '' and not tonumber(deadline) then refuse('the deadline is no number') end
+if #id ~= 8 then refuse('the command id has not 8 bytes') end
 local function check_type(key, kind)
   local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= kind then error(key .. ' holds a ' .. found) end
+  if found ~= 'none' and found ~= kind then refuse(key .. ' holds a ' .. found) end
 end
 if deadline ~= '' then check_type(KEYS[2], 'zset') end
 if #rows > 0 then
@@ -69,7 +71,7 @@ if #rows > 0 then
   check_type(KEYS[4], 'zset')
 end
 
--- From here on nothing can fail.
+-- Every check is behind us.
 rev = rev + 1
 if #ids >= REMEMBERED * RECORD then ids = string.sub(ids, #ids - (REMEMBERED - 1) * RECORD + 1) end
 ids = ids .. id .. struct.pack('>I6I6', rev, now)

@@ -7,13 +7,44 @@ use fred::error::{Error, ErrorKind};
 const LATER: [&str; 9] =
     ["LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "OOM", "BUSY", "MISCONF"];
 
-/// Takes an error of a command that may have been sent.
+/// In each of the commit script's own refusals, all of them before its first write.
+const REFUSED: &str = "refused unwritten: ";
+
+/// Takes an error of a command that writes nothing, or may be repeated without harm.
 pub(crate) fn fault(error: Error) -> Fault {
-    let kind = match error.kind() {
-        ErrorKind::Backpressure => FaultKind::Unavailable,
-        ErrorKind::IO | ErrorKind::Timeout | ErrorKind::Canceled | ErrorKind::Cluster | ErrorKind::Routing => {
-            FaultKind::Unknown
-        }
+    let kind = if !is_servers(&error) {
+        lost(&error)
+    } else if says_later(&error) {
+        FaultKind::Unavailable
+    } else {
+        FaultKind::Damaged
+    };
+    Fault::new(kind, error)
+}
+
+/// Takes an error of a commit. What the server says in the middle of a script leaves open what was written.
+pub(crate) fn commit_fault(error: Error) -> Fault {
+    let kind = if !is_servers(&error) {
+        lost(&error)
+    } else if says_later(&error) {
+        FaultKind::Unavailable
+    } else if error.details().contains(REFUSED) {
+        FaultKind::Damaged
+    } else {
+        FaultKind::Unknown
+    };
+    Fault::new(kind, error)
+}
+
+/// Tells whether an error is the server's answer, not the link's end.
+pub(crate) fn is_servers(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Backpressure
+        | ErrorKind::IO
+        | ErrorKind::Timeout
+        | ErrorKind::Canceled
+        | ErrorKind::Cluster
+        | ErrorKind::Routing => false,
         ErrorKind::Config
         | ErrorKind::Auth
         | ErrorKind::InvalidCommand
@@ -24,12 +55,17 @@ pub(crate) fn fault(error: Error) -> Fault {
         | ErrorKind::Unknown
         | ErrorKind::Parse
         | ErrorKind::Sentinel
-        | ErrorKind::NotFound => {
-            let later = LATER.iter().any(|word| error.details().starts_with(word));
-            if later { FaultKind::Unavailable } else { FaultKind::Damaged }
-        }
-    };
-    Fault::new(kind, error)
+        | ErrorKind::NotFound => true,
+    }
+}
+
+/// A full queue took nothing; a link that ended may have carried the command.
+fn lost(error: &Error) -> FaultKind {
+    if *error.kind() == ErrorKind::Backpressure { FaultKind::Unavailable } else { FaultKind::Unknown }
+}
+
+fn says_later(error: &Error) -> bool {
+    LATER.iter().any(|word| error.details().starts_with(word))
 }
 
 /// The link is known to be down: nothing was sent.

@@ -30,6 +30,13 @@ pub(crate) struct ScopeKeys {
     pub(crate) channel: String,
 }
 
+/// The keys of a node's probe.
+pub(crate) struct ProbeKeys {
+    pub(crate) hash: String,
+    pub(crate) index: String,
+    pub(crate) channel: String,
+}
+
 impl Keys {
     pub(crate) fn new(prefix: &str) -> Self {
         Self { prefix: prefix.to_owned(), tags: shard_tags() }
@@ -64,9 +71,10 @@ impl Keys {
         format!("{}:beat", self.prefix)
     }
 
-    /// The channel on which a node hears itself.
-    pub(crate) fn probe(&self, node: &str) -> String {
-        format!("{}:probe:{node}", self.prefix)
+    /// What a node tries out, named like a scope's so that the same rules of an ACL hold.
+    pub(crate) fn probe(&self, node: &str) -> ProbeKeys {
+        let at = |kind: &str| format!("{}:{{{}}}:{kind}:{node}", self.prefix, self.tags[0]);
+        ProbeKeys { hash: at("probe"), index: at("probe-index"), channel: at("probed") }
     }
 }
 

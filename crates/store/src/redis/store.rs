@@ -17,10 +17,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::redis::fault::{fault, link_down, nonsense};
+use crate::redis::fault::{commit_fault, fault, is_servers, link_down, nonsense};
 use crate::redis::keys::{Keys, SHARDS};
 use crate::redis::link::Links;
-use crate::redis::probe::is_up;
+use crate::redis::probe::{Probe, is_up};
 use crate::redis::script::Script;
 use crate::redis::signals::{self, Channels};
 use crate::redis::subscriptions::{ORDERS_MAX, Order, Subscriptions};
@@ -53,7 +53,8 @@ impl RedisStore {
         let (orders, taken) = mpsc::channel(ORDERS_MAX);
         let (probed, probes) = watch::channel(String::new());
         let (ready, readiness) = watch::channel(Err(format!("{} has not answered yet", options.url)));
-        let channels = Arc::new(Channels { beat: keys.beat(), probe: keys.probe(&options.node) });
+        let probe = keys.probe(&options.node);
+        let channels = Arc::new(Channels { beat: keys.beat(), probe: probe.channel.clone() });
         let stop = CancellationToken::new();
         let subscriptions = Subscriptions {
             subscriber: links.subscriber.clone(),
@@ -61,10 +62,9 @@ impl RedisStore {
             beats: links.beats.clone(),
             channels: Arc::clone(&channels),
             signals: to_hub.clone(),
-            probed: probes,
+            probe: Probe::new(links.commands.clone(), probe, probes),
             readiness: ready,
             wanted: BTreeSet::new(),
-            probes: 0,
         };
         let messages = links.subscriber.message_rx();
         tasks.spawn(stop.clone().run_until_cancelled_owned(subscriptions.run(taken)));
@@ -81,6 +81,11 @@ impl RedisStore {
             stop,
         };
         Ok(Connected { store: Arc::new(store), signals })
+    }
+
+    /// Something is refused that was allowed. When the queue is full, the next refusal asks again.
+    fn ask_for_probe(&self) {
+        self.orders.try_send(Order::Probe).ok();
     }
 
     /// A command on a link that is down would wait in the driver's queue and happen later.
@@ -121,10 +126,19 @@ impl Store for RedisStore {
         let keys = self.keys.of(&commit.scope);
         let args = commit_args(commit, keys.channel.clone());
         let keys = vec![keys.board, keys.due, keys.rows, keys.index];
-        let answered = self.commit.run(&self.links.commands, keys, args).await.map_err(fault)?;
+        let answered = match self.commit.run(&self.links.commands, keys, args).await {
+            Ok(answered) => answered,
+            Err(error) => {
+                if is_servers(&error) {
+                    self.ask_for_probe();
+                }
+                return Err(commit_fault(error));
+            }
+        };
         let (committed, published) = answer::committed(answered)?;
         if !published {
             tracing::error!(scope = %commit.scope, "Redis refuses to publish; other nodes hear of nothing (ACL?)");
+            self.ask_for_probe();
         }
         Ok(committed)
     }

@@ -13,11 +13,11 @@ use fred::types::config::Server;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::redis::fault::{fault, link_down};
 use crate::redis::link::HEARTBEAT;
-use crate::redis::probe::{hears_itself, is_up, keeps_what_it_stores};
+use crate::redis::probe::{Probe, is_up};
 use crate::redis::signals::Channels;
 
 /// Most orders taken together: one SUBSCRIBE and one PING serve them all.
@@ -36,12 +36,20 @@ const TRY_AGAIN: Duration = Duration::from_millis(100);
 /// Pause before a server that refuses us is asked again.
 const REFUSED_PAUSE: Duration = Duration::from_millis(500);
 
+/// How often a store in use is looked at: what a person changes on the server is noticed in so long.
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+
+/// Shortest time between two looks when commits are refused one after the other.
+const PROBE_PAUSE: Duration = Duration::from_millis(500);
+
 /// What is wanted of the task.
 pub(crate) enum Order {
     /// Subscribe, and tell when it is certain.
     Watch(String, oneshot::Sender<Result<(), Fault>>),
     /// Let go.
     Unwatch(String),
+    /// Redis refused something that it took before: look whether it can be used at all.
+    Probe,
 }
 
 /// The task's own.
@@ -51,10 +59,9 @@ pub(crate) struct Subscriptions {
     pub(crate) beats: Client,
     pub(crate) channels: Arc<Channels>,
     pub(crate) signals: mpsc::Sender<Signal>,
-    pub(crate) probed: watch::Receiver<String>,
+    pub(crate) probe: Probe,
     pub(crate) readiness: watch::Sender<Result<(), String>>,
     pub(crate) wanted: BTreeSet<String>,
-    pub(crate) probes: u64,
 }
 
 /// What happened to a link.
@@ -68,6 +75,7 @@ impl Subscriptions {
     pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         let mut events = self.link_events();
         let mut batch = Vec::new();
+        let mut probed_at = Instant::now();
         loop {
             let usable = self.readiness.borrow().is_ok();
             tokio::select! {
@@ -81,9 +89,18 @@ impl Subscriptions {
                     if taken == 0 {
                         return;
                     }
+                    let asks_for_probe = batch.iter().any(|order| matches!(order, Order::Probe));
                     self.serve(std::mem::take(&mut batch), usable).await;
+                    if usable && asks_for_probe && probed_at.elapsed() > PROBE_PAUSE {
+                        self.probe().await;
+                        probed_at = Instant::now();
+                    }
                 }
                 () = sleep(TRY_AGAIN), if !usable => self.establish().await,
+                () = sleep_until(probed_at + PROBE_EVERY), if usable => {
+                    self.probe().await;
+                    probed_at = Instant::now();
+                }
             }
         }
     }
@@ -102,6 +119,14 @@ impl Subscriptions {
         let was_usable = self.swap_readiness(Err(why));
         if was_usable {
             self.signals.send(Signal::Lost).await.ok();
+        }
+    }
+
+    /// Looks whether a store that is in use still can be.
+    async fn probe(&mut self) {
+        if let Err(why) = self.probe.try_all().await {
+            tracing::error!(%why, "Redis can't be used any more; trying again until it can");
+            self.lost(why).await;
         }
     }
 
@@ -143,7 +168,6 @@ impl Subscriptions {
 
     async fn subscribe_all(&mut self) -> Result<(), String> {
         let told = |error: Error| error.details().to_owned();
-        keeps_what_it_stores(&self.commands).await?;
         let own = vec![self.channels.beat.clone(), self.channels.probe.clone()];
         self.subscriber.subscribe(own).await.map_err(told)?;
         let wanted: Vec<String> = self.wanted.iter().cloned().collect();
@@ -151,9 +175,7 @@ impl Subscriptions {
             self.subscriber.subscribe(channels.to_vec()).await.map_err(told)?;
         }
         self.subscriber.ping::<()>(None).await.map_err(told)?;
-        self.probes += 1;
-        let word = self.probes.to_string();
-        hears_itself(&self.commands, &self.channels.probe, &word, self.probed.clone()).await
+        self.probe.try_all().await
     }
 
     async fn serve(&mut self, orders: Vec<Order>, usable: bool) {
@@ -166,6 +188,7 @@ impl Subscriptions {
                     acks.push((channel, ack));
                 }
                 Order::Unwatch(channel) => drop(last.insert(channel, false)),
+                Order::Probe => {}
             }
         }
         let let_go = last.iter().filter(|(channel, wanted)| !**wanted && self.wanted.remove(*channel));
