@@ -69,7 +69,8 @@ pub enum ExecuteError {
     /// The rules say no. A retry does not help.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Too many commands wait for this scope, or it lost [`ATTEMPTS`] races. A retry may help.
+    /// Too many commands wait for this scope, or it lost [`ATTEMPTS`] races or [`COMMAND_LIFE`] to others. A
+    /// retry may help.
     #[error("too much is going on with these timers; try again")]
     Busy,
     /// The store is away and nothing was done. A retry may help.
@@ -114,7 +115,7 @@ impl Engine {
         let born = self.clock.elapsed();
         let place = self.lanes.enter(&request.scope).map_err(|_| ExecuteError::Busy)?;
         let Ok(_turn) = timeout(COMMAND_LIFE, place.turn()).await else {
-            return Err(ExecuteError::Busy);
+            return Err(self.spent());
         };
         let id = request.id.unwrap_or_else(|| self.entropy.command_id());
         let mut base = self.base_of_view(&request);
@@ -167,7 +168,7 @@ impl Engine {
         let Some(now) = self.clock.now() else { return Ok(Step::Again(None)) };
         // A node that was stopped for longer than ids are remembered must not decide again.
         if self.is_spent(born) {
-            return Err(ExecuteError::Busy);
+            return Err(self.spent());
         }
         // What was done before is neither refused nor found to be so already.
         if let Some(done) = base.recent.iter().find(|done| done.id == id && now.since(done.at) < RECENT_ID_AGE_MAX) {
@@ -249,6 +250,14 @@ impl Engine {
                 self.hub.distrust(&commit.scope);
                 ExecuteError::OutcomeUnknown
             }
+        }
+    }
+
+    /// Why a command's life went by without an attempt: a store that can't be used, or too many rivals.
+    fn spent(&self) -> ExecuteError {
+        match self.store.ready() {
+            Ok(()) => ExecuteError::Busy,
+            Err(why) => ExecuteError::Unavailable(Fault::new(FaultKind::Unavailable, why)),
         }
     }
 

@@ -4,8 +4,9 @@ mod jwt;
 
 use std::collections::BTreeMap;
 
-use axum::http::HeaderMap;
+use axum::extract::Query;
 use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Uri};
 use serde::Deserialize;
 use timers::UserId;
 
@@ -19,6 +20,16 @@ pub(crate) struct Claimed {
     #[serde(rename = "userId")]
     pub(crate) user_id: Option<String>,
     pub(crate) token: Option<String>,
+}
+
+impl Claimed {
+    /// Reads the query of an address.
+    pub(crate) fn of(uri: &Uri) -> Result<Self, Denied> {
+        match Query::try_from_uri(uri) {
+            Ok(Query(claimed)) => Ok(claimed),
+            Err(unread) => Err(Denied(unread.body_text())),
+        }
+    }
 }
 
 /// Who it is found to be.
@@ -55,13 +66,12 @@ pub(crate) struct Auth {
 impl Auth {
     pub(crate) fn new(settings: &AuthSettings) -> Self {
         let trusted = settings.modes.contains(&AuthMode::Trusted);
-        let secret = settings.jwt_secret.as_ref().filter(|_| settings.modes.contains(&AuthMode::Jwt));
         let users = settings.tokens.iter().filter_map(|(token, user)| Some((token.clone(), UserId::new(user).ok()?)));
         Self {
             trusted,
             guests: settings.guests || trusted,
             tokens: users.collect(),
-            verifier: secret.map(|secret| Verifier::new(secret, settings.jwt_leeway)),
+            verifier: settings.jwt_secret.as_ref().map(|secret| Verifier::new(secret, settings.jwt_leeway)),
         }
     }
 
@@ -178,6 +188,22 @@ mod tests {
             let (user, by) = found(&auth, &nothing).unwrap();
             assert!(user.starts_with("guest_") && by == By::Guest);
         }
+    }
+
+    #[test]
+    fn trusted_mode_with_a_key_checks_tokens() {
+        let settings = AuthSettings {
+            modes: vec![AuthMode::Trusted],
+            guests: false,
+            tokens: BTreeMap::new(),
+            jwt_secret: Some(SECRET.to_owned()),
+            jwt_leeway: Duration::from_secs(30),
+        };
+        let auth = Auth::new(&settings);
+        let claims = serde_json::json!({"sub": "cem", "exp": get_current_timestamp() + 60});
+        assert_eq!(found(&auth, &claimed(None, Some(&token("whatever else", &claims)))), Err(()));
+        assert_eq!(found(&auth, &claimed(None, Some(&token(SECRET, &claims)))), Ok(("cem".into(), By::Token)));
+        assert_eq!(found(&auth, &claimed(Some("ben"), None)), Ok(("ben".into(), By::UserId)));
     }
 
     #[test]

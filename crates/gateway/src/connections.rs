@@ -85,10 +85,12 @@ fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn seats_are_bounded_and_given_back() {
-        let limits = LimitSettings { connections: 3, connections_per_user: 2, message_bytes: 1 };
+        let limits =
+            LimitSettings { connections: 3, connections_per_user: 2, message_bytes: 1, request_within: Duration::ZERO };
         let connections = Connections::new(limits);
         let (ann, ben) = (UserId::new("ann").unwrap(), UserId::new("ben").unwrap());
         let seats = [connections.enter(&ann).unwrap(), connections.enter(&ann).unwrap()];

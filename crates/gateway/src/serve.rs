@@ -1,12 +1,12 @@
 //! `tickcast serve`: from settings to a running node, and to its end.
 
+use std::future::pending;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use axum::serve::ListenerExt;
 use engine::store::Connected;
 use engine::{Engine, MemoryStore, Options, Seams, Store, StoreClock};
 use store::embedded::EmbeddedStore;
@@ -20,7 +20,7 @@ use crate::auth::Auth;
 use crate::config::{Settings, StoreUrl};
 use crate::connections::Connections;
 use crate::drain::{Asked, Drain};
-use crate::http::{internal, public};
+use crate::http::{internal, public, server};
 use crate::metrics::Metrics;
 use crate::node::Node;
 
@@ -38,21 +38,16 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
     let public_listener = listen(settings.public_listen, "public.listen")?;
     let internal_listener = listen(settings.internal_listen, "internal.listen")?;
     let mut signals = Signals::new()?;
+    let head_within = settings.limits.request_within;
     let node = start(settings)?;
     greet(&node, public_listener.local_addr()?);
 
     let internal_routes = internal::routes(Arc::clone(&node));
-    let internal_server = tokio::spawn(async move { axum::serve(internal_listener, internal_routes).await });
+    let internal_server = tokio::spawn(server::serve(internal_listener, internal_routes, head_within, pending()));
     let of_public = Arc::clone(&node);
-    let public_listener = public_listener.tap_io(|tcp| {
-        // Without it a tick may wait for the acknowledgement of the one before.
-        tcp.set_nodelay(true).ok();
-    });
     let mut public_server = tokio::spawn(async move {
         let routes = public::routes(Arc::clone(&of_public));
-        axum::serve(public_listener, routes)
-            .with_graceful_shutdown(async move { of_public.drain.closing().await })
-            .await
+        server::serve(public_listener, routes, head_within, of_public.drain.closing()).await;
     });
 
     let asked = signals.first().await;
@@ -66,7 +61,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
     Ok(())
 }
 
-async fn stop(node: &Node, asked: Asked, public_server: &mut JoinHandle<io::Result<()>>) {
+async fn stop(node: &Node, asked: Asked, public_server: &mut JoinHandle<()>) {
     node.drain.leave();
     node.engine.resign().await;
     node.drain.close_all(asked).await;
@@ -125,13 +120,14 @@ fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener> {
 
 /// Tells a person at the terminal where to go, and warns loudly when everybody is believed.
 fn greet(node: &Node, public: SocketAddr) {
-    let host = if public.ip().is_unspecified() { "localhost".to_owned() } else { public.ip().to_string() };
+    let port = public.port();
+    let public = if public.ip().is_unspecified() { format!("localhost:{port}") } else { public.to_string() };
     let settings = &node.settings;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         node = %settings.node_id,
         store = %settings.store_url,
-        console = %format!("http://{host}:{}", public.port()),
+        console = %format!("http://{public}"),
         internal = %format!("http://{}", settings.internal_listen),
         "Tickcast is up"
     );
@@ -142,7 +138,7 @@ fn greet(node: &Node, public: SocketAddr) {
         );
     }
     if io::stdout().is_terminal() {
-        println!("\n  Tickcast   http://{host}:{}\n  Timers in  {}\n", public.port(), settings.store_url);
+        println!("\n  Tickcast   http://{public}\n  Timers in  {}\n", settings.store_url);
     }
 }
 

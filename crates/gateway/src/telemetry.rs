@@ -13,7 +13,9 @@ const QUIET: &str = "fred=off";
 /// Begins to log.
 pub(crate) fn start(settings: &LogSettings) -> Result<()> {
     let filter = EnvFilter::try_new(format!("{QUIET},{}", settings.level)).context("log.level")?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that can't be written is lost: to complain on a closed stderr would be a panic.
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
+    let lines = lines.with_writer(std::io::stderr);
     let started = match settings.format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

@@ -23,6 +23,21 @@ impl RawJson {
     pub fn new(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
+
+    /// Returns the same value without white space between its parts; everything else stays letter by letter.
+    pub fn compact(&self) -> Self {
+        let (mut in_text, mut escaped) = (false, false);
+        let kept = self.as_str().chars().filter(|&letter| {
+            let is_space = !in_text && letter.is_ascii_whitespace();
+            if letter == '"' && !escaped {
+                in_text = !in_text;
+            }
+            escaped = in_text && letter == '\\' && !escaped;
+            !is_space
+        });
+        let compact: String = kept.collect();
+        Self(RawValue::from_string(compact).expect("it was JSON before").into())
+    }
 }
 
 impl PartialEq for RawJson {
@@ -48,5 +63,20 @@ impl Serialize for RawJson {
 impl<'de> Deserialize<'de> for RawJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Box::<RawValue>::deserialize(deserializer).map(|raw| Self(raw.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compact_json_keeps_its_texts() {
+        for (given, compact) in [
+            (r#" { "a b" : [ 1 , -2.50 , "x \" y" ] } "#, r#"{"a b":[1,-2.50,"x \" y"]}"#),
+            ("[\t\"c\\\\\" ,\r\n \" d\"]", "[\"c\\\\\",\" d\"]"),
+        ] {
+            assert_eq!(RawJson::new(given).unwrap().compact().as_str(), compact);
+        }
     }
 }

@@ -36,7 +36,7 @@ fn a_header_is_optional_and_may_order_the_columns() {
 fn json_rows_are_the_same_rows() {
     let json = r#"{"source":"vscode","sessions":[{
         "startedIso":"2026-11-20T10:00:00.000Z","endedIso":"2026-11-20T11:00:00.000Z","durationSeconds":3600,
-        "idleSeconds":12.5,"linesAdded":10,"linesDeleted":2,"perFileSeconds":{"src/a.rs":1800},
+        "idleSeconds":12.5,"linesAdded":10,"linesDeleted":2,"perFileSeconds": { "src/a.rs": 1800 },
         "perLanguageSeconds":{"rust":3600},"authorName":"Ann","authorEmail":"ann@example.org","machine":"desk",
         "ideName":"code","workspace":"tick","repoPath":"/src/tick","branch":"main","issueKey":"T-1",
         "comment":"a \"good\" hour, really","goals":[{"id":"g","title":"t"}],"other":[1],"label":null}]}"#;
@@ -46,6 +46,18 @@ fn json_rows_are_the_same_rows() {
     assert_eq!(from_json[0].row_id(), from_csv[0].row_id());
     let written = format!(r#"{{"sessions":[{}]}}"#, to_json(&from_json[0]));
     assert_eq!(wire::clockit::rows::from_json(&written).unwrap(), from_json);
+}
+
+#[test]
+fn lines_are_counted_as_an_editor_does() {
+    for ends in ["\n", "\r\n"] {
+        let csv = ["", &header().trim_end().to_owned(), "", "", ROW, "nonsense", "", &format!("{ROW},one too many")];
+        let faults = faults(&csv.join(ends));
+        let lines: Vec<&str> = faults.iter().map(|fault| fault.split(' ').next().unwrap()).collect();
+        assert_eq!(lines, ["6", "6", "8"], "{faults:?}");
+    }
+    let over_two_lines = ROW.replace("really", "real\r\nly");
+    assert!(faults(&format!("{over_two_lines}\r\nnonsense"))[0].starts_with("3 "));
 }
 
 #[test]

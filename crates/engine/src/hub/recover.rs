@@ -92,7 +92,8 @@ impl Hub {
             pause = (pause * 2).min(RELOAD_PAUSE_MAX);
         }
         // The view may have been let go between a look at it and the subscription for it.
-        if !self.lock().contains_key(&entry.scope) {
+        let entries = self.lock();
+        if !entries.contains_key(&entry.scope) {
             self.store.unwatch(&entry.scope);
         }
     }

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use engine::store::{ArchivedRow, Cursor, Fault, Page, Query as Rows};
+use engine::store::{ArchivedRow, Cursor, Fault, Page, Query};
 use futures_util::stream;
 use serde::Deserialize;
 use timers::Scope;
 use timers::stopwatch::Finished;
 use wire::clockit::rows::{header as csv_header, to_csv, to_json};
 
+use crate::http::asked::Asked;
 use crate::http::error::error;
 use crate::http::person::Person;
 use crate::node::Node;
@@ -25,15 +26,19 @@ const PAGE: usize = 50;
 const PAGE_MAX: usize = 500;
 
 #[derive(Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct Wanted {
     limit: Option<String>,
     before: Option<String>,
 }
 
 /// `GET /sessions?limit=&before=` → `{sessions, next}`, newest first; without `next` there are no more.
-pub(crate) async fn list(State(node): State<Arc<Node>>, Person(user): Person, Query(asked): Query<Asked>) -> Response {
+pub(crate) async fn list(
+    State(node): State<Arc<Node>>,
+    Person(user): Person,
+    Asked(wanted): Asked<Wanted>,
+) -> Response {
     let scope = Scope::User(user);
-    let rows = match rows_of(&asked) {
+    let rows = match rows_of(&wanted) {
         Ok(rows) => rows,
         Err(reason) => return error(StatusCode::BAD_REQUEST, "Bad request", reason),
     };
@@ -47,7 +52,7 @@ pub(crate) async fn list(State(node): State<Arc<Node>>, Person(user): Person, Qu
 pub(crate) async fn csv(State(node): State<Arc<Node>>, Person(user): Person) -> Response {
     let scope = Scope::User(user);
     // The first page is read before the answer begins, so that a store that is away is a clean error.
-    let first = match node.engine.store().history(&scope, &Rows { before: None, limit: PAGE_MAX }).await {
+    let first = match node.engine.store().history(&scope, &Query { before: None, limit: PAGE_MAX }).await {
         Ok(page) => page,
         Err(fault) => return unavailable(&fault),
     };
@@ -62,7 +67,7 @@ pub(crate) async fn csv(State(node): State<Arc<Node>>, Person(user): Person) -> 
         let next = match page.next {
             None => None,
             Some(before) => {
-                let rows = Rows { before: Some(before), limit: PAGE_MAX };
+                let rows = Query { before: Some(before), limit: PAGE_MAX };
                 let page = node.engine.store().history(&scope, &rows).await;
                 Some((node, scope, page, false))
             }
@@ -76,18 +81,18 @@ pub(crate) async fn csv(State(node): State<Arc<Node>>, Person(user): Person) -> 
     (headers, Body::from_stream(pages)).into_response()
 }
 
-fn rows_of(asked: &Asked) -> Result<Rows, &'static str> {
-    let limit = match asked.limit.as_deref().map(str::parse::<usize>) {
+fn rows_of(wanted: &Wanted) -> Result<Query, &'static str> {
+    let limit = match wanted.limit.as_deref().map(str::parse::<usize>) {
         None => PAGE,
         Some(Ok(limit @ 1..)) => limit.min(PAGE_MAX),
         Some(Ok(0) | Err(_)) => return Err("limit must be a whole number above 0"),
     };
-    let before = match asked.before.as_deref().map(str::parse::<Cursor>) {
+    let before = match wanted.before.as_deref().map(str::parse::<Cursor>) {
         None => None,
         Some(Ok(before)) => Some(before),
         Some(Err(())) => return Err("before must be the next of an earlier answer"),
     };
-    Ok(Rows { before, limit })
+    Ok(Query { before, limit })
 }
 
 fn json(page: &Page) -> String {

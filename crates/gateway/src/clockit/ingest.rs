@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +14,7 @@ use timers::{Command, ROWS_MAX, Scope};
 use wire::clockit::rows::{RowFault, from_csv, from_json};
 
 use crate::clockit::outcome::fault;
+use crate::http::body::read_body;
 use crate::http::error::error;
 use crate::http::person::Person;
 use crate::node::Node;
@@ -25,10 +26,9 @@ pub(crate) async fn ingest(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let most = node.settings.clockit.ingest_bytes;
-    let Ok(bytes) = to_bytes(body, most).await else {
-        let message = format!("the rows are at most {most} bytes");
-        return error(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large", &message);
+    let bytes = match read_body(body, node.settings.clockit.ingest_bytes, node.settings.limits.request_within).await {
+        Ok(bytes) => bytes,
+        Err(refusal) => return refusal,
     };
     let rows = match read(&headers, &bytes) {
         Ok(rows) => rows,

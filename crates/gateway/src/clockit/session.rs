@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use wire::clockit::Dialect;
 use crate::auth::{By, Claimed};
 use crate::clockit::connection;
 use crate::connections::Full;
+use crate::http::asked::Asked;
 use crate::http::error::error;
 use crate::node::Node;
 use crate::ws::{self, Closing, Socket};
@@ -20,24 +21,20 @@ use crate::ws::{self, Closing, Socket};
 const COME_BACK_MS: std::ops::RangeInclusive<u64> = 1000..=5000;
 
 #[derive(Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct Wanted {
     dialect: Option<String>,
 }
 
 /// Answers the upgrade. A client that is not believed is let in and closed with a code, since browsers do
 /// not show why a handshake failed.
-pub(crate) async fn connect(
-    State(node): State<Arc<Node>>,
-    Query(asked): Query<Asked>,
-    Query(claimed): Query<Claimed>,
-    request: Request,
-) -> Response {
-    let asked = match asked.dialect.as_deref().filter(|dialect| !dialect.is_empty()).map(str::parse::<Dialect>) {
+pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<Wanted>, request: Request) -> Response {
+    let asked = match wanted.dialect.as_deref().filter(|dialect| !dialect.is_empty()).map(str::parse::<Dialect>) {
         None => None,
         Some(Ok(dialect)) => Some(dialect),
         Some(Err(())) => return error(StatusCode::BAD_REQUEST, "Bad request", "dialect must be seed or v1"),
     };
-    let identity = node.auth.identify_or_guest(&claimed, request.headers());
+    let claimed = Claimed::of(request.uri());
+    let identity = claimed.and_then(|claimed| node.auth.identify_or_guest(&claimed, request.headers()));
     let limit = node.settings.limits.message_bytes;
     let of_spawn = Arc::clone(&node);
     let serve = move |socket: Socket| async move {

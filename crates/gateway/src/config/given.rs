@@ -82,7 +82,10 @@ fn collect(
     match source.build() {
         Ok(config) => flatten("", config.cache, values, mistakes, &place_of),
         Err(ConfigError::FileParse { cause, .. }) => {
-            mistakes.push(Mistake::new(source_name, "the file", cause.to_string().trim()));
+            // The parser quotes the line; it may have a secret in it.
+            let cause = cause.to_string();
+            let told: Vec<&str> = cause.lines().map(str::trim).filter(|line| !line.contains('|')).collect();
+            mistakes.push(Mistake::new(source_name, "the file:", told.join("; ").trim_matches([';', ' '])));
         }
         Err(error) => mistakes.push(Mistake::new(source_name, "it", error.to_string().trim())),
     }

@@ -56,7 +56,7 @@ impl Reader {
             Some((Given::Text(text), place)) => match parse(&text) {
                 Ok(value) => (value, place),
                 Err(reason) => {
-                    self.mistakes.push(Mistake::new(&place, key, &format!("is {text:?}, but {reason}")));
+                    self.mistakes.push(Mistake::new(&place, key, &format!("is {}, but {reason}", quoted(&text))));
                     (default, place)
                 }
             },
@@ -97,7 +97,8 @@ impl Reader {
                     match parse(&word) {
                         Ok(value) => values.push(value),
                         Err(reason) => {
-                            self.mistakes.push(Mistake::new(&place, key, &format!("has {word:?}, but {reason}")));
+                            let reason = format!("has {}, but {reason}", quoted(&word));
+                            self.mistakes.push(Mistake::new(&place, key, &reason));
                         }
                     }
                 }
@@ -109,14 +110,14 @@ impl Reader {
         values
     }
 
-    /// Reads a table whose names are secrets and whose values are texts; in the environment it is written
-    /// `name=value,name=value`.
+    /// Reads a table whose names are secrets and whose values are texts. In the environment it is written
+    /// `name=value,name=value`; there a name may have `=` in it, as tokens do, and a value none.
     pub(crate) fn secret_table(&mut self, key: &'static str) -> BTreeMap<String, String> {
         let mut table = BTreeMap::new();
         let mut place = DEFAULT.to_owned();
         if let Some((given, from)) = self.given.remove(key) {
             for pair in given.into_list() {
-                match pair.split_once('=') {
+                match pair.rsplit_once('=') {
                     Some((name, value)) if !name.is_empty() => drop(table.insert(name.to_owned(), value.to_owned())),
                     Some(_) | None => self.mistakes.push(Mistake::new(&from, key, "must be name=value pairs")),
                 }
@@ -126,9 +127,15 @@ impl Reader {
         let prefix = format!("{key}.");
         let names: Vec<String> = self.given.keys().filter(|name| name.starts_with(&prefix)).cloned().collect();
         for name in names {
-            if let Some((Given::Text(value), from)) = self.given.remove(&name) {
-                table.insert(name[prefix.len()..].to_owned(), value);
-                place = from;
+            match self.given.remove(&name) {
+                Some((Given::Text(value), from)) => {
+                    table.insert(name[prefix.len()..].to_owned(), value);
+                    place = from;
+                }
+                Some((Given::List(_), from)) => {
+                    self.mistakes.push(Mistake::new(&from, key, "must give each name one value, not a list"));
+                }
+                None => {}
             }
         }
         let shown = if table.is_empty() { String::new() } else { format!("*** ({} entries)", table.len()) };
@@ -153,6 +160,11 @@ impl Reader {
         self.mistakes.sort_by(|a, b| (&a.place, &a.key).cmp(&(&b.place, &b.key)));
         if self.mistakes.is_empty() { Ok(self.settings) } else { Err(self.mistakes) }
     }
+}
+
+/// Quotes what was given, unless it may be an address with a password in it.
+fn quoted(text: &str) -> String {
+    if text.contains(['@', '?']) { "***".to_owned() } else { format!("{text:?}") }
 }
 
 /// Tells whether two keys have the same last part or differ in one letter.

@@ -8,6 +8,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use timers::Limits;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Reader, StoreUrl};
 
@@ -64,6 +66,7 @@ pub(crate) struct LimitSettings {
     pub(crate) connections: usize,
     pub(crate) connections_per_user: usize,
     pub(crate) message_bytes: usize,
+    pub(crate) request_within: Duration,
 }
 
 /// How the process ends.
@@ -133,6 +136,7 @@ impl Settings {
                 connections: count(reader, "limits.connections", 15_000),
                 connections_per_user: count(reader, "limits.connections_per_user", 200),
                 message_bytes: count(reader, "limits.message_bytes", 64 * 1024),
+                request_within: span(reader, "limits.request_within", Duration::from_secs(30)),
             },
             drain: DrainSettings {
                 grace: span(reader, "drain.grace", Duration::from_secs(25)),
@@ -247,9 +251,14 @@ fn node_id(text: &str) -> Result<String, String> {
 }
 
 fn level(text: &str) -> Result<String, String> {
-    match tracing_subscriber::EnvFilter::try_new(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(format!("it must be a level or a filter such as info,store=debug: {error}")),
+    // A lone word that is no level would be taken for the name of a module.
+    let levels = text.split(',').map(|directive| directive.rsplit_once('=').map_or(directive, |(_, level)| level));
+    let mut levels = levels.map(str::trim);
+    let are_levels = levels.all(|level| !level.is_empty() && level.parse::<LevelFilter>().is_ok());
+    if are_levels && EnvFilter::try_new(text).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err("it must be error, warn, info, debug, trace or off, or a filter such as info,store=debug".to_owned())
     }
 }
 

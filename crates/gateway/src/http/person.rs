@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -19,8 +19,7 @@ impl FromRequestParts<Arc<Node>> for Person {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, Response> {
-        let claimed = Query::<Claimed>::try_from_uri(&parts.uri).map(|Query(claimed)| claimed).unwrap_or_default();
-        match node.auth.identify(&claimed, &parts.headers) {
+        match Claimed::of(&parts.uri).and_then(|claimed| node.auth.identify(&claimed, &parts.headers)) {
             Ok(identity) => Ok(Self(identity.user)),
             Err(denied) => {
                 tracing::debug!(%denied, "a client is not believed");

@@ -56,6 +56,15 @@ async fn in_trusted_mode_guests_are_let_in_and_the_log_warns() {
 }
 
 #[tokio::test]
+async fn who_says_two_names_is_not_believed() {
+    let node = Node::start().await;
+    let mut client = node.connect("userId=ann&userId=ben").await;
+    assert_eq!(client.closed().await.0, 4401);
+    let twice = node.get("/session?userId=ann&dialect=v1&dialect=seed").await;
+    assert_eq!((twice.status, twice.json()["error"].as_str()), (400, Some("Bad request")));
+}
+
+#[tokio::test]
 async fn a_person_has_a_bounded_number_of_connections() {
     let node = Node::start_with(&[("limits.connections_per_user", "3")]).await;
     let mut clients = Vec::new();

@@ -85,6 +85,39 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
+fn secrets_in_what_is_wrong_are_not_shown_either() {
+    let url = |url: &'static str| [("TICKCAST__STORE__URL", url)];
+    for environment in
+        [url("redis://:s3cret@host:port"), url("reddis://:s3cret@host"), url("redis://h/?password=s3cret&x")]
+    {
+        let (_, text) = run(&["config", "check"], &environment, "");
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+    let (output, text) = run(&["config", "check"], &[], "[auth.jwt]\nsecret = \"s3cret\n");
+    assert!(output.status.code() == Some(78) && text.contains("line 2") && !text.contains("s3cret"), "{text}");
+}
+
+#[test]
+fn a_level_that_is_none_is_refused() {
+    for (level, good) in
+        [("info", true), ("off", true), ("warn,store=debug", true), ("inof", false), ("store=inof", false), ("", false)]
+    {
+        let (output, text) = run(&["config", "check"], &[("TICKCAST__LOG__LEVEL", level)], "");
+        assert_eq!(output.status.success(), good, "{level}: {text}");
+    }
+}
+
+#[test]
+fn static_tokens_may_look_like_base64_and_must_name_one_person() {
+    let modes = ("TICKCAST__AUTH__MODES", "trusted");
+    let (output, text) = run(&["config", "check"], &[modes, ("TICKCAST__AUTH__TOKENS", "czNjcmV0==ann")], "");
+    assert!(output.status.success(), "{text}");
+    let (output, text) = run(&["config", "check"], &[modes], "[auth.tokens]\ns3cret = [\"ann\", \"ben\"]\n");
+    assert!(output.status.code() == Some(78) && text.contains("auth.tokens must give each name one"), "{text}");
+    assert!(!text.contains("s3cret"), "{text}");
+}
+
+#[test]
 fn without_auth_the_public_port_is_on_loopback_only() {
     let (_, text) = run(&["config", "show"], &[], "");
     assert!(text.contains("public.listen = \"127.0.0.1:4000\" # default"), "{text}");

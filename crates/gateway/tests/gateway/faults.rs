@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 use store::testing::RedisServer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use super::node::Node;
+use super::node::{DEADLINE, Node};
 
 #[tokio::test]
 async fn bad_messages_are_answered_and_the_connection_lives_on() {
@@ -30,6 +33,32 @@ async fn bad_messages_are_answered_and_the_connection_lives_on() {
     client.send(Message::Binary(Bytes::from_static(b"{}"))).await;
     assert_eq!(client.next().await["payload"]["code"], "invalid_message");
     client.must("session-start", "a", json!({ "label": "still here" })).await;
+}
+
+#[tokio::test]
+async fn a_slow_or_boundless_request_is_not_waited_for() {
+    let node = Node::start_with(&[("limits.request_within", "300ms")]).await;
+    let head = "POST /ingestCsv?userId=ann HTTP/1.1\r\nhost: x\r\ncontent-type: text/csv\r\n";
+    for (sent, answer) in [
+        ("GET / HTTP/1.1\r\nhost:".to_owned(), ""),
+        (format!("{head}content-length: 100\r\n\r\nhalf"), "HTTP/1.1 408"),
+        (format!("{head}content-length: 5\r\n\r\nwhole"), "HTTP/1.1 422"),
+        (format!("{head}x: {}\r\n\r\n", "y".repeat(70_000)), "HTTP/1.1 431"),
+        (format!("{head}transfer-encoding: chunked\r\n\r\nnonsense\r\n"), "HTTP/1.1 400"),
+    ] {
+        let answered = exchange(node.public, sent.as_bytes()).await;
+        assert!(answered.starts_with(answer) && (answer.is_empty() == answered.is_empty()), "{answered}");
+    }
+}
+
+/// Writes bytes and reads until the other side is done.
+async fn exchange(port: u16, bytes: &[u8]) -> String {
+    let mut tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    // A server may answer before it has read all.
+    tcp.write_all(bytes).await.ok();
+    let mut answer = Vec::new();
+    timeout(DEADLINE, tcp.read_to_end(&mut answer)).await.expect("an end in time").ok();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[tokio::test]

@@ -111,6 +111,9 @@ async fn bad_requests_are_answered_with_the_reason() {
         let (name, _) = query.split_once('=').unwrap();
         assert!(answer.json()["message"].as_str().unwrap().contains(name));
     }
+    let twice = node.get("/sessions?userId=ann&limit=1&limit=2").await;
+    assert_eq!((twice.status, twice.json()["error"].as_str()), (400, Some("Bad request")));
+    assert_eq!(node.get("/sessions?userId=ann&userId=ben").await.status, 401);
     let node = Node::start_with(&[("clockit.ingest_bytes", "1000")]).await;
     let large = node.http("POST", "/ingestCsv?userId=ann", &[("content-type", "text/csv")], &[b'x'; 2000]).await;
     assert_eq!(large.status, 413, "{large:?}");

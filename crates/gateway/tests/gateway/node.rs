@@ -48,6 +48,18 @@ impl Node {
         Self { public, internal, folder, settings, process }
     }
 
+    /// Starts a node whose log nobody reads any more, and waits until it is ready.
+    pub(crate) async fn start_unheard() -> Self {
+        let mut node = Self::launch(&[]);
+        node.process.kill().unwrap();
+        node.process.wait().unwrap();
+        let mut command = command(node.folder.path(), node.public, node.internal, &node.settings);
+        node.process = command.stderr(Stdio::piped()).spawn().unwrap();
+        drop(node.process.stderr.take());
+        node.is_ready().await;
+        node
+    }
+
     /// Waits until the node says that it is ready.
     pub(crate) async fn is_ready(&mut self) {
         let end = Instant::now() + DEADLINE;
@@ -138,6 +150,10 @@ fn log_file(folder: &Path) -> PathBuf {
 
 fn spawn(folder: &Path, public: u16, internal: u16, settings: &[(String, String)]) -> Child {
     let log = File::options().create(true).append(true).open(log_file(folder)).unwrap();
+    command(folder, public, internal, settings).stderr(log).spawn().unwrap()
+}
+
+fn command(folder: &Path, public: u16, internal: u16, settings: &[(String, String)]) -> Command {
     let mut command = Command::new(BINARY);
     command
         .current_dir(folder)
@@ -145,10 +161,9 @@ fn spawn(folder: &Path, public: u16, internal: u16, settings: &[(String, String)
         .env("TICKCAST__INTERNAL__LISTEN", format!("127.0.0.1:{internal}"))
         .env("TICKCAST__LOG__LEVEL", "debug")
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log);
+        .stdout(Stdio::null());
     for (key, value) in settings {
         command.env(format!("TICKCAST__{}", key.replace('.', "__").to_uppercase()), value);
     }
-    command.spawn().unwrap()
+    command
 }

@@ -27,6 +27,27 @@ async fn the_shared_routes_answer_as_the_contracts_say() {
 }
 
 #[tokio::test]
+async fn a_page_that_has_not_changed_is_not_sent_again() {
+    let node = Node::start().await;
+    let page = node.get("/").await;
+    let tag = page.head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
+    for known in [tag, &format!("W/{tag}"), &format!("\"other\", {tag}"), "*"] {
+        assert_eq!(node.http("GET", "/", &[("if-none-match", known)], b"").await.status, 304, "{known}");
+    }
+    assert_eq!(node.http("GET", "/", &[("if-none-match", "\"other\"")], b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_node_whose_log_nobody_reads_lives_on() {
+    let mut node = Node::start_unheard().await;
+    let mut client = node.connect("userId=ann").await;
+    client.must("session-start", "a", json!({ "label": "x" })).await;
+    node.signal("TERM");
+    assert_eq!(client.closed().await.0, 1012);
+    assert_eq!(node.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn pages_of_other_origins_may_ask() {
     let node = Node::start().await;
     let headers = [

@@ -57,7 +57,12 @@ impl Kind {
 
     fn of_shape(self, json: RawJson) -> Result<Cell, String> {
         let (first, name) = if self == Self::Object { ('{', "object") } else { ('[', "array") };
-        if json.as_str().starts_with(first) { Ok(Cell::Json(json)) } else { Err(format!("must be a JSON {name}")) }
+        // The same row is known by its columns, however it is spaced.
+        if json.as_str().starts_with(first) {
+            Ok(Cell::Json(json.compact()))
+        } else {
+            Err(format!("must be a JSON {name}"))
+        }
     }
 }
 

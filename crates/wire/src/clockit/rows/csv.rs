@@ -1,6 +1,6 @@
 //! Rows as CSV.
 
-use csv::{ByteRecord, ReaderBuilder, WriterBuilder};
+use csv::{ByteRecord, Position, ReaderBuilder, WriterBuilder};
 use timers::stopwatch::Finished;
 
 use crate::clockit::rows::cell::Cell;
@@ -22,12 +22,12 @@ pub fn from_csv(bytes: &[u8]) -> Result<Vec<Finished>, Vec<RowFault>> {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
+                let line = error.position().map_or(0, |position| line_at(bytes, position));
                 faults.push(RowFault { line, column: String::new(), message: error.to_string() });
                 break;
             }
         };
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |position| line_at(bytes, position));
         if order.is_none()
             && let Some(names) = header_of(&record)
         {
@@ -43,6 +43,14 @@ pub fn from_csv(bytes: &[u8]) -> Result<Vec<Finished>, Vec<RowFault>> {
     }
     faults.truncate(FAULTS_MAX);
     if faults.is_empty() { Ok(rows) } else { Err(faults) }
+}
+
+/// Returns the line of a record. The library's own count stands before the line ends that precede the
+/// record, and those of blank lines.
+fn line_at(bytes: &[u8], position: &Position) -> u64 {
+    let start = usize::try_from(position.byte()).unwrap_or(usize::MAX).min(bytes.len());
+    let skipped = bytes[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + skipped.filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// Returns the names of a first line that names a column no row can do without; a cell may be called like
