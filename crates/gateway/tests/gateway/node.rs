@@ -50,7 +50,7 @@ impl Node {
 
     /// Starts a node whose log nobody reads any more, and waits until it is ready.
     pub(crate) async fn start_unheard() -> Self {
-        let mut node = Self::launch(&[]);
+        let mut node = Self::launch(&[("drain.grace", "200ms"), ("drain.notice", "0s")]);
         node.process.kill().unwrap();
         node.process.wait().unwrap();
         let mut command = command(node.folder.path(), node.public, node.internal, &node.settings);

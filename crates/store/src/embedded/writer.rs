@@ -269,7 +269,10 @@ mod tests {
                 self.jobs.blocking_send(job).ok().unwrap();
                 match answered.blocking_recv() {
                     Ok(Ok(Committed::Stale(_))) => {}
-                    Ok(Ok(committed)) => return Ok(assert!(matches!(committed, Committed::Done(..)), "{committed:?}")),
+                    Ok(Ok(committed)) => {
+                        assert!(matches!(committed, Committed::Done(..)), "{committed:?}");
+                        return Ok(());
+                    }
                     Ok(Err(fault)) => return Err(fault.kind()),
                     Err(_) => return Err(FaultKind::Unknown),
                 }
