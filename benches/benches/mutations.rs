@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use engine::store::Connected;
 use engine::{Engine, MemoryStore, Options, Request, Seams, Store, StoreClock};
+use harness::RedisServer;
 use store::embedded::EmbeddedStore;
 use store::redis::{self, RedisStore};
-use store::testing::RedisServer;
 use timers::stopwatch::{Command as Ask, Start};
 use timers::{Command, Limits, Scope, SessionId, UserId};
 

@@ -112,19 +112,19 @@ impl Engine {
     /// # Errors
     /// [`ExecuteError`].
     pub async fn execute(&self, request: Request) -> Result<Outcome, ExecuteError> {
-        let born = self.clock.elapsed();
+        let mut life = Life { born: self.clock.elapsed(), fault: None };
         let place = self.lanes.enter(&request.scope).map_err(|_| ExecuteError::Busy)?;
         let Ok(_turn) = timeout(COMMAND_LIFE, place.turn()).await else {
-            return Err(self.spent());
+            return Err(self.spent(&mut life));
         };
         let id = request.id.unwrap_or_else(|| self.entropy.command_id());
         let mut base = self.base_of_view(&request);
         for attempt in 0..ATTEMPTS {
             let ready = match base.take() {
                 Some(base) => base,
-                None => self.load_base(&request, born).await?,
+                None => self.load_base(&request, &mut life).await?,
             };
-            match self.attempt(&request, id, ready, born).await? {
+            match self.attempt(&request, id, ready, &mut life).await? {
                 Step::Finish(outcome) => return Ok(outcome),
                 Step::Again(next) => base = next,
                 Step::Rival => sleep(self.entropy.up_to(RIVAL_PAUSE * (2 << attempt))).await,
@@ -142,16 +142,17 @@ impl Engine {
     }
 
     /// Loads the board, waiting for an absent store as long as the command lives.
-    async fn load_base(&self, request: &Request, born: Duration) -> Result<Base, ExecuteError> {
+    async fn load_base(&self, request: &Request, life: &mut Life) -> Result<Base, ExecuteError> {
         let ask = request.command.asks_about();
         loop {
             match self.hub.load(&request.scope, &ask).await {
                 Ok((board, known, recent)) => return Ok(Base { board: Arc::new(board), known, loaded: true, recent }),
                 Err(JoinError::Damaged(error)) => return Err(error.into()),
                 Err(JoinError::Store(fault)) => {
-                    if fault.kind() == FaultKind::Damaged || self.is_spent(born) {
+                    if fault.kind() == FaultKind::Damaged || self.is_spent(life) {
                         return Err(ExecuteError::Unavailable(fault));
                     }
+                    life.fault = Some(fault);
                 }
             }
             sleep(STORE_PAUSE).await;
@@ -163,12 +164,12 @@ impl Engine {
         request: &Request,
         id: CommandId,
         base: Base,
-        born: Duration,
+        life: &mut Life,
     ) -> Result<Step, ExecuteError> {
         let Some(now) = self.clock.now() else { return Ok(Step::Again(None)) };
         // A node that was stopped for longer than ids are remembered must not decide again.
-        if self.is_spent(born) {
-            return Err(self.spent());
+        if self.is_spent(life) {
+            return Err(self.spent(life));
         }
         // What was done before is neither refused nor found to be so already.
         if let Some(done) = base.recent.iter().find(|done| done.id == id && now.since(done.at) < RECENT_ID_AGE_MAX) {
@@ -186,7 +187,7 @@ impl Engine {
         };
         let update = Update::of(&base.board, &change, self.entropy.tag(), request.by.clone());
         let commit = commit_of(&update, &change, id, now);
-        let committed = self.commit(&commit, born).await?;
+        let committed = self.commit(&commit, life).await?;
         match committed {
             (Committed::Done(revision, _), _) => {
                 self.stats.commits.add_one();
@@ -220,7 +221,7 @@ impl Engine {
     }
 
     /// Sends a commit until it is answered, always the very same: its id makes that safe.
-    async fn commit(&self, commit: &Commit, born: Duration) -> Result<(Committed, Sent), ExecuteError> {
+    async fn commit(&self, commit: &Commit, life: &mut Life) -> Result<(Committed, Sent), ExecuteError> {
         let mut sent = Sent::Once;
         loop {
             match self.store.commit(commit).await {
@@ -233,9 +234,10 @@ impl Engine {
                     if fault.kind() == FaultKind::Unknown {
                         sent = Sent::Again;
                     }
-                    if self.is_spent(born) {
+                    if self.is_spent(life) {
                         return Err(self.give_up(commit, sent, fault));
                     }
+                    life.fault = Some(fault);
                 }
             }
             sleep(STORE_PAUSE).await;
@@ -253,17 +255,23 @@ impl Engine {
         }
     }
 
-    /// Why a command's life went by without an attempt: a store that can't be used, or too many rivals.
-    fn spent(&self) -> ExecuteError {
-        match self.store.ready() {
-            Ok(()) => ExecuteError::Busy,
-            Err(why) => ExecuteError::Unavailable(Fault::new(FaultKind::Unavailable, why)),
-        }
+    /// Why a command's life went by without an outcome: a store that could not be used, or too many rivals.
+    fn spent(&self, life: &mut Life) -> ExecuteError {
+        let away = |why| Fault::new(FaultKind::Unavailable, why);
+        let fault = life.fault.take().or_else(|| self.store.ready().err().map(away));
+        fault.map_or(ExecuteError::Busy, ExecuteError::Unavailable)
     }
 
-    fn is_spent(&self, born: Duration) -> bool {
-        self.clock.elapsed().saturating_sub(born) > COMMAND_LIFE
+    fn is_spent(&self, life: &Life) -> bool {
+        self.clock.elapsed().saturating_sub(life.born) > COMMAND_LIFE
     }
+}
+
+/// A command's life in this node.
+struct Life {
+    born: Duration,
+    /// What the store last failed with.
+    fault: Option<Fault>,
 }
 
 /// Whether the store may have seen the commit before.

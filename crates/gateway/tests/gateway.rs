@@ -4,13 +4,10 @@
 
 mod gateway {
     mod access;
-    mod client;
     mod clockit;
     mod configuration;
     mod faults;
     mod history;
-    mod http;
-    mod node;
     mod nodes;
     mod operation;
 }

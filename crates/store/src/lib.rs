@@ -2,5 +2,3 @@
 
 pub mod embedded;
 pub mod redis;
-#[cfg(feature = "testing")]
-pub mod testing;

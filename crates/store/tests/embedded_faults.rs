@@ -5,10 +5,10 @@
 use std::path::Path;
 use std::process::Command as Process;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use engine::store::{Connected, FaultKind};
 use engine::{Engine, ExecuteError, Request, Seams, Store};
+use harness::wait_for;
 use store::embedded::{EmbeddedStore, OpenError};
 use timers::stopwatch::{Command as Ask, Start};
 use timers::{Command, Limits, Scope, SessionId, UserId};
@@ -113,15 +113,6 @@ async fn a_store_works_again_when_the_disk_has_room_again() {
     wait_for("the store to be open", || engine.store().ready().is_ok()).await;
     session(&engine, "ann", "s").await.unwrap();
     engine.stop().await;
-}
-
-async fn wait_for(what: &str, holds: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(15);
-    let mut look = tokio::time::interval(Duration::from_millis(5));
-    while !holds() {
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        look.tick().await;
-    }
 }
 
 /// A disk of a few megabytes; it needs root, as continuous integration has.

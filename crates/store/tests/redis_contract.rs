@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use engine::Store;
 use engine::contract::Fixture;
 use engine::store::Connected;
+use harness::RedisServer;
 use store::redis::{Options, RedisStore};
-use store::testing::RedisServer;
 
 struct Redis(RedisServer);
 

@@ -5,14 +5,11 @@ use std::time::{Duration, Instant};
 
 use engine::store::{Connected, FaultKind, Signal};
 use engine::{Engine, Made, Reader, Request, Seams, Sight};
+use harness::{DEADLINE, RedisServer, free_port, wait_for};
 use store::redis::{Options, RedisStore};
-use store::testing::{RedisServer, free_port};
 use timers::stopwatch::{Command as Ask, Start};
 use timers::{Beat, Command, CommandId, Limits, Scope, SessionId, UserId};
 use tokio::time::timeout;
-
-/// How long anything that must happen may take.
-const DEADLINE: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_absent_redis_is_waited_for_and_commands_fail_meanwhile() {
@@ -354,13 +351,4 @@ fn scope(name: &str) -> Scope {
 
 fn options(url: &str, node: &str) -> Options {
     Options { url: url.parse().expect("a good address"), prefix: "tickcast".to_owned(), node: node.to_owned() }
-}
-
-async fn wait_for(what: &str, holds: impl Fn() -> bool) {
-    let end = Instant::now() + DEADLINE;
-    let mut look = tokio::time::interval(Duration::from_millis(5));
-    while !holds() {
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        look.tick().await;
-    }
 }

@@ -1,10 +1,8 @@
 //! Who is let in.
 
+use harness::{Client, Node};
 use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::json;
-
-use super::client::Client;
-use super::node::Node;
 
 const SECRET: &str = "a secret of sixteen bytes";
 

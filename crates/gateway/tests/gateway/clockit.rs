@@ -1,8 +1,7 @@
 //! Sessions over the socket, in both dialects.
 
+use harness::{Client, Node};
 use serde_json::{Value, json};
-
-use super::node::Node;
 
 #[tokio::test]
 async fn the_seed_dialect_end_to_end() {
@@ -182,7 +181,7 @@ async fn two_sockets_doing_opposite_things_end_with_one_truth() {
     }
 }
 
-async fn ack_of(client: &mut super::client::Client, id: &str) -> Value {
+async fn ack_of(client: &mut Client, id: &str) -> Value {
     loop {
         let ack = client.next_of("ack").await;
         if ack["id"] == id {

@@ -2,14 +2,14 @@
 
 use std::process::{Command, Output};
 
-use super::node::BINARY;
+use harness::binary;
 
 fn run(arguments: &[&str], environment: &[(&str, &str)], file: &str) -> (Output, String) {
     let folder = tempfile::tempdir().unwrap();
     if !file.is_empty() {
         std::fs::write(folder.path().join("tickcast.toml"), file).unwrap();
     }
-    let output = Command::new(BINARY)
+    let output = Command::new(binary())
         .args(arguments)
         .envs(environment.iter().copied())
         .current_dir(folder.path())

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
+use harness::{DEADLINE, Node, RedisServer};
 use serde_json::json;
-use store::testing::RedisServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
-
-use super::node::{DEADLINE, Node};
 
 #[tokio::test]
 async fn bad_messages_are_answered_and_the_connection_lives_on() {

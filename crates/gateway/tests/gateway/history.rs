@@ -1,8 +1,7 @@
 //! Finished sessions over HTTP.
 
+use harness::Node;
 use serde_json::json;
-
-use super::node::Node;
 
 const HEADER: &str = "startedIso,endedIso,durationSeconds,idleSeconds,linesAdded,linesDeleted,perFileSeconds,\
                       perLanguageSeconds,authorName,authorEmail,machine,ideName,workspace,repoPath,branch,issueKey,\

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use harness::{DEADLINE, Node, RedisServer};
 use serde_json::json;
-use store::testing::RedisServer;
-
-use super::node::{DEADLINE, Node};
 
 #[tokio::test]
 async fn what_happens_on_one_node_is_seen_on_the_other_and_both_tick_alike() {

@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
+use harness::{DEADLINE, Node};
 use serde_json::json;
-
-use super::node::{DEADLINE, Node};
 
 #[tokio::test]
 async fn the_shared_routes_answer_as_the_contracts_say() {

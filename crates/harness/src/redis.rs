@@ -1,13 +1,13 @@
 //! A real `redis-server` for tests: started on a free loopback port, gone with its handle.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::ops::Range;
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use crate::free_port;
 
 /// How long a server may take to answer.
 const UP_WITHIN: Duration = Duration::from_secs(10);
@@ -135,28 +135,6 @@ impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// The ports that are handed out: below those that the system gives to outgoing connections, which would
-/// take a port between its finding and its use.
-const PORTS: Range<u16> = 10_000..32_000;
-
-/// Finds a port that nobody listens on, and never the same twice.
-///
-/// # Panics
-/// If there is none.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Processes that test side by side begin at different places.
-    let begin = std::process::id().wrapping_mul(7919);
-    for _ in PORTS {
-        let nth = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % u32::from(PORTS.end - PORTS.start);
-        let port = PORTS.start + u16::try_from(nth).expect("below the number of ports");
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no port of {PORTS:?} is free")
 }
 
 fn spawn(folder: &TempDir, port: u16, options: &[String]) -> Child {

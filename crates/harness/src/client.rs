@@ -9,19 +9,19 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::node::DEADLINE;
+use crate::DEADLINE;
 
 /// One client.
-pub(crate) struct Client {
+pub struct Client {
     socket: WebSocketStream<TcpStream>,
 }
 
 impl Client {
-    pub(crate) async fn connect(port: u16, path: &str) -> Self {
+    pub async fn connect(port: u16, path: &str) -> Self {
         Self::connect_with(port, path, &[]).await
     }
 
-    pub(crate) async fn connect_with(port: u16, path: &str, headers: &[(&'static str, &str)]) -> Self {
+    pub async fn connect_with(port: u16, path: &str, headers: &[(&'static str, &str)]) -> Self {
         let mut request = format!("ws://127.0.0.1:{port}{path}").into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
@@ -32,7 +32,7 @@ impl Client {
     }
 
     /// Sends a command of a type with a payload.
-    pub(crate) async fn ask(&mut self, kind: &str, id: Option<&str>, payload: Value) {
+    pub async fn ask(&mut self, kind: &str, id: Option<&str>, payload: Value) {
         let mut message = json!({ "type": kind, "payload": payload });
         if let Some(id) = id {
             message["id"] = json!(id);
@@ -41,7 +41,7 @@ impl Client {
     }
 
     /// Sends a command and waits until it is acknowledged.
-    pub(crate) async fn must(&mut self, kind: &str, id: &str, payload: Value) -> Value {
+    pub async fn must(&mut self, kind: &str, id: &str, payload: Value) -> Value {
         self.ask(kind, Some(id), payload).await;
         loop {
             let message = self.next().await;
@@ -52,30 +52,30 @@ impl Client {
         }
     }
 
-    pub(crate) async fn say(&mut self, text: &str) {
+    pub async fn say(&mut self, text: &str) {
         self.send(Message::text(text)).await;
     }
 
-    pub(crate) async fn send(&mut self, message: Message) {
+    pub async fn send(&mut self, message: Message) {
         self.socket.send(message).await.unwrap();
     }
 
     /// Puts a message into the buffer; [`Client::flush`] sends it.
-    pub(crate) async fn feed(&mut self, message: Message) {
+    pub async fn feed(&mut self, message: Message) {
         self.socket.feed(message).await.unwrap();
     }
 
-    pub(crate) async fn flush(&mut self) {
+    pub async fn flush(&mut self) {
         self.socket.flush().await.unwrap();
     }
 
     /// Writes bytes past the WebSocket.
-    pub(crate) async fn write_raw(&mut self, bytes: &[u8]) {
+    pub async fn write_raw(&mut self, bytes: &[u8]) {
         tokio::io::AsyncWriteExt::write_all(self.socket.get_mut(), bytes).await.unwrap();
     }
 
     /// Waits for the next message.
-    pub(crate) async fn next(&mut self) -> Value {
+    pub async fn next(&mut self) -> Value {
         loop {
             match timeout(DEADLINE, self.socket.next()).await.expect("a message in time") {
                 Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("JSON"),
@@ -86,7 +86,7 @@ impl Client {
     }
 
     /// Waits for the next message of a type, passing over others.
-    pub(crate) async fn next_of(&mut self, kind: &str) -> Value {
+    pub async fn next_of(&mut self, kind: &str) -> Value {
         loop {
             let message = self.next().await;
             if message["type"] == kind {
@@ -96,7 +96,7 @@ impl Client {
     }
 
     /// Waits for the close frame, passing over messages.
-    pub(crate) async fn closed(&mut self) -> (u16, String) {
+    pub async fn closed(&mut self) -> (u16, String) {
         loop {
             match timeout(DEADLINE, self.socket.next()).await.expect("an end in time") {
                 Some(Ok(Message::Close(Some(frame)))) => return (frame.code.into(), frame.reason.to_string()),
@@ -107,13 +107,13 @@ impl Client {
     }
 
     /// Sends a close frame.
-    pub(crate) async fn close(&mut self, code: u16, reason: &str) {
+    pub async fn close(&mut self, code: u16, reason: &str) {
         let frame = CloseFrame { code: code.into(), reason: reason.into() };
         self.send(Message::Close(Some(frame))).await;
     }
 
     /// Waits for the answer to a ping.
-    pub(crate) async fn pings(&mut self, payload: &'static [u8]) {
+    pub async fn pings(&mut self, payload: &'static [u8]) {
         self.send(Message::Ping(Bytes::from_static(payload))).await;
         loop {
             match timeout(DEADLINE, self.socket.next()).await.expect("a pong in time") {

@@ -5,21 +5,32 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use store::testing::free_port;
 use tempfile::TempDir;
 
-use super::client::Client;
-use super::http::{Answer, request};
+use crate::http::{Answer, request};
+use crate::{Client, DEADLINE, free_port};
 
-/// How long anything that must happen may take.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
-
-pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_tickcast");
+/// Returns the binary under test: `TICKCAST_BIN`, else the one beside the test that runs.
+///
+/// # Panics
+/// If the running program has no place.
+pub fn binary() -> PathBuf {
+    std::env::var_os("TICKCAST_BIN").map_or_else(
+        || {
+            let test = std::env::current_exe().unwrap();
+            let folder = test.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).unwrap();
+            folder.join("tickcast")
+        },
+        PathBuf::from,
+    )
+}
 
 /// One node.
-pub(crate) struct Node {
-    pub(crate) public: u16,
-    pub(crate) internal: u16,
+pub struct Node {
+    /// The public port.
+    pub public: u16,
+    /// The internal port.
+    pub internal: u16,
     folder: TempDir,
     settings: Vec<(String, String)>,
     process: Child,
@@ -27,19 +38,19 @@ pub(crate) struct Node {
 
 impl Node {
     /// Starts a node on an embedded store and waits until it is ready.
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
     /// Starts a node with further settings, `section.key` and value, and waits until it is ready.
-    pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
+    pub async fn start_with(settings: &[(&str, &str)]) -> Self {
         let mut node = Self::launch(settings);
         node.is_ready().await;
         node
     }
 
     /// Starts a node and waits for nothing.
-    pub(crate) fn launch(settings: &[(&str, &str)]) -> Self {
+    pub fn launch(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (public, internal) = (free_port(), free_port());
         let settings: Vec<(String, String)> =
@@ -49,7 +60,7 @@ impl Node {
     }
 
     /// Starts a node whose log nobody reads any more, and waits until it is ready.
-    pub(crate) async fn start_unheard() -> Self {
+    pub async fn start_unheard() -> Self {
         let mut node = Self::launch(&[("drain.grace", "200ms"), ("drain.notice", "0s")]);
         node.process.kill().unwrap();
         node.process.wait().unwrap();
@@ -61,7 +72,7 @@ impl Node {
     }
 
     /// Waits until the node says that it is ready.
-    pub(crate) async fn is_ready(&mut self) {
+    pub async fn is_ready(&mut self) {
         let end = Instant::now() + DEADLINE;
         let mut look = tokio::time::interval(Duration::from_millis(10));
         loop {
@@ -77,43 +88,43 @@ impl Node {
     }
 
     /// Opens a WebSocket at `/session`.
-    pub(crate) async fn connect(&self, query: &str) -> Client {
+    pub async fn connect(&self, query: &str) -> Client {
         Client::connect(self.public, &format!("/session?{query}")).await
     }
 
     /// Sends a request to the public port.
-    pub(crate) async fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub async fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         request(self.public, method, path, headers, body).await.unwrap()
     }
 
     /// Reads from the public port.
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         self.http("GET", path, &[], b"").await
     }
 
     /// Reads from the internal port.
-    pub(crate) async fn get_internal(&self, path: &str) -> Answer {
+    pub async fn get_internal(&self, path: &str) -> Answer {
         request(self.internal, "GET", path, &[], b"").await.unwrap()
     }
 
     /// Returns what it has logged.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         std::fs::read_to_string(log_file(self.folder.path())).unwrap_or_default()
     }
 
     /// Returns the folder that it runs in.
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Sends a signal by its name.
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.process.id().to_string()]).status();
         assert!(status.unwrap().success());
     }
 
     /// Kills it and starts it again on the same ports and the same store.
-    pub(crate) async fn kill_and_start_again(&mut self) {
+    pub async fn kill_and_start_again(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
         self.process = spawn(self.folder.path(), self.public, self.internal, &self.settings);
@@ -121,7 +132,7 @@ impl Node {
     }
 
     /// Waits until it has ended.
-    pub(crate) async fn ended(&mut self) -> ExitStatus {
+    pub async fn ended(&mut self) -> ExitStatus {
         let end = Instant::now() + DEADLINE;
         let mut look = tokio::time::interval(Duration::from_millis(10));
         loop {
@@ -154,7 +165,7 @@ fn spawn(folder: &Path, public: u16, internal: u16, settings: &[(String, String)
 }
 
 fn command(folder: &Path, public: u16, internal: u16, settings: &[(String, String)]) -> Command {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(binary());
     command
         .current_dir(folder)
         .env("TICKCAST__PUBLIC__LISTEN", format!("127.0.0.1:{public}"))

@@ -1,0 +1,17 @@
+//! Real parts for tests: servers and nodes as processes on free loopback ports, clients with patience. It
+//! knows Tickcast only from outside. What goes wrong in it fails the test that uses it, by a panic.
+
+#![allow(clippy::unwrap_used, reason = "a fixture that cannot go on fails its test")]
+
+mod client;
+pub mod http;
+mod node;
+mod port;
+mod redis;
+mod wait;
+
+pub use client::Client;
+pub use node::{Node, binary};
+pub use port::free_port;
+pub use redis::RedisServer;
+pub use wait::{DEADLINE, wait_for};

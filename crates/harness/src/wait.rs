@@ -1,0 +1,22 @@
+//! Waiting for a condition, with an end.
+
+use std::time::{Duration, Instant};
+
+/// How long anything that must happen may take.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Waits until a condition holds.
+///
+/// # Panics
+/// If it does not within [`DEADLINE`].
+pub async fn wait_for(what: &str, holds: impl Fn() -> bool) {
+    let end = Instant::now() + DEADLINE;
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    while !holds() {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        look.tick().await;
+    }
+}
