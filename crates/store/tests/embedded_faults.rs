@@ -48,7 +48,6 @@ async fn overwriting_does_not_make_the_file_grow() {
     let folder = tempfile::tempdir().unwrap();
     let engine = start(open(folder.path()));
     let size = || std::fs::metadata(folder.path().join("tickcast.redb")).unwrap().len();
-    let mut after_first = 0;
     for round in 0..6 {
         let mut tasks = tokio::task::JoinSet::new();
         for nth in 0..400 {
@@ -60,11 +59,9 @@ async fn overwriting_does_not_make_the_file_grow() {
             });
         }
         tasks.join_all().await;
-        if round == 0 {
-            after_first = size();
-        }
     }
-    assert!(size() <= 2 * after_first, "{} after {after_first}", size());
+    // 4,800 commits wrote a page of 4 KiB each, if not several: 19 MiB that must have been used again.
+    assert!(size() <= 4 << 20, "the file has {} bytes", size());
     engine.stop().await;
 }
 
