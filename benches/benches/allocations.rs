@@ -10,7 +10,7 @@ use bytes::Bytes;
 use engine::store::Connected;
 use engine::{Engine, MemoryStore, Options, Reader, Request, Seams, Sight, StoreClock};
 use timers::stopwatch::{Command as Ask, Start};
-use timers::{Beat, Command, Limits, Scope, UserId};
+use timers::{Beat, Command, Scope, UserId};
 use tokio::task::JoinSet;
 use wire::clockit::{Dialect, ticks};
 
@@ -38,7 +38,7 @@ fn main() {
 async fn a_second(connections: usize) -> u64 {
     let clock = StoreClock::new();
     let Connected { store, signals } = MemoryStore::new(move || clock.now()).connect();
-    let options = Options { node: "bench".to_owned(), limits: Limits::default() };
+    let options = Options::new("bench");
     let engine = Engine::start(Connected { store, signals }, options, Seams::default());
     let scope = Scope::User(UserId::new("ann").expect("a good name"));
     let start = Start {

@@ -13,7 +13,7 @@ use harness::RedisServer;
 use store::embedded::EmbeddedStore;
 use store::redis::{self, RedisStore};
 use timers::stopwatch::{Command as Ask, Start};
-use timers::{Command, Limits, Scope, SessionId, UserId};
+use timers::{Command, Scope, SessionId, UserId};
 
 const MEASURED_FOR: Duration = Duration::from_secs(3);
 const CLIENTS_OF_ONE_SCOPE: usize = 16;
@@ -33,14 +33,14 @@ fn main() {
             measure("embedded", EmbeddedStore::open(folder.path()).expect("opens"), scopes, span).await;
             let server = RedisServer::start();
             let url = server.url().parse().expect("a good address");
-            let options = redis::Options { url, prefix: "bench".to_owned(), node: "bench".to_owned() };
+            let options = redis::Options::new(url, "bench");
             measure("redis", RedisStore::connect(&options).expect("connects"), scopes, span).await;
         }
     });
 }
 
 async fn measure(name: &str, connected: Connected<dyn Store>, scopes: usize, span: Duration) {
-    let options = Options { node: "bench".to_owned(), limits: Limits::default() };
+    let options = Options::new("bench");
     let engine = Engine::start(connected, options, Seams::default());
     while engine.store().ready().is_err() {
         tokio::task::yield_now().await;

@@ -6,6 +6,7 @@ const TEXTS = {
   busy: 'the server is too busy. Try again in a moment.',
   unavailable: 'the server cannot store changes just now. Try again in a moment.',
   outcome_unknown: 'it is not known whether this was carried out. Check the list below.',
+  time_uncertain: 'the server cannot reach its store; the times shown stand still until it can.',
   no_answer: 'the server did not answer. Check the list below.',
   too_large: 'this is more text than the server takes.',
   queue_full: 'too many changes are waiting already. Try again when the connection is back.',

@@ -1,7 +1,7 @@
 //! Cluster time, as a node reckons it from what the store says, and a store's own time.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use timers::Timestamp;
@@ -12,6 +12,9 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// Steps back up to this are held still instead of shown; larger ones are a clock that was put right.
 const HOLD_MAX_MS: u64 = 1000;
+
+/// A reading so far ahead of all others is a clock that was moved, or the best of a slow minute.
+const STEP: i128 = 1000;
 
 /// How fast a store's clock runs while the wall clock is behind it.
 const WALK_HOME: f64 = 0.995;
@@ -47,6 +50,7 @@ struct Heard {
     /// The best reading of each second: when, and how far the store was ahead of our own clock, in ms.
     seconds: VecDeque<(u64, i128)>,
     last: u64,
+    steps: u64,
 }
 
 impl Clock {
@@ -65,7 +69,11 @@ impl Clock {
         let own = self.elapsed();
         let ahead = i128::from(now.0) - i128::try_from(own.as_millis()).unwrap_or(i128::MAX);
         let second = own.as_secs();
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut heard = self.lock();
+        if heard.ahead().is_some_and(|best| ahead > best + STEP) {
+            heard.steps += 1;
+            tracing::warn!(now = now.0, "the store's clock went forward by more than a second; it is believed");
+        }
         match heard.seconds.back_mut() {
             Some((last, best)) if *last == second => *best = (*best).max(ahead),
             Some(_) | None => heard.seconds.push_back((second, ahead)),
@@ -78,13 +86,38 @@ impl Clock {
     /// Returns cluster time; `None` before the store was heard at all.
     pub fn now(&self) -> Option<Timestamp> {
         let own = i128::try_from(self.elapsed().as_millis()).unwrap_or(i128::MAX);
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let ahead = heard.seconds.iter().map(|(_, ahead)| *ahead).max()?;
+        let mut heard = self.lock();
+        let ahead = heard.ahead()?;
         let now = u64::try_from(own + ahead).unwrap_or(0);
         if heard.last <= now || heard.last - now > HOLD_MAX_MS {
             heard.last = now;
         }
         Some(Timestamp(heard.last))
+    }
+
+    /// Returns how far the time read is ahead of the node's own clock, in ms; `None` before it was heard.
+    pub fn ahead(&self) -> Option<i128> {
+        self.lock().ahead()
+    }
+
+    /// Counts a step that was noticed elsewhere.
+    pub(crate) fn note_step(&self) {
+        self.lock().steps += 1;
+    }
+
+    /// Returns how often the store's clock was moved by more than a second.
+    pub fn steps(&self) -> u64 {
+        self.lock().steps
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Heard {
+    fn ahead(&self) -> Option<i128> {
+        self.seconds.iter().map(|(_, ahead)| *ahead).max()
     }
 }
 

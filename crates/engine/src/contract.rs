@@ -52,6 +52,7 @@ macro_rules! contract_suite {
             a_history_row_is_replaced_and_moved,
             rows_of_one_instant_are_all_found,
             deadlines_are_found_moved_and_cleared,
+            more_than_was_asked_for_is_told,
             positions_are_told_in_the_order_asked,
             a_second_is_beaten_once,
             a_resignation_lets_another_lead,

@@ -17,9 +17,6 @@ const UNHEARD_AFTER: Millis = Millis(450);
 /// A beat older than this is not shown: it was stuck in a buffer or in a stopped process.
 const BEAT_AGE_MAX: Millis = Millis(2000);
 
-/// How long displays go on while the store is away; then the time is no longer certain.
-const HOLDOVER_MAX: Duration = Duration::from_secs(600);
-
 /// Pause while the node has nothing to reckon from.
 const NOTHING_TO_FILL: Duration = Duration::from_secs(1);
 
@@ -27,8 +24,10 @@ const _: () = assert!(TAKEOVER_AFTER.0 + 100 < UNHEARD_AFTER.0, "a takeover come
 const _: () = assert!(UNHEARD_AFTER.0 < 1000, "every second is shown within itself");
 
 /// Which beats a node has shown. Spans are counted on the node's own monotonic clock.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Cursor {
+    /// How long beats are shown that were not heard.
+    holdover: Duration,
     last: Beat,
     led: bool,
     heard_at: Duration,
@@ -45,6 +44,10 @@ pub(crate) enum Next {
 }
 
 impl Cursor {
+    pub(crate) fn new(holdover: Duration) -> Self {
+        Self { holdover, last: Beat(0), led: false, heard_at: Duration::ZERO, ask_not_before: Duration::ZERO }
+    }
+
     /// Takes a beat to be shown; `false` if it was shown, or is too old to be of use.
     pub(crate) fn take(&mut self, beat: Beat, now: Timestamp) -> bool {
         let too_old = now.since(beat.instant()) > BEAT_AGE_MAX;
@@ -113,9 +116,14 @@ impl Cursor {
         self.last.next().max(now.beat())
     }
 
+    /// Tells whether the time shown is certain enough to go on.
+    pub(crate) fn is_certain(&self, elapsed: Duration) -> bool {
+        elapsed.saturating_sub(self.heard_at) < self.holdover
+    }
+
     /// Whether the node may show beats that it did not hear.
     fn reckons(&self, elapsed: Duration) -> bool {
-        self.last > Beat(0) && elapsed.saturating_sub(self.heard_at) < HOLDOVER_MAX
+        self.last > Beat(0) && self.is_certain(elapsed)
     }
 }
 
@@ -124,6 +132,8 @@ mod tests {
     use super::*;
 
     const JITTER: Duration = Duration::from_millis(30);
+
+    const HOLDOVER: Duration = Duration::from_secs(600);
 
     fn millis(millis: u64) -> Duration {
         Duration::from_millis(millis)
@@ -134,7 +144,7 @@ mod tests {
     }
 
     fn shown(last: u64, led: bool) -> Cursor {
-        let mut cursor = Cursor::default();
+        let mut cursor = Cursor::new(HOLDOVER);
         assert!(cursor.take(Beat(last), at(last, 0)));
         cursor.heard(led, millis(0));
         cursor
@@ -164,18 +174,18 @@ mod tests {
 
     #[test]
     fn leading_begins_once_and_ends() {
-        let mut cursor = Cursor::default();
+        let mut cursor = Cursor::new(HOLDOVER);
         let told: Vec<bool> = [false, true, true, false, true].map(|leads| cursor.heard(leads, millis(0))).to_vec();
         assert_eq!(told, [false, true, false, false, true]);
     }
 
     #[test]
-    fn a_beat_unheard_is_shown_for_ten_minutes_and_no_longer() {
+    fn a_beat_unheard_is_shown_for_the_holdover_and_no_longer() {
         let cursor = shown(100, false);
         assert_eq!(cursor.unheard(at(101, 449), millis(0)), None);
         assert_eq!(cursor.unheard(at(101, 450), millis(0)), Some(Beat(101)));
-        assert_eq!(cursor.unheard(at(101, 450), HOLDOVER_MAX), None);
-        assert_eq!(cursor.fill_in(at(101, 450), HOLDOVER_MAX), NOTHING_TO_FILL);
-        assert_eq!(Cursor::default().unheard(at(101, 450), millis(0)), None, "there is nothing to go on from");
+        assert_eq!(cursor.unheard(at(101, 450), HOLDOVER), None);
+        assert_eq!(cursor.fill_in(at(101, 450), HOLDOVER), NOTHING_TO_FILL);
+        assert_eq!(Cursor::new(HOLDOVER).unheard(at(101, 450), millis(0)), None, "there is nothing to go on from");
     }
 }

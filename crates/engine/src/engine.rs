@@ -4,17 +4,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use timers::{Limits, Tag};
-use tokio::sync::{Notify, watch};
+use timers::{Beat, Limits, Millis, Tag, Timestamp};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::background::Background;
 use crate::clock::{BootClock, Clock, Monotonic};
 use crate::cursor::Cursor;
+use crate::deadlines::Deadlines;
 use crate::entropy::Entropy;
 use crate::hub::Hub;
 use crate::lane::Lanes;
 use crate::stats::Stats;
-use crate::store::{BeatAnswer, Store};
+use crate::store::{BeatAnswer, Due, Shards, Store};
 
 /// How long a node that stops waits for the store to take its resignation.
 const VACATE_WITHIN: Duration = Duration::from_millis(500);
@@ -26,6 +27,18 @@ pub struct Options {
     pub node: String,
     /// The bounds of the rules.
     pub limits: Limits,
+    /// How long displays go on while the store is not heard; then the time is no longer certain.
+    pub holdover: Duration,
+}
+
+impl Options {
+    /// Ten minutes: a day of quartz drift is not near, and a person at a clock has long noticed.
+    pub const HOLDOVER: Duration = Duration::from_secs(600);
+
+    /// Names a node; the rest is as people expect it.
+    pub fn new(node: &str) -> Self {
+        Self { node: node.to_owned(), limits: Limits::default(), holdover: Self::HOLDOVER }
+    }
 }
 
 /// What a simulation replaces.
@@ -53,21 +66,26 @@ pub struct Engine {
     pub(crate) limits: Limits,
     pub(crate) stats: Arc<Stats>,
     pub(crate) beat_heard: Notify,
+    pub(crate) deadlines: Deadlines,
     cursor: Mutex<Cursor>,
-    leader: watch::Sender<Leader>,
+    leader: Mutex<Leader>,
+    shown: watch::Sender<Beat>,
+    certain: watch::Sender<bool>,
     resigned: AtomicBool,
     background: Background,
 }
 
-/// Who led the last beat.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Leader {
-    pub(crate) node: String,
+/// What the last beat told.
+#[derive(Debug, Default)]
+struct Leader {
+    node: String,
     generation: Option<Tag>,
+    absorbed: Millis,
 }
 
 impl Engine {
-    pub(crate) fn new(store: Arc<dyn Store>, options: Options, seams: Seams) -> Self {
+    /// Makes a node, and the near deadlines that it is to time.
+    pub(crate) fn new(store: Arc<dyn Store>, options: Options, seams: Seams) -> (Self, mpsc::Receiver<Due>) {
         let clock = Arc::new(Clock::new(seams.monotonic));
         let entropy = Arc::new(seams.entropy);
         let stats = Arc::new(Stats::default());
@@ -79,7 +97,8 @@ impl Engine {
             Arc::clone(&stats),
             background.clone(),
         ));
-        Self {
+        let (deadlines, near) = Deadlines::new();
+        let engine = Self {
             node: options.node,
             store,
             clock,
@@ -89,11 +108,15 @@ impl Engine {
             limits: options.limits,
             stats,
             beat_heard: Notify::new(),
-            cursor: Mutex::default(),
-            leader: watch::Sender::new(Leader::default()),
+            deadlines,
+            cursor: Mutex::new(Cursor::new(options.holdover)),
+            leader: Mutex::default(),
+            shown: watch::Sender::new(Beat(0)),
+            certain: watch::Sender::new(true),
             resigned: AtomicBool::new(false),
             background,
-        }
+        };
+        (engine, near)
     }
 
     /// Returns the views.
@@ -123,7 +146,17 @@ impl Engine {
 
     /// Returns the name of the node that led the last beat; empty if none is known.
     pub fn leader(&self) -> String {
-        self.leader.borrow().node.clone()
+        self.lock_leader().node.clone()
+    }
+
+    /// Tells whether this node led the last beat that it knows of.
+    pub fn leads(&self) -> bool {
+        self.lock_leader().node == self.node
+    }
+
+    /// Follows whether the time shown is certain: it is not once the store was not heard for the holdover.
+    pub fn certainty(&self) -> watch::Receiver<bool> {
+        self.certain.subscribe()
     }
 
     /// Hands leadership over. The node goes on for its clients: beats and updates are shown, commands are
@@ -151,30 +184,53 @@ impl Engine {
         self.resigned.load(Ordering::Acquire)
     }
 
-    pub(crate) fn leaders(&self) -> watch::Receiver<Leader> {
-        self.leader.subscribe()
+    pub(crate) fn shown_beats(&self) -> watch::Receiver<Beat> {
+        self.shown.subscribe()
+    }
+
+    pub(crate) fn show(&self, beat: Beat, now: Timestamp) {
+        self.stats.beats.add_one();
+        self.stats.beat_lag_ms.set(now.since(beat.instant()).0);
+        self.hub.show_beat(beat);
+        self.shown.send_replace(beat);
+    }
+
+    /// Sets whether the time shown is certain.
+    pub(crate) fn set_certain(&self, certain: bool) {
+        let changed = self.certain.send_if_modified(|old| std::mem::replace(old, certain) != certain);
+        if changed && !certain {
+            tracing::error!("the store was not heard for too long; displays stand still");
+        }
     }
 
     pub(crate) fn forget_leader(&self) {
-        self.leader.send_modify(|leader| leader.node.clear());
+        self.lock_leader().node.clear();
     }
 
     pub(crate) fn is_vacant(&self) -> bool {
-        self.leader.borrow().node.is_empty()
+        self.lock_leader().node.is_empty()
     }
 
     pub(crate) fn set_leader(&self, beat: &BeatAnswer) {
-        let emptied = {
-            let last = self.leader.borrow();
-            last.generation.is_some_and(|generation| generation != beat.generation)
-        };
-        self.leader.send_replace(Leader { node: beat.leader.clone(), generation: Some(beat.generation) });
-        if emptied {
-            tracing::warn!("the store was emptied; all views are compared with it");
-            self.hub.lost();
-            let hub = Arc::clone(&self.hub);
-            self.spawn(async move { hub.restored().await });
+        let told = Leader { node: beat.leader.clone(), generation: Some(beat.generation), absorbed: beat.absorbed };
+        let last = std::mem::replace(&mut *self.lock_leader(), told);
+        if last.node != beat.leader {
+            self.stats.leader_changes.add_one();
         }
+        if last.generation.is_some() && beat.absorbed > last.absorbed {
+            self.clock.note_step();
+            tracing::warn!(ms = beat.absorbed.0, "the store's clock went back; the time shown goes on");
+        }
+        if last.generation.is_some_and(|generation| generation != beat.generation) {
+            tracing::warn!("the store was emptied; all views are compared with it");
+            self.hub.lost(Shards::ALL);
+            let hub = Arc::clone(&self.hub);
+            self.spawn(async move { hub.restored(Shards::ALL).await });
+        }
+    }
+
+    fn lock_leader(&self) -> MutexGuard<'_, Leader> {
+        self.leader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timers::{
-    Board, Change, Command, CommandId, Decision, ItemKey, Known, Refusal, Revision, Scope, Timestamp, UserId, decide,
+    Board, Change, Command, CommandId, DeadlineMove, Decision, ItemKey, Known, Refusal, Revision, Scope, Timestamp, UserId, decide,
 };
 use tokio::time::{sleep, timeout};
 
@@ -191,6 +191,9 @@ impl Engine {
         match committed {
             (Committed::Done(revision, _), _) => {
                 self.stats.commits.add_one();
+                if let DeadlineMove::Set(at) = change.deadline {
+                    self.deadlines.set(&commit.scope, at, now);
+                }
                 let after = Arc::new(base.board.after(&change, update.position));
                 self.hub.committed(&after, &update);
                 Ok(Step::Finish(Outcome { revision, id, made: Made::Change(Arc::new(change)) }))

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use timers::{Board, DeadlineMove, HistoryId, Item, ItemKey, Position, Scope, Timestamp};
 
 use crate::store::{
-    ArchivedRow, BeatAnswer, BeatAsk, Commit, Committed, Connected, Cursor, Due, Fault, Head, Loaded, Outlet, Page,
+    ArchivedRow, BeatAnswer, BeatAsk, Commit, Committed, Connected, Cursor, Due, DueLook, Fault, Head, Loaded, Outlet, Page,
     Query, Signal, Store, lead, resign,
 };
 use crate::update::Update;
@@ -80,6 +80,18 @@ impl MemoryStore {
             (key.clone(), Arc::new(item))
         });
         Board { scope: scope.clone(), position: stored.head.position, at: stored.head.at, items: items.collect() }
+    }
+
+    /// Returns how many deadlines are set.
+    pub fn due_count(&self) -> usize {
+        self.lock().content.due.len()
+    }
+
+    /// Makes a board unreadable, for tests of what a node does then.
+    pub fn damage(&self, scope: &Scope) {
+        if let Some(board) = self.lock().content.boards.get_mut(scope) {
+            board.items.values_mut().for_each(|item| *item = Bytes::from_static(b"no item"));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Core> {
@@ -168,19 +180,27 @@ impl Store for MemoryNode {
         }
     }
 
-    async fn positions(&self, scopes: &[Scope]) -> Result<Vec<Position>, Fault> {
+    async fn positions(&self, scopes: &[Scope]) -> Vec<Option<Position>> {
         let core = self.shared.lock();
         let position = |scope| core.content.boards.get(scope).map_or(Position::NONE, |board| board.head.position);
-        Ok(scopes.iter().map(position).collect())
+        scopes.iter().map(position).map(Some).collect()
     }
 
-    async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<Due>, Fault> {
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
         let core = self.shared.lock();
         let due = core.content.due.iter().filter(|(_, at)| **at <= until);
         let mut due: Vec<Due> = due.map(|(scope, at)| Due { scope: scope.clone(), at: *at }).collect();
         due.sort_by(|a, b| (a.at, &a.scope).cmp(&(b.at, &b.scope)));
+        let more = due.len() > limit;
         due.truncate(limit);
-        Ok(due)
+        Ok(DueLook { due, more })
+    }
+
+    async fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
+        if let Some(at) = self.shared.lock().content.due.get_mut(&due.scope).filter(|at| **at == due.at) {
+            *at = to;
+        }
+        Ok(())
     }
 
     async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault> {

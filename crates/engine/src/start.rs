@@ -17,10 +17,12 @@ impl Engine {
     /// Starts a node on a store. It lives until [`Engine::stop`].
     pub fn start(connected: Connected<dyn Store>, options: Options, seams: Seams) -> Arc<Self> {
         let Connected { store, signals } = connected;
-        let engine = Arc::new(Self::new(store, options, seams));
+        let (engine, near) = Self::new(store, options, seams);
+        let engine = Arc::new(engine);
         engine.spawn(listen(Arc::clone(&engine), signals));
         engine.spawn(ticker::run(Arc::clone(&engine)));
-        engine.spawn(fire_deadlines(Arc::clone(&engine)));
+        engine.spawn(deadlines::carry_out_due(Arc::clone(&engine)));
+        engine.spawn(deadlines::carry_out_near(Arc::clone(&engine), near));
         engine.spawn(audit(Arc::clone(&engine)));
         engine
     }
@@ -40,23 +42,11 @@ async fn listen(engine: Arc<Engine>, mut signals: mpsc::Receiver<Signal>) {
                 ticker::vacant(&engine);
                 engine.beat_heard.notify_one();
             }
-            Signal::Lost => engine.hub.lost(),
-            Signal::Restored => {
+            Signal::Lost(shards) => engine.hub.lost(shards),
+            Signal::Restored(shards) => {
                 let hub = Arc::clone(&engine.hub);
-                engine.spawn(async move { hub.restored().await });
+                engine.spawn(async move { hub.restored(shards).await });
             }
-        }
-    }
-}
-
-/// At each beat that this node leads, carries out what is due.
-async fn fire_deadlines(engine: Arc<Engine>) {
-    let mut leader = engine.leaders();
-    let firing = deadlines::Firing::default();
-    while leader.changed().await.is_ok() {
-        let leads = leader.borrow_and_update().node == engine.node();
-        if leads {
-            deadlines::fire_due(&engine, &firing).await;
         }
     }
 }

@@ -47,8 +47,12 @@ stats! {
     beats_refused,
     /// Times that this node began to lead.
     elections_won,
+    /// Times that another node, or this one, began to lead, as far as this node heard.
+    leader_changes,
     /// Deadlines carried out.
     deadlines_fired,
+    /// Deadlines that could not be carried out when they were due.
+    deadlines_failed,
 }
 
 /// One counter.

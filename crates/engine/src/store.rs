@@ -4,6 +4,7 @@ mod fault;
 mod head;
 mod history;
 mod outlet;
+mod shard;
 
 use std::collections::BTreeSet;
 
@@ -18,6 +19,7 @@ pub use fault::{Fault, FaultKind};
 pub use head::{Head, RECENT_ID_AGE_MAX, RECENT_IDS_MAX, RecentId};
 pub use history::{ArchivedRow, Cursor, Page, Query};
 pub use outlet::{Outlet, lead, resign};
+pub use shard::{SHARDS, Shard, Shards};
 
 /// A commit decided longer ago than this is refused: an abandoned command must not happen behind anyone's
 /// back. Far above a healthy round trip, far below the memory of command ids.
@@ -62,18 +64,22 @@ pub trait Store: Send + Sync + 'static {
     /// Lets go of a scope.
     fn unwatch(&self, scope: &Scope);
 
-    /// Reads where boards stand, in the order asked. Pipelined: one round trip.
-    ///
-    /// # Errors
-    /// [`Fault`]; a retry is safe.
-    async fn positions(&self, scopes: &[Scope]) -> Result<Vec<Position>, Fault>;
+    /// Reads where boards stand, in the order asked; `None` of those whose part of the store is away.
+    /// Pipelined: one round trip.
+    async fn positions(&self, scopes: &[Scope]) -> Vec<Option<Position>>;
 
-    /// Reads scopes whose deadline is not after `until`, earliest first within a shard, at most about
-    /// `limit`.
+    /// Reads scopes whose deadline is not after `until`, earliest first and at most `limit` of each part
+    /// that the store reads by itself. What is away is left out.
+    ///
+    /// # Errors
+    /// [`Fault`]: nothing could be read; a retry is safe.
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<DueLook, Fault>;
+
+    /// Puts off a deadline that can't be carried out, unless it has moved meanwhile.
     ///
     /// # Errors
     /// [`Fault`]; a retry is safe.
-    async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<Due>, Fault>;
+    async fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault>;
 
     /// Tries to lead the beat of the current second.
     ///
@@ -103,10 +109,10 @@ pub enum Signal {
     Beat(BeatAnswer),
     /// The leader has resigned.
     Vacant,
-    /// Updates may have been missed from here on.
-    Lost,
-    /// All watched scopes are watched again; what was missed is for the hub to find out.
-    Restored,
+    /// Updates of these shards may have been missed from here on.
+    Lost(Shards),
+    /// All watched scopes of these shards are watched again; what was missed is for the hub to find out.
+    Restored(Shards),
 }
 
 /// A store with the stream of its signals.
@@ -196,6 +202,15 @@ pub struct Due {
     pub at: Timestamp,
 }
 
+/// What falls due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueLook {
+    /// The earliest, in order.
+    pub due: Vec<Due>,
+    /// Whether there may be more than was asked for.
+    pub more: bool,
+}
+
 /// A node's wish to lead the beat.
 #[derive(Clone, Debug)]
 pub struct BeatAsk {
@@ -220,4 +235,6 @@ pub struct BeatAnswer {
     pub leader: String,
     /// Changes when the store was emptied.
     pub generation: Tag,
+    /// How far the store's own clock is behind its time, after steps back that were absorbed.
+    pub absorbed: Millis,
 }

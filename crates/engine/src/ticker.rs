@@ -27,6 +27,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     }
     loop {
         let Some(now) = engine.clock.now() else { return };
+        engine.set_certain(engine.cursor().is_certain(engine.clock.elapsed()));
         let next = next(&engine, now);
         let (Next::Ask(wait) | Next::Fill(wait)) = next;
         tokio::select! {
@@ -75,9 +76,7 @@ fn show(engine: &Engine, beat: Beat, now: Timestamp) -> bool {
     if !cursor.take(beat, now) {
         return false;
     }
-    engine.stats.beats.add_one();
-    engine.stats.beat_lag_ms.set(now.since(beat.instant()).0);
-    engine.hub.show_beat(beat);
+    engine.show(beat, now);
     true
 }
 

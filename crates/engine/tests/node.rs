@@ -6,6 +6,7 @@
 mod node {
     mod beats;
     mod commands;
+    mod deadlines;
     mod readers;
     mod tap;
     mod views;

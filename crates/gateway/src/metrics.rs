@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
     provider: SdkMeterProvider,
     messages: Counter<u64>,
     closes: Counter<u64>,
+    refusals: Counter<u64>,
     commands: Histogram<f64>,
 }
 
@@ -39,6 +40,10 @@ impl Metrics {
         Ok(Self {
             messages: meter.u64_counter("messages_received").with_description("Messages of clients").build(),
             closes: meter.u64_counter("sockets_closed").with_description("Sockets closed, by close code").build(),
+            refusals: meter
+                .u64_counter("handshakes_refused")
+                .with_description("Handshakes answered with 503, the node being full")
+                .build(),
             commands: meter
                 .f64_histogram("command_duration")
                 .with_unit("s")
@@ -71,6 +76,10 @@ impl Metrics {
 
     pub(crate) fn socket_closed(&self, code: u16) {
         self.closes.add(1, &[KeyValue::new("code", i64::from(code))]);
+    }
+
+    pub(crate) fn handshake_refused(&self) {
+        self.refusals.add(1, &[]);
     }
 
     pub(crate) fn command_done(&self, took: Duration, outcome: &'static str) {
@@ -120,11 +129,23 @@ fn observe_engine(meter: &Meter, engine: &Weak<Engine>) {
         beats_filled: "Beats shown by the node's own reckoning",
         beats_refused: "Beats not shown because they came late or twice",
         elections_won: "Times that this node began to lead",
+        leader_changes: "Times that another node, or this one, began to lead",
         deadlines_fired: "Deadlines carried out",
+        deadlines_failed: "Deadlines that could not be carried out when they were due",
     );
     let of_lag = Weak::clone(engine);
     let lag = move || of_lag.upgrade().map_or(0, |engine| engine.stats().beat_lag_ms.get());
     gauge(meter, "beat_lag_milliseconds", "How late the last beat was shown", lag);
+    let of_clock = Weak::clone(engine);
+    meter
+        .u64_observable_counter("clock_steps")
+        .with_description("Times that the store's clock was moved by more than a second")
+        .with_callback(move |counter| {
+            if let Some(engine) = of_clock.upgrade() {
+                counter.observe(engine.clock().steps(), &[]);
+            }
+        })
+        .build();
     let of_scopes = Weak::clone(engine);
     let scopes = move || of_scopes.upgrade().map_or(0, |engine| engine.hub().scopes() as u64);
     gauge(meter, "scopes", "Scopes with a view", scopes);

@@ -75,7 +75,11 @@ async fn stop(node: &Node, asked: Asked, public_server: &mut JoinHandle<()>) {
 
 fn start(settings: Settings) -> Result<Arc<Node>> {
     let metrics = Metrics::new()?;
-    let options = Options { node: settings.node_id.clone(), limits: settings.clockit.rules.clone() };
+    let options = Options {
+        limits: settings.clockit.rules.clone(),
+        holdover: settings.holdover,
+        ..Options::new(&settings.node_id)
+    };
     let engine = Engine::start(connect(&settings)?, options, Seams::default());
     let connections = Arc::new(Connections::new(settings.limits));
     metrics.observe(&engine, &connections);
@@ -100,9 +104,10 @@ fn connect(settings: &Settings) -> Result<Connected<dyn Store>> {
         }
         StoreUrl::Redis(url) => {
             let options = redis::Options {
-                url: url.clone(),
                 prefix: settings.store_prefix.clone(),
-                node: settings.node_id.clone(),
+                ca_file: settings.store_ca_file.clone(),
+                replicas_ack: settings.store_replicas_ack,
+                ..redis::Options::new(url.clone(), &settings.node_id)
             };
             Ok(RedisStore::connect(&options)?)
         }

@@ -14,4 +14,4 @@ pub use client::Client;
 pub use node::{Node, binary};
 pub use port::free_port;
 pub use redis::RedisServer;
-pub use wait::{DEADLINE, wait_for};
+pub use wait::{DEADLINE, wait_for, wait_until};

@@ -13,9 +13,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// # Panics
 /// If it does not within [`DEADLINE`].
 pub async fn wait_for(what: &str, holds: impl Fn() -> bool) {
+    wait_until(what, async || holds()).await;
+}
+
+/// Waits until a condition holds that takes time to look at.
+///
+/// # Panics
+/// If it does not within [`DEADLINE`].
+pub async fn wait_until(what: &str, holds: impl AsyncFn() -> bool) {
     let end = Instant::now() + DEADLINE;
     let mut look = tokio::time::interval(LOOK_EVERY);
-    while !holds() {
+    while !holds().await {
         assert!(Instant::now() < end, "waited in vain for {what}");
         look.tick().await;
     }

@@ -11,7 +11,7 @@ use engine::{Engine, ExecuteError, Request, Seams, Store};
 use harness::wait_for;
 use store::embedded::{EmbeddedStore, OpenError};
 use timers::stopwatch::{Command as Ask, Start};
-use timers::{Command, Limits, Scope, SessionId, UserId};
+use timers::{Command, Scope, SessionId, UserId};
 
 #[tokio::test]
 async fn what_was_committed_is_there_after_closing_and_opening_again() {
@@ -138,7 +138,7 @@ fn open(folder: &Path) -> Connected<dyn Store> {
 }
 
 fn start(connected: Connected<dyn Store>) -> Arc<Engine> {
-    let options = engine::Options { node: "a".to_owned(), limits: Limits::default() };
+    let options = engine::Options::new("a");
     Engine::start(connected, options, Seams::default())
 }
 

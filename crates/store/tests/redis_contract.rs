@@ -13,7 +13,7 @@ struct Redis(RedisServer);
 impl Fixture for Redis {
     async fn connect(&self) -> Option<Connected<dyn Store>> {
         let url = self.0.url().parse().expect("a good address");
-        let options = Options { url, prefix: "tickcast".to_owned(), node: format!("{:p}", &self.0) };
+        let options = Options::new(url, &format!("{:p}", &self.0));
         let connected = RedisStore::connect(&options).expect("the driver takes its configuration");
         tokio::time::timeout(std::time::Duration::from_secs(10), async {
             while connected.store.ready().is_err() {

@@ -8,7 +8,7 @@ use engine::{Engine, Made, Reader, Request, Seams, Sight};
 use harness::{DEADLINE, RedisServer, free_port, wait_for};
 use store::redis::{Options, RedisStore};
 use timers::stopwatch::{Command as Ask, Start};
-use timers::{Beat, Command, CommandId, Limits, Scope, SessionId, UserId};
+use timers::{Beat, Command, CommandId, Scope, SessionId, UserId};
 use tokio::time::timeout;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -194,7 +194,7 @@ async fn a_server_that_turns_read_only_or_forgetful_is_noticed_without_a_commit(
     let node = Node::start(&server.url(), "a");
     node.is_ready().await;
     server.command(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]).expect("answers");
-    wait_for("the reason", || node.engine.store().ready().is_err_and(|why| why.contains("READONLY"))).await;
+    wait_for("the reason", || node.engine.store().ready().is_err_and(|why| why.contains("not a primary"))).await;
     server.command(&["REPLICAOF", "NO", "ONE"]).expect("answers");
     node.is_ready().await;
     server.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).expect("answers");
@@ -264,9 +264,9 @@ async fn a_flood_of_updates_is_not_lost_in_silence() {
     timeout(DEADLINE, async {
         while !lost {
             match signals.recv().await {
-                Some(Signal::Lost) => lost = true,
+                Some(Signal::Lost(_)) => lost = true,
                 Some(Signal::Updated(_)) => heard += 1,
-                Some(Signal::Beat(_) | Signal::Vacant | Signal::Restored) => {}
+                Some(Signal::Beat(_) | Signal::Vacant | Signal::Restored(_)) => {}
                 None => panic!("a live store"),
             }
         }
@@ -311,7 +311,7 @@ struct Node {
 impl Node {
     fn start(url: &str, name: &str) -> Self {
         let connected = RedisStore::connect(&options(url, name)).expect("the driver takes its configuration");
-        let options = engine::Options { node: name.to_owned(), limits: Limits::default() };
+        let options = engine::Options::new(name);
         Self { engine: Engine::start(connected, options, Seams::default()) }
     }
 
@@ -350,5 +350,5 @@ fn scope(name: &str) -> Scope {
 }
 
 fn options(url: &str, node: &str) -> Options {
-    Options { url: url.parse().expect("a good address"), prefix: "tickcast".to_owned(), node: node.to_owned() }
+    Options::new(url.parse().expect("a good address"), node)
 }

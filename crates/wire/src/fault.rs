@@ -21,6 +21,8 @@ pub enum Code {
     Unavailable,
     /// The store did not answer; whether the command happened is unknown.
     OutcomeUnknown,
+    /// The store was away for so long that the time shown is no longer certain.
+    TimeUncertain,
 }
 
 impl Code {
@@ -35,6 +37,7 @@ impl Code {
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
             Self::OutcomeUnknown => "outcome_unknown",
+            Self::TimeUncertain => "time_uncertain",
         }
     }
 }
@@ -54,6 +57,12 @@ impl Fault {
     /// Makes a fault of the client's, which a retry does not mend.
     pub fn of_client(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), retry: false }
+    }
+
+    /// Tells that displays stand still; no message of the client's is to blame.
+    pub fn time_uncertain() -> Self {
+        let message = "the store was away for too long; the times shown stand still until it is back";
+        Self { code: Code::TimeUncertain, message: message.to_owned(), retry: true }
     }
 
     /// Names a field below `path`; either may be empty.

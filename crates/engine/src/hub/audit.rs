@@ -26,12 +26,15 @@ impl Hub {
         if scopes.is_empty() {
             return None;
         }
-        let Ok(positions) = self.store.positions(&scopes).await else { return next };
+        let positions = self.store.positions(&scopes).await;
         let differing: Vec<(Arc<Entry>, Tag)> = entries
             .into_iter()
             .zip(seen)
             .zip(positions)
-            .filter_map(|((entry, seen), stored)| Some((entry, seen.filter(|seen| *seen != stored.tag)?)))
+            .filter_map(|((entry, seen), stored)| {
+                let stored = stored?.tag;
+                Some((entry, seen.filter(|seen| *seen != stored)?))
+            })
             .collect();
         if differing.is_empty() {
             return next;

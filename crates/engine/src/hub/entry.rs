@@ -9,6 +9,7 @@ use timers::{Beat, Board, Scope, Tag};
 use tokio::sync::{Mutex as Gate, watch};
 
 use crate::hub::view::{Shown, View};
+use crate::store::{Shard, Shards};
 use crate::update::Update;
 
 /// How many tags of the past a view knows, to tell a repeated update from a gap. Updates are repeated
@@ -21,6 +22,7 @@ const WAITING_MAX: usize = 256;
 
 pub(crate) struct Entry {
     pub(crate) scope: Scope,
+    shard: Shard,
     /// One load at a time.
     pub(crate) gate: Gate<()>,
     local: Mutex<Local>,
@@ -93,7 +95,12 @@ impl Drop for Loading<'_> {
 
 impl Entry {
     pub(crate) fn new(scope: Scope, beat: Arc<AtomicU64>) -> Self {
-        Self { scope, gate: Gate::new(()), local: Mutex::default(), shown: watch::Sender::new(None), beat }
+        let shard = Shard::of(&scope);
+        Self { scope, shard, gate: Gate::new(()), local: Mutex::default(), shown: watch::Sender::new(None), beat }
+    }
+
+    pub(crate) fn is_among(&self, shards: Shards) -> bool {
+        shards.contains(self.shard)
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<Option<Shown>> {

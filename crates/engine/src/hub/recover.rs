@@ -8,7 +8,7 @@ use timers::{Board, HistoryId, Item, Known, Scope};
 
 use crate::hub::entry::Entry;
 use crate::hub::{Hub, JoinError};
-use crate::store::{Fault, FaultKind, Loaded, RecentId};
+use crate::store::{Fault, FaultKind, Loaded, RecentId, Shards};
 
 /// Most scopes whose positions are compared in one round trip: 100 `HMGET`s are 0.1 ms of Redis.
 pub(crate) const POSITIONS_MAX: usize = 100;
@@ -98,28 +98,27 @@ impl Hub {
         }
     }
 
-    /// Distrusts all views: updates may have been missed.
-    pub(crate) fn lost(&self) {
+    /// Distrusts the views of these shards: updates may have been missed.
+    pub(crate) fn lost(&self, shards: Shards) {
         self.stats.links_lost.add_one();
-        for entry in self.entries().values() {
+        for entry in self.entries_of(shards) {
             entry.fall_in_doubt();
         }
     }
 
-    /// Compares all views with the store and loads those that differ, once the link is back.
-    pub(crate) async fn restored(self: &Arc<Self>) {
-        let entries: Vec<Arc<Entry>> = self.entries().into_values().collect();
+    /// Compares the views of these shards with the store and loads those that differ, once the link is back.
+    pub(crate) async fn restored(self: &Arc<Self>, shards: Shards) {
+        let entries = self.entries_of(shards);
         for batch in entries.chunks(POSITIONS_MAX) {
             tokio::time::sleep(self.entropy.up_to(COMPARE_JITTER)).await;
             let scopes: Vec<Scope> = batch.iter().map(|entry| entry.scope.clone()).collect();
             let doubts: Vec<u64> = batch.iter().map(|entry| entry.doubts()).collect();
-            let Ok(positions) = self.store.positions(&scopes).await else {
-                for entry in batch {
-                    self.doubt(entry);
-                }
-                continue;
-            };
+            let positions = self.store.positions(&scopes).await;
             for ((entry, position), doubts) in batch.iter().zip(positions).zip(doubts) {
+                let Some(position) = position else {
+                    self.doubt(entry);
+                    continue;
+                };
                 if !entry.confirm(position.tag, doubts) {
                     self.stats.positions_differed.add_one();
                     self.doubt(entry);
@@ -128,8 +127,8 @@ impl Hub {
         }
     }
 
-    pub(crate) fn entries(&self) -> BTreeMap<Scope, Arc<Entry>> {
-        self.lock().clone()
+    fn entries_of(&self, shards: Shards) -> Vec<Arc<Entry>> {
+        self.lock().values().filter(|entry| entry.is_among(shards)).cloned().collect()
     }
 
     pub(crate) fn holds(&self, entry: &Arc<Entry>) -> bool {

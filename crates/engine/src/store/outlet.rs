@@ -6,7 +6,7 @@ use timers::{Millis, Scope, Timestamp};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::store::{BeatAnswer, BeatAsk, SIGNALS_MAX, Signal};
+use crate::store::{BeatAnswer, BeatAsk, SIGNALS_MAX, Shards, Signal};
 
 /// Hands signals to one node's hub, of the scopes that it watches.
 pub struct Outlet {
@@ -41,7 +41,8 @@ impl Outlet {
     /// soon as it reads on.
     pub fn send(&mut self, signal: Signal) {
         if self.lagging {
-            let told = self.signals.try_send(Signal::Lost).and_then(|()| self.signals.try_send(Signal::Restored));
+            let lost = self.signals.try_send(Signal::Lost(Shards::ALL));
+            let told = lost.and_then(|()| self.signals.try_send(Signal::Restored(Shards::ALL)));
             self.lagging = told.is_err();
         }
         if let (false, Err(TrySendError::Full(_))) = (self.lagging, self.signals.try_send(signal)) {
@@ -60,7 +61,7 @@ pub fn lead(last: &mut Option<BeatAnswer>, ask: &BeatAsk, now: Timestamp) -> (Be
         }
     }
     let generation = last.as_ref().map_or(ask.generation, |last| last.generation);
-    let beat = BeatAnswer { beat: now.beat(), now, leader: ask.node.clone(), generation };
+    let beat = BeatAnswer { beat: now.beat(), now, leader: ask.node.clone(), generation, absorbed: Millis(0) };
     *last = Some(beat.clone());
     (beat, true)
 }
@@ -91,8 +92,8 @@ mod tests {
         }
         assert!(signals.try_recv().is_err());
         outlet.send(Signal::Vacant);
-        assert!(matches!(signals.try_recv(), Ok(Signal::Lost)));
-        assert!(matches!(signals.try_recv(), Ok(Signal::Restored)));
+        assert!(matches!(signals.try_recv(), Ok(Signal::Lost(Shards::ALL))));
+        assert!(matches!(signals.try_recv(), Ok(Signal::Restored(Shards::ALL))));
         assert!(matches!(signals.try_recv(), Ok(Signal::Vacant)));
     }
 }

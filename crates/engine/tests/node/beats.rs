@@ -1,30 +1,14 @@
-//! Who leads, which beats are shown, and what happens by itself.
+//! Who leads, which beats are shown, and for how long.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use engine::store::{BeatAnswer, Signal};
 use engine::*;
-use timers::stopwatch::Command as Ask;
 use timers::*;
 use tokio::time::{sleep, timeout};
 
 use super::tap::*;
-
-#[tokio::test(start_paused = true)]
-async fn a_paused_session_leaves_at_its_deadline_and_not_before() {
-    let (_, store, one, _, _) = pair().await;
-    one.execute(start(Some("a"), None)).await.unwrap();
-    one.execute(ask(Ask::Pause(id("a")))).await.unwrap();
-    let due = 12 * 60 * 60;
-    sleep(Duration::from_secs(due) - Duration::from_millis(20)).await; // tidy: allow: virtual time
-    assert_eq!(names(&store.board(&ann())), ["a"]);
-    sleep(Duration::from_millis(20) + A_MOMENT).await; // tidy: allow: virtual time
-    assert_eq!(names(&store.board(&ann())), Vec::<String>::new());
-    assert_eq!(one.stats().deadlines_fired.get(), 1, "fired once, and never again");
-    sleep(Duration::from_secs(5)).await; // tidy: allow: virtual time
-    assert_eq!(one.stats().deadlines_fired.get(), 1);
-}
 
 #[tokio::test(start_paused = true)]
 async fn beats_go_on_while_the_store_is_away_but_not_for_ever() {
@@ -59,6 +43,7 @@ async fn old_and_repeated_beats_are_not_shown() {
         now: Timestamp(millis()),
         leader: "two".into(),
         generation: Tag(1),
+        absorbed: Millis(0),
     };
     tap.to_hub.send(Signal::Beat(again)).await.unwrap();
     sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
@@ -66,7 +51,7 @@ async fn old_and_repeated_beats_are_not_shown() {
     let next = Timestamp(millis() + 1_000);
     hands.freeze(10_000);
     // The clock learns of the time that passed, then what was buffered comes.
-    let old = BeatAnswer { beat: next.beat(), now: next, leader: "two".into(), generation: Tag(1) };
+    let old = BeatAnswer { beat: next.beat(), now: next, leader: "two".into(), generation: Tag(1), absorbed: Millis(0) };
     tap.to_hub.send(Signal::Beat(old)).await.unwrap();
     tokio::task::yield_now().await;
     tokio::task::yield_now().await;
@@ -172,27 +157,36 @@ async fn a_store_clock_that_stepped_back_a_little_is_not_polled_hot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_stuck_scope_does_not_hold_up_the_deadlines_of_others() {
-    let hands = Hands::new();
-    let store = hands.store();
-    let (one, tap) = node(&store, &hands, "one");
-    sleep(Duration::from_millis(2_050)).await; // tidy: allow: virtual time
-    let of = |user: &str, ask: Ask| Request {
-        scope: Scope::User(UserId::new(user).unwrap()),
-        command: Command::Stopwatch(ask),
-        id: None,
-        by: None,
+async fn once_the_store_was_away_for_too_long_the_time_is_no_longer_certain_until_it_is_back() {
+    let (_, _, one, tap, _) = pair().await;
+    let mut certain = one.certainty();
+    tap.away.store(true, Relaxed);
+    tap.silent.store(true, Relaxed);
+    assert!(timeout(Duration::from_secs(595), certain.changed()).await.is_err(), "ten minutes are not over");
+    timeout(Duration::from_secs(7), certain.changed()).await.expect("now they are").unwrap();
+    assert!(!*certain.borrow_and_update());
+    tap.away.store(false, Relaxed);
+    tap.silent.store(false, Relaxed);
+    timeout(Duration::from_secs(3), certain.changed()).await.expect("it is back").unwrap();
+    assert!(*certain.borrow_and_update());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_moved_is_counted_both_ways() {
+    let (hands, _, one, tap, _) = pair().await;
+    let now = |ms: i64| Timestamp((1_700_000_000_000 + hands.born.elapsed().as_millis() as i64 + ms) as u64);
+    let beat = |now: Timestamp, absorbed| BeatAnswer {
+        beat: now.beat(),
+        now,
+        leader: "two".into(),
+        generation: Tag(1),
+        absorbed: Millis(absorbed),
     };
-    let s = SessionId::new("s").unwrap();
-    let Command::Stopwatch(begin) = start(Some("s"), None).command else { panic!() };
-    for (user, wait) in [("bad", 1_000), ("good", 1_000)] {
-        one.execute(of(user, begin.clone())).await.unwrap();
-        one.execute(of(user, Ask::Pause(s.clone()))).await.unwrap();
-        sleep(Duration::from_millis(wait)).await; // tidy: allow: virtual time
+    tap.silent.store(true, Relaxed);
+    assert_eq!(one.clock().steps(), 0);
+    for (now, absorbed, steps) in [(now(500), 0, 0), (now(5_000), 0, 1), (now(5_100), 4_900, 2), (now(5_200), 4_895, 2)] {
+        tap.to_hub.send(Signal::Beat(beat(now, absorbed))).await.unwrap();
+        sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
+        assert_eq!(one.clock().steps(), steps, "at {now:?}, absorbed {absorbed}");
     }
-    *tap.stuck.lock().unwrap() = Some(Scope::User(UserId::new("bad").unwrap()));
-    sleep(Duration::from_secs(12 * 3600)).await; // tidy: allow: virtual time
-    sleep(Duration::from_millis(500)).await; // tidy: allow: virtual time
-    let good = store.board(&Scope::User(UserId::new("good").unwrap()));
-    assert_eq!(good.items.len(), 0, "due more than a second ago");
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use engine::store::Signal;
+use engine::store::{Shards, Signal};
 use engine::*;
 use timers::stopwatch::Command as Ask;
 use timers::*;
@@ -16,7 +16,7 @@ use super::tap::*;
 async fn while_the_link_is_lost_joins_load_and_commands_too() {
     let (_, store, one, tap, two) = pair().await;
     let _first = one.hub().join(&ann()).await.unwrap();
-    tap.to_hub.send(Signal::Lost).await.unwrap();
+    tap.to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
     unheard(&tap, &two, start(Some("a"), None)).await;
     let mut second = one.hub().join(&ann()).await.unwrap();
     assert_eq!(second.shown().view.board, store.board(&ann()).into());

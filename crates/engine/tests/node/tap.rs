@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use engine::store::{
-    BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, Fault, FaultKind, Loaded, Page, Query, Signal,
+    BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, DueLook, Fault, FaultKind, Loaded, Page, Query, Signal,
 };
 use engine::*;
 use timers::stopwatch::{Command as Ask, Start};
@@ -81,6 +81,12 @@ pub(crate) struct Tap {
     pub(crate) answers: watch::Sender<bool>,
     pub(crate) heard: Arc<AtomicUsize>,
     pub(crate) slow_positions: AtomicBool,
+    pub(crate) looks: AtomicUsize,
+    /// Nothing is due, it thinks.
+    pub(crate) blind: AtomicBool,
+    pub(crate) slow_commits: AtomicBool,
+    pub(crate) committing: AtomicUsize,
+    pub(crate) at_once: AtomicUsize,
     pub(crate) stuck: Mutex<Option<Scope>>,
 }
 
@@ -135,6 +141,12 @@ impl Store for Tap {
                 if self.stuck.lock().unwrap().as_ref() == Some(&commit.scope) {
                     return Err(Fault::new(FaultKind::Unavailable, "its shard is away"));
                 }
+                if self.slow_commits.load(Relaxed) {
+                    let at_once = self.committing.fetch_add(1, Relaxed) + 1;
+                    self.at_once.fetch_max(at_once, Relaxed);
+                    sleep(Duration::from_millis(5)).await; // tidy: allow: virtual time
+                    self.committing.fetch_sub(1, Relaxed);
+                }
                 let answer = self.node.commit(commit).await;
                 let mut open = self.answers.subscribe();
                 open.wait_for(|open| *open).await.unwrap();
@@ -159,17 +171,27 @@ impl Store for Tap {
     fn unwatch(&self, scope: &Scope) {
         self.node.unwatch(scope);
     }
-    async fn positions(&self, scopes: &[Scope]) -> Result<Vec<Position>, Fault> {
-        self.away()?;
+    async fn positions(&self, scopes: &[Scope]) -> Vec<Option<Position>> {
+        if self.away().is_err() {
+            return vec![None; scopes.len()];
+        }
         let told = self.node.positions(scopes).await;
         if self.slow_positions.load(Relaxed) {
             sleep(Duration::from_millis(80)).await; // tidy: allow: virtual time
         }
         told
     }
-    async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<Due>, Fault> {
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
         self.away()?;
+        self.looks.fetch_add(1, Relaxed);
+        if self.blind.load(Relaxed) {
+            return Ok(DueLook { due: Vec::new(), more: false });
+        }
         self.node.due(until, limit).await
+    }
+    async fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
+        self.away()?;
+        self.node.put_off(due, to).await
     }
     async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault> {
         self.beats.fetch_add(1, Relaxed);
@@ -220,6 +242,15 @@ impl Hands {
 }
 
 pub(crate) fn node(store: &MemoryStore, hands: &Hands, name: &str) -> (Arc<Engine>, Arc<Tap>) {
+    node_with(store, hands, name, Limits::default())
+}
+
+pub(crate) fn node_with(
+    store: &MemoryStore,
+    hands: &Hands,
+    name: &str,
+    limits: Limits,
+) -> (Arc<Engine>, Arc<Tap>) {
     let Connected { store: node, mut signals } = store.connect();
     let (to_hub, to_read) = mpsc::channel(8192);
     let tap = Arc::new(Tap {
@@ -239,6 +270,11 @@ pub(crate) fn node(store: &MemoryStore, hands: &Hands, name: &str) -> (Arc<Engin
         answers: watch::Sender::new(true),
         heard: Arc::default(),
         slow_positions: AtomicBool::new(false),
+        looks: AtomicUsize::new(0),
+        blind: AtomicBool::new(false),
+        slow_commits: AtomicBool::new(false),
+        committing: AtomicUsize::new(0),
+        at_once: AtomicUsize::new(0),
         stuck: Mutex::default(),
     });
     let (deaf, silent, heard) = (Arc::clone(&tap.deaf), Arc::clone(&tap.silent), Arc::clone(&tap.heard));
@@ -256,7 +292,7 @@ pub(crate) fn node(store: &MemoryStore, hands: &Hands, name: &str) -> (Arc<Engin
         entropy: Entropy::from_seed(name.bytes().map(u64::from).sum()),
     };
     let store: Arc<dyn Store> = tap.clone();
-    let options = Options { node: name.into(), limits: Limits::default() };
+    let options = Options { limits, ..Options::new(name) };
     (Engine::start(Connected { store, signals: to_read }, options, seams), tap)
 }
 

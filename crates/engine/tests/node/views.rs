@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use engine::store::{BeatAnswer, Connected, SIGNALS_MAX, Signal};
+use engine::store::{BeatAnswer, Connected, SIGNALS_MAX, Shards, Signal};
 use engine::*;
 use timers::stopwatch::Command as Ask;
 use timers::*;
@@ -83,8 +83,8 @@ async fn a_board_of_the_same_revision_and_another_tag_replaces_the_view_as_a_who
     store.restore(empty);
     unheard(&tap, &two, start(Some("kept"), None)).await;
     assert_eq!(store.board(&ann()).position.revision, Revision(1));
-    tap.to_hub.send(Signal::Lost).await.unwrap();
-    tap.to_hub.send(Signal::Restored).await.unwrap();
+    tap.to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
+    tap.to_hub.send(Signal::Restored(Shards::ALL)).await.unwrap();
     sleep(A_MOMENT).await; // tidy: allow: virtual time
     let mut told = Vec::new();
     reader.catch_up(|sight| match sight {
@@ -122,8 +122,8 @@ async fn after_a_lost_link_positions_are_compared_and_what_differs_is_loaded() {
     let _same = one.hub().join(&ben).await.unwrap();
     unheard(&tap, &two, start(Some("a"), None)).await;
     let loads = tap.loads.load(Relaxed);
-    tap.to_hub.send(Signal::Lost).await.unwrap();
-    tap.to_hub.send(Signal::Restored).await.unwrap();
+    tap.to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
+    tap.to_hub.send(Signal::Restored(Shards::ALL)).await.unwrap();
     sleep(A_MOMENT).await; // tidy: allow: virtual time
     assert_eq!(feed.shown().view.board, store.board(&ann()).into());
     assert_eq!(tap.loads.load(Relaxed), loads + 1, "what did not differ is not loaded");
@@ -139,7 +139,7 @@ async fn an_emptied_store_is_noticed_by_its_generation() {
     let mut feed = one.hub().join(&ann()).await.unwrap();
     let now = Timestamp(1_700_000_000_000 + hands.born.elapsed().as_millis() as u64);
     store.restore(empty);
-    let beat = BeatAnswer { beat: now.beat(), now, leader: "two".into(), generation: Tag(4711) };
+    let beat = BeatAnswer { beat: now.beat(), now, leader: "two".into(), generation: Tag(4711), absorbed: Millis(0) };
     tap.to_hub.send(Signal::Beat(beat)).await.unwrap();
     sleep(A_MOMENT).await; // tidy: allow: virtual time
     assert_eq!(names(&feed.shown().view.board), Vec::<String>::new());
@@ -156,7 +156,7 @@ async fn an_answer_that_comes_after_later_updates_does_not_take_the_view_back() 
     });
     sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
     two.execute(start(Some("b"), None)).await.unwrap();
-    tap.to_hub.send(Signal::Lost).await.unwrap();
+    tap.to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
     sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
     tap.answers.send_replace(true);
     first.await.unwrap();
@@ -226,10 +226,10 @@ async fn a_node_that_does_not_keep_up_is_told_so() {
     for _ in 0..SIGNALS_MAX {
         told.push(signals.recv().await.unwrap());
     }
-    assert!(told.iter().all(|signal| !matches!(signal, Signal::Lost)));
+    assert!(told.iter().all(|signal| !matches!(signal, Signal::Lost(_))));
     one.execute(start(Some("b"), None)).await.unwrap();
     let next = [signals.recv().await.unwrap(), signals.recv().await.unwrap(), signals.recv().await.unwrap()];
-    assert!(matches!(next, [Signal::Lost, Signal::Restored, _]), "{next:?}");
+    assert!(matches!(next, [Signal::Lost(_), Signal::Restored(_), _]), "{next:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -246,12 +246,12 @@ async fn a_load_from_before_a_lost_link_does_not_make_a_view_trusted() {
     });
     sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
     // The load was answered, the answer is on its way; the subscription breaks, and an update is lost with it.
-    tap.to_hub.send(Signal::Lost).await.unwrap();
+    tap.to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
     tap.deaf.store(true, Relaxed);
     two.execute(start(Some("a"), None)).await.unwrap();
     sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
     tap.deaf.store(false, Relaxed);
-    tap.to_hub.send(Signal::Restored).await.unwrap();
+    tap.to_hub.send(Signal::Restored(Shards::ALL)).await.unwrap();
     sleep(Duration::from_millis(60)).await; // tidy: allow: virtual time
     tap.gate.send_replace(true);
     let mut feed = joining.await.unwrap();
@@ -267,12 +267,12 @@ async fn a_join_that_is_dropped_half_way_leaves_nothing_behind() {
     let (two, _) = node(&store, &hands, "two");
     sleep(Duration::from_millis(2_050)).await; // tidy: allow: virtual time
     let mut feed = one.hub().join(&ann()).await.unwrap();
-    tap.to_hub.send(Signal::Lost).await.unwrap();
+    tap.to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
     sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
     tap.gate.send_replace(false);
     assert!(timeout(Duration::from_millis(5), one.hub().join(&ann())).await.is_err(), "the client goes away");
     tap.gate.send_replace(true);
-    tap.to_hub.send(Signal::Restored).await.unwrap();
+    tap.to_hub.send(Signal::Restored(Shards::ALL)).await.unwrap();
     sleep(Duration::from_millis(60)).await; // tidy: allow: virtual time
     // One update is lost without a trace, the next shows the gap.
     tap.deaf.store(true, Relaxed);
@@ -308,8 +308,8 @@ async fn a_view_that_updates_outran_is_loaded_in_the_end() {
     tap.deaf.store(true, Relaxed);
     two.execute(start(Some("a"), None)).await.unwrap();
     tap.outrun.store(true, Relaxed);
-    tap.to_hub.send(Signal::Lost).await.unwrap();
-    tap.to_hub.send(Signal::Restored).await.unwrap();
+    tap.to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
+    tap.to_hub.send(Signal::Restored(Shards::ALL)).await.unwrap();
     sleep(Duration::from_secs(1)).await; // tidy: allow: virtual time
     tap.outrun.store(false, Relaxed);
     sleep(Duration::from_secs(60)).await; // tidy: allow: virtual time
@@ -387,7 +387,7 @@ async fn an_answer_that_comes_late_does_not_take_a_loaded_view_back() {
     two.execute(start(Some("b"), None)).await.unwrap();
     let mut feed = one.hub().join(&ann()).await.unwrap();
     assert_eq!(feed.shown().view.board.position.revision, Revision(2));
-    tap.to_hub.send(Signal::Lost).await.unwrap();
+    tap.to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
     first.await.unwrap();
     assert_eq!(feed.shown().view.board.position.revision, Revision(2), "never less than was shown");
 }
@@ -400,11 +400,11 @@ async fn positions_asked_before_a_link_was_lost_again_confirm_nothing() {
     let (two, _) = node(&store, &hands, "two");
     sleep(Duration::from_millis(2_050)).await; // tidy: allow: virtual time
     let _feed = one.hub().join(&ann()).await.unwrap();
-    tap.to_hub.send(Signal::Lost).await.unwrap();
+    tap.to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
     tap.slow_positions.store(true, Relaxed);
-    tap.to_hub.send(Signal::Restored).await.unwrap();
+    tap.to_hub.send(Signal::Restored(Shards::ALL)).await.unwrap();
     sleep(Duration::from_millis(60)).await; // tidy: allow: virtual time
-    tap.to_hub.send(Signal::Lost).await.unwrap();
+    tap.to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
     tap.deaf.store(true, Relaxed);
     sleep(Duration::from_millis(60)).await; // tidy: allow: virtual time
     two.execute(start(Some("a"), None)).await.unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use engine::store::{
-    BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, Fault, FaultKind, Loaded, Page, Query, SIGNALS_MAX, Signal,
+    BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, DueLook, Fault, FaultKind, Loaded, Page, Query, SIGNALS_MAX, Shards, Signal,
 };
 use engine::{MemoryNode, MemoryStore, Store};
 use timers::{HistoryId, Position, Scope, Timestamp};
@@ -75,13 +75,13 @@ impl Link {
     /// Breaks the link. The node is told, as a driver tells of a broken connection.
     pub(crate) async fn cut(&self) {
         self.cut.store(true, Ordering::Relaxed);
-        self.to_hub.send(Signal::Lost).await.ok();
+        self.to_hub.send(Signal::Lost(Shards::ALL)).await.ok();
     }
 
     /// Mends the link.
     pub(crate) async fn restore(&self) {
         if self.cut.swap(false, Ordering::Relaxed) {
-            self.to_hub.send(Signal::Restored).await.ok();
+            self.to_hub.send(Signal::Restored(Shards::ALL)).await.ok();
         }
     }
 
@@ -168,14 +168,22 @@ impl Store for Link {
         self.node.unwatch(scope);
     }
 
-    async fn positions(&self, scopes: &[Scope]) -> Result<Vec<Position>, Fault> {
-        self.send().await?;
-        self.receive(self.node.positions(scopes).await).await
+    async fn positions(&self, scopes: &[Scope]) -> Vec<Option<Position>> {
+        let told = match self.send().await {
+            Ok(()) => self.receive(Ok(self.node.positions(scopes).await)).await,
+            Err(fault) => Err(fault),
+        };
+        told.unwrap_or_else(|_| vec![None; scopes.len()])
     }
 
-    async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<Due>, Fault> {
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
         self.send().await?;
         self.receive(self.node.due(until, limit).await).await
+    }
+
+    async fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
+        self.send().await?;
+        self.receive(self.node.put_off(due, to).await).await
     }
 
     async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use engine::{Engine, Entropy, Made, MemoryStore, Monotonic, Options, Request, Seams, Store};
 use timers::stopwatch::{Command as Ask, Start};
-use timers::{Beat, Board, Command, CommandId, Limits, Scope, SessionId, Timestamp, UserId};
+use timers::{Beat, Board, Command, CommandId, Scope, SessionId, Timestamp, UserId};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -78,7 +78,7 @@ impl World {
         let (link, connected) = Link::connect(&self.store, self.faults, self.rng.u64(..));
         let seams =
             Seams { monotonic: Box::new(VirtualClock(self.born)), entropy: Entropy::from_seed(self.rng.u64(..)) };
-        let options = Options { node: format!("node-{}", self.names), limits: Limits::default() };
+        let options = Options::new(&format!("node-{}", self.names));
         Node { engine: Engine::start(connected, options, seams), link, clients: Vec::new() }
     }
 

@@ -84,6 +84,9 @@ enum Never {}
 impl Connection<'_> {
     async fn serve(&mut self) -> Result<Never, Gone> {
         let mut closing = Box::pin(self.node.drain.turn());
+        let mut certainty = self.node.engine.certainty();
+        // Who comes while the time is uncertain is told at once.
+        certainty.mark_changed();
         self.show().await?;
         loop {
             tokio::select! {
@@ -93,6 +96,10 @@ impl Connection<'_> {
                 }
                 done = finished(&mut self.under_way) => self.answer(done).await?,
                 () = self.reader.changed() => self.show().await?,
+                Ok(()) = certainty.changed() => {
+                    let certain = *certainty.borrow_and_update();
+                    self.tell_certainty(certain).await?;
+                }
                 incoming = self.socket.next(), if self.under_way.is_none() => {
                     self.alive.seen();
                     match incoming? {
@@ -162,6 +169,11 @@ impl Connection<'_> {
             self.out.push(frame::text(&text));
         }
         self.send().await
+    }
+
+    /// Once the time is certain again, ticks say so.
+    async fn tell_certainty(&mut self, certain: bool) -> Result<(), Gone> {
+        if certain { Ok(()) } else { self.say(&error(None, &Fault::time_uncertain())).await }
     }
 
     async fn refuse_binary(&mut self) -> Result<(), Gone> {

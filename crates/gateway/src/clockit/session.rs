@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 use timers::Scope;
@@ -36,20 +36,18 @@ pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<
     let claimed = Claimed::of(request.uri());
     let identity = claimed.and_then(|claimed| node.auth.identify_or_guest(&claimed, request.headers()));
     let limit = node.settings.limits.message_bytes;
+    let seat = identity.as_ref().ok().map(|identity| node.connections.enter(&identity.user));
+    if matches!(seat, Some(Err(Full::Node))) {
+        return full(&node);
+    }
     let of_spawn = Arc::clone(&node);
     let serve = move |socket: Socket| async move {
-        let identity = match identity {
-            Ok(identity) => identity,
-            Err(denied) => {
+        let (identity, seat) = match (identity, seat) {
+            (Ok(identity), Some(Ok(seat))) => (identity, seat),
+            (Ok(_), _) => return refuse(&node, socket, Closing::TooMany).await,
+            (Err(denied), _) => {
                 tracing::debug!(%denied, "a client is not believed");
                 return refuse(&node, socket, Closing::Unauthorized).await;
-            }
-        };
-        let seat = match node.connections.enter(&identity.user) {
-            Ok(seat) => seat,
-            Err(Full::User) => return refuse(&node, socket, Closing::TooMany).await,
-            Err(Full::Node) => {
-                return refuse(&node, socket, Closing::Overloaded(fastrand::u64(COME_BACK_MS))).await;
             }
         };
         let dialect = asked.unwrap_or(match identity.by {
@@ -68,6 +66,15 @@ pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<
         drop(seat);
     };
     ws::accept(request, limit, |task| of_spawn.drain.spawn(task), serve)
+}
+
+/// A balancer that is told so before the upgrade can try another node.
+fn full(node: &Node) -> Response {
+    node.metrics.handshake_refused();
+    let seconds = fastrand::u64(COME_BACK_MS).div_ceil(1000);
+    let mut refused = error(StatusCode::SERVICE_UNAVAILABLE, "Full", "this node has as many connections as it takes");
+    refused.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    refused
 }
 
 async fn refuse(node: &Node, socket: Socket, closing: Closing) {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Reader, StoreUrl};
 
+/// More replicas than anybody has: a typing error.
+const REPLICAS_MAX: u32 = 16;
+
 /// What the process is told.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -21,6 +25,9 @@ pub(crate) struct Settings {
     pub(crate) internal_listen: SocketAddr,
     pub(crate) store_url: StoreUrl,
     pub(crate) store_prefix: String,
+    pub(crate) store_ca_file: Option<PathBuf>,
+    pub(crate) store_replicas_ack: u32,
+    pub(crate) holdover: Duration,
     pub(crate) auth: AuthSettings,
     pub(crate) clockit: ClockitSettings,
     pub(crate) limits: LimitSettings,
@@ -131,6 +138,9 @@ impl Settings {
             internal_listen: address(reader, "internal.listen", "127.0.0.1:9000"),
             store_url: reader.value("store.url", StoreUrl::Embedded("./data".into()), str::parse),
             store_prefix: reader.value("store.prefix", "tickcast".to_owned(), prefix),
+            store_ca_file: file(reader, "store.ca_file"),
+            store_replicas_ack: reader.value("store.replicas_ack", 0, replicas),
+            holdover: span(reader, "beat.holdover", engine::Options::HOLDOVER),
             clockit: ClockitSettings::read(reader),
             limits: LimitSettings {
                 connections: count(reader, "limits.connections", 15_000),
@@ -210,6 +220,21 @@ fn count(reader: &mut Reader, key: &'static str, default: usize) -> usize {
         Ok(0) | Err(_) => Err("it must be a whole number above 0".to_owned()),
         Ok(count) => Ok(count),
     })
+}
+
+/// A file that may be named or not.
+fn file(reader: &mut Reader, key: &'static str) -> Option<PathBuf> {
+    let named = reader.value(key, String::new(), |text| {
+        if text.is_empty() || Path::new(text).is_file() { Ok(text.to_owned()) } else { Err("there is no such file".to_owned()) }
+    });
+    (!named.is_empty()).then(|| named.into())
+}
+
+fn replicas(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(count) if count <= REPLICAS_MAX => Ok(count),
+        Ok(_) | Err(_) => Err(format!("it must be a whole number from 0 to {REPLICAS_MAX}")),
+    }
 }
 
 fn boolean(text: &str) -> Result<bool, String> {

@@ -1,6 +1,6 @@
 //! Who is let in.
 
-use harness::{Client, Node};
+use harness::{Client, Node, wait_until};
 use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::json;
 
@@ -81,8 +81,18 @@ async fn a_full_node_sends_clients_elsewhere() {
     let node = Node::start_with(&[("limits.connections", "1")]).await;
     let mut one = node.connect("userId=ann").await;
     one.next_of("ready").await;
-    let (code, reason) = node.connect("userId=ben").await.closed().await;
-    assert_eq!(code, 1013);
-    let advice: serde_json::Value = serde_json::from_str(&reason).unwrap();
-    assert!(advice["reconnectAfterMs"].as_u64().unwrap() >= 1000);
+    let upgrade = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "MDEyMzQ1Njc4OWFiY2RlZg=="),
+    ];
+    let refused = node.http("GET", "/session?userId=ben", &upgrade, b"").await;
+    assert_eq!((refused.status, refused.json()["error"].as_str()), (503, Some("Full")));
+    let after: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=5).contains(&after), "{after}");
+    assert!(node.get_internal("/metrics").await.body.contains("tickcast_handshakes_refused_total 1"));
+    drop(one);
+    wait_until("room", async || node.get_internal("/cluster").await.json()["connections"] == 0).await;
+    node.connect("userId=ben").await.next_of("ready").await;
 }

@@ -84,6 +84,32 @@ async fn a_redis_that_is_not_there_is_named_without_its_password_and_waited_for(
     node.connect("userId=ann").await.must("session-start", "a", json!({ "label": "x" })).await;
 }
 
+#[tokio::test]
+async fn once_redis_was_away_for_too_long_clients_are_told_and_later_go_on() {
+    let mut redis = RedisServer::start();
+    let node = Node::start_with(&[("store.url", &redis.url()), ("beat.holdover", "3s")]).await;
+    let mut client = node.connect("userId=ann&dialect=v1").await;
+    client.must("session-start", "a", json!({ "sessionId": "s", "label": "x" })).await;
+    let mut last = client.next_of("tick").await["serverTime"].as_u64().unwrap();
+    redis.kill();
+    let mut shown = 0;
+    let told = loop {
+        let message = client.next().await;
+        if message["type"] == "error" {
+            break message;
+        }
+        let tick = message["serverTime"].as_u64().unwrap();
+        assert_eq!(tick, last + 1000, "displays go on while Redis is away");
+        (last, shown) = (tick, shown + 1);
+    };
+    assert!(shown >= 2, "{shown} ticks");
+    assert_eq!((&told["payload"]["code"], &told["payload"]["retry"]), (&json!("time_uncertain"), &json!(true)));
+    redis.start_again();
+    client.next_of("session-snapshot").await;
+    client.must("session-start", "b", json!({ "sessionId": "s", "label": "again" })).await;
+    client.next_of("tick").await;
+}
+
 async fn on(redis: &RedisServer, name: &str) -> Node {
     Node::start_with(&[("store.url", &redis.url()), ("node.id", name)]).await
 }

@@ -2,7 +2,7 @@
 //! grow.
 
 use bytes::Bytes;
-use engine::store::{ArchivedRow, Due, Fault, FaultKind, Loaded, Page, Query};
+use engine::store::{ArchivedRow, Due, DueLook, Fault, FaultKind, Loaded, Page, Query};
 use redb::{Database, ReadableDatabase};
 use timers::{HistoryId, ItemKey, Position, Scope, Timestamp};
 
@@ -33,9 +33,10 @@ pub(crate) fn load(database: &Database, scope: &Scope, ask: &[HistoryId], now: T
     Ok(Loaded { position: head.position, at: head.at, items, known, recent: head.recent.into(), now })
 }
 
-pub(crate) fn positions(database: &Database, scopes: &[Scope]) -> Result<Vec<Position>, Fault> {
+pub(crate) fn positions(database: &Database, scopes: &[Scope]) -> Result<Vec<Option<Position>>, Fault> {
     let snapshot = database.begin_read().map_err(fault)?;
-    scopes.iter().map(|scope| head(&snapshot, &scope.to_string()).map(|stored| stored.head.position)).collect()
+    let position = |scope: &Scope| head(&snapshot, &scope.to_string()).ok().map(|stored| stored.head.position);
+    Ok(scopes.iter().map(position).collect())
 }
 
 pub(crate) fn history(database: &Database, scope: &Scope, query: &Query) -> Result<Page, Fault> {
@@ -63,17 +64,19 @@ pub(crate) fn history(database: &Database, scope: &Scope, query: &Query) -> Resu
     Ok(Page::of(rows, query.limit))
 }
 
-pub(crate) fn due(database: &Database, until: Timestamp, limit: usize) -> Result<Vec<Due>, Fault> {
+pub(crate) fn due(database: &Database, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
     let snapshot = database.begin_read().map_err(fault)?;
     let table = snapshot.open_table(DUE).map_err(fault)?;
     let mut due = Vec::new();
-    for entry in table.range((0, "")..=(until.0, LAST_ID)).map_err(fault)?.take(limit) {
+    for entry in table.range((0, "")..=(until.0, LAST_ID)).map_err(fault)?.take(limit + 1) {
         let (key, _) = entry.map_err(fault)?;
         let (at, scope) = key.value();
         let scope = scope.parse().map_err(|error: timers::BadScope| damaged(&error.to_string()))?;
         due.push(Due { scope, at: Timestamp(at) });
     }
-    Ok(due)
+    let more = due.len() > limit;
+    due.truncate(limit);
+    Ok(DueLook { due, more })
 }
 
 /// Sorts behind every id: no text has a byte above this character's first.

@@ -6,7 +6,7 @@ use std::thread;
 
 use async_trait::async_trait;
 use engine::store::{
-    BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, Fault, FaultKind, Loaded, Outlet, Page, Query, Signal,
+    BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, DueLook, Fault, FaultKind, Loaded, Outlet, Page, Query, Signal,
     lead, resign,
 };
 use engine::{Store, StoreClock};
@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 
 use crate::embedded::database::{Handle, OpenError};
 use crate::embedded::read;
-use crate::embedded::writer::{Job, Writer};
+use crate::embedded::writer::{Answer, Job, Writer};
 
 /// Most commits that wait for the writer: some four groups, a fraction of a second.
 const JOBS_MAX: usize = 1024;
@@ -61,6 +61,15 @@ impl EmbeddedStore {
         Ok(Connected { store: Arc::new(store), signals })
     }
 
+    /// Has the writer do a job.
+    async fn write<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, Fault> {
+        let closed = || Fault::new(FaultKind::Unavailable, "the store is closed");
+        let jobs = lock(&self.jobs).clone().ok_or_else(closed)?;
+        let (answer, answered) = oneshot::channel();
+        jobs.send(job(answer)).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| Fault::new(FaultKind::Unknown, "the writer has died"))?
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Database) -> Result<T, Fault> + Send + 'static,
@@ -79,11 +88,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
-        let closed = || Fault::new(FaultKind::Unavailable, "the store is closed");
-        let jobs = lock(&self.jobs).clone().ok_or_else(closed)?;
-        let (answer, answered) = oneshot::channel();
-        jobs.send(Job { commit: commit.clone(), answer }).await.map_err(|_| closed())?;
-        answered.await.map_err(|_| Fault::new(FaultKind::Unknown, "the writer has died"))?
+        self.write(|answer| Job::Commit(commit.clone(), answer)).await
     }
 
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {
@@ -100,13 +105,18 @@ impl Store for EmbeddedStore {
         lock(&self.outlet).unwatch(scope);
     }
 
-    async fn positions(&self, scopes: &[Scope]) -> Result<Vec<Position>, Fault> {
-        let scopes = scopes.to_vec();
-        self.read(move |database| read::positions(database, &scopes)).await
+    async fn positions(&self, scopes: &[Scope]) -> Vec<Option<Position>> {
+        let asked = scopes.to_vec();
+        let told = self.read(move |database| read::positions(database, &asked)).await;
+        told.unwrap_or_else(|_| vec![None; scopes.len()])
     }
 
-    async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<Due>, Fault> {
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
         self.read(move |database| read::due(database, until, limit)).await
+    }
+
+    async fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
+        self.write(|answer| Job::PutOff(due.clone(), to, answer)).await
     }
 
     async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault> {

@@ -4,10 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use engine::store::{Commit, Committed, Fault, FaultKind, Outlet, Signal};
+use engine::store::{Commit, Committed, Due, Fault, FaultKind, Outlet, Signal};
 use engine::{StoreClock, Update};
 use redb::{ReadableTable, Table, WriteTransaction};
-use timers::DeadlineMove;
+use timers::{DeadlineMove, Timestamp};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
@@ -22,10 +22,15 @@ const GROUP_MAX: usize = 256;
 /// Pause before a store that failed is opened again.
 const REOPEN_PAUSE: Duration = Duration::from_millis(200);
 
-/// A commit and where its answer goes.
-pub(crate) struct Job {
-    pub(crate) commit: Commit,
-    pub(crate) answer: oneshot::Sender<Result<Committed, Fault>>,
+/// Where an answer goes.
+pub(crate) type Answer<T> = oneshot::Sender<Result<T, Fault>>;
+
+/// Something to write, and where its answer goes.
+pub(crate) enum Job {
+    /// A commit.
+    Commit(Commit, Answer<Committed>),
+    /// A deadline that moves, unless it has moved meanwhile.
+    PutOff(Due, Timestamp, Answer<()>),
 }
 
 /// What the writer works with.
@@ -45,22 +50,42 @@ impl Writer {
     }
 
     fn serve_all(&self, jobs: &mut mpsc::Receiver<Job>) {
-        let mut group = Vec::with_capacity(GROUP_MAX);
+        let mut next = None;
         loop {
             if let Err(why) = self.handle.ready()
                 && !self.mend(jobs, why)
             {
                 return;
             }
-            let Some(first) = jobs.blocking_recv() else { return };
-            group.push(first);
+            let mut group = Vec::new();
+            match next.take().or_else(|| jobs.blocking_recv()) {
+                Some(Job::Commit(commit, answer)) => group.push((commit, answer)),
+                Some(Job::PutOff(due, to, answer)) => {
+                    answer.send(self.put_off(&due, to)).ok();
+                    continue;
+                }
+                None => return,
+            }
             while group.len() < GROUP_MAX
+                && next.is_none()
                 && let Ok(job) = jobs.try_recv()
             {
-                group.push(job);
+                match job {
+                    Job::Commit(commit, answer) => group.push((commit, answer)),
+                    other @ Job::PutOff(..) => next = Some(other),
+                }
             }
-            self.serve(std::mem::take(&mut group));
+            self.serve(group);
         }
+    }
+
+    fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
+        let database = self.handle.get()?;
+        let moved = database.begin_write().map_err(redb::Error::from).and_then(|transaction| {
+            Tables::open(&transaction)?.put_off(due, to)?;
+            Ok(transaction.commit()?)
+        });
+        moved.map_err(|error| Fault::new(FaultKind::Unavailable, error))
     }
 
     /// Opens the store again, however long it takes; commits are refused meanwhile. Tells whether there may
@@ -70,7 +95,7 @@ impl Writer {
             why = error;
             loop {
                 match jobs.try_recv() {
-                    Ok(job) => drop(job.answer.send(Err(Fault::new(FaultKind::Unavailable, why.clone())))),
+                    Ok(job) => job.refuse(FaultKind::Unavailable, &why),
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => return false,
                 }
@@ -81,17 +106,17 @@ impl Writer {
         true
     }
 
-    fn serve(&self, group: Vec<Job>) {
+    fn serve(&self, group: Vec<(Commit, Answer<Committed>)>) {
         let written = match self.handle.get() {
             Ok(database) => write_group(&database, &group, &self.clock),
             Err(fault) => Err(Failed::Before(fault.to_string())),
         };
         match written {
             Ok(answers) => {
-                for (job, committed) in group.into_iter().zip(answers) {
-                    self.publish(&job.commit, committed);
+                for ((commit, answer), committed) in group.into_iter().zip(answers) {
+                    self.publish(&commit, committed);
                     // Whoever asked may have gone; the commit stands.
-                    job.answer.send(Ok(committed)).ok();
+                    answer.send(Ok(committed)).ok();
                 }
             }
             Err(failed) => {
@@ -101,8 +126,8 @@ impl Writer {
                 };
                 tracing::error!(%why, commits = group.len(), "the store could not be written");
                 self.handle.close(why.clone());
-                for job in group {
-                    job.answer.send(Err(Fault::new(kind, why.clone()))).ok();
+                for (_, answer) in group {
+                    answer.send(Err(Fault::new(kind, why.clone()))).ok();
                 }
             }
         }
@@ -120,6 +145,17 @@ impl Writer {
     }
 }
 
+impl Job {
+    fn refuse(self, kind: FaultKind, why: &str) {
+        let fault = Fault::new(kind, why);
+        // Whoever asked may have gone.
+        match self {
+            Self::Commit(_, answer) => drop(answer.send(Err(fault))),
+            Self::PutOff(.., answer) => drop(answer.send(Err(fault))),
+        }
+    }
+}
+
 /// When a group failed.
 enum Failed {
     /// Before its transaction was committed: nothing happened.
@@ -128,7 +164,7 @@ enum Failed {
     During(String),
 }
 
-fn write_group(database: &redb::Database, group: &[Job], clock: &StoreClock) -> Result<Vec<Committed>, Failed> {
+fn write_group(database: &redb::Database, group: &[(Commit, Answer<Committed>)], clock: &StoreClock) -> Result<Vec<Committed>, Failed> {
     let before = |error: redb::Error| Failed::Before(error.to_string());
     let transaction = database.begin_write().map_err(|error| before(error.into()))?;
     let answers = match write_all(&transaction, group, clock) {
@@ -143,15 +179,9 @@ fn write_group(database: &redb::Database, group: &[Job], clock: &StoreClock) -> 
     Ok(answers)
 }
 
-fn write_all(transaction: &WriteTransaction, group: &[Job], clock: &StoreClock) -> Result<Vec<Committed>, redb::Error> {
-    let mut tables = Tables {
-        heads: transaction.open_table(HEADS)?,
-        items: transaction.open_table(ITEMS)?,
-        rows: transaction.open_table(ROWS)?,
-        row_index: transaction.open_table(ROW_INDEX)?,
-        due: transaction.open_table(DUE)?,
-    };
-    group.iter().map(|job| tables.write(&job.commit, clock)).collect()
+fn write_all(transaction: &WriteTransaction, group: &[(Commit, Answer<Committed>)], clock: &StoreClock) -> Result<Vec<Committed>, redb::Error> {
+    let mut tables = Tables::open(transaction)?;
+    group.iter().map(|(commit, _)| tables.write(commit, clock)).collect()
 }
 
 struct Tables<'t> {
@@ -162,7 +192,31 @@ struct Tables<'t> {
     due: Table<'t, (u64, &'static str), ()>,
 }
 
-impl Tables<'_> {
+impl<'t> Tables<'t> {
+    fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
+        Ok(Self {
+            heads: transaction.open_table(HEADS)?,
+            items: transaction.open_table(ITEMS)?,
+            rows: transaction.open_table(ROWS)?,
+            row_index: transaction.open_table(ROW_INDEX)?,
+            due: transaction.open_table(DUE)?,
+        })
+    }
+
+    fn put_off(&mut self, due: &Due, to: Timestamp) -> Result<(), redb::Error> {
+        let scope = due.scope.to_string();
+        if self.due.remove((due.at.0, scope.as_str()))?.is_none() {
+            return Ok(());
+        }
+        self.due.insert((to.0, scope.as_str()), ())?;
+        let head = self.heads.get(scope.as_str())?.and_then(|bytes| StoredHead::decode(bytes.value()).ok());
+        if let Some(mut stored) = head {
+            stored.deadline = Some(to);
+            self.heads.insert(scope.as_str(), stored.encode().as_slice())?;
+        }
+        Ok(())
+    }
+
     fn write(&mut self, commit: &Commit, clock: &StoreClock) -> Result<Committed, redb::Error> {
         let scope = commit.scope.to_string();
         let mut stored = match self.heads.get(scope.as_str())? {
@@ -233,7 +287,7 @@ mod tests {
             update: Bytes::from_static(b"no update"),
         };
         let (answer, answered) = oneshot::channel();
-        (Job { commit, answer }, answered)
+        (Job::Commit(commit, answer), answered)
     }
 
     fn scope(user: &str) -> Scope {

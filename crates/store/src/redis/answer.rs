@@ -5,15 +5,20 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use engine::store::{BeatAnswer, Committed, Fault, Loaded, RecentId};
 use fred::types::Value;
-use timers::{Beat, CommandId, HistoryId, ItemKey, Position, Revision, Tag, Timestamp};
+use timers::{Beat, CommandId, HistoryId, ItemKey, Millis, Position, Revision, Tag, Timestamp};
 
 use crate::redis::fault::nonsense;
 
 /// Reads the answer of `commit.lua`; the second value is false if the update could not be published.
-pub(crate) fn committed(answer: Value) -> Result<(Committed, bool), Fault> {
+///
+/// `cluster_time` makes cluster time of what the server's clock says.
+pub(crate) fn committed(
+    answer: Value,
+    cluster_time: impl FnOnce(Timestamp) -> Timestamp,
+) -> Result<(Committed, bool), Fault> {
     let wrong = || nonsense("a commit");
     let (word, revision, now, receivers): (String, u64, u64, i64) = answer.convert().map_err(|_| wrong())?;
-    let (revision, now) = (Revision(revision), Timestamp(now));
+    let (revision, now) = (Revision(revision), cluster_time(Timestamp(now)));
     let committed = match word.as_str() {
         "done" => Committed::Done(revision, now),
         "repeated" => Committed::Repeated(revision, now),
@@ -28,18 +33,20 @@ pub(crate) fn committed(answer: Value) -> Result<(Committed, bool), Fault> {
 /// Reads the answer of `beat.lua`.
 pub(crate) fn beat(answer: Value) -> Result<BeatAnswer, Fault> {
     let wrong = || nonsense("a beat");
-    let (beat, now, leader, generation): (u64, u64, String, String) = answer.convert().map_err(|_| wrong())?;
+    let (beat, now, leader, generation, absorbed): (u64, u64, String, String, u64) =
+        answer.convert().map_err(|_| wrong())?;
     let generation = generation.parse().map_err(|_| wrong())?;
-    Ok(BeatAnswer { beat: Beat(beat), now: Timestamp(now), leader, generation })
+    Ok(BeatAnswer { beat: Beat(beat), now: Timestamp(now), leader, generation, absorbed: Millis(absorbed) })
 }
 
 /// Reads a beat as it is published; `None` for anything else.
 pub(crate) fn published_beat(text: &str) -> Option<BeatAnswer> {
-    let mut words = text.splitn(4, ' ');
+    let mut words = text.splitn(5, ' ');
     let beat = Beat(words.next()?.parse().ok()?);
     let now = Timestamp(words.next()?.parse().ok()?);
     let generation = words.next()?.parse().ok()?;
-    Some(BeatAnswer { beat, now, leader: words.next()?.to_owned(), generation })
+    let absorbed = Millis(words.next()?.parse().ok()?);
+    Some(BeatAnswer { beat, now, leader: words.next()?.to_owned(), generation, absorbed })
 }
 
 /// Reads a board's hash.

@@ -1,9 +1,9 @@
 -- One wish to lead the beat of this second: elects, tells the time and publishes, in one step.
 --
--- KEYS  the beat, a hash; its name is the channel too
+-- KEYS  the beat, a hash; its name is the channel too   Of a cluster, its slot is the cluster's time.
 -- ARGV  1 node   2 how late the leader must be, ms   3 generation, if the store has none
---       4 the node's cluster clock, ms (0: it has none)
--- Answer  {number of the last beat, time in ms, who leads, generation}
+--       4 the node's cluster clock, ms (0: it has none)       5 PUBLISH or SPUBLISH
+-- Answer  {number of the last beat, time in ms, who leads, generation, step back absorbed in ms}
 local LARGEST_STEP_MS = 60000 -- a larger step back is a clock that was put right, and is believed
 local SLEW_MS = 5             -- how much of an absorbed step is given back each beat
 
@@ -25,9 +25,9 @@ local n = math.floor(now / 1000)
 local late = now - (last + 1) * 1000
 local led_by_another = by ~= '' and by ~= ARGV[1]
 if n <= last or (led_by_another and late < tonumber(ARGV[2])) then
-  return { last, now, by, gen }
+  return { last, now, by, gen, off }
 end
 if not stepped and off > 0 then off = math.max(0, off - SLEW_MS) end
 redis.call('HSET', KEYS[1], 'n', n, 'by', ARGV[1], 'gen', gen, 'off', off)
-redis.call('PUBLISH', KEYS[1], n .. ' ' .. now .. ' ' .. gen .. ' ' .. ARGV[1])
-return { n, now, ARGV[1], gen }
+redis.call(ARGV[5], KEYS[1], n .. ' ' .. now .. ' ' .. gen .. ' ' .. off .. ' ' .. ARGV[1])
+return { n, now, ARGV[1], gen, off }

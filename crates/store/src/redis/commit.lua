@@ -2,12 +2,14 @@
 --
 -- KEYS  board hash, due index, history bodies, history index: one hash tag
 -- ARGV  1 expected tag ('' if the board was never written)   2 command id, 8 bytes
---       3 decided at, ms    4 oldest allowed decision, ms     5 new tag   6 the board's new time, ms
---       7 scope    8 deadline: '' keeps it, '0' clears it, else ms       9 channel   10 update
---       11 number of items to write, then field and value of each
+--       3 stale from, ms    4 late after, ms     5 new tag   6 the board's new time, ms
+--       7 scope    8 deadline: '' keeps it, '0' clears it, else ms
+--       9 PUBLISH or SPUBLISH   10 channel   11 update
+--       12 number of items to write, then field and value of each
 --       then the number of items to delete, then the field of each
 --       then the number of rows, then id, ms and body of each
 -- Answer  {word, revision, this server's time in ms, receivers of the update or -1 if it was refused}
+-- 3 and 4 are on this server's clock, which need not be cluster time.
 --
 -- A script has no rollback, so everything is checked before the first write: what is wrong is raised as
 -- `refused unwritten`, and nothing was done. After it only a right taken away can fail; any
@@ -29,15 +31,15 @@ local function made_before(id)
   end
 end
 
-local id, decided_at = ARGV[2], tonumber(ARGV[3])
+local id = ARGV[2]
 local made = made_before(id)
 if made then return { 'repeated', made, now, 0 } end
 if tag ~= ARGV[1] then return { 'conflict', rev, now, 0 } end
-if now - decided_at > tonumber(ARGV[4]) then return { 'late', rev, now, 0 } end
-if math.floor(now / 1000) > math.floor(decided_at / 1000) then return { 'stale', rev, now, 0 } end
+if now > tonumber(ARGV[4]) then return { 'late', rev, now, 0 } end
+if now >= tonumber(ARGV[3]) then return { 'stale', rev, now, 0 } end
 
 local function refuse(why) error('refused unwritten: ' .. why, 0) end
-local next_arg = 11
+local next_arg = 12
 local function take()
   local value = ARGV[next_arg]
   next_arg = next_arg + 1
@@ -89,5 +91,5 @@ for _, row in ipairs(rows) do
   redis.call('HSET', KEYS[3], row[1], row[3])
   redis.call('ZADD', KEYS[4], row[2], row[1])
 end
-local heard = redis.pcall('PUBLISH', ARGV[9], ARGV[10])
+local heard = redis.pcall(ARGV[9], ARGV[10], ARGV[11])
 return { 'done', rev, now, type(heard) == 'number' and heard or -1 }

@@ -4,8 +4,9 @@ use engine::store::{Fault, FaultKind};
 use fred::error::{Error, ErrorKind};
 
 /// Answers of a server that has done nothing and may do it later.
-const LATER: [&str; 9] =
-    ["LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "OOM", "BUSY", "MISCONF"];
+const LATER: [&str; 11] = [
+    "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "OOM", "BUSY", "MISCONF", "MOVED", "ASK",
+];
 
 /// In each of the commit script's own refusals, all of them before its first write.
 const REFUSED: &str = "refused unwritten: ";
@@ -43,7 +44,6 @@ pub(crate) fn is_servers(error: &Error) -> bool {
         | ErrorKind::IO
         | ErrorKind::Timeout
         | ErrorKind::Canceled
-        | ErrorKind::Cluster
         | ErrorKind::Routing => false,
         ErrorKind::Config
         | ErrorKind::Auth
@@ -52,11 +52,17 @@ pub(crate) fn is_servers(error: &Error) -> bool {
         | ErrorKind::Url
         | ErrorKind::Protocol
         | ErrorKind::Tls
+        | ErrorKind::Cluster
         | ErrorKind::Unknown
         | ErrorKind::Parse
         | ErrorKind::Sentinel
         | ErrorKind::NotFound => true,
     }
+}
+
+/// Tells whether a server of a cluster says that it has not the slot, or not yet, or not any more.
+pub(crate) fn is_redirect(error: &Error) -> bool {
+    ["MOVED", "ASK", "CLUSTERDOWN"].iter().any(|word| error.details().starts_with(word))
 }
 
 /// A full queue took nothing; a link that ended may have carried the command.

@@ -1,18 +1,12 @@
 //! The names of keys and channels. They are the storage format: changing one is a migration.
 
+use engine::store::{SHARDS, Shard};
 use timers::Scope;
-use xxhash_rust::xxh3::xxh3_64;
 
-/// How many shards the scopes are spread over.
-pub const SHARDS: usize = 256;
+use crate::redis::shared::shard_of_beat;
 
 /// A cluster has this many slots; a shard's tag is chosen so that the shards lie evenly over them.
 const SLOTS: usize = 16384;
-
-/// Returns the shard of a scope: xxh3-64 of its text, modulo [`SHARDS`].
-pub fn shard_of(scope: &Scope) -> usize {
-    usize::try_from(xxh3_64(scope.to_string().as_bytes()) % SHARDS as u64).unwrap_or(0)
-}
 
 /// Names keys and channels.
 #[derive(Clone, Debug)]
@@ -43,8 +37,8 @@ impl Keys {
     }
 
     pub(crate) fn of(&self, scope: &Scope) -> ScopeKeys {
-        let shard = shard_of(scope);
-        let at = |kind: &str| format!("{}:{{{}}}:{kind}:{scope}", self.prefix, self.tags[shard]);
+        let shard = Shard::of(scope);
+        let at = |kind: &str| self.of_shard(shard, &format!("{kind}:{scope}"));
         ScopeKeys {
             board: at("board"),
             due: self.due(shard),
@@ -55,27 +49,62 @@ impl Keys {
     }
 
     pub(crate) fn board(&self, scope: &Scope) -> String {
-        format!("{}:{{{}}}:board:{scope}", self.prefix, self.tags[shard_of(scope)])
+        self.of_shard(Shard::of(scope), &format!("board:{scope}"))
     }
 
     pub(crate) fn channel(&self, scope: &Scope) -> String {
-        format!("{}:{{{}}}:{scope}", self.prefix, self.tags[shard_of(scope)])
+        self.of_shard(Shard::of(scope), &scope.to_string())
     }
 
-    pub(crate) fn due(&self, shard: usize) -> String {
-        format!("{}:{{{}}}:due", self.prefix, self.tags[shard])
+    pub(crate) fn due(&self, shard: Shard) -> String {
+        self.of_shard(shard, "due")
     }
 
     /// The beat's hash and channel.
     pub(crate) fn beat(&self) -> String {
-        format!("{}:beat", self.prefix)
+        self.of_shard(shard_of_beat(), "beat")
     }
 
-    /// What a node tries out, named like a scope's so that the same rules of an ACL hold.
-    pub(crate) fn probe(&self, node: &str) -> ProbeKeys {
-        let at = |kind: &str| format!("{}:{{{}}}:{kind}:{node}", self.prefix, self.tags[0]);
+    /// What the fence writes on the server of a shard.
+    pub(crate) fn fence(&self, shard: Shard) -> String {
+        self.of_shard(shard, "fence")
+    }
+
+    /// What a node tries out on the server of a shard, named like a scope's so that the same rules of an
+    /// ACL hold.
+    pub(crate) fn probe(&self, shard: Shard, node: &str) -> ProbeKeys {
+        let at = |kind: &str| self.of_shard(shard, &format!("{kind}:{node}"));
         ProbeKeys { hash: at("probe"), index: at("probe-index"), channel: at("probed") }
     }
+
+    /// Tells what a channel carries.
+    pub(crate) fn carried(channel: &str, node: &str) -> Carried {
+        match channel.split_once("}:").map_or("", |(_, rest)| rest) {
+            "beat" => Carried::Beats,
+            rest if rest.strip_prefix("probed:") == Some(node) => Carried::Words,
+            _ => Carried::Updates,
+        }
+    }
+
+    /// Returns the slot of a shard.
+    pub(crate) fn slot(&self, shard: Shard) -> u16 {
+        fred::util::redis_keyslot(self.tags[shard.index()].to_string().as_bytes())
+    }
+
+    fn of_shard(&self, shard: Shard, rest: &str) -> String {
+        format!("{}:{{{}}}:{rest}", self.prefix, self.tags[shard.index()])
+    }
+}
+
+/// What a channel carries.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Carried {
+    /// Beats.
+    Beats,
+    /// Words of this node's own probe.
+    Words,
+    /// Updates of a scope.
+    Updates,
 }
 
 /// Tag `i` is the first decimal whose slot divided by 64 is `i`, so that every 64 slots hold one shard.
@@ -108,6 +137,18 @@ mod tests {
             assert_eq!(usize::from(fred::util::redis_keyslot(tag.to_string().as_bytes())) / 64, shard);
         }
         assert_eq!(tags.iter().max(), Some(&477));
+    }
+
+    #[test]
+    fn a_channel_tells_what_it_carries_even_for_a_user_of_a_tricky_name() {
+        let keys = Keys::new("tickcast");
+        let shard = shard_of_beat();
+        let tricky = Scope::User(UserId::new("}:beat").unwrap());
+        assert_eq!(Keys::carried(&keys.beat(), "one"), Carried::Beats);
+        let probed = keys.probe(shard, "one").channel;
+        assert_eq!(Keys::carried(&probed, "one"), Carried::Words);
+        assert_eq!(Keys::carried(&probed, "two"), Carried::Updates);
+        assert_eq!(Keys::carried(&keys.channel(&tricky), "one"), Carried::Updates);
     }
 
     #[test]

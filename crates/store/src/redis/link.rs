@@ -1,16 +1,20 @@
-//! The connections to Redis: commands, beats, and subscriptions each have their own, so that none waits
-//! for another. The driver sends each command at most once.
+//! The connections to one server: commands, beats, subscriptions and the fence each have their own, so that
+//! none waits for another. The driver sends each command at most once.
 
 use std::time::Duration;
 
 use fred::clients::{Client, SubscriberClient};
 use fred::interfaces::{ClientLike, EventInterface};
 use fred::types::Builder;
-use fred::types::config::{Config, ReconnectPolicy};
+use fred::error::Error;
+use fred::types::config::{Config, ReconnectPolicy, Server};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
-use crate::redis::Options;
+use crate::redis::probe::is_up;
 
 /// How long a command may take. Well below a command's life in the engine, so that a silent server leaves
 /// time to send the same commit again.
@@ -38,38 +42,75 @@ const RECONNECT_MS: (u32, u32) = (50, 1000);
 /// How often it is said that Redis is still away.
 const SAY_AGAIN: Duration = Duration::from_secs(30);
 
-/// The three connections.
+/// The connections to one server.
+#[derive(Clone)]
 pub(crate) struct Links {
+    /// The server, for logs.
+    pub(crate) name: String,
     pub(crate) commands: Client,
     pub(crate) beats: Client,
     pub(crate) subscriber: SubscriberClient,
+    /// Only where replicas are waited for.
+    pub(crate) fence: Option<Client>,
+}
+
+/// What happened to a link.
+pub(crate) enum LinkEvent {
+    Up,
+    Down(String),
 }
 
 impl Links {
     /// Begins to connect, and goes on trying for as long as it takes.
-    pub(crate) fn connect(options: &Options, tasks: &TaskTracker) -> Result<Self, fred::error::Error> {
+    pub(crate) fn connect(name: String, config: &Config, fenced: bool, tasks: &TaskTracker) -> Result<Self, Error> {
         let links = Self {
-            commands: builder(options, 32).build()?,
-            beats: builder(options, 32).build()?,
-            subscriber: builder(options, MESSAGES_MAX).build_subscriber_client()?,
+            commands: builder(config, 32).build()?,
+            beats: builder(config, 32).build()?,
+            subscriber: builder(config, MESSAGES_MAX).build_subscriber_client()?,
+            fence: if fenced { Some(builder(config, 32).build()?) } else { None },
+            name,
         };
-        tasks.spawn(tell_of_absence(links.commands.error_rx(), options.url.to_string()));
-        links.commands.connect();
-        links.beats.connect();
+        tasks.spawn(tell_of_absence(links.commands.error_rx(), links.name.clone()));
         links.subscriber.connect();
+        for client in links.clients() {
+            client.connect();
+        }
         Ok(links)
+    }
+
+    /// Tells whether all connections are there.
+    pub(crate) fn are_up(&self) -> bool {
+        is_up(&self.subscriber) && self.clients().all(is_up)
+    }
+
+    /// Makes the subscriber's connection anew, or all of them.
+    ///
+    /// A refused SUBSCRIBE is answered where no answer is expected, and from then on every PING on that
+    /// connection would be taken for the one before it.
+    pub(crate) async fn begin_anew(&self, all: bool) {
+        self.subscriber.force_reconnection().await.ok();
+        for client in self.clients().filter(|_| all) {
+            client.force_reconnection().await.ok();
+        }
     }
 
     /// Ends the connections.
     pub(crate) async fn quit(&self) {
+        let all = self.clients().map(|client| client.quit());
         // Whatever they answer, they are gone.
-        let quit = async { tokio::join!(self.commands.quit(), self.beats.quit(), self.subscriber.quit()) };
+        let quit = async { tokio::join!(futures_util::future::join_all(all), self.subscriber.quit()) };
         tokio::time::timeout(CONNECT_TIMEOUT, quit).await.ok();
+    }
+
+    /// All but the subscriber's.
+    fn clients(&self) -> impl Iterator<Item = &Client> {
+        [&self.commands, &self.beats].into_iter().chain(&self.fence)
     }
 }
 
-fn builder(options: &Options, messages_max: usize) -> Builder {
-    let mut config: Config = options.url.config();
+/// Makes clients as Tickcast needs them.
+pub(crate) fn builder(config: &Config, messages_max: usize) -> Builder {
+    let mut config = config.clone();
     config.version = fred::types::RespVersion::RESP3;
     config.fail_fast = false;
     let mut builder = Builder::from_config(config);
@@ -93,19 +134,59 @@ fn builder(options: &Options, messages_max: usize) -> Builder {
 }
 
 /// Says that Redis is away, at once and then now and again.
-async fn tell_of_absence(
-    mut errors: tokio::sync::broadcast::Receiver<(fred::error::Error, Option<fred::types::config::Server>)>,
-    url: String,
-) {
-    let mut said: Option<tokio::time::Instant> = None;
+async fn tell_of_absence(mut errors: Receiver<(Error, Option<Server>)>, server: String) {
+    let mut said: Option<Instant> = None;
     loop {
         match errors.recv().await {
             Ok((error, _)) if said.is_none_or(|said| said.elapsed() > SAY_AGAIN) => {
-                tracing::error!(%url, %error, "Redis can't be used; trying again until it can");
-                said = Some(tokio::time::Instant::now());
+                tracing::error!(%server, %error, "Redis can't be used; trying again until it can");
+                said = Some(Instant::now());
             }
             Ok(_) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return,
         }
     }
+}
+
+/// Tells of a link that breaks and comes back.
+pub(crate) fn watch_link(
+    mut ups: Receiver<Server>,
+    mut errors: Receiver<(Error, Option<Server>)>,
+    events: mpsc::Sender<LinkEvent>,
+) {
+    tokio::spawn(async move {
+        loop {
+            let event = tokio::select! {
+                up = ups.recv() => match up {
+                    Ok(_) | Err(RecvError::Lagged(_)) => LinkEvent::Up,
+                    Err(RecvError::Closed) => return,
+                },
+                error = errors.recv() => match error {
+                    Ok((error, _)) => LinkEvent::Down(error.details().to_owned()),
+                    Err(RecvError::Lagged(_)) => LinkEvent::Down("the connection fails again and again".to_owned()),
+                    Err(RecvError::Closed) => return,
+                },
+            };
+            if events.send(event).await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// Asks a link again and again whether it lives: one that is only half open says nothing by itself.
+pub(crate) fn watch_pulse(client: impl ClientLike + 'static, events: mpsc::Sender<LinkEvent>) {
+    tokio::spawn(async move {
+        loop {
+            sleep(HEARTBEAT).await;
+            if let Err(error) = client.ping::<()>(None).await
+                && events.send(LinkEvent::Down(format!("Redis does not answer: {}", error.details()))).await.is_err()
+            {
+                return;
+            }
+            if events.is_closed() {
+                return;
+            }
+        }
+    });
 }

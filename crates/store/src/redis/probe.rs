@@ -1,8 +1,10 @@
 //! Whether Redis can be used: what a commit does is allowed, what is published on the command link is heard
 //! on the subscriber's, and what is stored stays.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use engine::store::Shards;
 use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::{ClientLike, HashesInterface, SortedSetsInterface};
@@ -12,68 +14,117 @@ use tokio::time::timeout;
 
 use crate::redis::fault::is_servers;
 use crate::redis::keys::ProbeKeys;
+use crate::redis::link::Links;
 use crate::redis::script::Script;
+use crate::redis::shared::Shared;
 
 /// How long a word may be on its way.
 const HEARD_WITHIN: Duration = Duration::from_secs(2);
 
 /// Tries what a node needs.
 pub(crate) struct Probe {
-    commands: Client,
+    shared: Arc<Shared>,
     script: Script,
-    keys: ProbeKeys,
+    keys: Option<ProbeKeys>,
     heard: watch::Receiver<String>,
     words: u64,
 }
 
+/// What stands in the way of using Redis.
+pub(crate) struct Trouble {
+    pub(crate) why: String,
+    /// The connections are on different servers, and must all be made anew.
+    pub(crate) split: bool,
+}
+
 impl Probe {
     /// Makes a probe; `heard` has the last word that came back on the channel.
-    pub(crate) fn new(commands: Client, keys: ProbeKeys, heard: watch::Receiver<String>) -> Self {
-        Self { commands, script: Script::new(include_str!("probe.lua")), keys, heard, words: 0 }
+    pub(crate) fn new(shared: Arc<Shared>, heard: watch::Receiver<String>) -> Self {
+        Self { shared, script: Script::new(include_str!("probe.lua")), keys: None, heard, words: 0 }
+    }
+
+    /// Takes keys in a shard that the server has, and returns the channel to listen to.
+    pub(crate) fn aim(&mut self, owned: Shards) -> Option<String> {
+        self.keys = owned.iter().next().map(|shard| self.shared.keys.probe(shard, &self.shared.node));
+        self.keys.as_ref().map(|keys| keys.channel.clone())
     }
 
     /// Tells what stands in the way of using Redis, if anything does.
-    pub(crate) async fn try_all(&mut self) -> Result<(), String> {
-        self.keeps_what_it_stores().await?;
-        self.reads().await.map_err(|error| refused("to let the node read", &error))?;
-        self.writes_and_hears().await
+    pub(crate) async fn try_all(&mut self, links: &Links) -> Result<(), Trouble> {
+        let whole = |why| Trouble { why, split: false };
+        is_one_primary(links).await?;
+        keeps_what_it_stores(&links.commands).await.map_err(whole)?;
+        self.reads(&links.commands).await.map_err(|error| whole(refused("to let the node read", &error)))?;
+        self.writes_and_hears(&links.commands).await.map_err(whole)
     }
 
-    /// Refuses a server that may drop keys when its memory is full.
-    async fn keeps_what_it_stores(&self) -> Result<(), String> {
-        let info = self.commands.info::<String>(Some(InfoKind::Memory)).await;
-        let info = info.map_err(|error| refused("to tell its maxmemory-policy", &error))?;
-        let policy = info.lines().find_map(|line| line.strip_prefix("maxmemory_policy:")).map(str::trim);
-        match policy {
-            Some("noeviction") | None => Ok(()),
-            Some(policy) => Err(format!("maxmemory-policy is {policy}, which drops timers; set it to noeviction")),
-        }
-    }
-
-    async fn reads(&self) -> Result<(), Error> {
-        let pipeline = self.commands.pipeline();
-        let _: () = pipeline.hgetall(&self.keys.hash).await?;
-        let _: () = pipeline.zrangebyscore(&self.keys.index, 0, 0, true, Some((0, 1))).await?;
-        let _: () = pipeline.zrevrangebyscore(&self.keys.index, 0, 0, true, Some((0, 1))).await?;
+    async fn reads(&self, commands: &Client) -> Result<(), Error> {
+        let Some(keys) = &self.keys else { return Ok(()) };
+        let pipeline = commands.pipeline();
+        let _: () = pipeline.hgetall(&keys.hash).await?;
+        let _: () = pipeline.zrangebyscore(&keys.index, 0, 0, true, Some((0, 1))).await?;
+        let _: () = pipeline.zrevrangebyscore(&keys.index, 0, 0, true, Some((0, 1))).await?;
         pipeline.all::<Vec<Value>>().await?;
         Ok(())
     }
 
-    async fn writes_and_hears(&mut self) -> Result<(), String> {
+    async fn writes_and_hears(&mut self, commands: &Client) -> Result<(), String> {
+        let Some(ProbeKeys { hash, index, channel }) = &self.keys else { return Ok(()) };
         self.words += 1;
         let word = self.words.to_string();
-        let keys = vec![self.keys.hash.clone(), self.keys.index.clone()];
-        let args = vec![Value::from(&self.keys.channel), Value::from(&word)];
-        let written = self.script.run(&self.commands, keys, args).await;
+        let args = vec![Value::from(self.shared.publish()), Value::from(channel), Value::from(&word)];
+        let written = self.script.run(commands, vec![hash.clone(), index.clone()], args).await;
         written.map_err(|error| refused("to let the node write and publish", &error))?;
         match timeout(HEARD_WITHIN, self.heard.wait_for(|heard| *heard == word)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(format!(
-                "what is published on {} is not heard: the subscription was refused, or the connections are on \
-                 different servers",
-                self.keys.channel
+                "what is published on {channel} is not heard: the subscription was refused, or the network is cut one way"
             )),
         }
+    }
+}
+
+/// After a failover each connection may have found another server; a replica takes no writes and, worse,
+/// passes on what it hears late.
+async fn is_one_primary(links: &Links) -> Result<(), Trouble> {
+    let ids = tokio::join!(identity(&links.commands), identity(&links.beats), identity(&links.subscriber));
+    let told = |error: Error| Trouble { why: refused("to tell who it is", &error), split: false };
+    let (commands, beats, subscriber) = (ids.0.map_err(told)?, ids.1.map_err(told)?, ids.2.map_err(told)?);
+    if commands.run_id != beats.run_id || commands.run_id != subscriber.run_id {
+        return Err(Trouble { why: "the connections are on different servers".to_owned(), split: true });
+    }
+    if commands.role != "master" {
+        return Err(Trouble { why: "the server is a replica, not a primary".to_owned(), split: true });
+    }
+    Ok(())
+}
+
+struct Identity {
+    run_id: String,
+    role: String,
+}
+
+async fn identity(client: &impl ClientLike) -> Result<Identity, Error> {
+    let (server, replication) = tokio::join!(
+        client.info::<String>(Some(InfoKind::Server)),
+        client.info::<String>(Some(InfoKind::Replication))
+    );
+    let (server, replication) = (server?, replication?);
+    let field = |info: &str, name: &str| {
+        let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        found.unwrap_or_default().trim().to_owned()
+    };
+    Ok(Identity { run_id: field(&server, "run_id"), role: field(&replication, "role") })
+}
+
+/// Refuses a server that may drop keys when its memory is full.
+async fn keeps_what_it_stores(commands: &Client) -> Result<(), String> {
+    let info = commands.info::<String>(Some(InfoKind::Memory)).await;
+    let info = info.map_err(|error| refused("to tell its maxmemory-policy", &error))?;
+    let policy = info.lines().find_map(|line| line.strip_prefix("maxmemory_policy:")).map(str::trim);
+    match policy {
+        Some("noeviction") | None => Ok(()),
+        Some(policy) => Err(format!("maxmemory-policy is {policy}, which drops timers; set it to noeviction")),
     }
 }
 

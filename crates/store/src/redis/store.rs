@@ -1,41 +1,41 @@
 //! The port over Redis.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use engine::Store;
 use engine::store::{
-    ArchivedRow, BeatAnswer, BeatAsk, COMMIT_AGE_MAX, Commit, Committed, Connected, Due, Fault, Loaded, Page, Query,
-    SIGNALS_MAX,
+    ArchivedRow, BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, DueLook, Fault, FaultKind, Loaded, Page, Query,
+    SIGNALS_MAX, Shard, Shards,
 };
-use fred::interfaces::{ClientLike, EventInterface, HashesInterface, SortedSetsInterface};
+use fred::error::Error;
+use fred::interfaces::{ClientLike, HashesInterface, SortedSetsInterface};
 use fred::types::{ClusterHash, CustomCommand, Value};
-use timers::{DeadlineMove, HistoryId, Position, Scope, Timestamp};
+use futures_util::future::join_all;
+use timers::{HistoryId, Position, Scope, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::redis::fault::{commit_fault, fault, is_servers, link_down, nonsense};
-use crate::redis::keys::{Keys, SHARDS};
-use crate::redis::link::Links;
-use crate::redis::probe::{Probe, is_up};
-use crate::redis::script::Script;
-use crate::redis::signals::{self, Channels};
-use crate::redis::subscriptions::{ORDERS_MAX, Order, Subscriptions};
-use crate::redis::{Options, answer};
+use crate::redis::address::Target;
+use crate::redis::cluster::Cluster;
+use crate::redis::fault::link_down;
+use crate::redis::fault::nonsense;
+use crate::redis::keys::Keys;
+use crate::redis::routes::Routes;
+use crate::redis::server::Server;
+use crate::redis::shared::{Shared, shard_of_beat};
+use crate::redis::subscriptions::Order;
+use crate::redis::{Options, answer, tls};
+
+/// How many beats may be missing on their channel before the path is looked at: the last may be on its way.
+const UNHEARD_MAX: u64 = 1;
 
 /// A store in Redis.
 pub struct RedisStore {
-    links: Links,
-    keys: Keys,
-    commit: Script,
-    beat: Script,
-    vacate: Script,
-    orders: mpsc::Sender<Order>,
-    readiness: watch::Receiver<Result<(), String>>,
-    tasks: TaskTracker,
+    shared: Arc<Shared>,
+    routes: watch::Receiver<Arc<Routes>>,
     stop: CancellationToken,
 }
 
@@ -44,62 +44,66 @@ impl RedisStore {
     /// commands fail at once.
     ///
     /// # Errors
-    /// [`Fault`] if the driver refuses its configuration.
+    /// [`Fault`] if the driver refuses its configuration, or the certificates can't be read.
     pub fn connect(options: &Options) -> Result<Connected<dyn Store>, Fault> {
-        let tasks = TaskTracker::new();
-        let keys = Keys::new(&options.prefix);
-        let links = Links::connect(options, &tasks).map_err(fault)?;
         let (to_hub, signals) = mpsc::channel(SIGNALS_MAX);
-        let (orders, taken) = mpsc::channel(ORDERS_MAX);
-        let (probed, probes) = watch::channel(String::new());
-        let (ready, readiness) = watch::channel(Err(format!("{} has not answered yet", options.url)));
-        let probe = keys.probe(&options.node);
-        let channels = Arc::new(Channels { beat: keys.beat(), probe: probe.channel.clone() });
         let stop = CancellationToken::new();
-        let subscriptions = Subscriptions {
-            subscriber: links.subscriber.clone(),
-            commands: links.commands.clone(),
-            beats: links.beats.clone(),
-            channels: Arc::clone(&channels),
-            signals: to_hub.clone(),
-            probe: Probe::new(links.commands.clone(), probe, probes),
-            readiness: ready,
-            wanted: BTreeSet::new(),
-        };
-        let messages = links.subscriber.message_rx();
-        tasks.spawn(stop.clone().run_until_cancelled_owned(subscriptions.run(taken)));
-        tasks.spawn(stop.clone().run_until_cancelled_owned(signals::carry(messages, channels, to_hub, probed)));
-        let store = Self {
-            links,
-            keys,
-            commit: Script::new(include_str!("commit.lua")),
-            beat: Script::new(include_str!("beat.lua")),
-            vacate: Script::new(include_str!("vacate.lua")),
-            orders,
-            readiness,
-            tasks,
-            stop,
-        };
-        Ok(Connected { store: Arc::new(store), signals })
+        let (to_routes, routes) = watch::channel(Arc::new(Routes::none()));
+        let refused = |error: Error| Fault::new(FaultKind::Damaged, error);
+        let target = options.url.target();
+        let sharded = matches!(target, Target::Cluster(..));
+        let shared = Arc::new(Shared::new(Keys::new(&options.prefix), options.node.clone(), sharded, to_hub));
+        let (Target::One(mut config) | Target::Cluster(_, mut config)) = target;
+        if options.url.is_tls() {
+            let trusting = tls::trusting(options.ca_file.as_deref());
+            config.tls = Some(trusting.map_err(|why| Fault::new(FaultKind::Damaged, why))?);
+        }
+        match options.url.target() {
+            Target::One(_) => {
+                let name = options.url.to_string();
+                let server = Server::connect(&shared, name, &config, options.replicas_ack, Shards::ALL);
+                let server = server.map_err(refused)?;
+                to_routes.send_replace(Arc::new(Routes::to([(&server, Shards::ALL)])));
+            }
+            Target::Cluster(seeds, _) => {
+                let cluster = Cluster {
+                    shared: Arc::clone(&shared),
+                    seeds,
+                    config,
+                    replicas_ack: options.replicas_ack,
+                    routes: to_routes,
+                    servers: BTreeMap::new(),
+                };
+                tokio::spawn(stop.clone().run_until_cancelled_owned(cluster.run()));
+            }
+        }
+        Ok(Connected { store: Arc::new(Self { shared, routes, stop }), signals })
     }
 
-    /// Something is refused that was allowed. When the queue is full, the next refusal asks again.
-    fn ask_for_probe(&self) {
-        self.orders.try_send(Order::Probe).ok();
+    fn routes(&self) -> Arc<Routes> {
+        Arc::clone(&self.routes.borrow())
     }
 
-    /// A command on a link that is down would wait in the driver's queue and happen later.
-    fn check_link(&self) -> Result<(), Fault> {
-        if is_up(&self.links.commands) { Ok(()) } else { Err(link_down()) }
+    fn server(&self, scope: &Scope) -> Result<Arc<Server>, Fault> {
+        self.routes().server(Shard::of(scope))
+    }
+
+    /// The beat is the probe of the path that updates take, too: what the store says was beaten must have
+    /// been heard.
+    fn compare_with_heard(&self, beat: &BeatAnswer, server: &Server) {
+        if beat.beat.0 > self.shared.last_heard() + UNHEARD_MAX {
+            server.ask_for_probe();
+        }
     }
 }
 
 #[async_trait]
 impl Store for RedisStore {
     async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<Loaded, Fault> {
-        self.check_link()?;
-        let keys = self.keys.of(scope);
-        let pipeline = self.links.commands.pipeline();
+        let server = self.server(scope)?;
+        let fault = |error| server.fault(error);
+        let keys = self.shared.keys.of(scope);
+        let pipeline = server.commands()?.pipeline();
         let _: () = pipeline.hgetall(keys.board).await.map_err(fault)?;
         if !ask.is_empty() {
             let fields: Vec<&str> = ask.iter().map(HistoryId::as_str).collect();
@@ -110,6 +114,7 @@ impl Store for RedisStore {
         let mut answers: Vec<Value> = pipeline.all().await.map_err(fault)?;
         let wrong = || nonsense("a load");
         let now = answers.pop().and_then(|time| time.convert().ok()).map(answer::time).ok_or_else(wrong)?;
+        let now = server.cluster_time(now);
         let rows: Vec<Value> = if ask.is_empty() {
             Vec::new()
         } else {
@@ -122,42 +127,22 @@ impl Store for RedisStore {
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
-        self.check_link()?;
-        let keys = self.keys.of(&commit.scope);
-        let args = commit_args(commit, keys.channel.clone());
-        let keys = vec![keys.board, keys.due, keys.rows, keys.index];
-        let answered = match self.commit.run(&self.links.commands, keys, args).await {
-            Ok(answered) => answered,
-            Err(error) => {
-                if is_servers(&error) {
-                    self.ask_for_probe();
-                }
-                return Err(commit_fault(error));
-            }
-        };
-        let (committed, published) = answer::committed(answered)?;
-        if !published {
-            tracing::error!(scope = %commit.scope, "Redis refuses to publish; other nodes hear of nothing (ACL?)");
-            self.ask_for_probe();
-        }
-        Ok(committed)
+        self.server(&commit.scope)?.commit(commit).await
     }
 
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {
-        self.check_link()?;
-        let keys = self.keys.of(scope);
+        let server = self.server(scope)?;
+        let fault = |error| server.fault(error);
+        let commands = server.commands()?;
+        let keys = self.shared.keys.of(scope);
         let newest = query.before.as_ref().map_or(f64::INFINITY, |before| score(before.at));
         let wanted = query.limit + 1;
         let mut places: Vec<(String, f64)> = Vec::new();
         let mut offset = 0;
         while places.len() < wanted {
             let window = Some((offset, i64::try_from(wanted).unwrap_or(i64::MAX)));
-            let read: Vec<(String, f64)> = self
-                .links
-                .commands
-                .zrevrangebyscore(&keys.index, newest, f64::NEG_INFINITY, true, window)
-                .await
-                .map_err(fault)?;
+            let read = commands.zrevrangebyscore(&keys.index, newest, f64::NEG_INFINITY, true, window);
+            let read: Vec<(String, f64)> = read.await.map_err(fault)?;
             let is_last = read.len() < wanted;
             offset += i64::try_from(read.len()).unwrap_or(i64::MAX);
             places.extend(read.into_iter().filter(|(id, at)| is_before(query, id, *at)));
@@ -170,7 +155,7 @@ impl Store for RedisStore {
             return Ok(Page { rows: Vec::new(), next: None });
         }
         let ids: Vec<&str> = places.iter().map(|(id, _)| id.as_str()).collect();
-        let bodies: Vec<Option<Bytes>> = self.links.commands.hmget(keys.rows, ids).await.map_err(fault)?;
+        let bodies: Vec<Option<Bytes>> = commands.hmget(keys.rows, ids).await.map_err(fault)?;
         let rows = places.iter().zip(bodies).filter_map(|((id, at), body)| {
             Some(ArchivedRow { id: HistoryId::new(id).ok()?, at: timestamp(*at), body: body? })
         });
@@ -178,123 +163,143 @@ impl Store for RedisStore {
     }
 
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {
+        let (shard, channel) = (Shard::of(scope), self.shared.keys.channel(scope));
+        self.shared.wanted.insert(shard, channel.clone());
         let (ack, acked) = oneshot::channel();
-        self.orders.send(Order::Watch(self.keys.channel(scope), ack)).await.map_err(|_| link_down())?;
+        self.routes().server(shard)?.order(Order::Watch(shard, channel, ack)).await?;
         acked.await.map_err(|_| link_down())?
     }
 
     fn unwatch(&self, scope: &Scope) {
-        // When the queue is full the subscription stays; its updates find no view and are dropped.
-        self.orders.try_send(Order::Unwatch(self.keys.channel(scope))).ok();
+        let (shard, channel) = (Shard::of(scope), self.shared.keys.channel(scope));
+        self.shared.wanted.remove(shard, &channel);
+        if let Ok(server) = self.routes().server(shard) {
+            // When the queue is full the subscription stays; its updates find no view and are dropped.
+            server.try_order(Order::Unwatch(shard, channel));
+        }
     }
 
-    async fn positions(&self, scopes: &[Scope]) -> Result<Vec<Position>, Fault> {
-        self.check_link()?;
-        if scopes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let pipeline = self.links.commands.pipeline();
-        for scope in scopes {
-            let _: () = pipeline.hmget(self.keys.board(scope), vec!["@rev", "@tag"]).await.map_err(fault)?;
-        }
-        let heads: Vec<Vec<Option<Bytes>>> = pipeline.all().await.map_err(fault)?;
-        heads.iter().map(|head| answer::position(field(head, 0), field(head, 1))).collect()
-    }
-
-    async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<Due>, Fault> {
-        self.check_link()?;
-        let pipeline = self.links.commands.pipeline();
-        let window = Some((0, i64::try_from(limit).unwrap_or(i64::MAX)));
-        for shard in 0..SHARDS {
-            let due = self.keys.due(shard);
-            let _: () =
-                pipeline.zrangebyscore(due, f64::NEG_INFINITY, score(until), true, window).await.map_err(fault)?;
-        }
-        let shards: Vec<Vec<(String, f64)>> = pipeline.all().await.map_err(fault)?;
-        let due = shards.into_iter().flatten().filter_map(|(scope, at)| match scope.parse() {
-            Ok(scope) => Some(Due { scope, at: timestamp(at) }),
-            Err(error) => {
-                tracing::warn!(%scope, %error, "a deadline of an unknown scope is left alone");
-                None
-            }
+    async fn positions(&self, scopes: &[Scope]) -> Vec<Option<Position>> {
+        let shards: Vec<Shard> = scopes.iter().map(Shard::of).collect();
+        let split = self.routes().split(&shards);
+        let asked = split.iter().map(|(server, places)| async move {
+            let boards = places.iter().map(|place| self.shared.keys.board(&scopes[*place]));
+            positions(server, boards).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, "positions can't be read");
+                vec![None; places.len()]
+            })
         });
-        let mut due: Vec<Due> = due.collect();
-        due.sort_by(|a, b| (a.at, &a.scope).cmp(&(b.at, &b.scope)));
-        due.truncate(limit);
-        Ok(due)
+        let told = join_all(asked).await;
+        let mut positions = vec![None; scopes.len()];
+        for ((_, places), told) in split.iter().zip(told) {
+            for (place, position) in places.iter().zip(told) {
+                positions[*place] = position;
+            }
+        }
+        positions
+    }
+
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
+        let servers = self.routes().servers();
+        let looks = join_all(servers.iter().map(|server| due(server, &self.shared.keys, until, limit))).await;
+        let mut all = DueLook { due: Vec::new(), more: false };
+        let mut failed = None;
+        let mut read = 0;
+        for look in looks {
+            match look {
+                Ok(look) => {
+                    read += 1;
+                    all.due.extend(look.due);
+                    all.more |= look.more;
+                }
+                Err(fault) => failed = Some(fault),
+            }
+        }
+        if read == 0 {
+            return Err(failed.unwrap_or_else(link_down));
+        }
+        all.due.sort_by(|a, b| (a.at, &a.scope).cmp(&(b.at, &b.scope)));
+        Ok(all)
+    }
+
+    async fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
+        let server = self.server(&due.scope)?;
+        let keys = vec![self.shared.keys.due(Shard::of(&due.scope))];
+        let args = [due.scope.to_string(), due.at.to_string(), to.to_string()];
+        let args = args.into_iter().map(Value::from).collect();
+        let moved = self.shared.put_off.run(server.commands()?, keys, args).await;
+        moved.map(drop).map_err(|error| server.fault(error))
     }
 
     async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault> {
-        if !is_up(&self.links.beats) {
-            return Err(link_down());
-        }
+        let server = self.routes().server(shard_of_beat())?;
         let args = vec![
             ask.node.clone(),
             ask.takeover_after.0.to_string(),
             ask.generation.to_string(),
             ask.now.unwrap_or_default().to_string(),
+            self.shared.publish().to_owned(),
         ];
         let args = args.into_iter().map(Value::from).collect();
-        let answered = self.beat.run(&self.links.beats, vec![self.keys.beat()], args).await.map_err(fault)?;
-        answer::beat(answered)
+        let answered = self.shared.beat.run(server.beats()?, vec![self.shared.keys.beat()], args).await;
+        let beat = answer::beat(answered.map_err(|error| server.fault(error))?)?;
+        self.shared.learn(&beat);
+        self.compare_with_heard(&beat, &server);
+        Ok(beat)
     }
 
     async fn vacate(&self, node: &str) -> Result<(), Fault> {
-        if !is_up(&self.links.beats) {
-            return Err(link_down());
-        }
-        let args = vec![Value::from(node)];
-        self.vacate.run(&self.links.beats, vec![self.keys.beat()], args).await.map_err(fault)?;
-        Ok(())
+        let server = self.routes().server(shard_of_beat())?;
+        let args = vec![Value::from(node), Value::from(self.shared.publish())];
+        let vacated = self.shared.vacate.run(server.beats()?, vec![self.shared.keys.beat()], args).await;
+        vacated.map(drop).map_err(|error| server.fault(error))
     }
 
     fn ready(&self) -> Result<(), String> {
-        self.readiness.borrow().clone()
+        self.routes().ready()
     }
 
     async fn close(&self) {
         self.stop.cancel();
-        self.links.quit().await;
-        self.tasks.close();
+        join_all(self.routes().servers().iter().map(|server| server.close())).await;
     }
 }
 
-/// The arguments of `commit.lua`.
-fn commit_args(commit: &Commit, channel: String) -> Vec<Value> {
-    let expected = if commit.expected == timers::Tag::NONE { String::new() } else { commit.expected.to_string() };
-    let deadline = match commit.deadline {
-        DeadlineMove::Keep => String::new(),
-        DeadlineMove::Clear => "0".to_owned(),
-        DeadlineMove::Set(at) => at.to_string(),
-    };
-    let text = |text: String| Value::String(text.into());
-    let count = |count: usize| text(count.to_string());
-    let mut args = vec![
-        text(expected),
-        Value::Bytes(Bytes::copy_from_slice(&commit.id.0.to_be_bytes())),
-        text(commit.decided_at.to_string()),
-        text(COMMIT_AGE_MAX.0.to_string()),
-        text(commit.tag.to_string()),
-        text(commit.at.to_string()),
-        text(commit.scope.to_string()),
-        text(deadline),
-        text(channel),
-        Value::Bytes(commit.update.clone()),
-        count(commit.put.len()),
-    ];
-    for (key, bytes) in &commit.put {
-        args.push(text(key.to_string()));
-        args.push(Value::Bytes(bytes.clone()));
+async fn positions(server: &Server, boards: impl Iterator<Item = String>) -> Result<Vec<Option<Position>>, Fault> {
+    let fault = |error| server.fault(error);
+    let pipeline = server.commands()?.pipeline();
+    for board in boards {
+        let _: () = pipeline.hmget(board, vec!["@rev", "@tag"]).await.map_err(fault)?;
     }
-    args.push(count(commit.removed.len()));
-    args.extend(commit.removed.iter().map(|key| text(key.to_string())));
-    args.push(count(commit.archive.len()));
-    for row in &commit.archive {
-        args.push(text(row.id.to_string()));
-        args.push(text(row.at.to_string()));
-        args.push(Value::Bytes(row.body.clone()));
+    let heads: Vec<Vec<Option<Bytes>>> = pipeline.all().await.map_err(fault)?;
+    let position = |head: &Vec<Option<Bytes>>| answer::position(field(head, 0), field(head, 1)).map(Some);
+    heads.iter().map(position).collect()
+}
+
+/// Reads what falls due of one server's shards.
+async fn due(server: &Server, keys: &Keys, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
+    let shards = server.shards();
+    if shards.is_empty() {
+        return Ok(DueLook { due: Vec::new(), more: false });
     }
-    args
+    let fault = |error| server.fault(error);
+    let pipeline = server.commands()?.pipeline();
+    let window = Some((0, i64::try_from(limit + 1).unwrap_or(i64::MAX)));
+    for shard in shards.iter() {
+        let due = keys.due(shard);
+        let _: () = pipeline.zrangebyscore(due, f64::NEG_INFINITY, score(until), true, window).await.map_err(fault)?;
+    }
+    let shards: Vec<Vec<(String, f64)>> = pipeline.all().await.map_err(fault)?;
+    let more = shards.iter().any(|shard| shard.len() > limit);
+    let due = shards.into_iter().flat_map(|shard| shard.into_iter().take(limit));
+    let due = due.filter_map(|(scope, at)| match scope.parse() {
+        Ok(scope) => Some(Due { scope, at: timestamp(at) }),
+        Err(error) => {
+            tracing::warn!(%scope, %error, "a deadline of an unknown scope is left alone");
+            None
+        }
+    });
+    Ok(DueLook { due: due.collect(), more })
 }
 
 fn field(head: &[Option<Bytes>], nth: usize) -> Option<&[u8]> {

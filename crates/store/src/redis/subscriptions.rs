@@ -1,33 +1,27 @@
-//! Who is subscribed to what: one task sends every SUBSCRIBE and UNSUBSCRIBE, so that they can't overtake
-//! each other, and makes them anew after each lost link.
+//! Who is subscribed to what on one server: one task sends every SUBSCRIBE and UNSUBSCRIBE, so that they
+//! can't overtake each other, and makes them anew after each lost link.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::store::{Fault, Signal};
-use fred::clients::{Client, SubscriberClient};
+use engine::store::{Fault, Shard, Shards, Signal};
 use fred::error::Error;
-use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
-use fred::types::config::Server;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
+use fred::interfaces::EventInterface;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::redis::fault::{fault, link_down};
-use crate::redis::link::HEARTBEAT;
-use crate::redis::probe::{Probe, is_up};
-use crate::redis::signals::Channels;
+use crate::redis::fault::{fault, is_redirect, is_servers, link_down};
+use crate::redis::link::{LinkEvent, Links, watch_link, watch_pulse};
+use crate::redis::listener::Listener;
+use crate::redis::probe::{Probe, Trouble};
+use crate::redis::shared::{Shared, shard_of_beat};
 
 /// Most orders taken together: one SUBSCRIBE and one PING serve them all.
 const BATCH: usize = 512;
 
 /// Most orders that wait.
 pub(crate) const ORDERS_MAX: usize = 4096;
-
-/// Channels in one SUBSCRIBE: some 40 KB, a millisecond of the server.
-const CHANNELS_AT_ONCE: usize = 1000;
 
 /// Pause before a store that is not ready is tried again: to connect may take three links one after the
 /// other, and a refused permission is mended by a person.
@@ -44,30 +38,26 @@ const PROBE_PAUSE: Duration = Duration::from_millis(500);
 
 /// What is wanted of the task.
 pub(crate) enum Order {
-    /// Subscribe, and tell when it is certain.
-    Watch(String, oneshot::Sender<Result<(), Fault>>),
-    /// Let go.
-    Unwatch(String),
-    /// Redis refused something that it took before: look whether it can be used at all.
+    /// Subscribe, if it is still wanted, and tell when it is certain.
+    Watch(Shard, String, oneshot::Sender<Result<(), Fault>>),
+    /// Let go, unless it is wanted again.
+    Unwatch(Shard, String),
+    /// Redis refused something that it took before, or beats are not heard: look whether it can be used.
     Probe,
+    /// From now on these shards are this server's.
+    Own(Shards),
 }
 
 /// The task's own.
 pub(crate) struct Subscriptions {
-    pub(crate) subscriber: SubscriberClient,
-    pub(crate) commands: Client,
-    pub(crate) beats: Client,
-    pub(crate) channels: Arc<Channels>,
-    pub(crate) signals: mpsc::Sender<Signal>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) listener: Listener,
+    pub(crate) links: Links,
     pub(crate) probe: Probe,
+    pub(crate) owned: watch::Sender<Shards>,
     pub(crate) readiness: watch::Sender<Result<(), String>>,
-    pub(crate) wanted: BTreeSet<String>,
-}
-
-/// What happened to a link.
-enum LinkEvent {
-    Up,
-    Down(String),
+    /// What is subscribed for certain.
+    pub(crate) subscribed: BTreeSet<String>,
 }
 
 impl Subscriptions {
@@ -77,7 +67,7 @@ impl Subscriptions {
         let mut batch = Vec::new();
         let mut probed_at = Instant::now();
         loop {
-            let usable = self.readiness.borrow().is_ok();
+            let usable = self.is_usable();
             tokio::select! {
                 biased;
                 event = events.recv() => match event {
@@ -89,9 +79,8 @@ impl Subscriptions {
                     if taken == 0 {
                         return;
                     }
-                    let asks_for_probe = batch.iter().any(|order| matches!(order, Order::Probe));
-                    self.serve(std::mem::take(&mut batch), usable).await;
-                    if usable && asks_for_probe && probed_at.elapsed() > PROBE_PAUSE {
+                    let asks_for_probe = self.serve(std::mem::take(&mut batch)).await;
+                    if self.is_usable() && asks_for_probe && probed_at.elapsed() > PROBE_PAUSE {
                         self.probe().await;
                         probed_at = Instant::now();
                     }
@@ -108,166 +97,176 @@ impl Subscriptions {
     /// One stream of what happens to the subscriber's and the commands' link.
     fn link_events(&self) -> mpsc::Receiver<LinkEvent> {
         let (sender, receiver) = mpsc::channel(64);
-        watch_link(self.subscriber.reconnect_rx(), self.subscriber.error_rx(), sender.clone());
-        watch_link(self.commands.reconnect_rx(), self.commands.error_rx(), sender.clone());
-        watch_pulse(self.subscriber.clone(), sender.clone());
-        watch_pulse(self.commands.clone(), sender);
+        let Links { commands, subscriber, .. } = &self.links;
+        watch_link(subscriber.reconnect_rx(), subscriber.error_rx(), sender.clone());
+        watch_link(commands.reconnect_rx(), commands.error_rx(), sender.clone());
+        watch_pulse(subscriber.clone(), sender.clone());
+        watch_pulse(commands.clone(), sender);
         receiver
     }
 
-    async fn lost(&self, why: String) {
-        let was_usable = self.swap_readiness(Err(why));
+    fn is_usable(&self) -> bool {
+        self.readiness.borrow().is_ok()
+    }
+
+    /// Returns whether it was usable before.
+    fn set_readiness(&self, readiness: Result<(), String>) -> bool {
+        self.readiness.send_replace(readiness).is_ok()
+    }
+
+    fn owned(&self) -> Shards {
+        *self.owned.borrow()
+    }
+
+    async fn signal(&self, signal: Signal) {
+        // A hub that is gone needs to know nothing.
+        self.shared.signals.send(signal).await.ok();
+    }
+
+    async fn lost(&mut self, why: String) {
+        self.subscribed.clear();
+        let was_usable = self.set_readiness(Err(why));
         if was_usable {
-            self.signals.send(Signal::Lost).await.ok();
+            self.signal(Signal::Lost(self.owned())).await;
         }
     }
 
     /// Looks whether a store that is in use still can be.
     async fn probe(&mut self) {
-        if let Err(why) = self.probe.try_all().await {
-            tracing::error!(%why, "Redis can't be used any more; trying again until it can");
+        if let Err(Trouble { why, split }) = self.probe.try_all(&self.links).await {
+            tracing::error!(server = %self.links.name, %why, "Redis can't be used any more; trying again until it can");
             self.lost(why).await;
+            self.links.begin_anew(split).await;
         }
-    }
-
-    /// Returns whether the store was ready before.
-    fn swap_readiness(&self, readiness: Result<(), String>) -> bool {
-        self.readiness.send_replace(readiness).is_ok()
     }
 
     /// Subscribes to everything that is wanted and makes sure that it is heard.
     async fn establish(&mut self) {
-        if !(is_up(&self.subscriber) && is_up(&self.commands) && is_up(&self.beats)) {
+        if self.owned().is_empty() || !self.links.are_up() {
             return;
         }
-        if self.readiness.borrow().is_ok() {
+        if self.is_usable() {
             self.lost("the connection is being established anew".to_owned()).await;
         }
         match self.subscribe_all().await {
             Ok(()) => {
-                tracing::info!(scopes = self.wanted.len(), "connected to Redis");
-                self.swap_readiness(Ok(()));
-                self.signals.send(Signal::Restored).await.ok();
+                tracing::info!(server = %self.links.name, scopes = self.subscribed.len(), "connected to Redis");
+                self.set_readiness(Ok(()));
+                self.signal(Signal::Restored(self.owned())).await;
             }
-            Err(why) => {
+            Err(Trouble { why, split }) => {
                 if self.readiness.borrow().as_ref() != Err(&why) {
-                    tracing::error!(%why, "Redis is there but can't be used; trying again until it can");
+                    tracing::error!(server = %self.links.name, %why, "Redis is there but can't be used; trying again");
                 }
-                self.swap_readiness(Err(why));
-                self.begin_anew().await;
+                self.set_readiness(Err(why));
+                sleep(REFUSED_PAUSE).await;
+                self.links.begin_anew(split).await;
             }
         }
     }
 
-    /// Drops the subscriber's connection. A refused SUBSCRIBE is answered where no answer is expected, and
-    /// from then on every PING on that connection would be taken for the one before it.
-    async fn begin_anew(&self) {
-        sleep(REFUSED_PAUSE).await;
-        self.subscriber.force_reconnection().await.ok();
+    async fn subscribe_all(&mut self) -> Result<(), Trouble> {
+        self.subscribed.clear();
+        let subscribed = self.subscribe_to(self.owned()).await;
+        subscribed.map_err(|error| Trouble { why: error.details().to_owned(), split: false })?;
+        self.probe.try_all(&self.links).await
     }
 
-    async fn subscribe_all(&mut self) -> Result<(), String> {
-        let told = |error: Error| error.details().to_owned();
-        let own = vec![self.channels.beat.clone(), self.channels.probe.clone()];
-        self.subscriber.subscribe(own).await.map_err(told)?;
-        let wanted: Vec<String> = self.wanted.iter().cloned().collect();
-        for channels in wanted.chunks(CHANNELS_AT_ONCE) {
-            self.subscriber.subscribe(channels.to_vec()).await.map_err(told)?;
+    /// Subscribes to what is wanted of some shards, and to what the node needs itself.
+    async fn subscribe_to(&mut self, shards: Shards) -> Result<(), Error> {
+        let mut channels: Vec<String> =
+            self.shared.wanted.of(shards).into_iter().map(|(_, channel)| channel).collect();
+        channels.extend(self.probe.aim(self.owned()));
+        if shards.contains(shard_of_beat()) {
+            channels.push(self.shared.keys.beat());
         }
-        self.subscriber.ping::<()>(None).await.map_err(told)?;
-        self.probe.try_all().await
+        self.listener.subscribe(&channels).await?;
+        self.subscribed.extend(channels);
+        Ok(())
     }
 
-    async fn serve(&mut self, orders: Vec<Order>, usable: bool) {
-        let mut acks = Vec::new();
-        let mut last: BTreeMap<String, bool> = BTreeMap::new();
+    /// Serves orders; tells whether a look at the server is wanted.
+    async fn serve(&mut self, orders: Vec<Order>) -> bool {
+        let (mut asks_for_probe, mut acks, mut named) = (false, Vec::new(), BTreeMap::new());
         for order in orders {
             match order {
-                Order::Watch(channel, ack) => {
-                    last.insert(channel.clone(), true);
+                Order::Watch(shard, channel, ack) => {
+                    named.insert(channel.clone(), shard);
                     acks.push((channel, ack));
                 }
-                Order::Unwatch(channel) => drop(last.insert(channel, false)),
-                Order::Probe => {}
+                Order::Unwatch(shard, channel) => drop(named.insert(channel, shard)),
+                Order::Probe => asks_for_probe = true,
+                Order::Own(shards) => self.own(shards).await,
             }
         }
-        let let_go = last.iter().filter(|(channel, wanted)| !**wanted && self.wanted.remove(*channel));
-        let let_go: Vec<String> = let_go.map(|(channel, _)| channel.clone()).collect();
-        let fresh = last.into_iter().filter(|(channel, wanted)| *wanted && !self.wanted.contains(channel));
-        let fresh: Vec<String> = fresh.map(|(channel, _)| channel).collect();
-        if !usable {
-            // The link is made anew with what is wanted then; those who ask now ask again.
-            for (_, ack) in acks {
-                ack.send(Err(link_down())).ok();
-            }
-            return;
-        }
-        let done = self.change(let_go, fresh.clone()).await;
-        if done.is_ok() {
-            self.wanted.extend(fresh);
-        }
+        let done = if self.is_usable() { self.change(&named).await } else { Ok(()) };
         for (channel, ack) in acks {
             let answer = match &done {
-                Ok(()) => Ok(()),
-                Err(_) if self.wanted.contains(&channel) => Ok(()),
+                _ if self.subscribed.contains(&channel) => Ok(()),
                 Err(error) => Err(fault(error.clone())),
+                // The link is made anew with what is wanted then; those who ask now ask again.
+                Ok(()) => Err(link_down()),
             };
             ack.send(answer).ok();
         }
+        asks_for_probe
     }
 
-    /// Sends the commands and waits until the server has carried them out: SUBSCRIBE is not answered, but
-    /// a PING behind it on the same link is.
-    async fn change(&self, let_go: Vec<String>, fresh: Vec<String>) -> Result<(), Error> {
-        if !let_go.is_empty() {
-            self.subscriber.unsubscribe(let_go).await?;
+    /// Subscribes to what is wanted of the channels named, and lets go of the others.
+    async fn change(&mut self, named: &BTreeMap<String, Shard>) -> Result<(), Error> {
+        let (mut fresh, mut let_go) = (Vec::new(), Vec::new());
+        for (channel, shard) in named {
+            let wanted = self.shared.wanted.has(*shard, channel) && self.owned().contains(*shard);
+            match (wanted, self.subscribed.contains(channel)) {
+                (true, false) => fresh.push(channel.clone()),
+                (false, true) => let_go.push(channel.clone()),
+                (true, true) | (false, false) => {}
+            }
         }
-        if fresh.is_empty() {
-            return Ok(());
+        for channel in &let_go {
+            self.subscribed.remove(channel);
         }
-        self.subscriber.subscribe(fresh).await?;
-        self.subscriber.ping::<()>(None).await
+        let done = async {
+            self.listener.unsubscribe(let_go).await?;
+            self.listener.subscribe(&fresh).await
+        };
+        match done.await {
+            Ok(()) => self.subscribed.extend(fresh),
+            Err(error) => {
+                self.refused(&error).await;
+                return Err(error);
+            }
+        }
+        Ok(())
     }
-}
 
-fn watch_link(
-    mut ups: Receiver<Server>,
-    mut errors: Receiver<(Error, Option<Server>)>,
-    events: mpsc::Sender<LinkEvent>,
-) {
-    tokio::spawn(async move {
-        loop {
-            let event = tokio::select! {
-                up = ups.recv() => match up {
-                    Ok(_) | Err(RecvError::Lagged(_)) => LinkEvent::Up,
-                    Err(RecvError::Closed) => return,
-                },
-                error = errors.recv() => match error {
-                    Ok((error, _)) => LinkEvent::Down(error.details().to_owned()),
-                    Err(RecvError::Lagged(_)) => LinkEvent::Down("the connection fails again and again".to_owned()),
-                    Err(RecvError::Closed) => return,
-                },
-            };
-            if events.send(event).await.is_err() {
-                return;
+    /// Takes shards over and gives others up.
+    async fn own(&mut self, shards: Shards) {
+        let before = self.owned.send_replace(shards);
+        for (_, channel) in self.shared.wanted.of(before.without(shards)) {
+            self.subscribed.remove(&channel);
+        }
+        let taken = shards.without(before);
+        let hears_probe = self.probe.aim(shards).is_none_or(|channel| self.subscribed.contains(&channel));
+        if !self.is_usable() || (taken.is_empty() && hears_probe) {
+            return;
+        }
+        match self.subscribe_to(taken).await {
+            Ok(()) => self.signal(Signal::Restored(taken)).await,
+            Err(error) => {
+                self.refused(&error).await;
+                self.lost(error.details().to_owned()).await;
             }
         }
-    });
-}
+    }
 
-/// Asks a link again and again whether it lives: one that is only half open says nothing by itself.
-fn watch_pulse(client: impl ClientLike + 'static, events: mpsc::Sender<LinkEvent>) {
-    tokio::spawn(async move {
-        loop {
-            sleep(HEARTBEAT).await;
-            if let Err(error) = client.ping::<()>(None).await
-                && events.send(LinkEvent::Down(format!("Redis does not answer: {}", error.details()))).await.is_err()
-            {
-                return;
-            }
-            if events.is_closed() {
-                return;
-            }
+    /// Makes the best of a refused subscription.
+    async fn refused(&mut self, error: &Error) {
+        if is_redirect(error) {
+            self.shared.moved.notify_one();
+        } else if is_servers(error) && !self.shared.sharded {
+            self.lost(error.details().to_owned()).await;
+            self.links.begin_anew(false).await;
         }
-    });
+    }
 }

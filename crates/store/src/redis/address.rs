@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use fred::types::config::Config;
+use fred::types::config::{Config, ServerConfig};
+
+use crate::redis::claims::Address;
 
 /// The address of a Redis.
 #[derive(Clone, PartialEq, Eq)]
@@ -13,20 +15,36 @@ pub struct RedisUrl(String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadUrl {
     /// It begins with something else.
-    #[error("must begin with redis://, rediss://, redis+sentinel:// or unix://")]
+    #[error(
+        "must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster://, \
+         rediss+cluster:// or unix://"
+    )]
     Scheme,
-    /// Cluster is not spoken yet.
-    #[error("redis+cluster:// is not supported by this version")]
-    Cluster,
     /// The rest is wrong.
     #[error("{0}")]
     Rest(String),
 }
 
+/// What an address leads to.
+pub(crate) enum Target {
+    /// One server, or whichever Sentinel calls the primary.
+    One(Config),
+    /// The primaries of a cluster, by the servers named; the configuration is the same for all.
+    Cluster(Vec<Address>, Config),
+}
+
 impl RedisUrl {
-    /// Returns the driver's configuration.
-    pub(crate) fn config(&self) -> Config {
-        Config::from_url(&driver_url(&self.0).expect("checked when made")).expect("checked when made")
+    /// Returns what it leads to, for the driver.
+    pub(crate) fn target(&self) -> Target {
+        let config = Config::from_url(&driver_url(&self.0).expect("checked when made")).expect("checked when made");
+        let ServerConfig::Clustered { hosts, .. } = &config.server else { return Target::One(config) };
+        let seeds = hosts.iter().map(|server| Address { host: server.host.to_string(), port: server.port });
+        Target::Cluster(seeds.collect(), config)
+    }
+
+    /// Tells whether the connections are encrypted.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.0.starts_with("rediss")
     }
 }
 
@@ -48,7 +66,8 @@ fn driver_url(text: &str) -> Result<String, BadUrl> {
         "redis+sentinel" => "redis-sentinel",
         "rediss+sentinel" => "rediss-sentinel",
         "unix" => "redis+unix",
-        "redis+cluster" | "rediss+cluster" => return Err(BadUrl::Cluster),
+        "redis+cluster" => "redis-cluster",
+        "rediss+cluster" => "rediss-cluster",
         _ => return Err(BadUrl::Scheme),
     };
     Ok(format!("{scheme}://{rest}"))
@@ -111,9 +130,9 @@ mod tests {
     #[test]
     fn a_bad_address_is_refused_with_its_reason() {
         assert_eq!("http://host".parse::<RedisUrl>(), Err(BadUrl::Scheme));
-        assert_eq!("redis+cluster://host".parse::<RedisUrl>(), Err(BadUrl::Cluster));
         assert!(matches!("redis://host:port".parse::<RedisUrl>(), Err(BadUrl::Rest(_))));
         assert!("redis://host:6380/2".parse::<RedisUrl>().is_ok());
+        assert!("redis+cluster://host:7000?node=other:7001".parse::<RedisUrl>().is_ok());
         assert!("unix:///run/redis.sock".parse::<RedisUrl>().is_ok());
     }
 }

@@ -1,0 +1,78 @@
+//! What `commit.lua` is given.
+
+use bytes::Bytes;
+use engine::store::{COMMIT_AGE_MAX, Commit};
+use fred::types::Value;
+use timers::{DeadlineMove, MILLIS_PER_BEAT, Tag, Timestamp};
+
+/// Until when a commit is taken, on the clock of the server that takes it.
+pub(crate) struct Until {
+    late_after: i128,
+    stale_from: i128,
+}
+
+impl Until {
+    /// Reckons it for a server whose clock is `skew` ms ahead of cluster time.
+    pub(crate) fn of(decided_at: Timestamp, skew: i128) -> Self {
+        let next_second = decided_at.beat().next().0 * MILLIS_PER_BEAT;
+        Self {
+            late_after: i128::from((decided_at + COMMIT_AGE_MAX).0) + skew,
+            stale_from: i128::from(next_second) + skew,
+        }
+    }
+}
+
+/// The arguments of `commit.lua`.
+pub(crate) fn args(commit: &Commit, until: &Until, channel: String, publish: &'static str) -> Vec<Value> {
+    let expected = if commit.expected == Tag::NONE { String::new() } else { commit.expected.to_string() };
+    let deadline = match commit.deadline {
+        DeadlineMove::Keep => String::new(),
+        DeadlineMove::Clear => "0".to_owned(),
+        DeadlineMove::Set(at) => at.to_string(),
+    };
+    let text = |text: String| Value::String(text.into());
+    let count = |count: usize| text(count.to_string());
+    let mut args = vec![
+        text(expected),
+        Value::Bytes(Bytes::copy_from_slice(&commit.id.0.to_be_bytes())),
+        text(until.stale_from.to_string()),
+        text(until.late_after.to_string()),
+        text(commit.tag.to_string()),
+        text(commit.at.to_string()),
+        text(commit.scope.to_string()),
+        text(deadline),
+        text(publish.to_owned()),
+        text(channel),
+        Value::Bytes(commit.update.clone()),
+        count(commit.put.len()),
+    ];
+    for (key, bytes) in &commit.put {
+        args.push(text(key.to_string()));
+        args.push(Value::Bytes(bytes.clone()));
+    }
+    args.push(count(commit.removed.len()));
+    args.extend(commit.removed.iter().map(|key| text(key.to_string())));
+    args.push(count(commit.archive.len()));
+    for row in &commit.archive {
+        args.push(text(row.id.to_string()));
+        args.push(text(row.at.to_string()));
+        args.push(Value::Bytes(row.body.clone()));
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_taken_until_its_second_ends_on_cluster_time_whatever_the_server_calls_it() {
+        let until = |skew| {
+            let until = Until::of(Timestamp(10_400), skew);
+            (until.stale_from, until.late_after)
+        };
+        assert_eq!(until(0), (11_000, 12_400));
+        assert_eq!(until(-300), (10_700, 12_100));
+        assert_eq!(until(5_250), (16_250, 17_650));
+    }
+}

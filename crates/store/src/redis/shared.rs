@@ -1,0 +1,90 @@
+//! What all connections of a node have in common.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use engine::Clock;
+use engine::store::{BeatAnswer, Shard, Signal};
+use timers::Millis;
+use tokio::sync::{Notify, mpsc};
+
+use crate::redis::keys::Keys;
+use crate::redis::script::Script;
+use crate::redis::wanted::Wanted;
+
+/// The shard that holds the beat.
+pub(crate) fn shard_of_beat() -> Shard {
+    Shard::all().next().expect("there are shards")
+}
+
+/// What all connections of a node have in common.
+pub(crate) struct Shared {
+    pub(crate) keys: Keys,
+    pub(crate) node: String,
+    /// Whether channels belong to slots, as in a cluster.
+    pub(crate) sharded: bool,
+    pub(crate) wanted: Wanted,
+    pub(crate) signals: mpsc::Sender<Signal>,
+    pub(crate) commit: Script,
+    pub(crate) beat: Script,
+    pub(crate) vacate: Script,
+    pub(crate) put_off: Script,
+    /// Told when a server says that a slot is elsewhere.
+    pub(crate) moved: Notify,
+    /// Cluster time, as the beats tell it.
+    clock: Clock,
+    absorbed: Mutex<Millis>,
+    heard: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(keys: Keys, node: String, sharded: bool, signals: mpsc::Sender<Signal>) -> Self {
+        Self {
+            keys,
+            node,
+            sharded,
+            wanted: Wanted::new(),
+            signals,
+            commit: Script::new(include_str!("commit.lua")),
+            beat: Script::new(include_str!("beat.lua")),
+            vacate: Script::new(include_str!("vacate.lua")),
+            put_off: Script::new(include_str!("put_off.lua")),
+            moved: Notify::new(),
+            clock: Clock::new(Box::new(engine::BootClock)),
+            absorbed: Mutex::new(Millis(0)),
+            heard: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns the command that publishes.
+    pub(crate) fn publish(&self) -> &'static str {
+        if self.sharded { "SPUBLISH" } else { "PUBLISH" }
+    }
+
+    /// Takes note of a beat, however it was learnt.
+    pub(crate) fn learn(&self, beat: &BeatAnswer) {
+        self.clock.observe(beat.now);
+        *self.absorbed.lock().unwrap_or_else(PoisonError::into_inner) = beat.absorbed;
+    }
+
+    /// Takes note of a beat that came by its channel.
+    pub(crate) fn hear(&self, beat: &BeatAnswer) {
+        self.heard.fetch_max(beat.beat.0, Ordering::Relaxed);
+        self.learn(beat);
+    }
+
+    /// Returns the last beat that came by its channel.
+    pub(crate) fn last_heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Returns how far cluster time is ahead of the node's own clock, in ms.
+    pub(crate) fn ahead(&self) -> Option<i128> {
+        self.clock.ahead()
+    }
+
+    /// Returns how far the clock of the server that holds the beat is behind cluster time.
+    pub(crate) fn absorbed(&self) -> Millis {
+        *self.absorbed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
