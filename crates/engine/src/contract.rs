@@ -1,4 +1,4 @@
-//! What every adapter of the store port must do. Call [`check`](crate::contract_suite) through the macro
+//! What every adapter of the store port must do: [`contract_suite`](crate::contract_suite) makes tests of it,
 //! with a fixture that connects nodes to one and the same store.
 
 mod beats;
@@ -32,12 +32,13 @@ pub trait Fixture: Send + Sync {
     async fn connect(&self) -> Option<Connected<dyn Store>>;
 }
 
-/// Makes a test of each case; `$fixture` is evaluated for each.
+/// Hands the names of all cases, behind what is given, to another macro of this crate.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! contract_suite {
-    ($fixture:expr) => {
-        $crate::contract_suite!(
-            $fixture;
+macro_rules! contract_cases {
+    ($to:ident, $($given:tt)*) => {
+        $crate::$to! {
+            $($given)*;
             a_board_that_was_never_written_is_empty,
             what_is_committed_is_loaded,
             bytes_and_names_come_back_as_they_were,
@@ -57,8 +58,21 @@ macro_rules! contract_suite {
             a_second_is_beaten_once,
             a_resignation_lets_another_lead,
             the_largest_change_goes_through,
-        );
+        }
     };
+}
+
+/// Makes a test of each case; `$fixture` is evaluated for each.
+#[macro_export]
+macro_rules! contract_suite {
+    ($fixture:expr) => {
+        $crate::contract_cases!(contract_tests, $fixture);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_tests {
     ($fixture:expr; $($case:ident),+ $(,)?) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,6 +82,22 @@ macro_rules! contract_suite {
             }
         )+
     };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_in_turn {
+    ($fixture:expr; $($case:ident),+ $(,)?) => {
+        $(
+            $crate::contract::$case(&$fixture(stringify!($case))).await;
+        )+
+    };
+}
+
+/// Runs all cases one after the other, for servers that are dear to start; `fixture` is given the name of
+/// each case, to begin with an empty store.
+pub async fn in_turn<F: Fixture>(fixture: impl Fn(&str) -> F) {
+    crate::contract_cases!(contract_in_turn, fixture);
 }
 
 fn scope(name: &str) -> Scope {

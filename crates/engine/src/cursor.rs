@@ -30,7 +30,7 @@ pub(crate) struct Cursor {
     holdover: Duration,
     last: Beat,
     led: bool,
-    heard_at: Duration,
+    heard_at: Option<Duration>,
     ask_not_before: Duration,
 }
 
@@ -45,7 +45,7 @@ pub(crate) enum Next {
 
 impl Cursor {
     pub(crate) fn new(holdover: Duration) -> Self {
-        Self { holdover, last: Beat(0), led: false, heard_at: Duration::ZERO, ask_not_before: Duration::ZERO }
+        Self { holdover, last: Beat(0), led: false, heard_at: None, ask_not_before: Duration::ZERO }
     }
 
     /// Takes a beat to be shown; `false` if it was shown, or is too old to be of use.
@@ -65,7 +65,7 @@ impl Cursor {
 
     /// Notes that the store was heard, and whether this node leads; `true` if it did not before.
     pub(crate) fn heard(&mut self, leads: bool, elapsed: Duration) -> bool {
-        self.heard_at = elapsed;
+        self.heard_at = Some(elapsed);
         let led = std::mem::replace(&mut self.led, leads);
         leads && !led
     }
@@ -116,9 +116,9 @@ impl Cursor {
         self.last.next().max(now.beat())
     }
 
-    /// Tells whether the time shown is certain enough to go on.
+    /// Tells whether the time shown is certain enough to go on; before there was any it is.
     pub(crate) fn is_certain(&self, elapsed: Duration) -> bool {
-        elapsed.saturating_sub(self.heard_at) < self.holdover
+        self.heard_at.is_none_or(|heard_at| elapsed.saturating_sub(heard_at) < self.holdover)
     }
 
     /// Whether the node may show beats that it did not hear.
@@ -186,6 +186,9 @@ mod tests {
         assert_eq!(cursor.unheard(at(101, 450), millis(0)), Some(Beat(101)));
         assert_eq!(cursor.unheard(at(101, 450), HOLDOVER), None);
         assert_eq!(cursor.fill_in(at(101, 450), HOLDOVER), NOTHING_TO_FILL);
-        assert_eq!(Cursor::new(HOLDOVER).unheard(at(101, 450), millis(0)), None, "there is nothing to go on from");
+        let blank = Cursor::new(HOLDOVER);
+        assert_eq!(blank.unheard(at(101, 450), HOLDOVER * 2), None, "there is nothing to go on from");
+        assert!(blank.is_certain(HOLDOVER * 2), "nor anything to be uncertain of");
+        assert!(!cursor.is_certain(HOLDOVER));
     }
 }

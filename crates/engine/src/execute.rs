@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timers::{
-    Board, Change, Command, CommandId, DeadlineMove, Decision, ItemKey, Known, Refusal, Revision, Scope, Timestamp, UserId, decide,
+    Board, Change, Command, CommandId, DeadlineMove, Decision, ItemKey, Known, Refusal, Revision, Scope, Timestamp,
+    UserId, decide,
 };
 use tokio::time::{sleep, timeout};
 
@@ -173,13 +174,16 @@ impl Engine {
         }
         // What was done before is neither refused nor found to be so already.
         if let Some(done) = base.recent.iter().find(|done| done.id == id && now.since(done.at) < RECENT_ID_AGE_MAX) {
+            let revision = done.made;
+            self.confirm(&request.scope, life).await?;
             self.stats.repeated.add_one();
-            return Ok(Step::Finish(Outcome { revision: done.made, id, made: Made::Repeated }));
+            return Ok(Step::Finish(Outcome { revision, id, made: Made::Repeated }));
         }
         let change = match decide(&base.board, &base.known, &request.command, id, now, &self.limits) {
             Ok(Decision::Change(change)) => change,
             Ok(Decision::Nothing) if base.loaded => {
                 let revision = base.board.position.revision;
+                self.confirm(&request.scope, life).await?;
                 return Ok(Step::Finish(Outcome { revision, id, made: Made::Nothing }));
             }
             Err(refusal) if base.loaded => return Err(refusal.into()),
@@ -247,14 +251,31 @@ impl Engine {
         }
     }
 
+    /// Waits until what a command found done is as safe as if it had done it itself.
+    async fn confirm(&self, scope: &Scope, life: &mut Life) -> Result<(), ExecuteError> {
+        while let Err(fault) = self.store.confirm(scope).await {
+            if self.is_spent(life) {
+                return Err(match fault.kind() {
+                    FaultKind::Unknown => self.unknown(scope),
+                    FaultKind::Unavailable | FaultKind::Damaged => ExecuteError::Unavailable(fault),
+                });
+            }
+            life.fault = Some(fault);
+            sleep(STORE_PAUSE).await;
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, scope: &Scope) -> ExecuteError {
+        self.stats.unknown_outcomes.add_one();
+        self.hub.distrust(scope);
+        ExecuteError::OutcomeUnknown
+    }
+
     fn give_up(&self, commit: &Commit, sent: Sent, fault: Fault) -> ExecuteError {
         match sent {
             Sent::Once => ExecuteError::Unavailable(fault),
-            Sent::Again => {
-                self.stats.unknown_outcomes.add_one();
-                self.hub.distrust(&commit.scope);
-                ExecuteError::OutcomeUnknown
-            }
+            Sent::Again => self.unknown(&commit.scope),
         }
     }
 

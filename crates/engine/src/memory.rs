@@ -9,8 +9,8 @@ use bytes::Bytes;
 use timers::{Board, DeadlineMove, HistoryId, Item, ItemKey, Position, Scope, Timestamp};
 
 use crate::store::{
-    ArchivedRow, BeatAnswer, BeatAsk, Commit, Committed, Connected, Cursor, Due, DueLook, Fault, Head, Loaded, Outlet, Page,
-    Query, Signal, Store, lead, resign,
+    ArchivedRow, BeatAnswer, BeatAsk, Commit, Committed, Connected, Cursor, Due, DueLook, Fault, Head, Loaded, Outlet,
+    Page, Query, Signal, Store, lead, resign,
 };
 use crate::update::Update;
 
@@ -149,6 +149,10 @@ impl Store for MemoryNode {
         let update = Update::decode(&commit.update).expect("the engine wrote it");
         core.publish(Some(&commit.scope), &Signal::Updated(Box::new(update)));
         Ok(committed)
+    }
+
+    async fn confirm(&self, _scope: &Scope) -> Result<(), Fault> {
+        Ok(())
     }
 
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {

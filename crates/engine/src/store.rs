@@ -47,6 +47,13 @@ pub trait Store: Send + Sync + 'static {
     /// the very same commit again is safe and tells.
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault>;
 
+    /// Waits until all of a scope that could be read before is as safe as a commit that was answered. Where
+    /// commits are safe as soon as they can be read, there is nothing to wait for.
+    ///
+    /// # Errors
+    /// [`FaultKind::Unknown`]: a failover may still take it back; a retry is safe.
+    async fn confirm(&self, scope: &Scope) -> Result<(), Fault>;
+
     /// Reads rows of a scope's history, newest first. One round trip, or a few where many rows share one
     /// instant.
     ///

@@ -8,10 +8,16 @@ pub mod http;
 mod node;
 mod port;
 mod redis;
+mod redis_cluster;
+mod redis_sentinel;
+mod tls;
 mod wait;
 
 pub use client::Client;
 pub use node::{Node, binary};
 pub use port::free_port;
 pub use redis::RedisServer;
+pub use redis_cluster::RedisCluster;
+pub use redis_sentinel::RedisWithSentinels;
+pub use tls::Certificates;
 pub use wait::{DEADLINE, wait_for, wait_until};

@@ -19,6 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub struct RedisServer {
     folder: TempDir,
     port: u16,
+    program: String,
     options: Vec<String>,
     process: Child,
 }
@@ -37,13 +38,22 @@ impl RedisServer {
     /// # Panics
     /// As [`RedisServer::start`].
     pub fn start_with(options: &[&str]) -> Self {
+        Self::start_as("redis-server", options)
+    }
+
+    /// Starts another program that speaks the same, such as Valkey's.
+    ///
+    /// # Panics
+    /// As [`RedisServer::start`].
+    pub fn start_as(program: &str, options: &[&str]) -> Self {
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         // Between finding a free port and using it, somebody else may take it.
         for _ in 0..5 {
             let folder = tempfile::tempdir().expect("a folder for the server");
             let port = free_port();
-            let process = spawn(&folder, port, &options);
-            let mut server = Self { folder, port, options: options.clone(), process };
+            let process = spawn(program, &folder, port, &options);
+            let program = program.to_owned();
+            let mut server = Self { folder, port, program, options: options.clone(), process };
             if server.wait_until_up() {
                 return server;
             }
@@ -72,7 +82,7 @@ impl RedisServer {
     /// # Panics
     /// If it does not come up.
     pub fn start_again(&mut self) {
-        self.process = spawn(&self.folder, self.port, &self.options);
+        self.process = spawn(&self.program, &self.folder, self.port, &self.options);
         assert!(self.wait_until_up(), "redis-server did not come up again");
     }
 
@@ -110,6 +120,22 @@ impl RedisServer {
         Ok(String::from_utf8_lossy(&bulk).into_owned())
     }
 
+    /// Sends a command again and again until the answer is as wanted.
+    ///
+    /// # Panics
+    /// If it is not in time.
+    pub fn wait_for_answer(&self, words: &[&str], wanted: impl Fn(&str) -> bool) {
+        let end = Instant::now() + UP_WITHIN;
+        loop {
+            let answer = self.command(words);
+            if answer.as_ref().is_ok_and(|answer| wanted(answer)) {
+                return;
+            }
+            assert!(Instant::now() < end, "{words:?} answers {answer:?}");
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
     fn signal(&self, signal: &str) {
         let pid = self.process.id().to_string();
         Command::new("kill").args([signal, &pid]).status().expect("kill runs");
@@ -137,8 +163,8 @@ impl Drop for RedisServer {
     }
 }
 
-fn spawn(folder: &TempDir, port: u16, options: &[String]) -> Child {
-    Command::new("redis-server")
+fn spawn(program: &str, folder: &TempDir, port: u16, options: &[String]) -> Child {
+    Command::new(program)
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .args(["--daemonize", "no", "--dir"])
         .arg(folder.path())
@@ -146,5 +172,5 @@ fn spawn(folder: &TempDir, port: u16, options: &[String]) -> Child {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
-        .expect("redis-server is installed; `cargo xtask test` does that")
+        .unwrap_or_else(|error| panic!("{program}: {error}; `cargo xtask test` installs it"))
 }

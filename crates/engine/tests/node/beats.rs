@@ -51,7 +51,8 @@ async fn old_and_repeated_beats_are_not_shown() {
     let next = Timestamp(millis() + 1_000);
     hands.freeze(10_000);
     // The clock learns of the time that passed, then what was buffered comes.
-    let old = BeatAnswer { beat: next.beat(), now: next, leader: "two".into(), generation: Tag(1), absorbed: Millis(0) };
+    let old =
+        BeatAnswer { beat: next.beat(), now: next, leader: "two".into(), generation: Tag(1), absorbed: Millis(0) };
     tap.to_hub.send(Signal::Beat(old)).await.unwrap();
     tokio::task::yield_now().await;
     tokio::task::yield_now().await;
@@ -184,7 +185,8 @@ async fn a_clock_that_was_moved_is_counted_both_ways() {
     };
     tap.silent.store(true, Relaxed);
     assert_eq!(one.clock().steps(), 0);
-    for (now, absorbed, steps) in [(now(500), 0, 0), (now(5_000), 0, 1), (now(5_100), 4_900, 2), (now(5_200), 4_895, 2)] {
+    for (now, absorbed, steps) in [(now(500), 0, 0), (now(5_000), 0, 1), (now(5_100), 4_900, 2), (now(5_200), 4_895, 2)]
+    {
         tap.to_hub.send(Signal::Beat(beat(now, absorbed))).await.unwrap();
         sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
         assert_eq!(one.clock().steps(), steps, "at {now:?}, absorbed {absorbed}");

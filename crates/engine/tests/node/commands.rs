@@ -218,3 +218,17 @@ async fn a_removal_that_comes_again_is_told_that_it_was_done() {
         "{again:?}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_found_done_is_not_acknowledged_before_it_is_safe() {
+    let (_, _, one, tap, _) = pair().await;
+    one.execute(start(Some("a"), Some(7))).await.unwrap();
+    tap.unsafe_reads.store(true, Relaxed);
+    for request in [start(Some("a"), Some(7)), start(Some("a"), Some(8))] {
+        let unknown = one.execute(request).await.unwrap_err();
+        assert!(matches!(unknown, ExecuteError::OutcomeUnknown), "{unknown}");
+    }
+    tap.unsafe_reads.store(false, Relaxed);
+    assert!(matches!(one.execute(start(Some("a"), Some(7))).await.unwrap().made, Made::Repeated));
+    assert!(matches!(one.execute(start(Some("a"), Some(8))).await.unwrap().made, Made::Nothing));
+}

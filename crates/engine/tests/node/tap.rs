@@ -81,6 +81,8 @@ pub(crate) struct Tap {
     pub(crate) answers: watch::Sender<bool>,
     pub(crate) heard: Arc<AtomicUsize>,
     pub(crate) slow_positions: AtomicBool,
+    /// What is read could still be taken back.
+    pub(crate) unsafe_reads: AtomicBool,
     pub(crate) looks: AtomicUsize,
     /// Nothing is due, it thinks.
     pub(crate) blind: AtomicBool,
@@ -160,6 +162,13 @@ impl Store for Tap {
             Plan::Damaged => Err(Fault::new(FaultKind::Damaged, "READONLY")),
             Plan::Unavailable => Err(Fault::new(FaultKind::Unavailable, "away")),
         }
+    }
+    async fn confirm(&self, scope: &Scope) -> Result<(), Fault> {
+        self.away()?;
+        if self.unsafe_reads.load(Relaxed) {
+            return Err(Fault::new(FaultKind::Unknown, "no replica has it"));
+        }
+        self.node.confirm(scope).await
     }
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {
         self.node.history(scope, query).await
@@ -245,12 +254,7 @@ pub(crate) fn node(store: &MemoryStore, hands: &Hands, name: &str) -> (Arc<Engin
     node_with(store, hands, name, Limits::default())
 }
 
-pub(crate) fn node_with(
-    store: &MemoryStore,
-    hands: &Hands,
-    name: &str,
-    limits: Limits,
-) -> (Arc<Engine>, Arc<Tap>) {
+pub(crate) fn node_with(store: &MemoryStore, hands: &Hands, name: &str, limits: Limits) -> (Arc<Engine>, Arc<Tap>) {
     let Connected { store: node, mut signals } = store.connect();
     let (to_hub, to_read) = mpsc::channel(8192);
     let tap = Arc::new(Tap {
@@ -270,6 +274,7 @@ pub(crate) fn node_with(
         answers: watch::Sender::new(true),
         heard: Arc::default(),
         slow_positions: AtomicBool::new(false),
+        unsafe_reads: AtomicBool::new(false),
         looks: AtomicUsize::new(0),
         blind: AtomicBool::new(false),
         slow_commits: AtomicBool::new(false),

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use engine::store::{
-    BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, DueLook, Fault, FaultKind, Loaded, Page, Query, SIGNALS_MAX, Shards, Signal,
+    BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, DueLook, Fault, FaultKind, Loaded, Page, Query,
+    SIGNALS_MAX, Shards, Signal,
 };
 use engine::{MemoryNode, MemoryStore, Store};
 use timers::{HistoryId, Position, Scope, Timestamp};
@@ -152,6 +153,11 @@ impl Store for Link {
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
         self.send().await?;
         self.receive(self.node.commit(commit).await).await
+    }
+
+    async fn confirm(&self, scope: &Scope) -> Result<(), Fault> {
+        self.send().await?;
+        self.receive(self.node.confirm(scope).await).await
     }
 
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {

@@ -225,7 +225,11 @@ fn count(reader: &mut Reader, key: &'static str, default: usize) -> usize {
 /// A file that may be named or not.
 fn file(reader: &mut Reader, key: &'static str) -> Option<PathBuf> {
     let named = reader.value(key, String::new(), |text| {
-        if text.is_empty() || Path::new(text).is_file() { Ok(text.to_owned()) } else { Err("there is no such file".to_owned()) }
+        if text.is_empty() || Path::new(text).is_file() {
+            Ok(text.to_owned())
+        } else {
+            Err("there is no such file".to_owned())
+        }
     });
     (!named.is_empty()).then(|| named.into())
 }

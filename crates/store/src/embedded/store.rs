@@ -6,8 +6,8 @@ use std::thread;
 
 use async_trait::async_trait;
 use engine::store::{
-    BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, DueLook, Fault, FaultKind, Loaded, Outlet, Page, Query, Signal,
-    lead, resign,
+    BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, DueLook, Fault, FaultKind, Loaded, Outlet, Page, Query,
+    Signal, lead, resign,
 };
 use engine::{Store, StoreClock};
 use redb::Database;
@@ -89,6 +89,10 @@ impl Store for EmbeddedStore {
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
         self.write(|answer| Job::Commit(commit.clone(), answer)).await
+    }
+
+    async fn confirm(&self, _scope: &Scope) -> Result<(), Fault> {
+        Ok(())
     }
 
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {

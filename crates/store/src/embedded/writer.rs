@@ -164,7 +164,11 @@ enum Failed {
     During(String),
 }
 
-fn write_group(database: &redb::Database, group: &[(Commit, Answer<Committed>)], clock: &StoreClock) -> Result<Vec<Committed>, Failed> {
+fn write_group(
+    database: &redb::Database,
+    group: &[(Commit, Answer<Committed>)],
+    clock: &StoreClock,
+) -> Result<Vec<Committed>, Failed> {
     let before = |error: redb::Error| Failed::Before(error.to_string());
     let transaction = database.begin_write().map_err(|error| before(error.into()))?;
     let answers = match write_all(&transaction, group, clock) {
@@ -179,7 +183,11 @@ fn write_group(database: &redb::Database, group: &[(Commit, Answer<Committed>)],
     Ok(answers)
 }
 
-fn write_all(transaction: &WriteTransaction, group: &[(Commit, Answer<Committed>)], clock: &StoreClock) -> Result<Vec<Committed>, redb::Error> {
+fn write_all(
+    transaction: &WriteTransaction,
+    group: &[(Commit, Answer<Committed>)],
+    clock: &StoreClock,
+) -> Result<Vec<Committed>, redb::Error> {
     let mut tables = Tables::open(transaction)?;
     group.iter().map(|(commit, _)| tables.write(commit, clock)).collect()
 }

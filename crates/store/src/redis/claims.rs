@@ -113,7 +113,8 @@ mod tests {
     #[test]
     fn the_larger_epoch_is_right_whoever_tells_it() {
         let old = "a 10.0.0.1:1@1 master,fail - 0 0 1 connected 0-16383\n";
-        let new = "a 10.0.0.1:1@1 master,fail - 0 0 1 disconnected\nb 10.0.0.2:2@2 myself,master - 0 0 7 connected 0-16383\n";
+        let new =
+            "a 10.0.0.1:1@1 master,fail - 0 0 1 disconnected\nb 10.0.0.2:2@2 myself,master - 0 0 7 connected 0-16383\n";
         for answers in [[(1, old), (2, new)], [(2, new), (1, old)]] {
             assert_eq!(counts(&answers), [("10.0.0.2:2".to_owned(), 256)]);
         }
@@ -121,7 +122,10 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_know_its_address_has_the_one_it_was_asked_at() {
-        assert_eq!(counts(&[(5, "a :6379@16379 myself,master - 0 0 1 connected 0-16383")]), [("10.0.0.1:6379".into(), 256)]);
+        assert_eq!(
+            counts(&[(5, "a :6379@16379 myself,master - 0 0 1 connected 0-16383")]),
+            [("10.0.0.1:6379".into(), 256)]
+        );
         assert_eq!(counts(&[(5, "a [::1]:6379@1 master - 0 0 1 connected 0-16383")]), [("[::1]:6379".into(), 256)]);
         assert_eq!(counts(&[(5, "nonsense\n\na b c\n")]), []);
     }

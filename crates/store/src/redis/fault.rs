@@ -5,7 +5,17 @@ use fred::error::{Error, ErrorKind};
 
 /// Answers of a server that has done nothing and may do it later.
 const LATER: [&str; 11] = [
-    "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "OOM", "BUSY", "MISCONF", "MOVED", "ASK",
+    "LOADING",
+    "READONLY",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "NOREPLICAS",
+    "OOM",
+    "BUSY",
+    "MISCONF",
+    "MOVED",
+    "ASK",
 ];
 
 /// In each of the commit script's own refusals, all of them before its first write.
@@ -40,11 +50,9 @@ pub(crate) fn commit_fault(error: Error) -> Fault {
 /// Tells whether an error is the server's answer, not the link's end.
 pub(crate) fn is_servers(error: &Error) -> bool {
     match error.kind() {
-        ErrorKind::Backpressure
-        | ErrorKind::IO
-        | ErrorKind::Timeout
-        | ErrorKind::Canceled
-        | ErrorKind::Routing => false,
+        ErrorKind::Backpressure | ErrorKind::IO | ErrorKind::Timeout | ErrorKind::Canceled | ErrorKind::Routing => {
+            false
+        }
         ErrorKind::Config
         | ErrorKind::Auth
         | ErrorKind::InvalidCommand

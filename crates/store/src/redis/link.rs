@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use fred::clients::{Client, SubscriberClient};
+use fred::error::Error;
 use fred::interfaces::{ClientLike, EventInterface};
 use fred::types::Builder;
-use fred::error::Error;
 use fred::types::config::{Config, ReconnectPolicy, Server};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -88,10 +88,11 @@ impl Links {
     /// A refused SUBSCRIBE is answered where no answer is expected, and from then on every PING on that
     /// connection would be taken for the one before it.
     pub(crate) async fn begin_anew(&self, all: bool) {
-        self.subscriber.force_reconnection().await.ok();
-        for client in self.clients().filter(|_| all) {
-            client.force_reconnection().await.ok();
-        }
+        let subscriber = self.subscriber.force_reconnection();
+        let others = self.clients().filter(|_| all).map(|client| client.force_reconnection());
+        let anew = async { tokio::join!(subscriber, futures_util::future::join_all(others)) };
+        // The driver answers when they are there; whether they are is looked at again and again.
+        tokio::time::timeout(CONNECT_TIMEOUT, anew).await.ok();
     }
 
     /// Ends the connections.

@@ -12,7 +12,7 @@ use fred::types::{InfoKind, Value};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::redis::fault::is_servers;
+use crate::redis::fault::{is_redirect, is_servers};
 use crate::redis::keys::ProbeKeys;
 use crate::redis::link::Links;
 use crate::redis::script::Script;
@@ -35,6 +35,23 @@ pub(crate) struct Trouble {
     pub(crate) why: String,
     /// The connections are on different servers, and must all be made anew.
     pub(crate) split: bool,
+    /// The server has given up the shard that was tried.
+    pub(crate) moved: bool,
+}
+
+impl Trouble {
+    pub(crate) fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), split: false, moved: false }
+    }
+
+    pub(crate) fn told(what: &str, error: &Error) -> Self {
+        let why = if is_servers(error) {
+            format!("Redis refuses {what}: {}", error.details())
+        } else {
+            error.details().into()
+        };
+        Self { moved: is_redirect(error), ..Self::new(why) }
+    }
 }
 
 impl Probe {
@@ -51,11 +68,10 @@ impl Probe {
 
     /// Tells what stands in the way of using Redis, if anything does.
     pub(crate) async fn try_all(&mut self, links: &Links) -> Result<(), Trouble> {
-        let whole = |why| Trouble { why, split: false };
         is_one_primary(links).await?;
-        keeps_what_it_stores(&links.commands).await.map_err(whole)?;
-        self.reads(&links.commands).await.map_err(|error| whole(refused("to let the node read", &error)))?;
-        self.writes_and_hears(&links.commands).await.map_err(whole)
+        keeps_what_it_stores(&links.commands).await?;
+        self.reads(&links.commands).await.map_err(|error| Trouble::told("to let the node read", &error))?;
+        self.writes_and_hears(&links.commands).await
     }
 
     async fn reads(&self, commands: &Client) -> Result<(), Error> {
@@ -68,18 +84,18 @@ impl Probe {
         Ok(())
     }
 
-    async fn writes_and_hears(&mut self, commands: &Client) -> Result<(), String> {
+    async fn writes_and_hears(&mut self, commands: &Client) -> Result<(), Trouble> {
         let Some(ProbeKeys { hash, index, channel }) = &self.keys else { return Ok(()) };
         self.words += 1;
         let word = self.words.to_string();
         let args = vec![Value::from(self.shared.publish()), Value::from(channel), Value::from(&word)];
         let written = self.script.run(commands, vec![hash.clone(), index.clone()], args).await;
-        written.map_err(|error| refused("to let the node write and publish", &error))?;
+        written.map_err(|error| Trouble::told("to let the node write and publish", &error))?;
         match timeout(HEARD_WITHIN, self.heard.wait_for(|heard| *heard == word)).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(format!(
+            Ok(Err(_)) | Err(_) => Err(Trouble::new(format!(
                 "what is published on {channel} is not heard: the subscription was refused, or the network is cut one way"
-            )),
+            ))),
         }
     }
 }
@@ -88,13 +104,13 @@ impl Probe {
 /// passes on what it hears late.
 async fn is_one_primary(links: &Links) -> Result<(), Trouble> {
     let ids = tokio::join!(identity(&links.commands), identity(&links.beats), identity(&links.subscriber));
-    let told = |error: Error| Trouble { why: refused("to tell who it is", &error), split: false };
+    let told = |error: Error| Trouble::told("to tell who it is", &error);
     let (commands, beats, subscriber) = (ids.0.map_err(told)?, ids.1.map_err(told)?, ids.2.map_err(told)?);
     if commands.run_id != beats.run_id || commands.run_id != subscriber.run_id {
-        return Err(Trouble { why: "the connections are on different servers".to_owned(), split: true });
+        return Err(Trouble { split: true, ..Trouble::new("the connections are on different servers") });
     }
     if commands.role != "master" {
-        return Err(Trouble { why: "the server is a replica, not a primary".to_owned(), split: true });
+        return Err(Trouble { split: true, ..Trouble::new("the server is a replica, not a primary") });
     }
     Ok(())
 }
@@ -105,10 +121,8 @@ struct Identity {
 }
 
 async fn identity(client: &impl ClientLike) -> Result<Identity, Error> {
-    let (server, replication) = tokio::join!(
-        client.info::<String>(Some(InfoKind::Server)),
-        client.info::<String>(Some(InfoKind::Replication))
-    );
+    let (server, replication) =
+        tokio::join!(client.info::<String>(Some(InfoKind::Server)), client.info::<String>(Some(InfoKind::Replication)));
     let (server, replication) = (server?, replication?);
     let field = |info: &str, name: &str| {
         let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -118,18 +132,16 @@ async fn identity(client: &impl ClientLike) -> Result<Identity, Error> {
 }
 
 /// Refuses a server that may drop keys when its memory is full.
-async fn keeps_what_it_stores(commands: &Client) -> Result<(), String> {
+async fn keeps_what_it_stores(commands: &Client) -> Result<(), Trouble> {
     let info = commands.info::<String>(Some(InfoKind::Memory)).await;
-    let info = info.map_err(|error| refused("to tell its maxmemory-policy", &error))?;
+    let info = info.map_err(|error| Trouble::told("to tell its maxmemory-policy", &error))?;
     let policy = info.lines().find_map(|line| line.strip_prefix("maxmemory_policy:")).map(str::trim);
     match policy {
         Some("noeviction") | None => Ok(()),
-        Some(policy) => Err(format!("maxmemory-policy is {policy}, which drops timers; set it to noeviction")),
+        Some(policy) => {
+            Err(Trouble::new(format!("maxmemory-policy is {policy}, which drops timers; set it to noeviction")))
+        }
     }
-}
-
-fn refused(what: &str, error: &Error) -> String {
-    if is_servers(error) { format!("Redis refuses {what}: {}", error.details()) } else { error.details().to_owned() }
 }
 
 /// Tells whether a client has its connection.

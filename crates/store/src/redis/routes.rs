@@ -51,9 +51,9 @@ impl Routes {
         self.split(&shards).into_iter().map(|(server, _)| server).collect()
     }
 
-    /// Tells whether enough can be used for a node to be sent clients: with half of the shards away all
-    /// nodes would have to refuse everybody. Of one server that is all or nothing.
-    pub(crate) fn ready(&self) -> Result<(), String> {
+    /// Tells whether enough can be used for a node to be sent clients: all, or more than half when `all` is
+    /// no longer waited for. Of one server that is all or nothing.
+    pub(crate) fn ready(&self, all: bool) -> Result<(), String> {
         let servers = self.servers();
         let mut usable = 0;
         let mut why = None;
@@ -63,7 +63,7 @@ impl Routes {
                 Err(reason) => why = Some(reason),
             }
         }
-        if usable > SHARDS / 2 {
+        if usable > if all { SHARDS - 1 } else { SHARDS / 2 } {
             return Ok(());
         }
         Err(why.unwrap_or_else(|| format!("{usable} of {SHARDS} shards are held by a primary that is known")))

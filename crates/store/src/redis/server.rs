@@ -112,12 +112,18 @@ impl Server {
             tracing::error!(scope = %commit.scope, "Redis refuses to publish; other nodes hear of nothing (ACL?)");
             self.ask_for_probe();
         }
-        match (committed, &self.fence) {
-            (Committed::Done(..) | Committed::Repeated(..), Some(fence)) => {
-                fence.pass().await?;
-                Ok(committed)
-            }
-            (done, _) => Ok(done),
+        match committed {
+            Committed::Done(..) | Committed::Repeated(..) => self.confirm().await?,
+            Committed::Conflict(_) | Committed::Late(_) | Committed::Stale(_) => {}
+        }
+        Ok(committed)
+    }
+
+    /// Waits until replicas have all that was read or written before, where that is asked for.
+    pub(crate) async fn confirm(&self) -> Result<(), Fault> {
+        match &self.fence {
+            Some(fence) => fence.pass().await,
+            None => Ok(()),
         }
     }
 

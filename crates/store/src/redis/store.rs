@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use engine::Store;
 use engine::store::{
-    ArchivedRow, BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, DueLook, Fault, FaultKind, Loaded, Page, Query,
-    SIGNALS_MAX, Shard, Shards,
+    ArchivedRow, BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, DueLook, Fault, FaultKind, Loaded, Page,
+    Query, SIGNALS_MAX, Shard, Shards,
 };
 use fred::error::Error;
 use fred::interfaces::{ClientLike, HashesInterface, SortedSetsInterface};
@@ -16,6 +18,7 @@ use fred::types::{ClusterHash, CustomCommand, Value};
 use futures_util::future::join_all;
 use timers::{HistoryId, Position, Scope, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::redis::address::Target;
@@ -32,11 +35,20 @@ use crate::redis::{Options, answer, tls};
 /// How many beats may be missing on their channel before the path is looked at: the last may be on its way.
 const UNHEARD_MAX: u64 = 1;
 
+/// How long a subscription may take, with those in front of it.
+const WATCHED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a node that starts waits for every primary of a cluster. One that is dead then must not keep it
+/// from serving the others.
+const ALL_WITHIN: Duration = Duration::from_secs(5);
+
 /// A store in Redis.
 pub struct RedisStore {
     shared: Arc<Shared>,
     routes: watch::Receiver<Arc<Routes>>,
     stop: CancellationToken,
+    began: Instant,
+    was_whole: AtomicBool,
 }
 
 impl RedisStore {
@@ -77,7 +89,10 @@ impl RedisStore {
                 tokio::spawn(stop.clone().run_until_cancelled_owned(cluster.run()));
             }
         }
-        Ok(Connected { store: Arc::new(Self { shared, routes, stop }), signals })
+        Ok(Connected {
+            store: Arc::new(Self { shared, routes, stop, began: Instant::now(), was_whole: AtomicBool::new(false) }),
+            signals,
+        })
     }
 
     fn routes(&self) -> Arc<Routes> {
@@ -130,6 +145,10 @@ impl Store for RedisStore {
         self.server(&commit.scope)?.commit(commit).await
     }
 
+    async fn confirm(&self, scope: &Scope) -> Result<(), Fault> {
+        self.server(scope)?.confirm().await
+    }
+
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {
         let server = self.server(scope)?;
         let fault = |error| server.fault(error);
@@ -167,7 +186,8 @@ impl Store for RedisStore {
         self.shared.wanted.insert(shard, channel.clone());
         let (ack, acked) = oneshot::channel();
         self.routes().server(shard)?.order(Order::Watch(shard, channel, ack)).await?;
-        acked.await.map_err(|_| link_down())?
+        let acked = timeout(WATCHED_WITHIN, acked).await;
+        acked.map_err(|_| link_down())?.map_err(|_| link_down())?
     }
 
     fn unwatch(&self, scope: &Scope) {
@@ -256,7 +276,12 @@ impl Store for RedisStore {
     }
 
     fn ready(&self) -> Result<(), String> {
-        self.routes().ready()
+        let starts = !self.was_whole.load(Ordering::Relaxed) && self.began.elapsed() < ALL_WITHIN;
+        let ready = self.routes().ready(starts);
+        if starts && ready.is_ok() {
+            self.was_whole.store(true, Ordering::Relaxed);
+        }
+        ready
     }
 
     async fn close(&self) {

@@ -65,7 +65,7 @@ impl Subscriptions {
     pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         let mut events = self.link_events();
         let mut batch = Vec::new();
-        let mut probed_at = Instant::now();
+        let (mut tried_at, mut probed_at) = (Instant::now(), Instant::now());
         loop {
             let usable = self.is_usable();
             tokio::select! {
@@ -75,6 +75,15 @@ impl Subscriptions {
                     Some(LinkEvent::Down(why)) => self.lost(why).await,
                     None => return,
                 },
+                // Before the orders, and by the clock: those who ask again and again must not put it off.
+                () = sleep_until(tried_at + TRY_AGAIN), if !usable => {
+                    self.establish().await;
+                    tried_at = Instant::now();
+                }
+                () = sleep_until(probed_at + PROBE_EVERY), if usable => {
+                    self.probe().await;
+                    probed_at = Instant::now();
+                }
                 taken = orders.recv_many(&mut batch, BATCH) => {
                     if taken == 0 {
                         return;
@@ -84,11 +93,6 @@ impl Subscriptions {
                         self.probe().await;
                         probed_at = Instant::now();
                     }
-                }
-                () = sleep(TRY_AGAIN), if !usable => self.establish().await,
-                () = sleep_until(probed_at + PROBE_EVERY), if usable => {
-                    self.probe().await;
-                    probed_at = Instant::now();
                 }
             }
         }
@@ -133,7 +137,11 @@ impl Subscriptions {
 
     /// Looks whether a store that is in use still can be.
     async fn probe(&mut self) {
-        if let Err(Trouble { why, split }) = self.probe.try_all(&self.links).await {
+        if let Err(Trouble { why, split, moved }) = self.probe.try_all(&self.links).await {
+            if moved {
+                self.shared.moved.notify_one();
+                return;
+            }
             tracing::error!(server = %self.links.name, %why, "Redis can't be used any more; trying again until it can");
             self.lost(why).await;
             self.links.begin_anew(split).await;
@@ -154,7 +162,9 @@ impl Subscriptions {
                 self.set_readiness(Ok(()));
                 self.signal(Signal::Restored(self.owned())).await;
             }
-            Err(Trouble { why, split }) => {
+            // It is not ours any more, which we are told soon.
+            Err(Trouble { moved: true, .. }) => self.shared.moved.notify_one(),
+            Err(Trouble { why, split, .. }) => {
                 if self.readiness.borrow().as_ref() != Err(&why) {
                     tracing::error!(server = %self.links.name, %why, "Redis is there but can't be used; trying again");
                 }
@@ -168,14 +178,13 @@ impl Subscriptions {
     async fn subscribe_all(&mut self) -> Result<(), Trouble> {
         self.subscribed.clear();
         let subscribed = self.subscribe_to(self.owned()).await;
-        subscribed.map_err(|error| Trouble { why: error.details().to_owned(), split: false })?;
+        subscribed.map_err(|error| Trouble::told("to be listened to", &error))?;
         self.probe.try_all(&self.links).await
     }
 
     /// Subscribes to what is wanted of some shards, and to what the node needs itself.
     async fn subscribe_to(&mut self, shards: Shards) -> Result<(), Error> {
-        let mut channels: Vec<String> =
-            self.shared.wanted.of(shards).into_iter().map(|(_, channel)| channel).collect();
+        let mut channels: Vec<String> = self.shared.wanted.of(shards).into_iter().map(|(_, channel)| channel).collect();
         channels.extend(self.probe.aim(self.owned()));
         if shards.contains(shard_of_beat()) {
             channels.push(self.shared.keys.beat());

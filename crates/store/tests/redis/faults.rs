@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::store::{Connected, FaultKind, Signal};
-use engine::{Engine, Made, Reader, Request, Seams, Sight};
+use engine::{Made, Reader, Request, Sight};
 use harness::{DEADLINE, RedisServer, free_port, wait_for};
-use store::redis::{Options, RedisStore};
-use timers::stopwatch::{Command as Ask, Start};
-use timers::{Beat, Command, CommandId, Scope, SessionId, UserId};
+use store::redis::RedisStore;
+use timers::stopwatch::Command as Ask;
+use timers::{Beat, Command};
 use tokio::time::timeout;
+
+use super::node::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_absent_redis_is_waited_for_and_commands_fail_meanwhile() {
@@ -302,53 +304,4 @@ async fn see(reader: &mut Reader, beats: &mut Vec<Beat>, wanted: usize) {
     })
     .await
     .expect("beats in time");
-}
-
-struct Node {
-    engine: Arc<Engine>,
-}
-
-impl Node {
-    fn start(url: &str, name: &str) -> Self {
-        let connected = RedisStore::connect(&options(url, name)).expect("the driver takes its configuration");
-        let options = engine::Options::new(name);
-        Self { engine: Engine::start(connected, options, Seams::default()) }
-    }
-
-    async fn is_ready(&self) {
-        wait_for("the store", || self.engine.store().ready().is_ok()).await;
-    }
-
-    async fn is_not_ready(&self) {
-        wait_for("the store to be missed", || self.engine.store().ready().is_err()).await;
-    }
-
-    async fn start_session(&self, name: &str) -> Result<engine::Outcome, engine::ExecuteError> {
-        self.engine.execute(request(name, None)).await
-    }
-}
-
-fn request(name: &str, id: Option<u64>) -> Request {
-    let start = Start {
-        session: Some(session(name)),
-        label: name.to_owned(),
-        goals: None,
-        group_id: None,
-        group_name: None,
-        comment: None,
-    };
-    let command = Command::Stopwatch(Ask::Start(start));
-    Request { scope: scope("ann"), command, id: id.map(CommandId), by: None }
-}
-
-fn session(name: &str) -> SessionId {
-    SessionId::new(name).expect("a good name")
-}
-
-fn scope(name: &str) -> Scope {
-    Scope::User(UserId::new(name).expect("a good name"))
-}
-
-fn options(url: &str, node: &str) -> Options {
-    Options::new(url.parse().expect("a good address"), node)
 }

@@ -1,0 +1,113 @@
+//! A Redis Cluster on loopback.
+
+use std::time::{Duration, Instant};
+
+use crate::redis_sentinel::cli;
+use crate::{DEADLINE, RedisServer, free_port};
+
+const SLOTS: usize = 16384;
+
+/// Primaries, each with a replica or none.
+pub struct RedisCluster {
+    /// The primaries first, as they were at the start, then a replica of each.
+    pub servers: Vec<RedisServer>,
+}
+
+impl RedisCluster {
+    /// Starts so many primaries, and a replica of each if asked for, and waits until all agree.
+    ///
+    /// # Panics
+    /// If they do not.
+    pub fn start(primaries: usize, with_replicas: bool) -> Self {
+        Self::start_as("redis-server", primaries, with_replicas)
+    }
+
+    /// Starts a cluster of another program that speaks the same.
+    ///
+    /// # Panics
+    /// As [`RedisCluster::start`].
+    pub fn start_as(program: &str, primaries: usize, with_replicas: bool) -> Self {
+        let count = if with_replicas { 2 * primaries } else { primaries };
+        let servers: Vec<(RedisServer, u16)> = (0..count).map(|_| server(program)).collect();
+        let (first, _) = &servers[0];
+        for (nth, (server, _)) in servers[..primaries].iter().enumerate() {
+            let range = [nth * SLOTS / primaries, (nth + 1) * SLOTS / primaries - 1].map(|slot| slot.to_string());
+            must(server, &["CLUSTER", "ADDSLOTSRANGE", &range[0], &range[1]]);
+            must(server, &["CLUSTER", "SET-CONFIG-EPOCH", &(nth + 1).to_string()]);
+        }
+        for (server, bus) in &servers[1..] {
+            must(first, &["CLUSTER", "MEET", "127.0.0.1", &server.port().to_string(), &bus.to_string()]);
+        }
+        let servers: Vec<RedisServer> = servers.into_iter().map(|(server, _)| server).collect();
+        let cluster = Self { servers };
+        let known = format!("cluster_known_nodes:{count}\r\n");
+        cluster.wait_for(&["CLUSTER", "INFO"], |info| info.contains(&known));
+        for nth in primaries..count {
+            let id = cluster.id(nth - primaries);
+            must(&cluster.servers[nth], &["CLUSTER", "REPLICATE", &id]);
+            cluster.servers[nth]
+                .wait_for_answer(&["INFO", "replication"], |info| info.contains("master_link_status:up"));
+        }
+        cluster.wait_for(&["CLUSTER", "INFO"], |info| info.contains("cluster_state:ok"));
+        cluster
+    }
+
+    /// Returns the address for clients, which names two of the servers.
+    pub fn url(&self) -> String {
+        let [first, second] = [0, 1].map(|nth| self.servers[nth].port());
+        format!("redis+cluster://127.0.0.1:{first}?node=127.0.0.1:{second}")
+    }
+
+    /// Moves so many slots from one primary to another while all goes on, and waits until all agree.
+    ///
+    /// # Panics
+    /// If they do not.
+    pub fn move_slots(&self, from: usize, to: usize, count: usize) {
+        let place = format!("127.0.0.1:{}", self.servers[to].port());
+        let (source, target, count) = (self.id(from), self.id(to), count.to_string());
+        let words = ["--cluster", "reshard", &place, "--cluster-from", &source, "--cluster-to", &target];
+        let told = cli(self.servers[to].port(), &[&words[..], &["--cluster-slots", &count, "--cluster-yes"]].concat());
+        assert!(!told.contains("[ERR]"), "{told}");
+    }
+
+    /// Returns which of the servers is the primary of a slot, as the others see it.
+    pub fn owner(&self, slot: usize) -> Option<usize> {
+        let nodes = self.servers.iter().filter_map(|server| server.command(&["CLUSTER", "NODES"]).ok());
+        nodes.into_iter().find_map(|nodes| {
+            let line = nodes.lines().find(|line| line.contains("master") && has_slot(line, slot))?;
+            let port: u16 = line.split([':', '@']).nth(1)?.parse().ok()?;
+            self.servers.iter().position(|server| server.port() == port)
+        })
+    }
+
+    fn id(&self, nth: usize) -> String {
+        self.servers[nth].command(&["CLUSTER", "MYID"]).unwrap()
+    }
+
+    fn wait_for(&self, words: &[&str], wanted: impl Fn(&str) -> bool) {
+        let end = Instant::now() + DEADLINE;
+        while !self.servers.iter().all(|server| server.command(words).is_ok_and(|answer| wanted(&answer))) {
+            assert!(Instant::now() < end, "the cluster does not come up");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn server(program: &str) -> (RedisServer, u16) {
+    let bus = free_port();
+    let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--cluster-port", &bus.to_string()];
+    (RedisServer::start_as(program, &options), bus)
+}
+
+fn must(server: &RedisServer, words: &[&str]) {
+    let answer = server.command(words).unwrap();
+    assert_eq!(answer, "+OK", "{words:?}");
+}
+
+fn has_slot(line: &str, slot: usize) -> bool {
+    line.split_whitespace().skip(8).filter(|word| !word.starts_with('[')).any(|word| {
+        let (first, last) = word.split_once('-').unwrap_or((word, word));
+        let range = first.parse::<usize>().ok().zip(last.parse().ok());
+        range.is_some_and(|(first, last)| (first..=last).contains(&slot))
+    })
+}

@@ -1,0 +1,119 @@
+//! A primary, its replicas, and the sentinels that watch over them.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use crate::{DEADLINE, RedisServer, free_port};
+
+/// What the sentinels call the primary.
+const SERVICE: &str = "timers";
+
+/// A primary, two replicas and three sentinels.
+pub struct RedisWithSentinels {
+    /// The primary first, as they were at the start.
+    pub servers: Vec<RedisServer>,
+    sentinels: Vec<Sentinel>,
+}
+
+struct Sentinel {
+    port: u16,
+    process: Child,
+    _folder: TempDir,
+}
+
+impl RedisWithSentinels {
+    /// Starts them and waits until the sentinels know all.
+    ///
+    /// # Panics
+    /// If they do not come up.
+    pub fn start() -> Self {
+        let primary = RedisServer::start();
+        let port = primary.port().to_string();
+        let replica = || RedisServer::start_with(&["--replicaof", "127.0.0.1", &port]);
+        let servers = vec![replica(), replica()];
+        for replica in &servers {
+            replica.wait_for_answer(&["INFO", "replication"], |info| info.contains("master_link_status:up"));
+        }
+        let servers: Vec<RedisServer> = std::iter::once(primary).chain(servers).collect();
+        let sentinels: Vec<Sentinel> = (0..3).map(|_| Sentinel::start(servers[0].port())).collect();
+        let all = Self { servers, sentinels };
+        all.wait_until_known();
+        all
+    }
+
+    /// Returns the address for clients.
+    pub fn url(&self) -> String {
+        let places: Vec<String> =
+            self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)).collect();
+        let nodes: Vec<String> = places[1..].iter().map(|place| format!("&node={place}")).collect();
+        format!("redis+sentinel://{}?sentinelServiceName={SERVICE}{}", places[0], nodes.concat())
+    }
+
+    /// Returns the server that says it is the primary, once there is one among those that answer.
+    ///
+    /// # Panics
+    /// If there is none in time.
+    pub fn primary(&self) -> &RedisServer {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let is_primary = |server: &&RedisServer| {
+                server.command(&["INFO", "replication"]).is_ok_and(|info| info.contains("role:master"))
+            };
+            if let Some(primary) = self.servers.iter().find(is_primary) {
+                return primary;
+            }
+            assert!(Instant::now() < end, "nobody is the primary");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    fn wait_until_known(&self) {
+        let end = Instant::now() + DEADLINE;
+        let knows = |sentinel: &Sentinel| {
+            let info = cli(sentinel.port, &["SENTINEL", "MASTER", SERVICE]);
+            info.contains("num-slaves\n2") && info.contains("num-other-sentinels\n2")
+        };
+        while !self.sentinels.iter().all(knows) {
+            assert!(Instant::now() < end, "the sentinels do not find each other");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
+impl Sentinel {
+    fn start(primary: u16) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let file = folder.path().join("sentinel.conf");
+        let config = format!(
+            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {SERVICE} 127.0.0.1 {primary} 2\n\
+             sentinel down-after-milliseconds {SERVICE} 1000\nsentinel failover-timeout {SERVICE} 5000\n",
+            folder.path().display()
+        );
+        std::fs::write(&file, config).unwrap();
+        let process = Command::new("redis-server")
+            .arg(&file)
+            .arg("--sentinel")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed; `cargo xtask test` does that");
+        Self { port, process, _folder: folder }
+    }
+}
+
+impl Drop for Sentinel {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// Asks by `redis-cli`, which prints whole answers.
+pub(crate) fn cli(port: u16, words: &[&str]) -> String {
+    let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(words).output();
+    let output = output.expect("redis-cli is installed with redis-server");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

@@ -1,0 +1,52 @@
+//! Certificates of a test's own.
+
+use std::path::PathBuf;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tempfile::TempDir;
+
+/// An authority and a server certificate for loopback, in files.
+pub struct Certificates {
+    folder: TempDir,
+}
+
+impl Certificates {
+    /// Makes them.
+    ///
+    /// # Panics
+    /// If they can't be written.
+    pub fn make() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+        let authority_key = KeyPair::generate().unwrap();
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        write("ca.pem", authority.self_signed(&authority_key).unwrap().pem());
+        let issuer = Issuer::new(authority, authority_key);
+        let key = KeyPair::generate().unwrap();
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+        write("server.pem", certificate.pem());
+        write("server.key", key.serialize_pem());
+        Self { folder }
+    }
+
+    /// Returns the file of the authority.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// Returns what makes a Redis speak TLS on a port besides its own.
+    pub fn redis_options(&self, port: u16) -> Vec<String> {
+        let file = |name: &str| self.folder.path().join(name).to_string_lossy().into_owned();
+        let port = port.to_string();
+        let pairs = [
+            ("--tls-port", port.as_str()),
+            ("--tls-auth-clients", "no"),
+            ("--tls-cert-file", &file("server.pem")),
+            ("--tls-key-file", &file("server.key")),
+            ("--tls-ca-cert-file", &file("ca.pem")),
+        ];
+        pairs.iter().flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]).collect()
+    }
+}

@@ -1,0 +1,10 @@
+//! The store over real servers of every kind.
+
+mod redis {
+    mod cluster;
+    mod contract;
+    mod faults;
+    mod fence;
+    mod node;
+    mod sentinel;
+}

@@ -1,0 +1,129 @@
+//! Cluster: a dead primary stops nobody else, and slots move without an update lost.
+
+use std::time::{Duration, Instant};
+
+use engine::Reader;
+use engine::store::Shard;
+use harness::{RedisCluster, wait_until};
+use timers::Scope;
+
+use super::node::*;
+
+/// One user for each shard of so many, in the order of slots.
+fn users(count: usize) -> Vec<(String, usize)> {
+    let mut found = vec![None; 256];
+    for nth in 0.. {
+        let user = format!("user-{nth}");
+        found[Shard::of(&scope(&user)).index()].get_or_insert(user);
+        if found.iter().all(Option::is_some) {
+            break;
+        }
+    }
+    let all = found.into_iter().flatten().enumerate();
+    all.filter(|(shard, _)| shard % (256 / count) == 0).map(|(shard, user)| (user, shard)).collect()
+}
+
+/// The nodes, somebody who listens to each scope on each, and the scopes.
+async fn over(cluster: &RedisCluster, users: &[(String, usize)]) -> (Vec<Node>, Vec<Reader>, Vec<Scope>) {
+    let nodes: Vec<Node> = ["a", "b"].map(|name| Node::start(&cluster.url(), name)).into();
+    let scopes: Vec<Scope> = users.iter().map(|(user, _)| scope(user)).collect();
+    let mut feeds = Vec::new();
+    for node in &nodes {
+        node.is_ready().await;
+        for scope in &scopes {
+            wait_until("a view", async || node.engine.hub().join(scope).await.is_ok()).await;
+            feeds.push(Reader::new(node.engine.hub().join(scope).await.expect("joins")));
+        }
+    }
+    (nodes, feeds, scopes)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_primary_stops_nobody_else_and_its_replica_takes_over() {
+    let mut cluster = RedisCluster::start(3, true);
+    let users = users(32);
+    let (nodes, _feeds, scopes) = over(&cluster, &users).await;
+    for (user, _) in &users {
+        nodes[0].engine.execute(request_of(user, "before", None)).await.expect("works");
+    }
+    all_equal(&[&nodes[0], &nodes[1]], &scopes).await;
+    // The third primary has the last third of the slots; the beat is on the first.
+    cluster.servers[2].kill();
+    let began = Instant::now();
+    let others: Vec<&(String, usize)> = users.iter().filter(|(_, shard)| *shard < 160).collect();
+    for (user, _) in &others {
+        nodes[0].engine.execute(request_of(user, "meanwhile", None)).await.expect("works");
+    }
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    for node in &nodes {
+        assert_eq!(node.engine.store().ready(), Ok(()), "two thirds can be used");
+    }
+    wait_until("the replica to take over", async || cluster.owner(16_000).is_some_and(|owner| owner >= 3)).await;
+    for (user, _) in &users {
+        wait_until("it to work again", async || {
+            nodes[1].engine.execute(request_of(user, "after", Some(9))).await.is_ok()
+        })
+        .await;
+    }
+    all_equal(&[&nodes[0], &nodes[1]], &scopes).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_primary_of_the_beat_dies_displays_go_on_and_the_replica_beats() {
+    let mut cluster = RedisCluster::start(3, true);
+    let (nodes, mut feeds, _) = over(&cluster, &users(8)).await;
+    nodes[0].engine.execute(request_of(&users(8)[7].0, "s", None)).await.expect("works");
+    cluster.servers[0].kill();
+    wait_until("another primary", async || cluster.owner(0).is_some_and(|owner| owner >= 3)).await;
+    wait_until("it to lead", async || nodes.iter().any(|node| node.engine.leads())).await;
+    wait_until("beats that are heard", async || {
+        let (shown, filled) = (nodes[0].engine.hub().last_beat().0, nodes[0].engine.stats().beats_filled.get());
+        wait_until("beats", async || nodes[0].engine.hub().last_beat().0 > shown + 2).await;
+        nodes[0].engine.stats().beats_filled.get() == filled
+    })
+    .await;
+    let mut beats = Vec::new();
+    feeds[7].catch_up(|sight| {
+        if let engine::Sight::Beat(_, beat) = sight {
+            beats.push(beat.0);
+        }
+    });
+    assert!(beats.windows(2).all(|pair| pair[1] == pair[0] + 1), "{beats:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slots_that_move_while_all_goes_on_lose_no_update() {
+    let cluster = RedisCluster::start(3, false);
+    let users = users(64);
+    let (nodes, _feeds, scopes) = over(&cluster, &users).await;
+    let (done, moving) = tokio::sync::oneshot::channel();
+    let cluster = std::sync::Arc::new(cluster);
+    let of_move = std::sync::Arc::clone(&cluster);
+    std::thread::spawn(move || {
+        of_move.move_slots(0, 1, 500);
+        of_move.move_slots(1, 2, 300);
+        done.send(()).ok();
+    });
+    let mut moving = Box::pin(moving);
+    let (mut round, mut refused) = (0, 0);
+    loop {
+        for (user, _) in &users {
+            let request = request_of(user, &format!("round-{round}"), None);
+            refused += u32::from(nodes[round % 2].engine.execute(request).await.is_err());
+        }
+        round += 1;
+        if tokio::time::timeout(Duration::ZERO, &mut moving).await.is_ok() {
+            break;
+        }
+    }
+    assert_eq!(refused, 0, "commands wait until their slot has moved");
+    all_equal(&[&nodes[0], &nodes[1]], &scopes).await;
+    // And updates come by themselves: no audit, no load is needed.
+    wait_until("the links to settle", async || nodes.iter().all(|node| node.engine.store().ready().is_ok())).await;
+    let heard = nodes[1].engine.stats().updates_applied.get();
+    for (user, _) in &users {
+        nodes[0].engine.execute(request_of(user, "last", None)).await.expect("works");
+    }
+    wait_until("updates", async || nodes[1].engine.stats().updates_applied.get() >= heard + 64).await;
+    all_equal(&[&nodes[0], &nodes[1]], &scopes).await;
+}

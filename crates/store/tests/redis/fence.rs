@@ -1,0 +1,73 @@
+//! `store.replicas_ack`: what is acknowledged is on replicas.
+
+use std::time::{Duration, Instant};
+
+use engine::ExecuteError;
+use harness::{RedisServer, wait_for};
+use store::redis::Options;
+
+use super::node::*;
+
+fn pair() -> (RedisServer, RedisServer) {
+    let primary = RedisServer::start();
+    let replica = RedisServer::start_with(&["--replicaof", "127.0.0.1", &primary.port().to_string()]);
+    replica.wait_for_answer(&["INFO", "replication"], |info| info.contains("master_link_status:up"));
+    (primary, replica)
+}
+
+fn board(server: &RedisServer) -> String {
+    server.command(&["EVAL_RO", "return #redis.call('KEYS', '*:board:*')", "0"]).expect("answers")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_acknowledged_is_on_a_replica_at_that_instant() {
+    let (primary, replica) = pair();
+    let node = Node::start_with(Options { replicas_ack: 1, ..options(&primary.url(), "a") });
+    node.is_ready().await;
+    for nth in 0..20 {
+        node.engine.execute(request_of(&format!("user-{nth}"), "s", None)).await.expect("works");
+        assert_eq!(board(&replica), format!(":{}", nth + 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_replica_the_outcome_is_unknown_and_a_repetition_waits_at_the_fence_too() {
+    let (primary, replica) = pair();
+    let node = Node::start_with(Options { replicas_ack: 1, ..options(&primary.url(), "a") });
+    node.is_ready().await;
+    node.engine.execute(request("warm", Some(1))).await.expect("works");
+    replica.freeze();
+    let began = Instant::now();
+    let unknown = node.engine.execute(request("s", Some(7))).await.expect_err("nobody has it");
+    assert!(matches!(unknown, ExecuteError::OutcomeUnknown), "{unknown}");
+    assert!(began.elapsed() < Duration::from_secs(9), "it is given up in time");
+    assert_eq!(board(&primary), ":1", "the primary has it all the same");
+    let again = node.engine.execute(request("s", Some(7)));
+    let again = tokio::time::timeout(Duration::from_millis(800), again).await;
+    assert!(!matches!(again, Ok(Ok(_))), "the repetition is acknowledged without a replica");
+    replica.thaw();
+    node.engine.execute(request("s", Some(7))).await.expect("now it has");
+    let stored = node.engine.store().load(&scope("ann"), &[]).await.expect("loads");
+    assert_eq!((stored.position.revision.0, stored.items.len()), (2, 2), "it had its effect once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_wait_at_the_fence_together() {
+    let (primary, _replica) = pair();
+    let node = Node::start_with(Options { replicas_ack: 1, ..options(&primary.url(), "a") });
+    node.is_ready().await;
+    let mut all = tokio::task::JoinSet::new();
+    for nth in 0..200 {
+        let engine = std::sync::Arc::clone(&node.engine);
+        all.spawn(async move { engine.execute(request_of(&format!("user-{nth}"), "s", None)).await });
+    }
+    for done in all.join_all().await {
+        done.expect("works");
+    }
+    let stats = primary.command(&["INFO", "commandstats"]).expect("answers");
+    let waits =
+        stats.lines().find_map(|line| line.strip_prefix("cmdstat_wait:calls=")?.split(',').next()?.parse().ok());
+    let waits: u32 = waits.expect("it waits");
+    assert!(waits < 150, "{waits} waits for 200 commits");
+    wait_for("readiness", || node.engine.store().ready().is_ok()).await;
+}

@@ -1,0 +1,58 @@
+//! Sentinel: a primary dies while its replicas lag.
+
+use engine::Reader;
+use harness::{RedisServer, RedisWithSentinels};
+use timers::Scope;
+
+use super::node::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_failover_that_takes_seconds_back_every_view_equals_the_store() {
+    let mut redis = RedisWithSentinels::start();
+    let nodes = [Node::start(&redis.url(), "a"), Node::start(&redis.url(), "b")];
+    for node in &nodes {
+        node.is_ready().await;
+    }
+    let users: Vec<String> = (0..50).map(|nth| format!("user-{nth}")).collect();
+    let scopes: Vec<Scope> = users.iter().map(|user| scope(user)).collect();
+    let mut feeds = Vec::new();
+    for scope in &scopes {
+        for node in &nodes {
+            feeds.push(Reader::new(node.engine.hub().join(scope).await.expect("joins")));
+        }
+    }
+    for user in &users {
+        nodes[0].engine.execute(request_of(user, "kept", None)).await.expect("works");
+    }
+    // What comes now never reaches the replicas.
+    for replica in &redis.servers[1..] {
+        replica.freeze();
+    }
+    redis.servers[0].command(&["CLIENT", "KILL", "TYPE", "replica"]).expect("answers");
+    for user in &users {
+        for nth in 0..3 {
+            nodes[0].engine.execute(request_of(user, &format!("lost-{nth}"), None)).await.expect("works");
+        }
+    }
+    redis.servers[0].kill();
+    redis.servers[1..].iter().for_each(RedisServer::thaw);
+    let primary = redis.primary();
+    assert_ne!(primary.port(), redis.servers[0].port());
+    // The same revisions come again with other content, before the nodes know that anything happened.
+    let third = Node::start(&redis.url(), "c");
+    third.is_ready().await;
+    for user in &users[..40] {
+        for nth in 0..3 {
+            let made = third.engine.execute(request_of(user, &format!("new-{nth}"), None)).await.expect("works");
+            assert_eq!(made.revision.0, 2 + nth, "the revision comes again");
+        }
+    }
+    for node in &nodes {
+        node.is_ready().await;
+    }
+    all_equal(&[&nodes[0], &nodes[1], &third], &scopes).await;
+    let of_last = third.engine.store().load(&scopes[49], &[]).await.expect("loads");
+    assert_eq!((of_last.position.revision.0, of_last.items.len()), (1, 1), "what was lost is shown nowhere");
+    nodes[0].engine.execute(request_of("user-0", "after", None)).await.expect("all goes on");
+    all_equal(&[&nodes[0], &nodes[1], &third], &scopes[..1]).await;
+}
