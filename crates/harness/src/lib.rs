@@ -7,11 +7,13 @@ mod client;
 pub mod http;
 mod node;
 mod port;
+mod proxy;
 mod redis;
 mod wait;
 
 pub use client::Client;
 pub use node::{Node, binary};
 pub use port::free_port;
-pub use redis::RedisServer;
+pub use proxy::{Proxy, Way};
+pub use redis::{DURABLE, RedisServer, Reply};
 pub use wait::{DEADLINE, wait_for};
