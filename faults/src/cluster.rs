@@ -1,10 +1,11 @@
 //! Several nodes over a Redis, each by a link of its own that can be cut.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use harness::{DURABLE, Node, Proxy, RedisServer, http};
+use anyhow::{Context, Result, ensure};
+use harness::{DURABLE, Node, Proxy, RedisServer, binary, http};
 use tokio::time::Instant;
 
 /// How many nodes there are: one leads, one of the others may fail too, and one is left to compare with.
@@ -51,6 +52,21 @@ pub(crate) struct Cluster {
     pub(crate) begun: Instant,
 }
 
+impl Needs {
+    /// Checks that the binary knows the settings.
+    ///
+    /// # Errors
+    /// It does not: the fault can't be run, and that is not passed over.
+    pub(crate) fn check(&self) -> Result<()> {
+        let variable = |key: &str| format!("TICKCAST__{}", key.replace('.', "__").to_uppercase());
+        let variables = self.settings.iter().map(|(key, value)| (variable(key), value));
+        let checked = Command::new(binary()).args(["config", "check"]).envs(variables).output()?;
+        let said = [checked.stdout, checked.stderr].concat();
+        ensure!(checked.status.success(), "it was not run: {}", String::from_utf8_lossy(&said).trim());
+        Ok(())
+    }
+}
+
 impl Cluster {
     pub(crate) async fn start(needs: &Needs) -> Self {
         let environment: Vec<(&str, &str)> = borrowed(&needs.server_environment);
@@ -88,7 +104,7 @@ impl Cluster {
                     return Ok(nth);
                 }
             }
-            anyhow::ensure!(Instant::now() < end, "nobody leads");
+            ensure!(Instant::now() < end, "nobody leads");
         }
     }
 

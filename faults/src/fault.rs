@@ -99,14 +99,14 @@ impl Fault {
     }
 
     /// Which laws it suspends; this is the one place that says so.
-    pub(crate) fn laws(self) -> Laws {
+    pub(crate) fn laws(self, short: bool) -> Laws {
         match self {
             // All is gone on purpose, or what the replica had not heard of yet.
             Self::FlushAll | Self::FailoverLagging => Laws { store_forgets: true, ..Laws::default() },
-            // Whoever stands still for ten seconds, or whose clock leaps five, shows at most five at once.
-            Self::FreezeLeader | Self::FreezeFollower | Self::RedisClockAhead | Self::RedisClockBehind => {
-                Laws { seconds_are_passed_over: true, ..Laws::default() }
-            }
+            // At most five seconds are filled in; the short form stands still for four.
+            Self::FreezeLeader | Self::FreezeFollower => Laws { seconds_are_passed_over: !short, ..Laws::default() },
+            // The leap of five seconds comes on top of the second that is due.
+            Self::RedisClockAhead | Self::RedisClockBehind => Laws { seconds_are_passed_over: true, ..Laws::default() },
             Self::KillNode
             | Self::KillLeader
             | Self::RestartNodes

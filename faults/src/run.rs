@@ -1,6 +1,7 @@
 //! One run: a cluster, clients under load, a fault, and the judgement.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,12 +49,24 @@ struct Size {
     pace: Duration,
     /// How long there is load before the fault.
     before: Duration,
+    /// How long there is load after it, ms.
+    after_ms: Range<u64>,
 }
 
-const FULL: Size =
-    Size { users: 75, devices: 4, pace: Duration::from_millis(1500), before: Duration::from_millis(4000) };
-const SHORT: Size =
-    Size { users: 20, devices: 3, pace: Duration::from_millis(600), before: Duration::from_millis(1200) };
+const FULL: Size = Size {
+    users: 75,
+    devices: 4,
+    pace: Duration::from_millis(1500),
+    before: Duration::from_millis(4000),
+    after_ms: 200..1000,
+};
+const SHORT: Size = Size {
+    users: 20,
+    devices: 3,
+    pace: Duration::from_millis(600),
+    before: Duration::from_millis(900),
+    after_ms: 100..500,
+};
 
 impl Run {
     /// Runs it.
@@ -63,14 +76,16 @@ impl Run {
     pub(crate) async fn carry_out(self) -> Result<Outcome> {
         let clocks = Clocks::prepare()?;
         let mut random = Rng::with_seed(self.seed);
-        let mut cluster = Cluster::start(&self.fault.needs(&clocks)).await;
+        let needs = self.fault.needs(&clocks);
+        needs.check()?;
+        let mut cluster = Cluster::start(&needs).await;
         let (load, clients) = self.begin(&cluster, &mut random);
 
         sleep(self.size().before).await; // tidy: allow: a fault strikes amid the load
         let mut scene = Scene { cluster: &mut cluster, clocks: &clocks, random: &mut random, short: self.short };
         let struck = self.fault.strike(&mut scene).await;
         let healed = Instant::now();
-        let after = Duration::from_millis(random.u64(200..1000));
+        let after = Duration::from_millis(random.u64(self.size().after_ms.clone()));
         sleep(after).await; // tidy: allow: the load goes on for a moment after the heal
         load.send_replace(Load::Off);
 
@@ -96,7 +111,7 @@ impl Run {
         let evidence = Evidence {
             records: &records,
             truth: &truth.unwrap_or_else(BTreeMap::new),
-            laws: self.fault.laws(),
+            laws: self.fault.laws(self.short),
             troubles: &cluster.troubles,
         };
         // Without agreement there is no truth that commands could be compared with.

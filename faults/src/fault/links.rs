@@ -13,7 +13,7 @@ use crate::cluster::{Kind, NODES};
 /// is short enough to go unnoticed, the last one long enough to be found out.
 pub(super) async fn cut(scene: &mut Scene<'_>, to_redis: bool, from_redis: bool) -> Result<()> {
     let spans: &[(u64, u64)] =
-        if scene.short { &[(300, 1000), (3500, 4000)] } else { &[(300, 1000), (1500, 2500), (3500, 5000)] };
+        if scene.short { &[(300, 800), (3200, 3500)] } else { &[(300, 1000), (1500, 2500), (3500, 5000)] };
     let mut cuts = [Way::Swallowed, Way::Held, Way::Swallowed];
     scene.random.shuffle(&mut cuts);
     for (&(from_ms, until_ms), &cut) in spans.iter().zip(&cuts) {
@@ -47,7 +47,7 @@ pub(super) async fn delay(scene: &mut Scene<'_>) -> Result<()> {
         let node = scene.random.usize(0..NODES);
         let (to_redis, from_redis) = (scene.span(10, 200), scene.span(50, 400));
         scene.cluster.links[node].set(Way::Open(to_redis), Way::Open(from_redis));
-        scene.last(Duration::from_secs(3)).await;
+        scene.last(Duration::from_secs(if scene.short { 2 } else { 4 })).await;
         scene.cluster.links[node].heal();
     }
     Ok(())

@@ -51,7 +51,8 @@ pub(super) async fn restart(scene: &mut Scene<'_>) -> Result<()> {
 pub(super) async fn starve(scene: &mut Scene<'_>) -> Result<()> {
     let rivals = std::thread::available_parallelism()?.get() * 2;
     let burners: Vec<Burner> = (0..rivals).map(|_| Burner::start()).collect::<Result<_>>()?;
-    let end = Instant::now() + Duration::from_secs(if scene.short { 3 } else { 8 });
+    let begun = Instant::now();
+    let end = begun + Duration::from_secs(if scene.short { 3 } else { 8 });
     while Instant::now() < end {
         let node = scene.random.usize(0..NODES);
         let since = Instant::now();
@@ -64,7 +65,7 @@ pub(super) async fn starve(scene: &mut Scene<'_>) -> Result<()> {
         scene.last(span).await;
     }
     // What was late because of a lack of time is no sign of a node's doing.
-    scene.cluster.note_all(Kind::Cut, end - Duration::from_secs(if scene.short { 3 } else { 8 }));
+    scene.cluster.note_all(Kind::Cut, begun);
     drop(burners);
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::clocks::Clocks;
 /// Moves the first node's clock by so many seconds while it runs, and back.
 pub(super) async fn move_node(scene: &mut Scene<'_>, seconds: i64) -> Result<()> {
     scene.clocks.move_node(seconds)?;
-    scene.last(Duration::from_secs(if scene.short { 2 } else { 5 })).await;
+    scene.last(Duration::from_secs(if scene.short { 1 } else { 5 })).await;
     // A node that logs says what time it has.
     let node = &scene.cluster.nodes[0];
     node.connect("userId=one&token=another's").await.closed().await;
