@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     Down,
     /// It ran, but could not know what others do.
     Cut,
+    /// It, or Redis, was held up for a moment by a busy machine.
+    Stalled,
 }
 
 pub(crate) struct Cluster {

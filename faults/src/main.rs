@@ -13,6 +13,7 @@ mod plan;
 mod record;
 mod report;
 mod run;
+mod stalls;
 mod truth;
 mod view;
 

@@ -18,6 +18,7 @@ use crate::converge;
 use crate::fault::{Fault, Scene};
 use crate::oracle::{self, Evidence};
 use crate::record::{Record, What};
+use crate::stalls::Watch;
 
 /// What is run.
 #[derive(Clone)]
@@ -80,6 +81,7 @@ impl Run {
         needs.check()?;
         let mut cluster = Cluster::start(&needs).await;
         let (load, clients) = self.begin(&cluster, &mut random);
+        let stalls = Watch::start(&cluster);
 
         sleep(self.size().before).await; // tidy: allow: a fault strikes amid the load
         let mut scene = Scene { cluster: &mut cluster, clocks: &clocks, random: &mut random, short: self.short };
@@ -108,6 +110,7 @@ impl Run {
         for client in clients {
             records.push(client.ended().await);
         }
+        cluster.troubles.extend(stalls.seen());
         let evidence = Evidence {
             records: &records,
             truth: &truth.unwrap_or_else(BTreeMap::new),

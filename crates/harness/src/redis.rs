@@ -62,7 +62,7 @@ impl RedisServer {
             environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         // Between finding a free port and using it, somebody else may take it.
         for _ in 0..5 {
-            let folder = tempfile::tempdir().expect("a folder for the server");
+            let folder = folder();
             let port = free_port();
             let process = spawn(&folder, port, &options, &environment);
             let mut server = Self { folder, port, options: options.clone(), environment: environment.clone(), process };
@@ -199,6 +199,12 @@ impl Drop for RedisServer {
     }
 }
 
+/// Makes a folder in memory, where there is such a place: a disk that is busy with other things would hold up
+/// each durable write. What a killed process has written is safe in either.
+fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder for the server")
+}
+
 fn spawn(folder: &TempDir, port: u16, options: &[String], environment: &[(String, String)]) -> Child {
     Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
@@ -211,4 +217,31 @@ fn spawn(folder: &TempDir, port: u16, options: &[String], environment: &[(String
         .stdout(Stdio::null())
         .spawn()
         .expect("redis-server is installed; `cargo xtask test` does that")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_has_what_its_primary_had_and_takes_over() {
+        let (primary, replica) = (RedisServer::start(), RedisServer::start());
+        primary.command(&["SET", "key", "value"]).unwrap();
+        replica.follow(&primary);
+        assert_eq!(replica.command(&["GET", "key"]).unwrap(), "value");
+        assert!(replica.command(&["SET", "key", "own"]).unwrap().starts_with("-READONLY"));
+        replica.promote();
+        assert_eq!(replica.command(&["SET", "key", "own"]).unwrap(), "+OK");
+        assert_eq!(primary.command(&["GET", "key"]).unwrap(), "value");
+    }
+
+    #[test]
+    fn a_durable_server_that_was_killed_has_all_it_answered() {
+        let mut server = RedisServer::start_with(&DURABLE);
+        server.command(&["HSET", "key", "a", "1", "b", "2"]).unwrap();
+        server.kill();
+        server.start_again();
+        assert_eq!(server.replies(&[vec!["HGETALL", "key"]]).unwrap()[0].texts(), ["a", "1", "b", "2"]);
+        assert!(server.log().contains("Ready to accept connections"));
+    }
 }

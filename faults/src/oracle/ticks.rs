@@ -20,6 +20,9 @@ const FROZEN_ABOVE_MAX_MS: u64 = 2000;
 /// How long after its trouble a node may still be learning what it missed.
 const LEARNING: Duration = Duration::from_secs(5);
 
+/// The same after a stall, during which no link was lost.
+const CATCHING_UP: Duration = Duration::from_secs(1);
+
 /// Finds violations on all connections of a record.
 pub(super) fn check(record: &Record, laws: Laws, troubles: &[Trouble]) -> Vec<String> {
     record.connections().flat_map(|connection| follow(connection, laws, troubles).violations).collect()
@@ -199,7 +202,11 @@ impl Follower<'_> {
 
 fn in_trouble(troubles: &[Trouble], node: usize, from: Duration, until: Duration, counts: fn(Kind) -> bool) -> bool {
     let counts = |trouble: &&Trouble| trouble.node == node && counts(trouble.kind);
-    troubles.iter().filter(counts).any(|trouble| from <= trouble.until + LEARNING && trouble.from <= until)
+    let lasts = |trouble: &Trouble| match trouble.kind {
+        Kind::Down | Kind::Cut => trouble.until + LEARNING,
+        Kind::Stalled => trouble.until + CATCHING_UP,
+    };
+    troubles.iter().filter(counts).any(|trouble| from <= lasts(trouble) && trouble.from <= until)
 }
 
 #[cfg(test)]
