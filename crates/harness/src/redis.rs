@@ -208,7 +208,7 @@ fn folder() -> TempDir {
 fn spawn(folder: &TempDir, port: u16, options: &[String], environment: &[(String, String)]) -> Child {
     Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        .args(["--daemonize", "no", "--logfile", LOG, "--dir"])
+        .args(["--daemonize", "no", "--logfile", LOG, "--repl-diskless-sync-delay", "0", "--dir"])
         .arg(folder.path())
         .args(options)
         .current_dir(folder.path())
