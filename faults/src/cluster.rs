@@ -94,7 +94,7 @@ impl Cluster {
         Self { primary, replica, nodes, links, troubles: vec![], begun: Instant::now() }
     }
 
-    /// Returns the node that leads the beat, as a majority would say: one that runs is asked.
+    /// Returns the node that leads the beat by its own word, once one does.
     pub(crate) async fn leader(&self) -> Result<usize> {
         let end = Instant::now() + harness::DEADLINE;
         let mut look = tokio::time::interval(Duration::from_millis(20));
@@ -123,7 +123,7 @@ impl Cluster {
         }
     }
 
-    /// Returns the server that has the truth now, and the one that it was before.
+    /// Makes the replica the primary; what was the primary takes its place.
     pub(crate) fn promote_replica(&mut self) -> Result<()> {
         let replica = self.replica.take().context("there is no replica")?;
         replica.promote();

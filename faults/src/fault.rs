@@ -189,7 +189,7 @@ impl Scene<'_> {
     }
 
     /// Lets time go by while a fault lasts.
-    async fn last(&self, span: Duration) {
+    async fn wait(&self, span: Duration) {
         sleep(span).await; // tidy: allow: a fault lasts as long as its seed says
     }
 

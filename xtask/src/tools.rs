@@ -91,7 +91,8 @@ fn locate(tool: &Tool) -> Option<PathBuf> {
 
 fn version(path: &Path) -> Result<String> {
     let output = process::output(Command::new(path).arg("--version"))?;
-    Ok(output.lines().next().unwrap_or_default().trim().to_owned())
+    // Some begin with an empty line.
+    Ok(output.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned())
 }
 
 fn is_new_enough(version: &str) -> Result<()> {

@@ -26,13 +26,13 @@ pub(super) async fn cut(scene: &mut Scene<'_>, to_redis: bool, from_redis: bool)
             scene.cluster.links[node].set(way(to_redis), way(from_redis));
         }
         let span = scene.span(from_ms, until_ms);
-        scene.last(span).await;
+        scene.wait(span).await;
         for node in cut_nodes {
             scene.cluster.links[node].heal();
             scene.cluster.note(node, Kind::Cut, since);
         }
         let span = scene.span(300, 800);
-        scene.last(span).await;
+        scene.wait(span).await;
     }
     let lost: u64 = scene.cluster.links.iter().map(harness::Proxy::lost_bytes).sum();
     let must_lose = cuts[..spans.len()].contains(&Way::Swallowed);
@@ -47,7 +47,7 @@ pub(super) async fn delay(scene: &mut Scene<'_>) -> Result<()> {
         let node = scene.random.usize(0..NODES);
         let (to_redis, from_redis) = (scene.span(10, 200), scene.span(50, 400));
         scene.cluster.links[node].set(Way::Open(to_redis), Way::Open(from_redis));
-        scene.last(Duration::from_secs(if scene.short { 2 } else { 4 })).await;
+        scene.wait(Duration::from_secs(if scene.short { 2 } else { 4 })).await;
         scene.cluster.links[node].heal();
     }
     Ok(())

@@ -15,7 +15,7 @@ pub(super) async fn kill(scene: &mut Scene<'_>, leads: bool) -> Result<()> {
     let since = Instant::now();
     scene.cluster.nodes[node].kill();
     let span = scene.span(500, if scene.short { 1000 } else { 3000 });
-    scene.last(span).await;
+    scene.wait(span).await;
     scene.cluster.nodes[node].start_again().await;
     scene.cluster.note(node, Kind::Down, since);
     Ok(())
@@ -26,7 +26,7 @@ pub(super) async fn freeze(scene: &mut Scene<'_>, leads: bool) -> Result<()> {
     let node = scene.choose(leads).await?;
     let since = Instant::now();
     scene.cluster.nodes[node].freeze();
-    scene.last(Duration::from_secs(if scene.short { 4 } else { 10 })).await;
+    scene.wait(Duration::from_secs(if scene.short { 4 } else { 10 })).await;
     scene.cluster.nodes[node].thaw();
     scene.cluster.note(node, Kind::Down, since);
     Ok(())
@@ -42,7 +42,7 @@ pub(super) async fn restart(scene: &mut Scene<'_>) -> Result<()> {
         scene.cluster.nodes[node].start_again().await;
         scene.cluster.note(node, Kind::Down, since);
         let span = scene.span(100, 500);
-        scene.last(span).await;
+        scene.wait(span).await;
     }
     Ok(())
 }
@@ -58,11 +58,11 @@ pub(super) async fn starve(scene: &mut Scene<'_>) -> Result<()> {
         let since = Instant::now();
         scene.cluster.nodes[node].freeze();
         let span = scene.span(50, 900);
-        scene.last(span).await;
+        scene.wait(span).await;
         scene.cluster.nodes[node].thaw();
         scene.cluster.note(node, Kind::Down, since);
         let span = scene.span(50, 300);
-        scene.last(span).await;
+        scene.wait(span).await;
     }
     // What was late because of a lack of time is no sign of a node's doing.
     scene.cluster.note_all(Kind::Cut, begun);

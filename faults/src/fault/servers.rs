@@ -13,7 +13,7 @@ pub(super) async fn kill(scene: &mut Scene<'_>) -> Result<()> {
     let since = Instant::now();
     scene.cluster.primary.kill();
     let span = scene.span(200, if scene.short { 800 } else { 3000 });
-    scene.last(span).await;
+    scene.wait(span).await;
     scene.cluster.primary.start_again();
     scene.cluster.note_all(Kind::Cut, since);
     Ok(())
@@ -23,7 +23,7 @@ pub(super) async fn kill(scene: &mut Scene<'_>) -> Result<()> {
 pub(super) async fn freeze(scene: &mut Scene<'_>) -> Result<()> {
     let since = Instant::now();
     scene.cluster.primary.freeze();
-    scene.last(Duration::from_millis(3300)).await;
+    scene.wait(Duration::from_millis(3300)).await;
     scene.cluster.primary.thaw();
     scene.cluster.note_all(Kind::Cut, since);
     Ok(())
@@ -37,7 +37,7 @@ pub(super) async fn kill_clients(scene: &mut Scene<'_>) -> Result<()> {
         let killed = scene.cluster.primary.command(&["CLIENT", "KILL", "TYPE", kind])?;
         ensure!(nth > 1 || killed != ":0", "there was no {kind} client");
         let span = scene.span(50, 700);
-        scene.last(span).await;
+        scene.wait(span).await;
     }
     scene.cluster.note_all(Kind::Cut, since);
     Ok(())
@@ -57,7 +57,7 @@ pub(super) async fn fail_over(scene: &mut Scene<'_>) -> Result<()> {
     let since = Instant::now();
     scene.cluster.primary.kill();
     let span = scene.span(200, 1500);
-    scene.last(span).await;
+    scene.wait(span).await;
     take_over(scene)?;
     // The new primary has no replica until the old one is back as one: nothing can be acknowledged.
     if let Some(old) = &mut scene.cluster.replica {
@@ -77,13 +77,13 @@ pub(super) async fn fail_over_behind(scene: &mut Scene<'_>) -> Result<()> {
         replica.promote();
     }
     let span = scene.span(500, if scene.short { 1000 } else { 2000 });
-    scene.last(span).await;
+    scene.wait(span).await;
     take_over_of_new_links(scene)?;
     let old = scene.cluster.replica.as_ref().context("there is no old primary")?;
     old.command(&["CLIENT", "KILL", "TYPE", "normal"])?;
     // Now commands go to the new primary, and the subscriptions are with the old one.
     let span = scene.span(300, 1500);
-    scene.last(span).await;
+    scene.wait(span).await;
     if let Some(old) = &mut scene.cluster.replica {
         old.kill();
     }
