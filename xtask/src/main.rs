@@ -6,6 +6,7 @@ use anyhow::Result;
 
 mod cargo;
 mod ci;
+mod faults;
 mod node;
 mod process;
 mod source;
@@ -21,6 +22,9 @@ usage: cargo xtask <command>
 
   test [-- <arguments of cargo test>]
          install the tools that are missing, then run every test
+  faults [--short] [--seed <number>] [--only <fault>] [--repeats <number>]
+         let nodes, Redis and links fail under load, and judge what clients saw;
+         the short form is a part of test
   tidy   check what the compiler does not: lengths, names, dependencies,
          licences, links, leftovers
   ci     what the server runs: lock file, format, clippy, docs, tidy, test
@@ -31,6 +35,7 @@ usage: cargo xtask <command>
 enum Command {
     Help,
     Test { arguments: Vec<String> },
+    Faults { arguments: Vec<String> },
     Tidy,
     Ci,
 }
@@ -62,6 +67,8 @@ fn parse(arguments: &[String]) -> Result<Command, String> {
         "tidy" => Command::Tidy,
         "ci" => Command::Ci,
         "test" => return parse_test(rest),
+        // The suite itself knows its arguments.
+        "faults" => return Ok(Command::Faults { arguments: rest.to_vec() }),
         unknown => return Err(format!("there is no command `{unknown}`")),
     };
     match rest.first() {
@@ -88,6 +95,10 @@ fn run(command: &Command) -> Result<()> {
             let root = cargo::workspace_root()?;
             steps::all(|steps| test::run(&root, steps, arguments))
         }
+        Command::Faults { arguments } => {
+            let root = cargo::workspace_root()?;
+            steps::all(|steps| faults::run(&root, steps, arguments))
+        }
         Command::Tidy => tidy::run(&cargo::workspace_root()?),
         Command::Ci => {
             let root = cargo::workspace_root()?;
@@ -112,6 +123,12 @@ mod tests {
     }
 
     #[test]
+    fn arguments_of_the_fault_suite_go_to_it() {
+        let arguments = vec!["--short".to_owned(), "--seed".to_owned(), "7".to_owned()];
+        assert_eq!(parsed(&["faults", "--short", "--seed", "7"]), Ok(Command::Faults { arguments }));
+    }
+
+    #[test]
     fn an_unknown_command_or_argument_is_refused() {
         assert!(parsed(&["tests"]).is_err());
         assert!(parsed(&["tidy", "now"]).is_err());
@@ -120,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_usage_names_every_command() {
-        for name in ["test", "tidy", "ci", "help"] {
+        for name in ["test", "faults", "tidy", "ci", "help"] {
             assert!(USAGE.contains(&format!("\n  {name} ")), "{name}");
             assert!(parsed(&[name]).is_ok(), "{name}");
         }

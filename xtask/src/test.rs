@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 
 use crate::steps::Steps;
-use crate::{cargo, node, process, tools};
+use crate::{cargo, faults, node, process, tools};
 
 pub(crate) fn run(root: &Path, steps: &mut Steps, arguments: &[String]) -> Result<()> {
     let tools = steps.run("tools", tools::provide)?;
@@ -18,5 +18,6 @@ pub(crate) fn run(root: &Path, steps: &mut Steps, arguments: &[String]) -> Resul
         let binary = cargo::target_directory(root)?.join("debug/tickcast");
         ensure!(binary.is_file(), "the gateway was built, but not as {}", binary.display());
         node::run_tests(root, &tools, &binary)
-    })
+    })?;
+    faults::run_short(root, steps)
 }

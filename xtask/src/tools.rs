@@ -32,6 +32,7 @@ struct Tool {
 
 const CC: Tool = Tool::new(&["cc"], &["gcc", "libc6-dev"]);
 const REDIS: Tool = Tool::new(&["redis-server"], &["redis-server"]);
+const FAKETIME: Tool = Tool::new(&["faketime"], &["faketime"]);
 const NPM: Tool = Tool::new(&["npm"], &["npm"]);
 const NODE: Tool = Tool { accepts: is_new_enough, ..Tool::new(&["node"], &["nodejs"]) };
 const CHROMIUM: Tool =
@@ -43,17 +44,27 @@ impl Tool {
     }
 }
 
+/// What the fault suite runs.
+const OF_FAULTS: [&Tool; 3] = [&CC, &REDIS, &FAKETIME];
+
 /// Installs what is missing and returns the programs.
 pub(crate) fn provide() -> Result<Tools> {
-    let missing: Vec<&Tool> =
-        [&CC, &REDIS, &NODE, &NPM, &CHROMIUM].into_iter().filter(|tool| probe(tool).is_err()).collect();
-    if !missing.is_empty() {
-        install(&missing)?;
-    }
-    for tool in [&CC, &REDIS] {
+    install_missing(&[&OF_FAULTS[..], &[&NODE, &NPM, &CHROMIUM]].concat())?;
+    for tool in OF_FAULTS {
         require(tool)?;
     }
     Ok(Tools { node: require(&NODE)?, npm: require(&NPM)?, chromium: require(&CHROMIUM)? })
+}
+
+/// Installs what the fault suite lacks.
+pub(crate) fn provide_for_faults() -> Result<()> {
+    install_missing(&OF_FAULTS)?;
+    OF_FAULTS.into_iter().try_for_each(|tool| require(tool).map(drop))
+}
+
+fn install_missing(tools: &[&'static Tool]) -> Result<()> {
+    let missing: Vec<&Tool> = tools.iter().copied().filter(|tool| probe(tool).is_err()).collect();
+    if missing.is_empty() { Ok(()) } else { install(&missing) }
 }
 
 fn require(tool: &Tool) -> Result<PathBuf> {
@@ -80,7 +91,8 @@ fn locate(tool: &Tool) -> Option<PathBuf> {
 
 fn version(path: &Path) -> Result<String> {
     let output = process::output(Command::new(path).arg("--version"))?;
-    Ok(output.lines().next().unwrap_or_default().trim().to_owned())
+    // Some begin with an empty line.
+    Ok(output.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned())
 }
 
 fn is_new_enough(version: &str) -> Result<()> {

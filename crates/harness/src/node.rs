@@ -33,6 +33,7 @@ pub struct Node {
     pub internal: u16,
     folder: TempDir,
     settings: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
     process: Child,
 }
 
@@ -51,12 +52,16 @@ impl Node {
 
     /// Starts a node and waits for nothing.
     pub fn launch(settings: &[(&str, &str)]) -> Self {
+        Self::launch_in(settings, &[])
+    }
+
+    /// Starts a node in an environment with further variables and waits for nothing.
+    pub fn launch_in(settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (public, internal) = (free_port(), free_port());
-        let settings: Vec<(String, String)> =
-            settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let process = spawn(folder.path(), public, internal, &settings);
-        Self { public, internal, folder, settings, process }
+        let (settings, environment) = (owned(settings), owned(environment));
+        let process = spawn(folder.path(), public, internal, &settings, &environment);
+        Self { public, internal, folder, settings, environment, process }
     }
 
     /// Starts a node whose log nobody reads any more, and waits until it is ready.
@@ -64,7 +69,7 @@ impl Node {
         let mut node = Self::launch(&[("drain.grace", "200ms"), ("drain.notice", "0s")]);
         node.process.kill().unwrap();
         node.process.wait().unwrap();
-        let mut command = command(node.folder.path(), node.public, node.internal, &node.settings);
+        let mut command = command(node.folder.path(), node.public, node.internal, &node.settings, &node.environment);
         node.process = command.stderr(Stdio::piped()).spawn().unwrap();
         drop(node.process.stderr.take());
         node.is_ready().await;
@@ -123,12 +128,32 @@ impl Node {
         assert!(status.unwrap().success());
     }
 
-    /// Kills it and starts it again on the same ports and the same store.
-    pub async fn kill_and_start_again(&mut self) {
+    /// Stops its process without ending it, so that its sockets stay open and silent.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        self.process = spawn(self.folder.path(), self.public, self.internal, &self.settings);
+    }
+
+    /// Starts it again, after its end, on the same ports and the same store, and waits until it is ready.
+    pub async fn start_again(&mut self) {
+        self.process = spawn(self.folder.path(), self.public, self.internal, &self.settings, &self.environment);
         self.is_ready().await;
+    }
+
+    /// Kills it and starts it again on the same ports and the same store.
+    pub async fn kill_and_start_again(&mut self) {
+        self.kill();
+        self.start_again().await;
     }
 
     /// Waits until it has ended.
@@ -159,12 +184,28 @@ fn log_file(folder: &Path) -> PathBuf {
     folder.join("log")
 }
 
-fn spawn(folder: &Path, public: u16, internal: u16, settings: &[(String, String)]) -> Child {
-    let log = File::options().create(true).append(true).open(log_file(folder)).unwrap();
-    command(folder, public, internal, settings).stderr(log).spawn().unwrap()
+fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn command(folder: &Path, public: u16, internal: u16, settings: &[(String, String)]) -> Command {
+fn spawn(
+    folder: &Path,
+    public: u16,
+    internal: u16,
+    settings: &[(String, String)],
+    environment: &[(String, String)],
+) -> Child {
+    let log = File::options().create(true).append(true).open(log_file(folder)).unwrap();
+    command(folder, public, internal, settings, environment).stderr(log).spawn().unwrap()
+}
+
+fn command(
+    folder: &Path,
+    public: u16,
+    internal: u16,
+    settings: &[(String, String)],
+    environment: &[(String, String)],
+) -> Command {
     let mut command = Command::new(binary());
     command
         .current_dir(folder)
@@ -176,5 +217,6 @@ fn command(folder: &Path, public: u16, internal: u16, settings: &[(String, Strin
     for (key, value) in settings {
         command.env(format!("TICKCAST__{}", key.replace('.', "__").to_uppercase()), value);
     }
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     command
 }

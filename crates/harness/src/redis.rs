@@ -1,7 +1,8 @@
 //! A real `redis-server` for tests: started on a free loopback port, gone with its handle.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufReader, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,11 +10,25 @@ use tempfile::TempDir;
 
 use crate::free_port;
 
+pub use cluster::RedisCluster;
+pub use reply::Reply;
+pub use sentinel::RedisWithSentinels;
+
+mod cluster;
+mod reply;
+mod sentinel;
+
+/// Options of a server whose answers are on disk before they are given.
+pub const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
+
 /// How long a server may take to answer.
 const UP_WITHIN: Duration = Duration::from_secs(10);
 
 /// How often it is looked whether a server is up.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// The file that it logs to, in its folder.
+const LOG: &str = "log";
 
 /// A running `redis-server` with nothing in it.
 pub struct RedisServer {
@@ -21,6 +36,7 @@ pub struct RedisServer {
     port: u16,
     program: String,
     options: Vec<String>,
+    environment: Vec<(String, String)>,
     process: Child,
 }
 
@@ -38,22 +54,24 @@ impl RedisServer {
     /// # Panics
     /// As [`RedisServer::start`].
     pub fn start_with(options: &[&str]) -> Self {
-        Self::start_as("redis-server", options)
+        Self::start_as("redis-server", options, &[])
     }
 
-    /// Starts another program that speaks the same, such as Valkey's.
+    /// Starts another program that speaks the same, such as Valkey's, in an environment with further variables.
     ///
     /// # Panics
     /// As [`RedisServer::start`].
-    pub fn start_as(program: &str, options: &[&str]) -> Self {
+    pub fn start_as(program: &str, options: &[&str], environment: &[(&str, &str)]) -> Self {
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        let environment: Vec<(String, String)> =
+            environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         // Between finding a free port and using it, somebody else may take it.
         for _ in 0..5 {
-            let folder = tempfile::tempdir().expect("a folder for the server");
+            let folder = folder();
             let port = free_port();
-            let process = spawn(program, &folder, port, &options);
-            let program = program.to_owned();
-            let mut server = Self { folder, port, program, options: options.clone(), process };
+            let process = spawn(program, &folder, port, &options, &environment);
+            let (options, environment) = (options.clone(), environment.clone());
+            let mut server = Self { folder, port, program: program.to_owned(), options, environment, process };
             if server.wait_until_up() {
                 return server;
             }
@@ -71,6 +89,16 @@ impl RedisServer {
         self.port
     }
 
+    /// Returns what it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join(LOG)).unwrap_or_default()
+    }
+
+    /// Returns the folder that it runs in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Kills it; what it held in memory is gone.
     pub fn kill(&mut self) {
         self.process.kill().ok();
@@ -82,7 +110,7 @@ impl RedisServer {
     /// # Panics
     /// If it does not come up.
     pub fn start_again(&mut self) {
-        self.process = spawn(&self.program, &self.folder, self.port, &self.options);
+        self.process = spawn(&self.program, &self.folder, self.port, &self.options, &self.environment);
         assert!(self.wait_until_up(), "redis-server did not come up again");
     }
 
@@ -96,28 +124,52 @@ impl RedisServer {
         self.signal("-CONT");
     }
 
-    /// Sends one command and returns the first line of the answer, or of a bulk answer its text.
+    /// Makes it a replica of another server and waits until it has all that the other has.
+    ///
+    /// # Panics
+    /// If it does not come to that.
+    pub fn follow(&self, primary: &Self) {
+        let answer = self.command(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()]);
+        assert!(answer.is_ok_and(|answer| answer == "+OK"), "it does not become a replica");
+        self.wait_for_answer(&["INFO", "replication"], |info| info.contains("master_link_status:up"));
+    }
+
+    /// Makes it a primary.
+    ///
+    /// # Panics
+    /// If it refuses.
+    pub fn promote(&self) {
+        let answer = self.command(&["REPLICAOF", "NO", "ONE"]);
+        assert!(answer.is_ok_and(|answer| answer == "+OK"), "it does not become a primary");
+    }
+
+    /// Sends one command and returns the answer's line or text.
     ///
     /// # Errors
     /// The connection's.
     pub fn command(&self, words: &[&str]) -> io::Result<String> {
+        Ok(self.replies(&[words.to_vec()])?.swap_remove(0).into_text())
+    }
+
+    /// Sends commands on one connection and returns their answers.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub fn replies(&self, commands: &[Vec<&str>]) -> io::Result<Vec<Reply>> {
         let stream = TcpStream::connect(("127.0.0.1", self.port))?;
         stream.set_read_timeout(Some(UP_WITHIN))?;
-        let mut request = format!("*{}\r\n", words.len());
-        for word in words {
-            request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-        }
-        (&stream).write_all(request.as_bytes())?;
         let mut reader = BufReader::new(&stream);
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let line = line.trim_end().to_owned();
-        let Some(length) = line.strip_prefix('$').and_then(|length| length.parse::<usize>().ok()) else {
-            return Ok(line);
-        };
-        let mut bulk = vec![0; length];
-        reader.read_exact(&mut bulk)?;
-        Ok(String::from_utf8_lossy(&bulk).into_owned())
+        commands
+            .iter()
+            .map(|words| {
+                let mut request = format!("*{}\r\n", words.len());
+                for word in words {
+                    request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+                }
+                (&stream).write_all(request.as_bytes())?;
+                Reply::read(&mut reader)
+            })
+            .collect()
     }
 
     /// Sends a command again and again until the answer is as wanted.
@@ -163,14 +215,49 @@ impl Drop for RedisServer {
     }
 }
 
-fn spawn(program: &str, folder: &TempDir, port: u16, options: &[String]) -> Child {
+/// Makes a folder in memory, where there is such a place: a disk that is busy with other things would hold up
+/// each durable write. What a killed process has written is safe in either.
+fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder for the server")
+}
+
+fn spawn(program: &str, folder: &TempDir, port: u16, options: &[String], environment: &[(String, String)]) -> Child {
     Command::new(program)
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        .args(["--daemonize", "no", "--dir"])
+        .args(["--daemonize", "no", "--logfile", LOG, "--repl-diskless-sync-delay", "0", "--dir"])
         .arg(folder.path())
         .args(options)
+        .current_dir(folder.path())
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
         .unwrap_or_else(|error| panic!("{program}: {error}; `cargo xtask test` installs it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_has_what_its_primary_had_and_takes_over() {
+        let (primary, replica) = (RedisServer::start(), RedisServer::start());
+        primary.command(&["SET", "key", "value"]).unwrap();
+        replica.follow(&primary);
+        assert_eq!(replica.command(&["GET", "key"]).unwrap(), "value");
+        assert!(replica.command(&["SET", "key", "own"]).unwrap().starts_with("-READONLY"));
+        replica.promote();
+        assert_eq!(replica.command(&["SET", "key", "own"]).unwrap(), "+OK");
+        assert_eq!(primary.command(&["GET", "key"]).unwrap(), "value");
+    }
+
+    #[test]
+    fn a_durable_server_that_was_killed_has_all_it_answered() {
+        let mut server = RedisServer::start_with(&DURABLE);
+        server.command(&["HSET", "key", "a", "1", "b", "2"]).unwrap();
+        server.kill();
+        server.start_again();
+        assert_eq!(server.replies(&[vec!["HGETALL", "key"]]).unwrap()[0].texts(), ["a", "1", "b", "2"]);
+        assert!(server.log().contains("Ready to accept connections"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::redis_sentinel::cli;
+use crate::redis::sentinel::cli;
 use crate::{DEADLINE, RedisServer, free_port};
 
 const SLOTS: usize = 16384;
@@ -96,7 +96,7 @@ impl RedisCluster {
 fn server(program: &str) -> (RedisServer, u16) {
     let bus = free_port();
     let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--cluster-port", &bus.to_string()];
-    (RedisServer::start_as(program, &options), bus)
+    (RedisServer::start_as(program, &options, &[]), bus)
 }
 
 fn must(server: &RedisServer, words: &[&str]) {

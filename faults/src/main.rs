@@ -1,0 +1,99 @@
+//! `faults`: nodes, Redis and links fail under load, and an oracle judges what clients saw.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on fails"))]
+
+mod arguments;
+mod client;
+mod clocks;
+mod cluster;
+mod converge;
+mod fault;
+mod oracle;
+mod plan;
+mod record;
+mod report;
+mod run;
+mod stalls;
+mod truth;
+mod view;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use arguments::Arguments;
+use fault::Fault;
+use report::{Row, table};
+use run::{Outcome, Run};
+
+/// Most violations of a run that are printed; the others are in its folder.
+const PRINTED_MAX: usize = 10;
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse(std::env::args().skip(1))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let rows: Vec<Row> =
+        arguments.faults.iter().map(|&fault| runtime.block_on(repeat(&arguments, fault))).collect::<Result<_>>()?;
+    println!("\n{}", table(&rows));
+    let violations: usize = rows.iter().map(|row| row.violations).sum();
+    Ok(if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs a fault with one seed after the other.
+async fn repeat(arguments: &Arguments, fault: Fault) -> Result<Row> {
+    let mut row = Row {
+        fault: fault.name(),
+        repeats: arguments.repeats,
+        violations: 0,
+        commands: 0,
+        longest_gap: Default::default(),
+        converged_after: Default::default(),
+    };
+    for seed in arguments.seed..arguments.seed + arguments.repeats {
+        let folder = arguments.logs.join(format!("{}-{seed}", fault.name()));
+        forget(&folder)?;
+        let run = Run { fault, seed, short: arguments.short, folder };
+        let outcome = carry_out(&run).await;
+        tell(&run, &outcome);
+        row.violations += outcome.violations.len();
+        row.commands += outcome.commands;
+        row.longest_gap = row.longest_gap.max(outcome.longest_gap);
+        row.converged_after = row.converged_after.max(outcome.converged_after);
+    }
+    Ok(row)
+}
+
+/// Runs once. A run that can't go on, because a part does not come up or is gone, is a violation too.
+async fn carry_out(run: &Run) -> Outcome {
+    match tokio::spawn(run.clone().carry_out()).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(error)) => Outcome { violations: vec![format!("{error:#}")], ..Outcome::default() },
+        Err(panic) => Outcome { violations: vec![format!("it could not go on: {panic}")], ..Outcome::default() },
+    }
+}
+
+fn forget(folder: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context(folder.display().to_string()),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn tell(run: &Run, outcome: &Outcome) {
+    println!(
+        "{:<25} seed {:>4}: {} violations, {} commands, longest gap {:.2} s, converged after {:.2} s",
+        run.fault.name(),
+        run.seed,
+        outcome.violations.len(),
+        outcome.commands,
+        outcome.longest_gap.as_secs_f64(),
+        outcome.converged_after.as_secs_f64()
+    );
+    for violation in outcome.violations.iter().take(PRINTED_MAX) {
+        println!("    {}", violation.chars().take(600).collect::<String>());
+    }
+    if !outcome.violations.is_empty() {
+        println!("    {}\n    repeat it: {}", run.folder.display(), run.again());
+    }
+}
