@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use engine::store::{Connected, FaultKind, Signal};
 use engine::{Made, Reader, Request, Sight};
-use harness::{DEADLINE, RedisServer, free_port, wait_for};
+use harness::{DEADLINE, Proxy, RedisServer, free_port, wait_for, wait_until};
 use store::redis::RedisStore;
 use timers::stopwatch::Command as Ask;
 use timers::{Beat, Command};
@@ -201,6 +201,30 @@ async fn a_server_that_turns_read_only_or_forgetful_is_noticed_without_a_commit(
     node.is_ready().await;
     server.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).expect("answers");
     wait_for("the reason", || node.engine.store().ready().is_err_and(|why| why.contains("allkeys-lru"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_found_different_servers_are_noticed_and_brought_together() {
+    let (old, new) = (RedisServer::start(), RedisServer::start());
+    let link = Proxy::start(old.port()).await;
+    let node = Node::start(&format!("redis://127.0.0.1:{}", link.port()), "a");
+    node.is_ready().await;
+    node.start_session("before").await.expect("works");
+    let _reader = Reader::new(node.engine.hub().join(&scope("ann")).await.expect("joins"));
+    // As after a failover: whoever connects anew finds the new primary, the others stay with the old one.
+    link.lead_to(new.port());
+    old.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).expect("answers");
+    wait_until("all to be with the new one", async || {
+        let clients = |server: &RedisServer| server.command(&["INFO", "clients"]).expect("answers");
+        let connected = |info: String| info.contains("connected_clients:1\r");
+        connected(clients(&old)) && node.engine.store().ready().is_ok()
+    })
+    .await;
+    let made = node.start_session("after").await.expect("works");
+    assert_eq!(made.revision.0, 1, "the new one knows nothing of the old one's");
+    all_equal(&[&node], &[scope("ann")]).await;
+    let kept = old.command(&["EVAL_RO", "return redis.call('HGET', redis.call('KEYS', '*:board:*')[1], '@rev')", "0"]);
+    assert_eq!(kept.expect("answers"), "1", "nothing was sent to the old one");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
