@@ -161,11 +161,12 @@ impl Entry {
 
     pub(crate) fn show_beat(&self, beat: Beat) {
         self.shown.send_if_modified(|shown| match shown {
-            Some(shown) if shown.view.ticks => {
+            Some(shown) => {
                 shown.beat = beat;
-                true
+                shown.forget_past();
+                shown.view.ticks
             }
-            Some(_) | None => false,
+            None => false,
         });
     }
 
@@ -255,14 +256,15 @@ impl Entry {
             local.known.pop_front();
         }
         local.known.push_back(board.position.tag);
-        let view = Arc::new(View::new(board, local.epoch));
+        let epoch = local.epoch;
         self.shown.send_modify(|shown| {
             // Read under the lock that the beat takes too, so that none falls between two views.
             let beat = Beat(self.beat.load(Ordering::Acquire));
-            if let Some(old) = shown {
-                old.view.end_at(beat);
+            let view = Arc::new(View::new(board, epoch, beat));
+            match shown {
+                Some(shown) => shown.replace(view, beat),
+                None => *shown = Some(Shown::first(view, beat)),
             }
-            *shown = Some(Shown { view, since: beat, beat });
         });
     }
 

@@ -53,30 +53,40 @@ impl Reader {
     }
 
     /// Shows all that the client lacks.
+    ///
+    /// Of views that it has not seen, those that ticked at one of the last [`FILL_MAX`] beats are shown with
+    /// their ticks; of the others only what is left of them in the latest.
     pub fn catch_up(&mut self, mut show: impl FnMut(Sight<'_>)) {
-        let Shown { view, since, beat } = self.feed.shown();
-        match self.seen.replace(Arc::clone(&view)) {
-            None => {
-                self.last = self.feed.last_beat();
-                show(Sight::First(&view));
-            }
-            Some(old) if Arc::ptr_eq(&old, &view) => {}
-            Some(old) => {
-                self.show_beats(&old, since.min(old.last_beat()), &mut show);
-                self.last = self.last.max(since);
-                let (old, new): (&View, &View) = (&old, &view);
-                show(if old.epoch == new.epoch { Sight::News { old, new } } else { Sight::Whole { old, new } });
+        let Shown { view, beat, past } = self.feed.shown();
+        let oldest = (beat.0 + 1).saturating_sub(FILL_MAX);
+        let Some(mut seen) = self.seen.replace(Arc::clone(&view)) else {
+            self.last = self.feed.last_beat();
+            show(Sight::First(&view));
+            return self.show_beats(&view, oldest, beat, &mut show);
+        };
+        if !Arc::ptr_eq(&seen, &view) {
+            let ended = seen.last_beat();
+            self.show_beats(&seen, oldest, ended, &mut show);
+            let unseen = past.iter().filter(|past| past.since >= ended && past.last_beat().0 >= oldest);
+            for next in unseen.chain([&view]) {
+                show(if seen.epoch == next.epoch {
+                    Sight::News { old: &seen, new: next }
+                } else {
+                    Sight::Whole { old: &seen, new: next }
+                });
+                self.last = self.last.max(next.since);
+                self.show_beats(next, oldest, next.last_beat().min(beat), &mut show);
+                seen = Arc::clone(next);
             }
         }
-        self.show_beats(&view, beat, &mut show);
+        self.show_beats(&view, oldest, beat, &mut show);
     }
 
-    fn show_beats(&mut self, view: &View, until: Beat, show: &mut impl FnMut(Sight<'_>)) {
+    fn show_beats(&mut self, view: &View, oldest: u64, until: Beat, show: &mut impl FnMut(Sight<'_>)) {
         if !view.ticks || until <= self.last {
             return;
         }
-        let first = (self.last.0 + 1).max((until.0 + 1).saturating_sub(FILL_MAX));
-        for beat in first..=until.0 {
+        for beat in (self.last.0 + 1).max(oldest)..=until.0 {
             show(Sight::Beat(view, Beat(beat)));
         }
         self.last = until;

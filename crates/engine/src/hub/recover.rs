@@ -10,10 +10,11 @@ use crate::hub::entry::Entry;
 use crate::hub::{Hub, JoinError};
 use crate::store::{Fault, FaultKind, Loaded, RecentId, Shards};
 
-/// Most scopes whose positions are compared in one round trip: 100 `HMGET`s are 0.1 ms of Redis.
-pub(crate) const POSITIONS_MAX: usize = 100;
+/// Most scopes whose positions are compared in one round trip after a lost link: a thousand `HMGET`s are a
+/// millisecond of Redis, so that others find room in between.
+const COMPARED_AT_ONCE: usize = 1000;
 
-/// Longest pause before a batch of positions, so that a hundred nodes do not ask in the same millisecond.
+/// Longest pause before positions are compared, so that a hundred nodes do not ask in the same millisecond.
 const COMPARE_JITTER: Duration = Duration::from_millis(50);
 
 /// Longest pause between attempts to load. Short: a listener sees old content meanwhile.
@@ -109,8 +110,8 @@ impl Hub {
     /// Compares the views of these shards with the store and loads those that differ, once the link is back.
     pub(crate) async fn restored(self: &Arc<Self>, shards: Shards) {
         let entries = self.entries_of(shards);
-        for batch in entries.chunks(POSITIONS_MAX) {
-            tokio::time::sleep(self.entropy.up_to(COMPARE_JITTER)).await;
+        tokio::time::sleep(self.entropy.up_to(COMPARE_JITTER)).await;
+        for batch in entries.chunks(COMPARED_AT_ONCE) {
             let scopes: Vec<Scope> = batch.iter().map(|entry| entry.scope.clone()).collect();
             let doubts: Vec<u64> = batch.iter().map(|entry| entry.doubts()).collect();
             let positions = self.store.positions(&scopes).await;

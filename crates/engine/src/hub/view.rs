@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use timers::{Beat, Board};
 
+use crate::hub::reader::FILL_MAX;
+
 /// Most frames kept with a view: two dialects, each with a greeting, news, and ticks, and one to spare.
 const FRAMES_MAX: usize = 8;
 
@@ -19,14 +21,16 @@ pub struct View {
     /// What was rendered of it.
     pub frames: Frames,
     pub(crate) ticks: bool,
+    /// The last beat before the view came; ticks of later beats are this view's.
+    pub(crate) since: Beat,
     /// The last beat that was this view's.
     last: AtomicU64,
 }
 
 impl View {
-    pub(crate) fn new(board: Arc<Board>, epoch: u64) -> Self {
+    pub(crate) fn new(board: Arc<Board>, epoch: u64, since: Beat) -> Self {
         let ticks = board.ticks();
-        Self { board, epoch, frames: Frames::default(), ticks, last: AtomicU64::new(u64::MAX) }
+        Self { board, epoch, frames: Frames::default(), ticks, since, last: AtomicU64::new(u64::MAX) }
     }
 
     pub(crate) fn end_at(&self, beat: Beat) {
@@ -36,6 +40,11 @@ impl View {
     pub(crate) fn last_beat(&self) -> Beat {
         Beat(self.last.load(Ordering::Acquire))
     }
+
+    /// Whether a beat up to `beat` was this view's, and something ticked at it.
+    fn has_ticked(&self, beat: Beat) -> bool {
+        self.ticks && self.since < beat
+    }
 }
 
 /// What a listener is shown.
@@ -43,10 +52,37 @@ impl View {
 pub struct Shown {
     /// The view.
     pub view: Arc<View>,
-    /// The last beat before the view came; ticks of later beats are this view's.
-    pub since: Beat,
-    /// The last beat; it stands still while nothing ticks.
+    /// The last beat.
     pub beat: Beat,
+    /// The views before it that had ticks of the last [`FILL_MAX`] beats, for those who have not seen them.
+    pub(crate) past: Arc<[Arc<View>]>,
+}
+
+impl Shown {
+    /// Shows the first view there is.
+    pub(crate) fn first(view: Arc<View>, beat: Beat) -> Self {
+        Self { view, beat, past: Arc::default() }
+    }
+
+    /// Shows another view from a beat on.
+    pub(crate) fn replace(&mut self, view: Arc<View>, beat: Beat) {
+        self.view.end_at(beat);
+        let old = std::mem::replace(&mut self.view, view);
+        self.beat = beat;
+        self.forget_past();
+        if old.has_ticked(beat) {
+            self.past = self.past.iter().cloned().chain([old]).collect();
+        }
+    }
+
+    /// Lets go of views whose ticks nobody is shown any more.
+    pub(crate) fn forget_past(&mut self) {
+        let beat = self.beat.0;
+        let is_old = |view: &Arc<View>| view.last_beat().0 + FILL_MAX <= beat;
+        if self.past.iter().any(is_old) {
+            self.past = self.past.iter().filter(|view| !is_old(view)).cloned().collect();
+        }
+    }
 }
 
 /// Frames rendered of one view, shared by all its listeners: each is rendered once.

@@ -37,7 +37,7 @@ const COMMANDS_MAX: usize = 20_000;
 const MESSAGES_MAX: usize = 4096;
 
 /// Pauses between attempts to connect, ms: they double from the first to the second.
-const RECONNECT_MS: (u32, u32) = (50, 1000);
+const RECONNECT_MS: (u32, u32) = (50, 500);
 
 /// How often it is said that Redis is still away.
 const SAY_AGAIN: Duration = Duration::from_secs(30);
