@@ -176,6 +176,7 @@ impl Engine {
         if let Some(done) = base.recent.iter().find(|done| done.id == id && now.since(done.at) < RECENT_ID_AGE_MAX) {
             let revision = done.made;
             self.confirm(&request.scope, life).await?;
+            self.hub.glimpse(&base.board);
             self.stats.repeated.add_one();
             return Ok(Step::Finish(Outcome { revision, id, made: Made::Repeated }));
         }
@@ -184,6 +185,7 @@ impl Engine {
             Ok(Decision::Nothing) if base.loaded => {
                 let revision = base.board.position.revision;
                 self.confirm(&request.scope, life).await?;
+                self.hub.glimpse(&base.board);
                 return Ok(Step::Finish(Outcome { revision, id, made: Made::Nothing }));
             }
             Err(refusal) if base.loaded => return Err(refusal.into()),
@@ -205,11 +207,12 @@ impl Engine {
             // Our own commit whose answer was lost: the board may have moved on since, so it is loaded.
             (Committed::Repeated(revision, _), Sent::Again) if revision == update.position.revision => {
                 self.stats.commits.add_one();
-                self.hub.read_again(&commit.scope).await;
+                self.show_stored(&commit.scope, life).await;
                 Ok(Step::Finish(Outcome { revision, id, made: Made::Change(Arc::new(change)) }))
             }
             (Committed::Repeated(revision, _), _) => {
                 self.stats.repeated.add_one();
+                self.show_stored(&commit.scope, life).await;
                 Ok(Step::Finish(Outcome { revision, id, made: Made::Repeated }))
             }
             (Committed::Conflict(_), _) => {
@@ -264,6 +267,17 @@ impl Engine {
             sleep(STORE_PAUSE).await;
         }
         Ok(())
+    }
+
+    /// Shows those who listen here what is stored, before the one who asked is told that it is done.
+    async fn show_stored(&self, scope: &Scope, life: &Life) {
+        while let Err(error) = self.hub.read_again(scope).await {
+            if self.is_spent(life) {
+                tracing::debug!(%scope, %error, "what was done can't be shown yet");
+                return;
+            }
+            sleep(STORE_PAUSE).await;
+        }
     }
 
     fn unknown(&self, scope: &Scope) -> ExecuteError {

@@ -221,6 +221,17 @@ impl Entry {
         }
     }
 
+    /// Takes in a board that was loaded for a command, so that nobody is told of what they have not seen. It
+    /// settles no doubt: updates may have been missed before it, and behind it.
+    pub(crate) fn glimpse(&self, board: &Arc<Board>) {
+        let mut local = self.lock();
+        let is_newer = self.view().is_some_and(|view| view.board.position.revision < board.position.revision);
+        if is_newer && !local.known.contains(&board.position.tag) {
+            local.epoch += 1;
+            self.show(&mut local, Arc::clone(board));
+        }
+    }
+
     /// Begins to keep updates for a load; they are kept until the guard is dropped.
     pub(crate) fn begin_load(&self) -> Loading<'_> {
         let mut local = self.lock();

@@ -63,12 +63,20 @@ impl Hub {
         }
     }
 
-    /// Distrusts the view of a scope, if there is one, and waits for one attempt to load it.
-    pub(crate) async fn read_again(self: &Arc<Self>, scope: &Scope) {
-        let Some(entry) = self.lock().get(scope).cloned() else { return };
-        entry.fall_in_doubt();
-        if self.refresh(&entry).await.is_err() {
-            self.doubt(&entry);
+    /// Distrusts the view of a scope, if there is one, and shows its listeners what is stored now, even if
+    /// updates can't be heard yet.
+    pub(crate) async fn read_again(self: &Arc<Self>, scope: &Scope) -> Result<(), JoinError> {
+        let Some(entry) = self.lock().get(scope).cloned() else { return Ok(()) };
+        self.doubt(&entry);
+        let (board, ..) = self.load(scope, &[]).await?;
+        entry.glimpse(&Arc::new(board));
+        Ok(())
+    }
+
+    /// Shows the listeners of a scope a board that was loaded, if they have not seen it.
+    pub(crate) fn glimpse(&self, board: &Arc<Board>) {
+        if let Some(entry) = self.lock().get(&board.scope).cloned() {
+            entry.glimpse(board);
         }
     }
 

@@ -232,3 +232,31 @@ async fn what_was_found_done_is_not_acknowledged_before_it_is_safe() {
     assert!(matches!(one.execute(start(Some("a"), Some(7))).await.unwrap().made, Made::Repeated));
     assert!(matches!(one.execute(start(Some("a"), Some(8))).await.unwrap().made, Made::Nothing));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_done_is_seen_before_it_is_answered_even_while_no_update_can_be_heard() {
+    let (_, _, one, tap, two) = pair().await;
+    one.execute(start(Some("a"), None)).await.unwrap();
+    let mut reader = Reader::new(one.hub().join(&ann()).await.unwrap());
+    reader.catch_up(|_| {});
+    tap.deaf.store(true, Relaxed);
+    tap.watches_away.store(true, Relaxed);
+    let seen = |reader: &mut Reader| {
+        let mut last = 0;
+        reader.catch_up(|sight| {
+            if let Sight::Whole { new, .. } | Sight::News { new, .. } = sight {
+                last = new.board.items.len();
+            }
+        });
+        last
+    };
+    tap.commits.lock().unwrap().push_back(Plan::LoseAnswer);
+    one.execute(start(Some("b"), Some(7))).await.unwrap();
+    assert_eq!(seen(&mut reader), 2, "its own commit, whose answer was lost");
+    two.execute(start(Some("c"), Some(8))).await.unwrap();
+    assert!(matches!(one.execute(start(Some("c"), Some(8))).await.unwrap().made, Made::Repeated));
+    assert_eq!(seen(&mut reader), 3, "what another node did");
+    two.execute(start(Some("d"), Some(9))).await.unwrap();
+    assert!(matches!(one.execute(start(Some("d"), Some(10))).await.unwrap().made, Made::Nothing));
+    assert_eq!(seen(&mut reader), 4, "what was found to be so");
+}

@@ -81,6 +81,7 @@ pub(crate) struct Tap {
     pub(crate) answers: watch::Sender<bool>,
     pub(crate) heard: Arc<AtomicUsize>,
     pub(crate) slow_positions: AtomicBool,
+    pub(crate) watches_away: AtomicBool,
     /// What is read could still be taken back.
     pub(crate) unsafe_reads: AtomicBool,
     pub(crate) looks: AtomicUsize,
@@ -175,6 +176,9 @@ impl Store for Tap {
     }
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {
         self.away()?;
+        if self.watches_away.load(Relaxed) {
+            return Err(Fault::new(FaultKind::Unavailable, "no subscriptions"));
+        }
         self.node.watch(scope).await
     }
     fn unwatch(&self, scope: &Scope) {
@@ -274,6 +278,7 @@ pub(crate) fn node_with(store: &MemoryStore, hands: &Hands, name: &str, limits: 
         answers: watch::Sender::new(true),
         heard: Arc::default(),
         slow_positions: AtomicBool::new(false),
+        watches_away: AtomicBool::new(false),
         unsafe_reads: AtomicBool::new(false),
         looks: AtomicUsize::new(0),
         blind: AtomicBool::new(false),
