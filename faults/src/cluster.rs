@@ -40,7 +40,7 @@ pub(crate) enum Kind {
     Down,
     /// It ran, but could not know what others do.
     Cut,
-    /// It, or Redis, was held up for a moment by a busy machine.
+    /// For a moment, news came late: it, or Redis, was held up by a busy machine, or its link changed its pace.
     Stalled,
 }
 

@@ -49,6 +49,10 @@ pub(super) async fn delay(scene: &mut Scene<'_>) -> Result<()> {
         scene.cluster.links[node].set(Way::Open(to_redis), Way::Open(from_redis));
         scene.wait(Duration::from_secs(if scene.short { 2 } else { 4 })).await;
         scene.cluster.links[node].heal();
+        // What is said now overtakes, on another connection, what is still on its way.
+        let healed = Instant::now();
+        scene.wait(from_redis).await;
+        scene.cluster.note(node, Kind::Stalled, healed);
     }
     Ok(())
 }
