@@ -1,33 +1,25 @@
-//! Wrong clocks: libfaketime for nodes, and for redis-server, which does not start under it, a shim of our own.
+//! Wrong clocks: libfaketime for nodes, and for redis-server, which does not start under it, the harness's own.
 
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::fs;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use harness::MovableClock;
 use tempfile::TempDir;
-
-const SHIM: &str = include_str!("../clock_shim.c");
 
 /// The clocks of a run; all are right at first.
 pub(crate) struct Clocks {
     folder: TempDir,
     faketime: String,
+    server: MovableClock,
 }
 
 impl Clocks {
-    /// Builds the shim and finds libfaketime.
+    /// Finds libfaketime, and builds what the servers need.
     pub(crate) fn prepare() -> Result<Self> {
-        let clocks = Self { folder: tempfile::tempdir()?, faketime: faketime()? };
-        fs::write(clocks.file("clock_shim.c"), SHIM)?;
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]);
-        let built = compiler.arg(clocks.file("clock_shim.so")).arg(clocks.file("clock_shim.c")).status();
-        ensure!(built.context("the suite needs a C compiler, `cc`")?.success(), "the clock shim does not compile");
+        let clocks = Self { folder: tempfile::tempdir()?, faketime: faketime()?, server: MovableClock::make() };
         clocks.move_node(0)?;
-        clocks.move_server(0)?;
         Ok(clocks)
     }
 
@@ -36,7 +28,7 @@ impl Clocks {
     pub(crate) fn of_node(&self) -> Vec<(&'static str, String)> {
         vec![
             ("LD_PRELOAD", self.faketime.clone()),
-            ("FAKETIME_TIMESTAMP_FILE", self.name("node")),
+            ("FAKETIME_TIMESTAMP_FILE", self.node_file()),
             ("FAKETIME_NO_CACHE", "1".to_owned()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
         ]
@@ -44,19 +36,17 @@ impl Clocks {
 
     /// Returns the environment of a server with a clock that can be moved.
     pub(crate) fn of_server(&self) -> Vec<(&'static str, String)> {
-        vec![("LD_PRELOAD", self.name("clock_shim.so")), ("CLOCK_OFFSET_FILE", self.name("server"))]
+        self.server.environment()
     }
 
     /// Moves the clock of nodes by so many seconds.
     pub(crate) fn move_node(&self, seconds: i64) -> Result<()> {
-        Ok(fs::write(self.file("node"), format!("{seconds:+}\n"))?)
+        Ok(fs::write(self.node_file(), format!("{seconds:+}\n"))?)
     }
 
     /// Moves the clock of servers by so many milliseconds.
-    pub(crate) fn move_server(&self, millis: i64) -> Result<()> {
-        // In place: the servers have mapped it.
-        let file = File::options().create(true).truncate(false).write(true).open(self.file("server"))?;
-        Ok(file.write_all_at(format!("{millis:+015}\n").as_bytes(), 0)?)
+    pub(crate) fn move_server(&self, millis: i64) {
+        self.server.move_by(millis);
     }
 
     /// Returns how the hour is written in a log on a clock that is off by so many seconds.
@@ -65,12 +55,8 @@ impl Clocks {
         Ok(format!("T{:02}:", (now + seconds) / 3600 % 24))
     }
 
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn name(&self, name: &str) -> String {
-        self.file(name).to_string_lossy().into_owned()
+    fn node_file(&self) -> String {
+        self.folder.path().join("node").to_string_lossy().into_owned()
     }
 }
 
@@ -81,21 +67,4 @@ fn faketime() -> Result<String> {
     let library = String::from_utf8(asked.stdout)?.trim().to_owned();
     ensure!(asked.status.success() && !library.is_empty(), "`faketime` does not say what it preloads");
     Ok(library)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_shim_moves_the_wall_clock_of_a_process_and_follows_its_file() {
-        let clocks = Clocks::prepare().unwrap();
-        for offset_ms in [0, 5_000, -5_000, 3_600_500] {
-            clocks.move_server(offset_ms).unwrap();
-            let asked = Command::new("date").arg("+%s%3N").envs(clocks.of_server()).output().unwrap();
-            let date: i64 = String::from_utf8(asked.stdout).unwrap().trim().parse().unwrap();
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
-            assert!((now + offset_ms - date).abs() < 400, "{offset_ms}: {date} at {now}");
-        }
-    }
 }

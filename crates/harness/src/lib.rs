@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a fixture that cannot go on fails its test")]
 
 mod client;
+mod clock;
 pub mod http;
 mod node;
 mod port;
@@ -13,6 +14,7 @@ mod tls;
 mod wait;
 
 pub use client::Client;
+pub use clock::MovableClock;
 pub use node::{Node, binary};
 pub use port::free_port;
 pub use proxy::{Proxy, Way};

@@ -24,7 +24,7 @@ pub(super) async fn move_node(scene: &mut Scene<'_>, seconds: i64) -> Result<()>
 /// Moves the clock of Redis by so many milliseconds while it runs, and back.
 pub(super) async fn move_server(scene: &mut Scene<'_>, millis: i64) -> Result<()> {
     for offset in [millis, 0] {
-        scene.clocks.move_server(offset)?;
+        scene.clocks.move_server(offset);
         let seconds: u64 = {
             let replies = scene.cluster.primary.replies(&[vec!["TIME"]])?;
             replies[0].texts().first().context("no time")?.parse()?

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::redis::sentinel::cli;
-use crate::{DEADLINE, RedisServer, free_port};
+use crate::{DEADLINE, MovableClock, RedisServer, free_port};
 
 const SLOTS: usize = 16384;
 
@@ -19,16 +19,20 @@ impl RedisCluster {
     /// # Panics
     /// If they do not.
     pub fn start(primaries: usize, with_replicas: bool) -> Self {
-        Self::start_as("redis-server", primaries, with_replicas)
+        let count = if with_replicas { 2 * primaries } else { primaries };
+        Self::of((0..count).map(|_| server(&[])).collect(), primaries)
     }
 
-    /// Starts a cluster of another program that speaks the same.
+    /// Starts primaries that go by these clocks.
     ///
     /// # Panics
     /// As [`RedisCluster::start`].
-    pub fn start_as(program: &str, primaries: usize, with_replicas: bool) -> Self {
-        let count = if with_replicas { 2 * primaries } else { primaries };
-        let servers: Vec<(RedisServer, u16)> = (0..count).map(|_| server(program)).collect();
+    pub fn start_by(clocks: &[MovableClock]) -> Self {
+        Self::of(clocks.iter().map(|clock| server(&clock.environment())).collect(), clocks.len())
+    }
+
+    fn of(servers: Vec<(RedisServer, u16)>, primaries: usize) -> Self {
+        let count = servers.len();
         let (first, _) = &servers[0];
         for (nth, (server, _)) in servers[..primaries].iter().enumerate() {
             let range = [nth * SLOTS / primaries, (nth + 1) * SLOTS / primaries - 1].map(|slot| slot.to_string());
@@ -93,10 +97,11 @@ impl RedisCluster {
     }
 }
 
-fn server(program: &str) -> (RedisServer, u16) {
+fn server(environment: &[(&str, String)]) -> (RedisServer, u16) {
     let bus = free_port();
     let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--cluster-port", &bus.to_string()];
-    (RedisServer::start_as(program, &options, &[]), bus)
+    let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    (RedisServer::start_as("redis-server", &options, &environment), bus)
 }
 
 fn must(server: &RedisServer, words: &[&str]) {

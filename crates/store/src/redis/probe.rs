@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::Clock;
 use engine::store::Shards;
 use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::{ClientLike, HashesInterface, SortedSetsInterface};
 use fred::types::{InfoKind, Value};
+use timers::Timestamp;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -24,6 +26,9 @@ const HEARD_WITHIN: Duration = Duration::from_secs(2);
 /// Tries what a node needs.
 pub(crate) struct Probe {
     shared: Arc<Shared>,
+    /// The server's.
+    clock: Arc<Clock>,
+    owned: Shards,
     script: Script,
     keys: Option<ProbeKeys>,
     heard: watch::Receiver<String>,
@@ -56,12 +61,21 @@ impl Trouble {
 
 impl Probe {
     /// Makes a probe; `heard` has the last word that came back on the channel.
-    pub(crate) fn new(shared: Arc<Shared>, heard: watch::Receiver<String>) -> Self {
-        Self { shared, script: Script::new(include_str!("probe.lua")), keys: None, heard, words: 0 }
+    pub(crate) fn new(shared: Arc<Shared>, clock: Arc<Clock>, heard: watch::Receiver<String>) -> Self {
+        Self {
+            shared,
+            clock,
+            owned: Shards::NONE,
+            script: Script::new(include_str!("probe.lua")),
+            keys: None,
+            heard,
+            words: 0,
+        }
     }
 
     /// Takes keys in a shard that the server has, and returns the channel to listen to.
     pub(crate) fn aim(&mut self, owned: Shards) -> Option<String> {
+        self.owned = owned;
         self.keys = owned.iter().next().map(|shard| self.shared.keys.probe(shard, &self.shared.node));
         self.keys.as_ref().map(|keys| keys.channel.clone())
     }
@@ -90,7 +104,11 @@ impl Probe {
         let word = self.words.to_string();
         let args = vec![Value::from(self.shared.publish()), Value::from(channel), Value::from(&word)];
         let written = self.script.run(commands, vec![hash.clone(), index.clone()], args).await;
-        written.map_err(|error| Trouble::told("to let the node write and publish", &error))?;
+        let written = written.map_err(|error| Trouble::told("to let the node write and publish", &error))?;
+        if let Some(now) = written.as_u64().map(Timestamp) {
+            self.clock.observe(now);
+            self.shared.learn_time(now, self.owned);
+        }
         match timeout(HEARD_WITHIN, self.heard.wait_for(|heard| *heard == word)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Trouble::new(format!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use engine::store::{Commit, Committed, Fault, Shards};
+use engine::store::{Commit, Committed, Fault, FaultKind, Shards};
 use engine::{BootClock, Clock};
 use fred::clients::Client;
 use fred::error::Error;
@@ -28,7 +28,7 @@ use crate::redis::{answer, signals};
 pub(crate) struct Server {
     shared: Arc<Shared>,
     links: Links,
-    clock: Clock,
+    clock: Arc<Clock>,
     orders: mpsc::Sender<Order>,
     owned: watch::Receiver<Shards>,
     readiness: watch::Receiver<Result<(), String>>,
@@ -61,6 +61,7 @@ impl Server {
             tasks.spawn(stop.clone().run_until_cancelled_owned(keep));
             fence
         });
+        let clock = Arc::new(Clock::new(Box::new(BootClock)));
         let messages = links.subscriber.message_rx();
         let carry = signals::carry(messages, Arc::clone(shared), owned.clone(), probed);
         tasks.spawn(stop.clone().run_until_cancelled_owned(carry));
@@ -68,13 +69,12 @@ impl Server {
             shared: Arc::clone(shared),
             listener: Listener { client: links.subscriber.clone(), sharded: shared.sharded },
             links: links.clone(),
-            probe: Probe::new(Arc::clone(shared), probes),
+            probe: Probe::new(Arc::clone(shared), Arc::clone(&clock), probes),
             owned: owner,
             readiness: ready,
             subscribed: BTreeSet::new(),
         };
         tasks.spawn(stop.clone().run_until_cancelled_owned(subscriptions.run(taken)));
-        let clock = Clock::new(Box::new(BootClock));
         let shared = Arc::clone(shared);
         Ok(Arc::new(Self { shared, links, clock, orders, owned, readiness, fence, tasks, stop }))
     }
@@ -93,6 +93,7 @@ impl Server {
     /// Carries out a commit, and waits for replicas where that is asked for.
     pub(crate) async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
         let commands = self.commands()?;
+        self.check_time()?;
         let keys = self.shared.keys.of(&commit.scope);
         let until = Until::of(commit.decided_at, self.skew());
         let args = commit::args(commit, &until, keys.channel, self.shared.publish());
@@ -146,12 +147,25 @@ impl Server {
         Timestamp(u64::try_from(now).unwrap_or_default())
     }
 
+    /// Refuses what can't be dated: the server that holds the beat was not heard yet, and this one may be
+    /// hours off.
+    pub(crate) fn check_time(&self) -> Result<(), Fault> {
+        if self.holds_beat() || self.shared.ahead().is_some() {
+            return Ok(());
+        }
+        Err(Fault::new(FaultKind::Unavailable, "the time of the cluster is not known yet"))
+    }
+
+    fn holds_beat(&self) -> bool {
+        self.owned.borrow().contains(shard_of_beat())
+    }
+
     /// Returns how far this server's clock is ahead of cluster time, in ms.
     ///
     /// The server that holds the beat tells it exactly. Of another it is reckoned from the quickest answers
     /// of the last minute: never more than the truth and its clock's last step allow.
     fn skew(&self) -> i128 {
-        if self.owned.borrow().contains(shard_of_beat()) {
+        if self.holds_beat() {
             return -i128::from(self.shared.absorbed().0);
         }
         self.clock.ahead().zip(self.shared.ahead()).map_or(0, |(server, cluster)| server - cluster)

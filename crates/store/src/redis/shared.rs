@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use engine::Clock;
-use engine::store::{BeatAnswer, Shard, Signal};
-use timers::Millis;
+use engine::store::{BeatAnswer, Shard, Shards, Signal};
+use timers::{Millis, Timestamp};
 use tokio::sync::{Notify, mpsc};
 
 use crate::redis::keys::Keys;
@@ -65,6 +65,14 @@ impl Shared {
     pub(crate) fn learn(&self, beat: &BeatAnswer) {
         self.clock.observe(beat.now);
         *self.absorbed.lock().unwrap_or_else(PoisonError::into_inner) = beat.absorbed;
+    }
+
+    /// Takes note of what the clock of a server says that owns some shards: if the beat's is among them, it is
+    /// cluster time but for what it has absorbed.
+    pub(crate) fn learn_time(&self, now: Timestamp, owned: Shards) {
+        if owned.contains(shard_of_beat()) {
+            self.clock.observe(now + self.absorbed());
+        }
     }
 
     /// Takes note of a beat that came by its channel.

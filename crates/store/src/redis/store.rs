@@ -116,6 +116,7 @@ impl RedisStore {
 impl Store for RedisStore {
     async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<Loaded, Fault> {
         let server = self.server(scope)?;
+        server.check_time()?;
         let fault = |error| server.fault(error);
         let keys = self.shared.keys.of(scope);
         let pipeline = server.commands()?.pipeline();

@@ -1,10 +1,10 @@
 //! Cluster: a dead primary stops nobody else, and slots move without an update lost.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use engine::Reader;
 use engine::store::Shard;
-use harness::{RedisCluster, wait_until};
+use harness::{MovableClock, RedisCluster, wait_until};
 use timers::Scope;
 
 use super::node::*;
@@ -125,5 +125,26 @@ async fn slots_that_move_while_all_goes_on_lose_no_update() {
         nodes[0].engine.execute(request_of(user, "last", None)).await.expect("works");
     }
     wait_until("updates", async || nodes[1].engine.stats().updates_applied.get() >= heard + 64).await;
+    all_equal(&[&nodes[0], &nodes[1]], &scopes).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn primaries_whose_clocks_differ_refuse_nothing_and_move_no_time_but_their_own() {
+    let clocks = [0, 1, 2].map(|_| MovableClock::make());
+    let cluster = RedisCluster::start_by(&clocks);
+    clocks[1].move_by(700);
+    clocks[2].move_by(-4_000);
+    let users = users(32);
+    let (nodes, _feeds, scopes) = over(&cluster, &users).await;
+    for (name, moved) in [("before", -4_000), ("ahead", 5_000), ("behind", -9_000)] {
+        clocks[2].move_by(moved);
+        for (user, _) in &users {
+            nodes[0].engine.execute(request_of(user, name, None)).await.expect("works");
+        }
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+        let told = u128::from(nodes[0].engine.clock().now().expect("beats were heard").0);
+        assert!(told.abs_diff(wall) < 600, "{told} at {wall}: the beat's primary is right");
+    }
+    assert_eq!(nodes[0].engine.clock().steps(), 0);
     all_equal(&[&nodes[0], &nodes[1]], &scopes).await;
 }

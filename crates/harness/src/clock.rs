@@ -1,0 +1,65 @@
+//! A wall clock for one process that can be moved while it runs.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+const SHIM: &str = include_str!("clock_shim.c");
+
+/// A clock for processes that libfaketime can't serve, such as `redis-server`; right at first.
+pub struct MovableClock {
+    folder: TempDir,
+}
+
+impl MovableClock {
+    /// Builds the library that such a process preloads.
+    ///
+    /// # Panics
+    /// If there is no C compiler: `cargo xtask test` installs one.
+    pub fn make() -> Self {
+        let clock = Self { folder: tempfile::tempdir().unwrap() };
+        fs::write(clock.file("clock_shim.c"), SHIM).unwrap();
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]);
+        let built = compiler.arg(clock.file("clock_shim.so")).arg(clock.file("clock_shim.c")).status();
+        assert!(built.expect("a C compiler, `cc`").success(), "the clock shim does not compile");
+        clock.move_by(0);
+        clock
+    }
+
+    /// Returns the environment of a process that has this clock.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![("LD_PRELOAD", self.file("clock_shim.so")), ("CLOCK_OFFSET_FILE", self.file("offset"))]
+    }
+
+    /// Sets how far it is off, in milliseconds; it counts at once.
+    pub fn move_by(&self, millis: i64) {
+        // In place: the processes have mapped it.
+        let file = File::options().create(true).truncate(false).write(true).open(self.file("offset")).unwrap();
+        file.write_all_at(format!("{millis:+015}\n").as_bytes(), 0).unwrap();
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).to_string_lossy().into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    #[test]
+    fn the_shim_moves_the_wall_clock_of_a_process_and_follows_its_file() {
+        let clock = MovableClock::make();
+        for offset_ms in [0, 5_000, -5_000, 3_600_500] {
+            clock.move_by(offset_ms);
+            let asked = Command::new("date").arg("+%s%3N").envs(clock.environment()).output().unwrap();
+            let date: i64 = String::from_utf8(asked.stdout).unwrap().trim().parse().unwrap();
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+            assert!((now + offset_ms - date).abs() < 400, "{offset_ms}: {date} at {now}");
+        }
+    }
+}
