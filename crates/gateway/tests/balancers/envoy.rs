@@ -1,0 +1,51 @@
+//! `deploy/envoy`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::balancers::balancer::{Kind, Nodes, shipped, with};
+use crate::balancers::{drain, outage, program, routing};
+
+const ENVOY: Kind = Kind { command, looks: true };
+
+#[tokio::test]
+async fn all_clients_of_a_node_that_drains_end_on_the_other() {
+    drain::all_clients_end_on_the_other(&ENVOY).await;
+}
+
+#[tokio::test]
+async fn nobody_who_is_there_is_cut_off_while_redis_is_away() {
+    outage::nobody_who_is_there_is_cut_off(&ENVOY).await;
+}
+
+#[tokio::test]
+async fn a_full_node_is_passed_over() {
+    routing::a_full_node_is_passed_over(&ENVOY).await;
+}
+
+#[tokio::test]
+async fn a_polling_client_stays_on_its_node() {
+    routing::a_polling_client_stays_on_its_node(&ENVOY).await;
+}
+
+#[tokio::test]
+async fn a_request_arrives_as_it_was_sent() {
+    routing::a_request_arrives_as_it_was_sent(&ENVOY).await;
+}
+
+fn command(folder: &Path, port: u16, nodes: &Nodes) -> Command {
+    let place = |address: &str, port: u16| format!("{{ address: {address}, port_value: {port} }}");
+    let mut replaced = vec![(place("0.0.0.0", 8080), place("127.0.0.1", port))];
+    let check = |port: u16| format!("\n                  health_check_config: {{ port_value: {port} }}");
+    for (nth, node) in (1..).zip(nodes) {
+        let shipped = place(&format!("127.0.0.1{nth}"), 4000) + " }" + &check(9000);
+        replaced.push((shipped, place("127.0.0.1", node.public) + " }" + &check(node.internal)));
+    }
+    let file = folder.join("envoy.yaml");
+    fs::write(&file, with(fs::read_to_string(shipped("envoy/envoy.yaml")).unwrap(), &replaced)).unwrap();
+    let mut command = Command::new(program::find("envoy", "ENVOY"));
+    // Several on one machine would speak to each other through shared memory.
+    command.arg("-c").arg(file).args(["--disable-hot-restart", "--log-level", "warn"]);
+    command
+}

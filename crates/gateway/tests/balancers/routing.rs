@@ -1,0 +1,75 @@
+//! Which node gets what, and how it arrives there.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use harness::Node;
+use harness::http::request_over;
+use tokio::net::TcpSocket;
+
+use crate::balancers::balancer::{Balancer, Kind, Place};
+use crate::balancers::stand_in::StandIn;
+
+/// A node that is full answers 503, and the client gets in at another.
+pub(crate) async fn a_full_node_is_passed_over(kind: &Kind) {
+    let full = StandIn::start("503 Service Unavailable", "full").await;
+    let node = Node::start().await;
+    let balancer = Balancer::start(kind, &[full.place, Place::from(&node), Place::from(&node)]).await;
+    let mut clients = Vec::new();
+    for nth in 0..12 {
+        let mut client = balancer.connect(&format!("userId=u{nth}")).await;
+        client.next_of("ready").await;
+        clients.push(client);
+    }
+    assert!(!full.asked_for("/session").is_empty(), "the full node was not even asked");
+    assert_eq!(node.get_internal("/cluster").await.json()["connections"], 12);
+}
+
+/// Requests of one address to `/socket.io/` come to one node, those of all to all.
+pub(crate) async fn a_polling_client_stays_on_its_node(kind: &Kind) {
+    let nodes =
+        [StandIn::start("200 OK", "1").await, StandIn::start("200 OK", "2").await, StandIn::start("200 OK", "3").await];
+    let balancer = Balancer::start(kind, &[nodes[0].place, nodes[1].place, nodes[2].place]).await;
+    let mut seen = BTreeSet::new();
+    for client in 1..=24 {
+        let mut answers = BTreeSet::new();
+        for _ in 0..4 {
+            let address = Ipv4Addr::new(127, 0, 0, client);
+            answers.insert(get_from(address, balancer.port, "/socket.io/?EIO=4&transport=polling").await);
+        }
+        assert_eq!(answers.len(), 1, "a client was sent to several nodes");
+        seen.append(&mut answers);
+    }
+    assert_eq!(seen.len(), 3, "all clients were sent to {seen:?}");
+}
+
+/// What a client says of itself is not believed, and what it asks arrives whole.
+pub(crate) async fn a_request_arrives_as_it_was_sent(kind: &Kind) {
+    let stand_in = StandIn::start("200 OK", "").await;
+    let balancer = Balancer::start(kind, &[stand_in.place; 3]).await;
+    let lies = [("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=6.6.6.6"), ("x-forwarded-proto", "https")];
+    balancer.http("GET", "/lies", &lies, b"").await;
+    let heads = stand_in.asked_for("/lies");
+    let head = heads[0].to_ascii_lowercase();
+    assert!(head.contains("\r\nx-forwarded-for: 127.0.0.1\r\n") && !head.contains("6.6.6.6"), "{head}");
+    assert!(head.contains("\r\nx-forwarded-proto: http\r\n") && head.contains("\r\nhost: localhost\r\n"), "{head}");
+
+    let node = Node::start().await;
+    let balancer = Balancer::start(kind, &[Place::from(&node); 3]).await;
+    let token = "x".repeat(12 * 1024);
+    let answer = balancer.http("GET", &format!("/api/health?token={token}"), &[("cookie", &token)], b"").await;
+    assert_eq!(answer.status, 200, "{}", answer.head);
+    let rows = "no row\n".repeat(300_000);
+    let kind = [("content-type", "text/csv")];
+    let answer = balancer.http("POST", "/ingestCsv?userId=ann", &kind, rows.as_bytes()).await;
+    assert_eq!(answer.status, 422, "the node's own answer: {}", answer.head);
+}
+
+async fn get_from(address: Ipv4Addr, port: u16, path: &str) -> String {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((address, 0).into()).unwrap();
+    let stream = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await.unwrap();
+    let answer = request_over(stream, "GET", path, &[], b"").await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.body
+}

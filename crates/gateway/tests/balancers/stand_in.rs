@@ -1,0 +1,65 @@
+//! What stands where a node would, to answer always the same and to see what arrives.
+
+use std::sync::{Arc, Mutex};
+
+use harness::free_port;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::balancers::balancer::Place;
+
+/// Answers requests without a body, until it is dropped.
+pub(crate) struct StandIn {
+    pub(crate) place: Place,
+    heads: Arc<Mutex<Vec<String>>>,
+    _tasks: JoinSet<()>,
+}
+
+impl StandIn {
+    /// One that answers with a status and a body; it is ready whatever it answers.
+    pub(crate) async fn start(status: &'static str, body: &'static str) -> Self {
+        let place = Place { public: free_port(), internal: free_port() };
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve(listen(place.public).await, status, body, Arc::clone(&heads)));
+        tasks.spawn(serve(listen(place.internal).await, "200 OK", "", Arc::default()));
+        Self { place, heads, _tasks: tasks }
+    }
+
+    /// The heads of the requests for a path that it has got.
+    pub(crate) fn asked_for(&self, path: &str) -> Vec<String> {
+        let heads = self.heads.lock().unwrap();
+        let wanted = format!("GET {path}");
+        heads.iter().filter(|head| head.starts_with(&wanted)).cloned().collect()
+    }
+}
+
+async fn listen(port: u16) -> TcpListener {
+    TcpListener::bind(("127.0.0.1", port)).await.unwrap()
+}
+
+async fn serve(listener: TcpListener, status: &'static str, body: &'static str, heads: Arc<Mutex<Vec<String>>>) {
+    let mut connections = JoinSet::new();
+    while let Ok((tcp, _)) = listener.accept().await {
+        connections.spawn(answer(tcp, status, body, Arc::clone(&heads)));
+    }
+}
+
+async fn answer(mut tcp: TcpStream, status: &'static str, body: &'static str, heads: Arc<Mutex<Vec<String>>>) {
+    let (read, mut write) = tcp.split();
+    let mut read = BufReader::new(read);
+    let answer = format!("HTTP/1.1 {status}\r\nretry-after: 2\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if !read.read_line(&mut head).await.is_ok_and(|length| length > 0) {
+                return;
+            }
+        }
+        heads.lock().unwrap().push(head);
+        if write.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
