@@ -13,6 +13,7 @@ pub(crate) fn run(root: &Path, steps: &mut Steps, arguments: &[String]) -> Resul
     steps.run("cargo test --workspace", || {
         let mut command = cargo::command(root);
         command.env("HAPROXY", &tools.haproxy).env("NGINX", &tools.nginx).env("ENVOY", &tools.envoy);
+        command.env("VALKEY_SERVER", &tools.valkey);
         process::run(command.args(["test", "--workspace"]).args(arguments))
     })?;
     steps.run("cargo build -p gateway", || process::run(cargo::command(root).args(["build", "-p", "gateway"])))?;

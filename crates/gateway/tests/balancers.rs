@@ -9,7 +9,6 @@ mod balancers {
     mod haproxy;
     mod nginx;
     mod outage;
-    mod program;
     mod routing;
     mod stand_in;
 }

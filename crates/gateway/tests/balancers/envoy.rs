@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::balancers::balancer::{Kind, Nodes, shipped, with};
-use crate::balancers::{drain, outage, program, routing};
+use crate::balancers::{drain, outage, routing};
 
 const ENVOY: Kind = Kind { command, looks: true };
 
@@ -44,7 +44,7 @@ fn command(folder: &Path, port: u16, nodes: &Nodes) -> Command {
     }
     let file = folder.join("envoy.yaml");
     fs::write(&file, with(fs::read_to_string(shipped("envoy/envoy.yaml")).unwrap(), &replaced)).unwrap();
-    let mut command = Command::new(program::find("envoy", "ENVOY"));
+    let mut command = Command::new(harness::program("envoy", "ENVOY"));
     // Several on one machine would speak to each other through shared memory.
     command.arg("-c").arg(file).args(["--disable-hot-restart", "--log-level", "warn"]);
     command

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::balancers::balancer::{Kind, Nodes, shipped};
-use crate::balancers::{drain, outage, program, routing};
+use crate::balancers::{drain, outage, routing};
 
 const HAPROXY: Kind = Kind { command, looks: true };
 
@@ -34,7 +34,7 @@ async fn a_request_arrives_as_it_was_sent() {
 }
 
 fn command(_: &Path, port: u16, nodes: &Nodes) -> Command {
-    let mut command = Command::new(program::find("haproxy", "HAPROXY"));
+    let mut command = Command::new(harness::program("haproxy", "HAPROXY"));
     command.args(["-db", "-f"]).arg(shipped("haproxy/haproxy.cfg")).env("LISTEN", format!("127.0.0.1:{port}"));
     for (nth, node) in (1..).zip(nodes) {
         command.env(format!("NODE_{nth}"), format!("127.0.0.1:{}", node.public));

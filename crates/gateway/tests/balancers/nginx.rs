@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::balancers::balancer::{Kind, Nodes, shipped, with};
-use crate::balancers::{drain, outage, program, routing};
+use crate::balancers::{drain, outage, routing};
 
 const NGINX: Kind = Kind { command, looks: false };
 
@@ -44,7 +44,7 @@ fn command(folder: &Path, port: u16, nodes: &Nodes) -> Command {
     replaced.push(("http {".to_owned(), format!("http {{ {}", paths.join(" "))));
     let file = folder.join("nginx.conf");
     fs::write(&file, with(fs::read_to_string(shipped("nginx/nginx.conf")).unwrap(), &replaced)).unwrap();
-    let mut command = Command::new(program::find("nginx", "NGINX"));
+    let mut command = Command::new(harness::program("nginx", "NGINX"));
     command.arg("-p").arg(folder).arg("-c").arg(file).args(["-e", "stderr", "-g", "daemon off; pid pid;"]);
     command
 }

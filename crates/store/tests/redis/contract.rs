@@ -7,7 +7,7 @@ use engine::Store;
 use engine::contract::{Fixture, in_turn};
 use engine::store::Connected;
 use fastrand::u64 as any;
-use harness::{Certificates, RedisCluster, RedisServer, free_port};
+use harness::{Certificates, RedisCluster, RedisServer, free_port, program};
 use store::redis::{Options, RedisStore};
 use tokio::time::timeout;
 
@@ -68,6 +68,15 @@ async fn over_a_unix_socket() {
     let socket = folder.path().join("redis.sock").to_string_lossy().into_owned();
     let _server = RedisServer::start_with(&["--unixsocket", &socket]);
     let options = options(&format!("unix://{socket}"), "");
+    in_turn(|case| Redis::part(&options, case)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_valkey() {
+    let valkey = program("valkey-server", "VALKEY_SERVER").to_string_lossy().into_owned();
+    let server = RedisServer::start_as(&valkey, &[], &[]);
+    assert!(server.command(&["INFO", "server"]).expect("answers").contains("server_name:valkey"));
+    let options = options(&server.url(), "");
     in_turn(|case| Redis::part(&options, case)).await;
 }
 

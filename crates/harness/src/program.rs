@@ -1,11 +1,14 @@
-//! Where the balancers' programs are.
+//! Where programs are that tests start.
 
 use std::env;
 use std::path::PathBuf;
 
 /// Finds a program: where its variable says, else on the search path, where `cargo xtask test` installs it, or
 /// where Debian keeps what only root has on the path.
-pub(crate) fn find(name: &str, variable: &str) -> PathBuf {
+///
+/// # Panics
+/// If it is nowhere: a test that can't run must not pass.
+pub fn program(name: &str, variable: &str) -> PathBuf {
     if let Some(path) = env::var_os(variable).filter(|path| !path.is_empty()) {
         return path.into();
     }
