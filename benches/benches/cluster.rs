@@ -19,6 +19,9 @@ const WATCHED: usize = 10_000;
 const AWAY: Duration = Duration::from_secs(30);
 const AT_ONCE: usize = 100;
 
+/// How long a client hears nothing and is content.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|word| word == name);
@@ -45,20 +48,22 @@ async fn commands_of_a_beat() {
     println!("{:>10} {:>22}", "running", "Redis commands a second");
     let redis = RedisServer::start();
     let nodes = [on(&redis.url()).await, on(&redis.url()).await];
-    let mut clients = Vec::new();
+    let mut listening = JoinSet::new();
     for running in [0, 1_000, 100_000] {
-        let users = clients.len()..running / SESSIONS_OF_ONE;
-        let begun = stream::iter(users).map(|user| begin(&nodes[user % 2], user)).buffered(16);
-        clients.extend(begun.collect::<Vec<_>>().await);
-        let mut all = JoinSet::new();
-        for client in clients.drain(..) {
-            all.spawn(listen(client, Duration::from_secs(20)));
+        let users = listening.len()..running / SESSIONS_OF_ONE;
+        let mut begun = stream::iter(users).map(|user| begin(&nodes[user % 2], user)).buffered(16);
+        while let Some(mut client) = begun.next().await {
+            client.patience = PATIENCE;
+            listening.spawn(async move {
+                loop {
+                    client.next().await;
+                }
+            });
         }
         sleep(Duration::from_secs(5)).await;
         let before = processed(&redis);
         sleep(Duration::from_secs(10)).await;
         println!("{running:>10} {:>22}", (processed(&redis) - before) / 10);
-        clients = all.join_all().await;
     }
 }
 
@@ -74,15 +79,6 @@ async fn begin(node: &Node, user: usize) -> Client {
     let mut client = node.connect(&format!("userId=user-{user}&dialect=v1")).await;
     for nth in 0..SESSIONS_OF_ONE {
         client.must("session-start", &format!("start-{nth}"), json!({ "label": "running" })).await;
-    }
-    client
-}
-
-async fn listen(mut client: Client, span: Duration) -> Client {
-    let end = Instant::now() + span;
-    while Instant::now() < end {
-        let left = end.saturating_duration_since(Instant::now());
-        tokio::time::timeout(left, client.next()).await.ok();
     }
     client
 }
@@ -143,13 +139,20 @@ async fn a_link_gone() {
     let link = Proxy::start(redis.port()).await;
     let far = on(&format!("redis://127.0.0.1:{}", link.port())).await;
     let near = on(&redis.url()).await;
-    let mut clients: Vec<Client> = Vec::new();
     let joined = stream::iter(0..WATCHED).map(async |user| {
         let mut client = far.connect(&format!("userId=user-{user}&dialect=v1")).await;
         client.next_of("ready").await;
         client
     });
-    clients.extend(joined.buffered(AT_ONCE).collect::<Vec<_>>().await);
+    let (mut waiting, mut reading) = (JoinSet::new(), JoinSet::new());
+    let mut joined = joined.buffered(AT_ONCE).enumerate();
+    while let Some((user, client)) = joined.next().await {
+        if user < WATCHED / 2 {
+            waiting.spawn(changed(client));
+        } else {
+            reading.spawn(changed(client));
+        }
+    }
     link.set(Way::Swallowed, Way::Swallowed);
     let gone = Instant::now();
     // Half of the boards change meanwhile.
@@ -159,20 +162,9 @@ async fn a_link_gone() {
     });
     changes.buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     sleep(AWAY.saturating_sub(gone.elapsed())).await;
-    let mut all = JoinSet::new();
-    for mut client in clients.drain(..WATCHED / 2) {
-        all.spawn(async move {
-            loop {
-                let kind = client.next().await["type"].clone();
-                if kind == "session-update" || kind == "session-snapshot" {
-                    return client;
-                }
-            }
-        });
-    }
     let healed = Instant::now();
     link.heal();
-    let kept = all.join_all().await;
+    let kept = waiting.join_all().await;
     let took = healed.elapsed();
     wait_until("readiness", async || far.get_internal("/readyz").await.status == 200).await;
     println!(
@@ -181,4 +173,15 @@ async fn a_link_gone() {
         kept.len(),
         took.as_secs_f64()
     );
+}
+
+/// Reads until the client is shown a change.
+async fn changed(mut client: Client) -> Client {
+    client.patience = PATIENCE;
+    loop {
+        let kind = client.next().await["type"].clone();
+        if kind == "session-update" || kind == "session-snapshot" {
+            return client;
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! A WebSocket client with patience.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -13,6 +15,8 @@ use crate::DEADLINE;
 
 /// One client.
 pub struct Client {
+    /// How long it waits for anything; [`DEADLINE`] unless told otherwise.
+    pub patience: Duration,
     socket: WebSocketStream<TcpStream>,
 }
 
@@ -28,7 +32,7 @@ impl Client {
         }
         let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let (socket, _) = timeout(DEADLINE, client_async(request, tcp)).await.unwrap().unwrap();
-        Self { socket }
+        Self { patience: DEADLINE, socket }
     }
 
     /// Sends a command of a type with a payload.
@@ -77,7 +81,7 @@ impl Client {
     /// Waits for the next message.
     pub async fn next(&mut self) -> Value {
         loop {
-            match timeout(DEADLINE, self.socket.next()).await.expect("a message in time") {
+            match timeout(self.patience, self.socket.next()).await.expect("a message in time") {
                 Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("JSON"),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 other => panic!("{other:?}"),
@@ -98,7 +102,7 @@ impl Client {
     /// Waits for the close frame, passing over messages.
     pub async fn closed(&mut self) -> (u16, String) {
         loop {
-            match timeout(DEADLINE, self.socket.next()).await.expect("an end in time") {
+            match timeout(self.patience, self.socket.next()).await.expect("an end in time") {
                 Some(Ok(Message::Close(Some(frame)))) => return (frame.code.into(), frame.reason.to_string()),
                 Some(Ok(_)) => {}
                 other => panic!("{other:?}"),
@@ -116,7 +120,7 @@ impl Client {
     pub async fn pings(&mut self, payload: &'static [u8]) {
         self.send(Message::Ping(Bytes::from_static(payload))).await;
         loop {
-            match timeout(DEADLINE, self.socket.next()).await.expect("a pong in time") {
+            match timeout(self.patience, self.socket.next()).await.expect("a pong in time") {
                 Some(Ok(Message::Pong(answer))) => {
                     assert_eq!(answer.as_ref(), payload);
                     return;
