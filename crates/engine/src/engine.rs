@@ -10,8 +10,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::background::Background;
 use crate::clock::{BootClock, Clock, Monotonic};
 use crate::cursor::Cursor;
-use crate::deadlines::Deadlines;
 use crate::entropy::Entropy;
+use crate::firing::Firing;
 use crate::hub::Hub;
 use crate::lane::Lanes;
 use crate::stats::Stats;
@@ -66,7 +66,7 @@ pub struct Engine {
     pub(crate) limits: Limits,
     pub(crate) stats: Arc<Stats>,
     pub(crate) beat_heard: Notify,
-    pub(crate) deadlines: Deadlines,
+    pub(crate) firing: Arc<Firing>,
     cursor: Mutex<Cursor>,
     leader: Mutex<Leader>,
     shown: watch::Sender<Beat>,
@@ -97,7 +97,7 @@ impl Engine {
             Arc::clone(&stats),
             background.clone(),
         ));
-        let (deadlines, near) = Deadlines::new();
+        let (firing, near) = Firing::new();
         let engine = Self {
             node: options.node,
             store,
@@ -108,7 +108,7 @@ impl Engine {
             limits: options.limits,
             stats,
             beat_heard: Notify::new(),
-            deadlines,
+            firing,
             cursor: Mutex::new(Cursor::new(options.holdover)),
             leader: Mutex::default(),
             shown: watch::Sender::new(Beat(0)),

@@ -198,7 +198,7 @@ impl Engine {
             (Committed::Done(revision, _), _) => {
                 self.stats.commits.add_one();
                 if let DeadlineMove::Set(at) = change.deadline {
-                    self.deadlines.set(&commit.scope, at, now);
+                    self.firing.set(&commit.scope, at, now);
                 }
                 let after = Arc::new(base.board.after(&change, update.position));
                 self.hub.committed(&after, &update);

@@ -23,8 +23,8 @@ use crate::store::{Fault, Store};
 use crate::update::Update;
 
 pub use feed::Feed;
-pub use reader::{FILL_MAX, Reader, Sight};
-pub use view::{Frames, Shown, View};
+pub use reader::{Reader, Sight};
+pub use view::{FILL_MAX, Frames, Shown, View};
 
 /// How long a view outlives its last listener, so that a reload of a page costs no load.
 const LINGER: Duration = Duration::from_secs(5);

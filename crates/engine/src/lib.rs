@@ -10,6 +10,7 @@ mod deadlines;
 mod engine;
 mod entropy;
 mod execute;
+mod firing;
 mod hub;
 mod lane;
 mod memory;

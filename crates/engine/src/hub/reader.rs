@@ -5,11 +5,7 @@ use std::sync::Arc;
 use timers::Beat;
 
 use crate::hub::feed::Feed;
-use crate::hub::view::{Shown, View};
-
-/// Most beats that are made up for one after the other; a connection that lags further jumps to the
-/// latest. A display that catches up five seconds looks alive, one that catches up a minute looks broken.
-pub const FILL_MAX: u64 = 5;
+use crate::hub::view::{FILL_MAX, Shown, View};
 
 /// One thing to show a client, in the order given.
 pub enum Sight<'a> {

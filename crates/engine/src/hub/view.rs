@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use timers::{Beat, Board};
 
-use crate::hub::reader::FILL_MAX;
+/// Most beats that are made up for one after the other; a connection that lags further jumps to the
+/// latest. A display that catches up five seconds looks alive, one that catches up a minute looks broken.
+pub const FILL_MAX: u64 = 5;
 
 /// Most frames kept with a view: two dialects, each with a greeting, news, and ticks, and one to spare.
 const FRAMES_MAX: usize = 8;

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::redis::fault::link_down;
 use crate::redis::keys::Keys;
-use crate::redis::probe::is_up;
+use crate::redis::link::is_up;
 
 /// How long replicas may take. Below the timeout of a command, so that the server's answer comes first.
 const WITHIN: Duration = Duration::from_millis(1000);

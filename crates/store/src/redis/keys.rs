@@ -3,10 +3,13 @@
 use engine::store::{SHARDS, Shard};
 use timers::Scope;
 
-use crate::redis::shared::shard_of_beat;
-
 /// A cluster has this many slots; a shard's tag is chosen so that the shards lie evenly over them.
 const SLOTS: usize = 16384;
+
+/// The shard that holds the beat.
+pub(crate) fn shard_of_beat() -> Shard {
+    Shard::all().next().expect("there are shards")
+}
 
 /// Names keys and channels.
 #[derive(Clone, Debug)]

@@ -14,8 +14,6 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
-use crate::redis::probe::is_up;
-
 /// How long a command may take. Well below a command's life in the engine, so that a silent server leaves
 /// time to send the same commit again.
 const COMMAND_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -107,6 +105,11 @@ impl Links {
     fn clients(&self) -> impl Iterator<Item = &Client> {
         [&self.commands, &self.beats].into_iter().chain(&self.fence)
     }
+}
+
+/// Tells whether a client has its connection.
+pub(crate) fn is_up(client: &impl ClientLike) -> bool {
+    client.is_connected()
 }
 
 /// Makes clients as Tickcast needs them.

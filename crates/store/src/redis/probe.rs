@@ -161,8 +161,3 @@ async fn keeps_what_it_stores(commands: &Client) -> Result<(), Trouble> {
         }
     }
 }
-
-/// Tells whether a client has its connection.
-pub(crate) fn is_up(client: &impl ClientLike) -> bool {
-    client.is_connected()
-}

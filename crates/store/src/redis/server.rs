@@ -17,10 +17,11 @@ use tokio_util::task::TaskTracker;
 use crate::redis::commit::{self, Until};
 use crate::redis::fault::{commit_fault, fault, is_redirect, is_servers, link_down};
 use crate::redis::fence::Fence;
-use crate::redis::link::Links;
+use crate::redis::keys::shard_of_beat;
+use crate::redis::link::{Links, is_up};
 use crate::redis::listener::Listener;
-use crate::redis::probe::{Probe, is_up};
-use crate::redis::shared::{Shared, shard_of_beat};
+use crate::redis::probe::Probe;
+use crate::redis::shared::Shared;
 use crate::redis::subscriptions::{ORDERS_MAX, Order, Subscriptions};
 use crate::redis::{answer, signals};
 

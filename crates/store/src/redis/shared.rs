@@ -4,18 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use engine::Clock;
-use engine::store::{BeatAnswer, Shard, Shards, Signal};
+use engine::store::{BeatAnswer, Shards, Signal};
 use timers::{Millis, Timestamp};
 use tokio::sync::{Notify, mpsc};
 
-use crate::redis::keys::Keys;
+use crate::redis::keys::{Keys, shard_of_beat};
 use crate::redis::script::Script;
 use crate::redis::wanted::Wanted;
-
-/// The shard that holds the beat.
-pub(crate) fn shard_of_beat() -> Shard {
-    Shard::all().next().expect("there are shards")
-}
 
 /// What all connections of a node have in common.
 pub(crate) struct Shared {

@@ -26,9 +26,10 @@ use crate::redis::cluster::Cluster;
 use crate::redis::fault::link_down;
 use crate::redis::fault::nonsense;
 use crate::redis::keys::Keys;
+use crate::redis::keys::shard_of_beat;
 use crate::redis::routes::Routes;
 use crate::redis::server::Server;
-use crate::redis::shared::{Shared, shard_of_beat};
+use crate::redis::shared::Shared;
 use crate::redis::subscriptions::Order;
 use crate::redis::{Options, answer, tls};
 

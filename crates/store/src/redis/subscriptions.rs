@@ -12,10 +12,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::redis::fault::{fault, is_redirect, is_servers, link_down};
+use crate::redis::keys::shard_of_beat;
 use crate::redis::link::{LinkEvent, Links, watch_link, watch_pulse};
 use crate::redis::listener::Listener;
 use crate::redis::probe::{Probe, Trouble};
-use crate::redis::shared::{Shared, shard_of_beat};
+use crate::redis::shared::Shared;
 
 /// Most orders taken together: one SUBSCRIBE and one PING serve them all.
 const BATCH: usize = 512;
