@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::tools::{self, Servers};
@@ -48,10 +48,14 @@ pub(crate) fn run(root: &Path, port: u16) -> Result<()> {
     };
     let mut cluster = Cluster::start(&parts, port)?;
     let outcome = cluster.serve(&stop);
+    // Before the others end, which may take a while.
+    if let Err(why) = &outcome {
+        eprintln!("\n{why}");
+    }
     println!("\nstopping; Ctrl-C again stops at once");
     stop.store(false, Ordering::Relaxed);
     cluster.stop(&stop);
-    outcome
+    outcome.map_err(|_| anyhow!("the cluster was stopped because it was not whole"))
 }
 
 /// What a cluster is made of.
