@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine::Engine;
+use timers::Beat;
 
 use crate::auth::Auth;
 use crate::config::Settings;
@@ -28,6 +29,11 @@ impl Node {
         if self.drain.is_leaving() {
             return Err("the node is stopping".to_owned());
         }
-        self.engine.store().ready()
+        self.engine.store().ready()?;
+        if self.engine.hub().last_beat() == Beat(0) {
+            // Were the store to leave now, there would be nothing to go on from.
+            return Err("no beat was heard yet".to_owned());
+        }
+        Ok(())
     }
 }

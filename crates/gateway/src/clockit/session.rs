@@ -1,12 +1,15 @@
 //! `/session`: who comes in, and how they are spoken to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
+use engine::Feed;
 use serde::Deserialize;
 use timers::Scope;
+use tokio::time::timeout;
 use wire::clockit::Dialect;
 
 use crate::auth::{By, Claimed};
@@ -19,6 +22,9 @@ use crate::ws::{self, Closing, Socket};
 
 /// After how long a client that found no room, or no store, may ask again: not all at once.
 const COME_BACK_MS: std::ops::RangeInclusive<u64> = 1000..=5000;
+
+/// How long a client waits for its sessions while the store does not answer.
+const JOIN_WITHIN: Duration = Duration::from_secs(6);
 
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
@@ -55,10 +61,10 @@ pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<
             By::Token | By::Guest => Dialect::V1,
         });
         let scope = Scope::User(identity.user.clone());
-        let feed = match node.engine.hub().join(&scope).await {
+        let feed = match join(&node, &scope).await {
             Ok(feed) => feed,
-            Err(error) => {
-                tracing::warn!(%error, "a client can't be shown its sessions");
+            Err(why) => {
+                tracing::warn!(%why, "a client can't be shown its sessions");
                 return refuse(&node, socket, Closing::Overloaded(fastrand::u64(COME_BACK_MS))).await;
             }
         };
@@ -66,6 +72,13 @@ pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<
         drop(seat);
     };
     ws::accept(request, limit, |task| of_spawn.drain.spawn(task), serve)
+}
+
+async fn join(node: &Node, scope: &Scope) -> Result<Feed, String> {
+    match timeout(JOIN_WITHIN, node.engine.hub().join(scope)).await {
+        Ok(joined) => joined.map_err(|error| error.to_string()),
+        Err(_) => Err("the store does not answer".to_owned()),
+    }
 }
 
 /// A balancer that is told so before the upgrade can try another node.

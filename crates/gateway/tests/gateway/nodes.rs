@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{DEADLINE, Node, RedisServer};
+use harness::{DEADLINE, Node, RedisServer, wait_until};
 use serde_json::json;
 
 #[tokio::test]
@@ -82,6 +82,28 @@ async fn a_redis_that_is_not_there_is_named_without_its_password_and_waited_for(
     redis.start_again();
     node.is_ready().await;
     node.connect("userId=ann").await.must("session-start", "a", json!({ "label": "x" })).await;
+}
+
+#[tokio::test]
+async fn who_comes_while_redis_is_silent_is_sent_away_and_not_kept_waiting() {
+    let redis = RedisServer::start();
+    let mut node = on(&redis, "a").await;
+    redis.freeze();
+    let (code, reason) = node.connect("userId=early").await.closed().await;
+    assert_eq!(code, 1013, "{reason}");
+    wait_until("it to be noticed", async || node.get_internal("/readyz").await.status == 503).await;
+    let began = Instant::now();
+    let mut late = Vec::new();
+    for _ in 0..10 {
+        late.push(node.connect("userId=late").await);
+    }
+    for mut client in late {
+        assert_eq!(client.closed().await.0, 1013);
+    }
+    assert!(began.elapsed() < DEADLINE / 2, "one does not wait for the other");
+    redis.thaw();
+    node.is_ready().await;
+    node.connect("userId=late").await.next_of("ready").await;
 }
 
 #[tokio::test]

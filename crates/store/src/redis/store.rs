@@ -186,10 +186,14 @@ impl Store for RedisStore {
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {
         let (shard, channel) = (Shard::of(scope), self.shared.keys.channel(scope));
         self.shared.wanted.insert(shard, channel.clone());
+        let server = self.routes().server(shard)?;
+        server.ready().map_err(|_| link_down())?;
         let (ack, acked) = oneshot::channel();
-        self.routes().server(shard)?.order(Order::Watch(shard, channel, ack)).await?;
-        let acked = timeout(WATCHED_WITHIN, acked).await;
-        acked.map_err(|_| link_down())?.map_err(|_| link_down())?
+        let acked = timeout(WATCHED_WITHIN, async {
+            server.order(Order::Watch(shard, channel, ack)).await?;
+            acked.await.map_err(|_| link_down())?
+        });
+        acked.await.map_err(|_| link_down())?
     }
 
     fn unwatch(&self, scope: &Scope) {
