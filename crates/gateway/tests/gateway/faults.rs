@@ -204,7 +204,7 @@ async fn what_was_acknowledged_survives_a_kill() {
 #[tokio::test]
 async fn a_store_that_fails_in_the_middle_of_a_commit_has_it_once() {
     let redis = RedisServer::start();
-    let node = Node::start_with(&[("store.url", &redis.url())]).await;
+    let mut node = Node::start_with(&[("store.url", &redis.url())]).await;
     let mut client = node.connect("userId=ann&dialect=v1").await;
     client.must("session-start", "first", json!({ "label": "warm" })).await;
     redis.freeze();
@@ -229,6 +229,7 @@ async fn a_store_that_fails_in_the_middle_of_a_commit_has_it_once() {
     };
     let twice = client.must("session-start", "mine", json!({ "label": "Once" })).await;
     assert_eq!((&twice["rev"], &twice["sessionId"]), (&ack["rev"], &ack["sessionId"]));
+    node.is_ready().await;
     let mut judge = node.connect("userId=ann").await;
     let labels: Vec<_> = judge.next().await["payload"].as_array().unwrap().iter().map(|s| s["label"].clone()).collect();
     assert_eq!(labels, ["warm", "Once"]);
