@@ -97,6 +97,8 @@ struct Base {
     /// Whether it was loaded for this very command: only then a no-op or a refusal counts.
     loaded: bool,
     recent: Vec<RecentId>,
+    /// What was doubted about the view before it was loaded.
+    doubts: u64,
 }
 
 /// What to do after an attempt.
@@ -145,15 +147,24 @@ impl Engine {
             return None;
         }
         let view = self.hub.current(&request.scope)?;
-        Some(Base { board: Arc::clone(&view.board), known: Known::default(), loaded: false, recent: Vec::new() })
+        Some(Base {
+            board: Arc::clone(&view.board),
+            known: Known::default(),
+            loaded: false,
+            recent: Vec::new(),
+            doubts: 0,
+        })
     }
 
     /// Loads the board, waiting for an absent store as long as the command lives.
     async fn load_base(&self, request: &Request, life: &mut Life) -> Result<Base, ExecuteError> {
         let ask = request.command.asks_about();
         loop {
+            let doubts = self.hub.doubts(&request.scope);
             match self.hub.load(&request.scope, &ask).await {
-                Ok((board, known, recent)) => return Ok(Base { board: Arc::new(board), known, loaded: true, recent }),
+                Ok((board, known, recent)) => {
+                    return Ok(Base { board: Arc::new(board), known, loaded: true, recent, doubts });
+                }
                 Err(JoinError::Damaged(error)) => return Err(error.into()),
                 Err(JoinError::Store(fault)) => {
                     if fault.kind() == FaultKind::Damaged || self.gives_up(life) {
@@ -184,7 +195,7 @@ impl Engine {
             if !self.confirm(&request.scope, life).await {
                 return Ok(Step::Again(None));
             }
-            self.hub.glimpse(&base.board);
+            self.hub.glimpse(&base.board, base.doubts);
             self.stats.repeated.add_one();
             return Ok(Step::Finish(Outcome { revision, id, made: Made::Repeated }));
         }
@@ -195,7 +206,7 @@ impl Engine {
                 if !self.confirm(&request.scope, life).await {
                     return Ok(Step::Again(None));
                 }
-                self.hub.glimpse(&base.board);
+                self.hub.glimpse(&base.board, base.doubts);
                 return Ok(Step::Finish(Outcome { revision, id, made: Made::Nothing }));
             }
             Err(refusal) if base.loaded => return Err(refusal.into()),
