@@ -31,23 +31,25 @@ pub(crate) async fn carry_out_near(engine: Arc<Engine>, mut near: mpsc::Receiver
 pub(crate) async fn carry_out_due(engine: Arc<Engine>) {
     let mut shown = engine.shown_beats();
     while shown.changed().await.is_ok() {
-        while engine.leads() && look(&engine).await {
-            engine.firing.half_ended().await;
+        while engine.leads()
+            && let Some(begun) = look(&engine).await
+        {
+            engine.firing.ended(begun.div_ceil(2)).await;
         }
     }
 }
 
-/// Begins what falls due before the next look; `true` if there is more to come at once.
-async fn look(engine: &Arc<Engine>) -> bool {
-    let Some(now) = engine.clock.now() else { return false };
+/// Begins what falls due before the next look; returns how many were begun if there may be more at once.
+async fn look(engine: &Arc<Engine>) -> Option<usize> {
+    let now = engine.clock.now()?;
     match engine.store.due(now + Millis(MILLIS_PER_BEAT), LOOK).await {
         Ok(look) => {
             let begun = look.due.into_iter().filter(|due| begin(engine, due.clone())).count();
-            look.more && begun > 0
+            (look.more && begun > 0).then_some(begun)
         }
         Err(error) => {
             tracing::warn!(%error, "deadlines can't be read");
-            false
+            None
         }
     }
 }

@@ -224,8 +224,8 @@ impl Engine {
         if last.generation.is_some_and(|generation| generation != beat.generation) {
             tracing::warn!("the store was emptied; all views are compared with it");
             self.hub.lost(Shards::ALL);
-            let hub = Arc::clone(&self.hub);
-            self.spawn(async move { hub.restored(Shards::ALL).await });
+            let (hub, doubted) = (Arc::clone(&self.hub), self.hub.doubted(Shards::ALL));
+            self.spawn(async move { hub.compare(doubted).await });
         }
     }
 

@@ -27,6 +27,11 @@ const RIVAL_PAUSE: Duration = Duration::from_millis(4);
 /// Pause before asking a store again that is away or silent.
 const STORE_PAUSE: Duration = Duration::from_millis(100);
 
+/// Pause before it is asked again whether what was found done is safe: long enough for a life to end before
+/// its [`ATTEMPTS`] do.
+const CONFIRM_PAUSE: Duration = Duration::from_millis(800);
+
+const _: () = assert!(CONFIRM_PAUSE.as_millis() * (ATTEMPTS as u128 - 1) > COMMAND_LIFE.as_millis());
 const _: () = assert!(COMMAND_LIFE.as_millis() < RECENT_ID_AGE_MAX.0 as u128, "ids outlive the command");
 
 /// One request to a scope.
@@ -92,6 +97,8 @@ struct Base {
     /// Whether it was loaded for this very command: only then a no-op or a refusal counts.
     loaded: bool,
     recent: Vec<RecentId>,
+    /// What was doubted about the view before it was loaded.
+    doubts: u64,
 }
 
 /// What to do after an attempt.
@@ -113,7 +120,8 @@ impl Engine {
     /// # Errors
     /// [`ExecuteError`].
     pub async fn execute(&self, request: Request) -> Result<Outcome, ExecuteError> {
-        let mut life = Life { born: self.clock.elapsed(), fault: None };
+        let patient = !matches!(request.command, Command::Settle);
+        let mut life = Life { born: self.clock.elapsed(), patient, fault: None, unconfirmed: false };
         let place = self.lanes.enter(&request.scope).map_err(|_| ExecuteError::Busy)?;
         let Ok(_turn) = timeout(COMMAND_LIFE, place.turn()).await else {
             return Err(self.spent(&mut life));
@@ -139,18 +147,27 @@ impl Engine {
             return None;
         }
         let view = self.hub.current(&request.scope)?;
-        Some(Base { board: Arc::clone(&view.board), known: Known::default(), loaded: false, recent: Vec::new() })
+        Some(Base {
+            board: Arc::clone(&view.board),
+            known: Known::default(),
+            loaded: false,
+            recent: Vec::new(),
+            doubts: 0,
+        })
     }
 
     /// Loads the board, waiting for an absent store as long as the command lives.
     async fn load_base(&self, request: &Request, life: &mut Life) -> Result<Base, ExecuteError> {
         let ask = request.command.asks_about();
         loop {
+            let doubts = self.hub.doubts(&request.scope);
             match self.hub.load(&request.scope, &ask).await {
-                Ok((board, known, recent)) => return Ok(Base { board: Arc::new(board), known, loaded: true, recent }),
+                Ok((board, known, recent)) => {
+                    return Ok(Base { board: Arc::new(board), known, loaded: true, recent, doubts });
+                }
                 Err(JoinError::Damaged(error)) => return Err(error.into()),
                 Err(JoinError::Store(fault)) => {
-                    if fault.kind() == FaultKind::Damaged || self.is_spent(life) {
+                    if fault.kind() == FaultKind::Damaged || self.gives_up(life) {
                         return Err(ExecuteError::Unavailable(fault));
                     }
                     life.fault = Some(fault);
@@ -175,8 +192,10 @@ impl Engine {
         // What was done before is neither refused nor found to be so already.
         if let Some(done) = base.recent.iter().find(|done| done.id == id && now.since(done.at) < RECENT_ID_AGE_MAX) {
             let revision = done.made;
-            self.confirm(&request.scope, life).await?;
-            self.hub.glimpse(&base.board);
+            if !self.confirm(&request.scope, life).await {
+                return Ok(Step::Again(None));
+            }
+            self.hub.glimpse(&base.board, base.doubts);
             self.stats.repeated.add_one();
             return Ok(Step::Finish(Outcome { revision, id, made: Made::Repeated }));
         }
@@ -184,8 +203,10 @@ impl Engine {
             Ok(Decision::Change(change)) => change,
             Ok(Decision::Nothing) if base.loaded => {
                 let revision = base.board.position.revision;
-                self.confirm(&request.scope, life).await?;
-                self.hub.glimpse(&base.board);
+                if !self.confirm(&request.scope, life).await {
+                    return Ok(Step::Again(None));
+                }
+                self.hub.glimpse(&base.board, base.doubts);
                 return Ok(Step::Finish(Outcome { revision, id, made: Made::Nothing }));
             }
             Err(refusal) if base.loaded => return Err(refusal.into()),
@@ -244,7 +265,7 @@ impl Engine {
                     if fault.kind() == FaultKind::Unknown {
                         sent = Sent::Again;
                     }
-                    if self.is_spent(life) {
+                    if self.gives_up(life) {
                         return Err(self.give_up(commit, sent, fault));
                     }
                     life.fault = Some(fault);
@@ -254,19 +275,14 @@ impl Engine {
         }
     }
 
-    /// Waits until what a command found done is as safe as if it had done it itself.
-    async fn confirm(&self, scope: &Scope, life: &mut Life) -> Result<(), ExecuteError> {
-        while let Err(fault) = self.store.confirm(scope).await {
-            if self.is_spent(life) {
-                return Err(match fault.kind() {
-                    FaultKind::Unknown => self.unknown(scope),
-                    FaultKind::Unavailable | FaultKind::Damaged => ExecuteError::Unavailable(fault),
-                });
-            }
-            life.fault = Some(fault);
-            sleep(STORE_PAUSE).await;
-        }
-        Ok(())
+    /// Waits until what a command found done is as safe as if it had done it itself. If that fails, another
+    /// server may have taken over, and what was found must be found again.
+    async fn confirm(&self, scope: &Scope, life: &mut Life) -> bool {
+        let Err(fault) = self.store.confirm(scope).await else { return true };
+        life.unconfirmed = true;
+        life.fault = Some(fault);
+        sleep(CONFIRM_PAUSE).await;
+        false
     }
 
     /// Shows those who listen here what is stored, before the one who asked is told that it is done.
@@ -295,9 +311,18 @@ impl Engine {
 
     /// Why a command's life went by without an outcome: a store that could not be used, or too many rivals.
     fn spent(&self, life: &mut Life) -> ExecuteError {
+        if life.unconfirmed {
+            self.stats.unknown_outcomes.add_one();
+            return ExecuteError::OutcomeUnknown;
+        }
         let away = |why| Fault::new(FaultKind::Unavailable, why);
         let fault = life.fault.take().or_else(|| self.store.ready().err().map(away));
         fault.map_or(ExecuteError::Busy, ExecuteError::Unavailable)
+    }
+
+    /// Whether a fault of the store is the end of it.
+    fn gives_up(&self, life: &Life) -> bool {
+        !life.patient || self.is_spent(life)
     }
 
     fn is_spent(&self, life: &Life) -> bool {
@@ -308,6 +333,10 @@ impl Engine {
 /// A command's life in this node.
 struct Life {
     born: Duration,
+    /// Whether it waits for an absent store. What happens by itself is found again by the next look.
+    patient: bool,
+    /// It found its work done, and nobody could say that this is safe.
+    unconfirmed: bool,
     /// What the store last failed with.
     fault: Option<Fault>,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use timers::{MILLIS_PER_BEAT, Millis, Scope, Timestamp};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::store::Due;
 
@@ -25,7 +25,7 @@ pub(crate) struct Firing {
     begun: Mutex<BTreeSet<Scope>>,
     /// A place for each that is carried out at once.
     pub(crate) room: Semaphore,
-    ended: Notify,
+    ended: watch::Sender<usize>,
     near: mpsc::Sender<Due>,
 }
 
@@ -36,7 +36,8 @@ impl Firing {
     /// Makes it, with the near deadlines that somebody must time.
     pub(crate) fn new() -> (Arc<Self>, mpsc::Receiver<Due>) {
         let (near, taken) = mpsc::channel(NEAR_MAX);
-        let firing = Self { begun: Mutex::default(), room: Semaphore::new(SIDE_BY_SIDE), ended: Notify::new(), near };
+        let firing =
+            Self { begun: Mutex::default(), room: Semaphore::new(SIDE_BY_SIDE), ended: watch::Sender::new(0), near };
         (Arc::new(firing), taken)
     }
 
@@ -54,12 +55,12 @@ impl Firing {
         begins.then(|| Begun(Arc::clone(self), scope.clone()))
     }
 
-    /// Waits until half of what is begun now has ended.
-    pub(crate) async fn half_ended(&self) {
-        let enough = self.lock().len() / 2;
-        while self.lock().len() > enough {
-            self.ended.notified().await;
-        }
+    /// Waits until so many more have ended.
+    pub(crate) async fn ended(&self, more: usize) {
+        let mut ended = self.ended.subscribe();
+        let enough = ended.borrow().wrapping_add(more);
+        // The sender is our own.
+        ended.wait_for(|ended| *ended >= enough).await.ok();
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeSet<Scope>> {
@@ -70,6 +71,6 @@ impl Firing {
 impl Drop for Begun {
     fn drop(&mut self) {
         self.0.lock().remove(&self.1);
-        self.0.ended.notify_one();
+        self.0.ended.send_modify(|ended| *ended += 1);
     }
 }

@@ -44,8 +44,8 @@ async fn listen(engine: Arc<Engine>, mut signals: mpsc::Receiver<Signal>) {
             }
             Signal::Lost(shards) => engine.hub.lost(shards),
             Signal::Restored(shards) => {
-                let hub = Arc::clone(&engine.hub);
-                engine.spawn(async move { hub.restored(shards).await });
+                let (hub, doubted) = (Arc::clone(&engine.hub), engine.hub.doubted(shards));
+                engine.spawn(async move { hub.compare(doubted).await });
             }
         }
     }

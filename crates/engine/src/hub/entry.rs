@@ -43,6 +43,8 @@ struct Local {
     known: VecDeque<Tag>,
     /// Updates that came during a load.
     waiting: Option<Vec<Update>>,
+    /// A board that was loaded by another way is shown since that load began.
+    glimpsed: bool,
     epoch: u64,
 }
 
@@ -223,11 +225,12 @@ impl Entry {
 
     /// Takes in a board that was loaded for a command, so that nobody is told of what they have not seen. It
     /// settles no doubt: updates may have been missed before it, and behind it.
-    pub(crate) fn glimpse(&self, board: &Arc<Board>) {
+    pub(crate) fn glimpse(&self, board: &Arc<Board>, doubts: u64) {
         let mut local = self.lock();
         let is_newer = self.view().is_some_and(|view| view.board.position.revision < board.position.revision);
-        if is_newer && !local.known.contains(&board.position.tag) {
+        if is_newer && local.doubts == doubts && !local.known.contains(&board.position.tag) {
             local.epoch += 1;
+            local.glimpsed = true;
             self.show(&mut local, Arc::clone(board));
         }
     }
@@ -236,6 +239,7 @@ impl Entry {
     pub(crate) fn begin_load(&self) -> Loading<'_> {
         let mut local = self.lock();
         local.waiting = Some(Vec::new());
+        local.glimpsed = false;
         Loading { entry: self, doubts: local.doubts }
     }
 
@@ -244,6 +248,11 @@ impl Entry {
         let mut local = self.lock();
         let waiting = local.waiting.take().unwrap_or_default();
         if waiting.len() > WAITING_MAX {
+            return Installed::LoadAgain;
+        }
+        // What is shown was loaded since this load began.
+        let is_older = self.view().is_some_and(|view| view.board.position.revision > board.position.revision);
+        if local.glimpsed && is_older {
             return Installed::LoadAgain;
         }
         for update in &waiting {

@@ -68,15 +68,22 @@ impl Hub {
     pub(crate) async fn read_again(self: &Arc<Self>, scope: &Scope) -> Result<(), JoinError> {
         let Some(entry) = self.lock().get(scope).cloned() else { return Ok(()) };
         self.doubt(&entry);
+        let doubts = entry.doubts();
         let (board, ..) = self.load(scope, &[]).await?;
-        entry.glimpse(&Arc::new(board));
+        entry.glimpse(&Arc::new(board), doubts);
         Ok(())
     }
 
-    /// Shows the listeners of a scope a board that was loaded, if they have not seen it.
-    pub(crate) fn glimpse(&self, board: &Arc<Board>) {
+    /// Returns the doubts there are about a scope's view, to be told with what is loaded from here on.
+    pub(crate) fn doubts(&self, scope: &Scope) -> u64 {
+        self.lock().get(scope).map_or(0, |entry| entry.doubts())
+    }
+
+    /// Shows the listeners of a scope a board that was loaded, if they have not seen it and nothing was
+    /// doubted since.
+    pub(crate) fn glimpse(&self, board: &Arc<Board>, doubts: u64) {
         if let Some(entry) = self.lock().get(&board.scope).cloned() {
-            entry.glimpse(board);
+            entry.glimpse(board, doubts);
         }
     }
 
@@ -115,20 +122,25 @@ impl Hub {
         }
     }
 
-    /// Compares the views of these shards with the store and loads those that differ, once the link is back.
-    pub(crate) async fn restored(self: &Arc<Self>, shards: Shards) {
-        let entries = self.entries_of(shards);
+    /// Returns the views of these shards with the doubts there are now: what is compared from here on settles
+    /// these, and none that comes later.
+    pub(crate) fn doubted(&self, shards: Shards) -> Vec<(Arc<Entry>, u64)> {
+        let entries = self.entries_of(shards).into_iter();
+        entries.map(|entry| (Arc::clone(&entry), entry.doubts())).collect()
+    }
+
+    /// Compares views with the store and loads those that differ, once the link is back.
+    pub(crate) async fn compare(self: &Arc<Self>, doubted: Vec<(Arc<Entry>, u64)>) {
         tokio::time::sleep(self.entropy.up_to(COMPARE_JITTER)).await;
-        for batch in entries.chunks(COMPARED_AT_ONCE) {
-            let scopes: Vec<Scope> = batch.iter().map(|entry| entry.scope.clone()).collect();
-            let doubts: Vec<u64> = batch.iter().map(|entry| entry.doubts()).collect();
+        for batch in doubted.chunks(COMPARED_AT_ONCE) {
+            let scopes: Vec<Scope> = batch.iter().map(|(entry, _)| entry.scope.clone()).collect();
             let positions = self.store.positions(&scopes).await;
-            for ((entry, position), doubts) in batch.iter().zip(positions).zip(doubts) {
+            for ((entry, doubts), position) in batch.iter().zip(positions) {
                 let Some(position) = position else {
                     self.doubt(entry);
                     continue;
                 };
-                if !entry.confirm(position.tag, doubts) {
+                if !entry.confirm(position.tag, *doubts) {
                     self.stats.positions_differed.add_one();
                     self.doubt(entry);
                 }

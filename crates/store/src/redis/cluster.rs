@@ -100,16 +100,18 @@ impl Cluster {
         tracing::info!(primaries = owners.len(), shards = moved.len(), "shards have moved in the cluster");
         self.shared.signals.send(Signal::Lost(moved)).await.ok();
         for (address, shards) in &owners {
-            if let Some(member) = self.servers.get_mut(address) {
-                member.shards = *shards;
-                member.server.order(Order::Own(*shards)).await.ok();
-            } else {
-                self.meet(address, *shards);
+            match self.servers.get_mut(address) {
+                Some(member) => member.shards = *shards,
+                None => self.meet(address, *shards),
             }
         }
         self.part(&owners);
+        // Before anybody tells that it hears a shard again: what is then compared must come from there.
         let routes = self.servers.values().map(|member| (&member.server, member.shards));
         self.routes.send_replace(Arc::new(Routes::to(routes)));
+        for member in self.servers.values() {
+            member.server.order(Order::Own(member.shards)).await.ok();
+        }
     }
 
     fn meet(&mut self, address: &Address, shards: Shards) {

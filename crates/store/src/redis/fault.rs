@@ -35,7 +35,8 @@ pub(crate) fn fault(error: Error) -> Fault {
 
 /// Takes an error of a commit. What the server says in the middle of a script leaves open what was written.
 pub(crate) fn commit_fault(error: Error) -> Fault {
-    let kind = if !is_servers(&error) {
+    // With CLUSTERDOWN the driver drops the connection, and gives that answer to all that was under way.
+    let kind = if !is_servers(&error) || error.details().starts_with("CLUSTERDOWN") {
         lost(&error)
     } else if says_later(&error) {
         FaultKind::Unavailable

@@ -11,8 +11,10 @@ use fred::types::config::{Config, ReconnectPolicy, Server};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
+
+use crate::redis::fault::is_servers;
 
 /// How long a command may take. Well below a command's life in the engine, so that a silent server leaves
 /// time to send the same commit again.
@@ -90,7 +92,7 @@ impl Links {
         let others = self.clients().filter(|_| all).map(|client| client.force_reconnection());
         let anew = async { tokio::join!(subscriber, futures_util::future::join_all(others)) };
         // The driver answers when they are there; whether they are is looked at again and again.
-        tokio::time::timeout(CONNECT_TIMEOUT, anew).await.ok();
+        timeout(CONNECT_TIMEOUT, anew).await.ok();
     }
 
     /// Ends the connections.
@@ -98,11 +100,11 @@ impl Links {
         let all = self.clients().map(|client| client.quit());
         // Whatever they answer, they are gone.
         let quit = async { tokio::join!(futures_util::future::join_all(all), self.subscriber.quit()) };
-        tokio::time::timeout(CONNECT_TIMEOUT, quit).await.ok();
+        timeout(CONNECT_TIMEOUT, quit).await.ok();
     }
 
     /// All but the subscriber's.
-    fn clients(&self) -> impl Iterator<Item = &Client> {
+    pub(crate) fn clients(&self) -> impl Iterator<Item = &Client> {
         [&self.commands, &self.beats].into_iter().chain(&self.fence)
     }
 }
@@ -178,15 +180,20 @@ pub(crate) fn watch_link(
     });
 }
 
-/// Asks a link again and again whether it lives: one that is only half open says nothing by itself.
+/// Asks a link again and again whether it lives, and makes it anew if it does not: one that is only half open
+/// says nothing by itself, and the driver sees nothing wrong with it as long as it can write.
 pub(crate) fn watch_pulse(client: impl ClientLike + 'static, events: mpsc::Sender<LinkEvent>) {
     tokio::spawn(async move {
         loop {
             sleep(HEARTBEAT).await;
-            if let Err(error) = client.ping::<()>(None).await
-                && events.send(LinkEvent::Down(format!("Redis does not answer: {}", error.details()))).await.is_err()
-            {
-                return;
+            if let Err(error) = client.ping::<()>(None).await {
+                let down = LinkEvent::Down(format!("Redis does not answer: {}", error.details()));
+                if events.send(down).await.is_err() {
+                    return;
+                }
+                if is_up(&client) && !is_servers(&error) {
+                    timeout(CONNECT_TIMEOUT, client.force_reconnection()).await.ok();
+                }
             }
             if events.is_closed() {
                 return;

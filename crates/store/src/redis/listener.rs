@@ -1,11 +1,13 @@
 //! The subscriber's connection: what is subscribed on it for certain.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use engine::store::Shard;
 use fred::clients::SubscriberClient;
 use fred::error::{Error, ErrorKind};
 use fred::interfaces::{ClientLike, PubsubInterface};
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use tokio::time::timeout;
 
 /// Channels in one SUBSCRIBE: some 40 KB, a millisecond of the server.
@@ -22,35 +24,59 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Subscribes, and returns when the server has carried it out.
+    /// Subscribes, and returns when the server has carried it out: what is heard from now on, and what the
+    /// server, or the driver, had against the rest.
     ///
     /// SUBSCRIBE is not answered, but a PING behind it on the same link is. SSUBSCRIBE is answered, and the
     /// driver takes each answer for one command, so there is one a channel.
-    pub(crate) async fn subscribe(&self, channels: &[String]) -> Result<(), Error> {
+    pub(crate) async fn subscribe(&self, channels: &[String]) -> (Vec<String>, Option<Error>) {
+        let (mut heard, mut refused) = (Vec::new(), None);
         for channels in channels.chunks(CHANNELS_AT_ONCE) {
-            let subscribed = timeout(WITHIN, self.subscribe_some(channels)).await;
             // The driver may wait for ever for an answer that went with its connection.
-            subscribed.map_err(|_| Error::new(ErrorKind::Timeout, "no answer to a subscription"))??;
+            match timeout(WITHIN, self.subscribe_some(channels, &mut heard)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => refused = Some(error),
+                Err(_) => refused = Some(Error::new(ErrorKind::Timeout, "no answer to a subscription")),
+            }
         }
-        if channels.is_empty() || self.sharded {
-            return Ok(());
-        }
-        self.client.ping::<()>(None).await
+        (heard, refused)
     }
 
-    async fn subscribe_some(&self, channels: &[String]) -> Result<(), Error> {
-        if self.sharded {
-            try_join_all(channels.iter().map(|channel| self.client.ssubscribe(channel))).await?;
+    async fn subscribe_some(&self, channels: &[String], heard: &mut Vec<String>) -> Result<(), Error> {
+        if !self.sharded {
+            self.client.subscribe(channels.to_vec()).await?;
+            self.client.ping::<()>(None).await?;
+            heard.extend_from_slice(channels);
             return Ok(());
         }
-        self.client.subscribe(channels.to_vec()).await
+        let mut refused = Ok(());
+        let answers = join_all(channels.iter().map(|channel| self.client.ssubscribe(channel))).await;
+        for (channel, answer) in channels.iter().zip(answers) {
+            match answer {
+                Ok(()) => heard.push(channel.clone()),
+                Err(error) => refused = Err(error),
+            }
+        }
+        refused
     }
 
-    /// Lets go, without waiting for it.
-    pub(crate) async fn unsubscribe(&self, channels: Vec<String>) -> Result<(), Error> {
+    /// Lets go, and returns when the server has carried it out. It is not answered, and a refusal is taken for
+    /// the answer to what comes next: the PING behind it tells.
+    pub(crate) async fn unsubscribe(&self, channels: BTreeMap<Shard, Vec<String>>) -> Result<(), Error> {
         if channels.is_empty() {
             return Ok(());
         }
-        if self.sharded { self.client.sunsubscribe(channels).await } else { self.client.unsubscribe(channels).await }
+        let unsubscribed = timeout(WITHIN, async {
+            if self.sharded {
+                // One slot at a time: the server refuses what lies in several.
+                for channels in channels.into_values() {
+                    self.client.sunsubscribe(channels).await?;
+                }
+            } else {
+                self.client.unsubscribe(channels.into_values().flatten().collect::<Vec<_>>()).await?;
+            }
+            self.client.ping::<()>(None).await
+        });
+        unsubscribed.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, "no answer to letting go")))
     }
 }

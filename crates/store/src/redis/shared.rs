@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use engine::Clock;
-use engine::store::{BeatAnswer, Shards, Signal};
-use timers::{Millis, Timestamp};
+use engine::store::{BeatAnswer, Shard, Shards, Signal};
+use timers::{Millis, Scope, Timestamp};
 use tokio::sync::{Notify, mpsc};
 
 use crate::redis::keys::{Keys, shard_of_beat};
@@ -54,6 +54,13 @@ impl Shared {
     /// Returns the command that publishes.
     pub(crate) fn publish(&self) -> &'static str {
         if self.sharded { "SPUBLISH" } else { "PUBLISH" }
+    }
+
+    /// Returns the shard of a scope's channel that nobody wants any more.
+    pub(crate) fn unwanted(&self, channel: &str) -> Option<Shard> {
+        let scope: Scope = channel.split_once("}:")?.1.parse().ok()?;
+        let shard = Shard::of(&scope);
+        (!self.wanted.has(shard, channel)).then_some(shard)
     }
 
     /// Takes note of a beat, however it was learnt.

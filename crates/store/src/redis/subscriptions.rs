@@ -106,7 +106,9 @@ impl Subscriptions {
         watch_link(subscriber.reconnect_rx(), subscriber.error_rx(), sender.clone());
         watch_link(commands.reconnect_rx(), commands.error_rx(), sender.clone());
         watch_pulse(subscriber.clone(), sender.clone());
-        watch_pulse(commands.clone(), sender);
+        for client in self.links.clients() {
+            watch_pulse(client.clone(), sender.clone());
+        }
         receiver
     }
 
@@ -138,6 +140,16 @@ impl Subscriptions {
 
     /// Looks whether a store that is in use still can be.
     async fn probe(&mut self) {
+        // What could not be let go when the queue was full.
+        let mut unwanted: BTreeMap<Shard, Vec<String>> = BTreeMap::new();
+        for channel in &self.subscribed {
+            if let Some(shard) = self.shared.unwanted(channel) {
+                unwanted.entry(shard).or_default().push(channel.clone());
+            }
+        }
+        if self.let_go(unwanted).await.is_err() {
+            return;
+        }
         if let Err(Trouble { why, split, moved }) = self.probe.try_all(&self.links).await {
             if moved {
                 self.shared.moved.notify_one();
@@ -190,9 +202,9 @@ impl Subscriptions {
         if shards.contains(shard_of_beat()) {
             channels.push(self.shared.keys.beat());
         }
-        self.listener.subscribe(&channels).await?;
-        self.subscribed.extend(channels);
-        Ok(())
+        let (heard, refused) = self.listener.subscribe(&channels).await;
+        self.subscribed.extend(heard);
+        refused.map_or(Ok(()), Err)
     }
 
     /// Serves orders; tells whether a look at the server is wanted.
@@ -224,28 +236,36 @@ impl Subscriptions {
 
     /// Subscribes to what is wanted of the channels named, and lets go of the others.
     async fn change(&mut self, named: &BTreeMap<String, Shard>) -> Result<(), Error> {
-        let (mut fresh, mut let_go) = (Vec::new(), Vec::new());
+        let (mut fresh, mut let_go) = (Vec::new(), BTreeMap::new());
         for (channel, shard) in named {
             let wanted = self.shared.wanted.has(*shard, channel) && self.owned().contains(*shard);
             match (wanted, self.subscribed.contains(channel)) {
                 (true, false) => fresh.push(channel.clone()),
-                (false, true) => let_go.push(channel.clone()),
+                (false, true) => let_go.entry(*shard).or_insert_with(Vec::new).push(channel.clone()),
                 (true, true) | (false, false) => {}
             }
         }
-        for channel in &let_go {
+        self.let_go(let_go).await?;
+        let (heard, refused) = self.listener.subscribe(&fresh).await;
+        self.subscribed.extend(heard);
+        match refused {
+            None => Ok(()),
+            Some(error) => {
+                self.refused(&error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets go of channels. What the server says against it comes unasked, so the link is then made anew.
+    async fn let_go(&mut self, channels: BTreeMap<Shard, Vec<String>>) -> Result<(), Error> {
+        for channel in channels.values().flatten() {
             self.subscribed.remove(channel);
         }
-        let done = async {
-            self.listener.unsubscribe(let_go).await?;
-            self.listener.subscribe(&fresh).await
-        };
-        match done.await {
-            Ok(()) => self.subscribed.extend(fresh),
-            Err(error) => {
-                self.refused(&error).await;
-                return Err(error);
-            }
+        if let Err(error) = self.listener.unsubscribe(channels).await {
+            self.lost(error.details().to_owned()).await;
+            self.links.begin_anew(false).await;
+            return Err(error);
         }
         Ok(())
     }

@@ -148,3 +148,27 @@ async fn primaries_whose_clocks_differ_refuse_nothing_and_move_no_time_but_their
     assert_eq!(nodes[0].engine.clock().steps(), 0);
     all_equal(&[&nodes[0], &nodes[1]], &scopes).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_listens_to_any_more_is_let_go_on_every_primary() {
+    let cluster = RedisCluster::start(3, false);
+    let users = users(64);
+    let (nodes, feeds, scopes) = over(&cluster, &users).await;
+    let listened = || {
+        let channels = cluster.servers.iter().map(|server| {
+            let answers = server.replies(&[vec!["PUBSUB", "SHARDCHANNELS"]]).expect("answers");
+            answers[0].texts().iter().filter(|channel| channel.contains("user:")).count()
+        });
+        channels.sum::<usize>()
+    };
+    assert_eq!(listened(), 64);
+    drop(feeds);
+    wait_until("them to be let go", async || listened() == 0).await;
+    for node in &nodes {
+        assert_eq!(node.engine.store().ready(), Ok(()));
+        for scope in &scopes {
+            node.engine.hub().join(scope).await.expect("joins again");
+        }
+    }
+    all_equal(&[&nodes[0], &nodes[1]], &scopes).await;
+}

@@ -1,7 +1,7 @@
 //! Sentinel: a primary dies while its replicas lag.
 
 use engine::Reader;
-use harness::{RedisServer, RedisWithSentinels};
+use harness::{RedisServer, RedisWithSentinels, wait_until};
 use timers::Scope;
 
 use super::node::*;
@@ -55,4 +55,30 @@ async fn after_a_failover_that_takes_seconds_back_every_view_equals_the_store() 
     assert_eq!((of_last.position.revision.0, of_last.items.len()), (1, 1), "what was lost is shown nowhere");
     nodes[0].engine.execute(request_of("user-0", "after", None)).await.expect("all goes on");
     all_equal(&[&nodes[0], &nodes[1], &third], &scopes[..1]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_falls_silent_for_good_is_left_for_the_new_one() {
+    let redis = RedisWithSentinels::start();
+    let nodes = [Node::start(&redis.url(), "a"), Node::start(&redis.url(), "b")];
+    for node in &nodes {
+        node.is_ready().await;
+    }
+    let before = nodes[0].start_session("before").await.expect("works");
+    let _feeds: Vec<Reader> = vec![Reader::new(nodes[1].engine.hub().join(&scope("ann")).await.expect("joins"))];
+    redis.servers[0].command(&["WAIT", "2", "1000"]).expect("answers");
+    // Its links stay open, and nothing comes over them any more.
+    redis.servers[0].freeze();
+    let others = &redis.servers[1..];
+    wait_until("another primary", async || {
+        let info = |server: &RedisServer| server.command(&["INFO", "replication"]).unwrap_or_default();
+        others.iter().any(|server| info(server).contains("role:master"))
+    })
+    .await;
+    for node in &nodes {
+        wait_until("it to work again", async || node.start_session("after").await.is_ok()).await;
+        node.is_ready().await;
+    }
+    all_equal(&[&nodes[0], &nodes[1]], &[scope("ann")]).await;
+    assert!(nodes[0].engine.store().load(&scope("ann"), &[]).await.expect("loads").position.revision > before.revision);
 }
