@@ -191,23 +191,18 @@ impl Engine {
         }
         // What was done before is neither refused nor found to be so already.
         if let Some(done) = base.recent.iter().find(|done| done.id == id && now.since(done.at) < RECENT_ID_AGE_MAX) {
-            let revision = done.made;
-            if !self.confirm(&request.scope, life).await {
-                return Ok(Step::Again(None));
+            let made = Outcome { revision: done.made, id, made: Made::Repeated };
+            let step = self.found_done(&base, made, life).await;
+            if matches!(step, Step::Finish(_)) {
+                self.stats.repeated.add_one();
             }
-            self.hub.glimpse(&base.board, base.doubts);
-            self.stats.repeated.add_one();
-            return Ok(Step::Finish(Outcome { revision, id, made: Made::Repeated }));
+            return Ok(step);
         }
         let change = match decide(&base.board, &base.known, &request.command, id, now, &self.limits) {
             Ok(Decision::Change(change)) => change,
             Ok(Decision::Nothing) if base.loaded => {
-                let revision = base.board.position.revision;
-                if !self.confirm(&request.scope, life).await {
-                    return Ok(Step::Again(None));
-                }
-                self.hub.glimpse(&base.board, base.doubts);
-                return Ok(Step::Finish(Outcome { revision, id, made: Made::Nothing }));
+                let nothing = Outcome { revision: base.board.position.revision, id, made: Made::Nothing };
+                return Ok(self.found_done(&base, nothing, life).await);
             }
             Err(refusal) if base.loaded => return Err(refusal.into()),
             Ok(Decision::Nothing) | Err(_) => return Ok(Step::Again(None)),
@@ -275,14 +270,22 @@ impl Engine {
         }
     }
 
-    /// Waits until what a command found done is as safe as if it had done it itself. If that fails, another
-    /// server may have taken over, and what was found must be found again.
-    async fn confirm(&self, scope: &Scope, life: &mut Life) -> bool {
-        let Err(fault) = self.store.confirm(scope).await else { return true };
-        life.unconfirmed = true;
-        life.fault = Some(fault);
-        sleep(CONFIRM_PAUSE).await;
-        false
+    /// Ends a command that found its work done on `base`, once that is as safe as if it had done it itself.
+    /// If it can't be said, another server may have taken over, and what was found must be found again.
+    async fn found_done(&self, base: &Base, outcome: Outcome, life: &mut Life) -> Step {
+        match self.store.confirm(&base.board.scope, base.board.position.tag).await {
+            Ok(true) => {
+                self.hub.glimpse(&base.board, base.doubts);
+                Step::Finish(outcome)
+            }
+            Ok(false) => Step::Rival,
+            Err(fault) => {
+                life.unconfirmed = true;
+                life.fault = Some(fault);
+                sleep(CONFIRM_PAUSE).await;
+                Step::Again(None)
+            }
+        }
     }
 
     /// Shows those who listen here what is stored, before the one who asked is told that it is done.

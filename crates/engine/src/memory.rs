@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use timers::{Board, DeadlineMove, HistoryId, Item, ItemKey, Position, Scope, Timestamp};
+use timers::{Board, DeadlineMove, HistoryId, Item, ItemKey, Position, Scope, Tag, Timestamp};
 
 use crate::store::{
     ArchivedRow, BeatAnswer, BeatAsk, Commit, Committed, Connected, Cursor, Due, DueLook, Fault, Head, Loaded, Outlet,
@@ -151,8 +151,9 @@ impl Store for MemoryNode {
         Ok(committed)
     }
 
-    async fn confirm(&self, _scope: &Scope) -> Result<(), Fault> {
-        Ok(())
+    async fn confirm(&self, scope: &Scope, tag: Tag) -> Result<bool, Fault> {
+        let core = self.shared.lock();
+        Ok(core.content.boards.get(scope).map_or(Tag::NONE, |board| board.head.position.tag) == tag)
     }
 
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {

@@ -25,6 +25,10 @@ pub use shard::{SHARDS, Shard, Shards};
 /// back. Far above a healthy round trip, far below the memory of command ids.
 pub const COMMIT_AGE_MAX: Millis = Millis(2000);
 
+/// A step back of the store's clock that is larger than this is a clock that was put right: it is believed, and
+/// beats are counted anew. Smaller ones are absorbed.
+pub const STEP_BACK_MAX: Millis = Millis(60_000);
+
 /// Most signals that wait for the hub. A hub that is this far behind is told that it lost the link, and
 /// compares positions instead of reading on.
 pub const SIGNALS_MAX: usize = 8192;
@@ -47,12 +51,13 @@ pub trait Store: Send + Sync + 'static {
     /// the very same commit again is safe and tells.
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault>;
 
-    /// Waits until all of a scope that could be read before is as safe as a commit that was answered. Where
-    /// commits are safe as soon as they can be read, there is nothing to wait for.
+    /// Waits until a board that was read at `tag` is as safe as a commit that was answered. Tells whether it
+    /// still stands there: if not, what was read may be gone, and is read again. Where commits are safe as
+    /// soon as they can be read, there is nothing to wait for, and it may say so without looking.
     ///
     /// # Errors
     /// [`FaultKind::Unknown`]: a failover may still take it back; a retry is safe.
-    async fn confirm(&self, scope: &Scope) -> Result<(), Fault>;
+    async fn confirm(&self, scope: &Scope, tag: Tag) -> Result<bool, Fault>;
 
     /// Reads rows of a scope's history, newest first. One round trip, or a few where many rows share one
     /// instant.

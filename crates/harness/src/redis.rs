@@ -4,11 +4,12 @@ use std::io::{self, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::free_port;
+use crate::wait::block_until;
+use crate::{MovableClock, free_port};
 
 pub use cluster::RedisCluster;
 pub use reply::Reply;
@@ -22,10 +23,7 @@ mod sentinel;
 pub const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 /// How long a server may take to answer.
-const UP_WITHIN: Duration = Duration::from_secs(10);
-
-/// How often it is looked whether a server is up.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// The file that it logs to, in its folder.
 const LOG: &str = "log";
@@ -55,6 +53,34 @@ impl RedisServer {
     /// As [`RedisServer::start`].
     pub fn start_with(options: &[&str]) -> Self {
         Self::start_as("redis-server", options, &[])
+    }
+
+    /// Starts a server that goes by this clock.
+    ///
+    /// # Panics
+    /// As [`RedisServer::start`].
+    pub fn start_by(clock: &MovableClock) -> Self {
+        Self::start_by_with(clock, &[])
+    }
+
+    /// Starts a server that goes by this clock, with further options.
+    ///
+    /// # Panics
+    /// As [`RedisServer::start`].
+    pub fn start_by_with(clock: &MovableClock, options: &[&str]) -> Self {
+        let environment = clock.environment();
+        let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Self::start_as("redis-server", options, &environment)
+    }
+
+    /// Starts a replica of this server and waits until it has all.
+    ///
+    /// # Panics
+    /// As [`RedisServer::start`], or if it does not come to that.
+    pub fn start_replica(&self) -> Self {
+        let replica = Self::start_with(&["--replicaof", "127.0.0.1", &self.port.to_string()]);
+        replica.wait_for_primary();
+        replica
     }
 
     /// Starts another program that speaks the same, such as Valkey's, in an environment with further variables.
@@ -131,6 +157,14 @@ impl RedisServer {
     pub fn follow(&self, primary: &Self) {
         let answer = self.command(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()]);
         assert!(answer.is_ok_and(|answer| answer == "+OK"), "it does not become a replica");
+        self.wait_for_primary();
+    }
+
+    /// Waits until it has all that its primary had.
+    ///
+    /// # Panics
+    /// If it does not come to that.
+    pub(crate) fn wait_for_primary(&self) {
         self.wait_for_answer(&["INFO", "replication"], |info| info.contains("master_link_status:up"));
     }
 
@@ -157,7 +191,7 @@ impl RedisServer {
     /// The connection's.
     pub fn replies(&self, commands: &[Vec<&str>]) -> io::Result<Vec<Reply>> {
         let stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(UP_WITHIN))?;
+        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
         let mut reader = BufReader::new(&stream);
         commands
             .iter()
@@ -177,15 +211,7 @@ impl RedisServer {
     /// # Panics
     /// If it is not in time.
     pub fn wait_for_answer(&self, words: &[&str], wanted: impl Fn(&str) -> bool) {
-        let end = Instant::now() + UP_WITHIN;
-        loop {
-            let answer = self.command(words);
-            if answer.as_ref().is_ok_and(|answer| wanted(answer)) {
-                return;
-            }
-            assert!(Instant::now() < end, "{words:?} answers {answer:?}");
-            std::thread::sleep(LOOK_EVERY);
-        }
+        block_until(&format!("an answer to {words:?}"), || self.command(words).is_ok_and(|answer| wanted(&answer)));
     }
 
     fn signal(&self, signal: &str) {
@@ -194,18 +220,13 @@ impl RedisServer {
     }
 
     fn wait_until_up(&mut self) -> bool {
-        let end = Instant::now() + UP_WITHIN;
-        while Instant::now() < end {
+        let mut is_up = false;
+        block_until("redis-server to come up, or to end", || {
             // One that asks for a password is up too.
-            if self.command(&["PING"]).is_ok_and(|answer| answer == "+PONG" || answer.starts_with("-NOAUTH")) {
-                return true;
-            }
-            if self.process.try_wait().is_ok_and(|ended| ended.is_some()) {
-                return false;
-            }
-            std::thread::sleep(LOOK_EVERY);
-        }
-        false
+            is_up = self.command(&["PING"]).is_ok_and(|answer| answer == "+PONG" || answer.starts_with("-NOAUTH"));
+            is_up || self.process.try_wait().is_ok_and(|ended| ended.is_some())
+        });
+        is_up
     }
 }
 

@@ -8,6 +8,18 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+/// Waits until a condition holds, in a fixture that blocks.
+///
+/// # Panics
+/// If it does not within [`DEADLINE`].
+pub(crate) fn block_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
 /// Waits until a condition holds.
 ///
 /// # Panics

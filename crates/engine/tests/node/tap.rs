@@ -164,12 +164,12 @@ impl Store for Tap {
             Plan::Unavailable => Err(Fault::new(FaultKind::Unavailable, "away")),
         }
     }
-    async fn confirm(&self, scope: &Scope) -> Result<(), Fault> {
+    async fn confirm(&self, scope: &Scope, tag: Tag) -> Result<bool, Fault> {
         self.away()?;
         if self.unsafe_reads.load(Relaxed) {
             return Err(Fault::new(FaultKind::Unknown, "no replica has it"));
         }
-        self.node.confirm(scope).await
+        self.node.confirm(scope, tag).await
     }
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {
         self.node.history(scope, query).await

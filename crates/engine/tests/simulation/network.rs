@@ -10,7 +10,7 @@ use engine::store::{
     SIGNALS_MAX, Shards, Signal,
 };
 use engine::{MemoryNode, MemoryStore, Store};
-use timers::{HistoryId, Position, Scope, Timestamp};
+use timers::{HistoryId, Position, Scope, Tag, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -155,9 +155,9 @@ impl Store for Link {
         self.receive(self.node.commit(commit).await).await
     }
 
-    async fn confirm(&self, scope: &Scope) -> Result<(), Fault> {
+    async fn confirm(&self, scope: &Scope, tag: Tag) -> Result<bool, Fault> {
         self.send().await?;
-        self.receive(self.node.confirm(scope).await).await
+        self.receive(self.node.confirm(scope, tag).await).await
     }
 
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {

@@ -1,9 +1,8 @@
 //! A Redis Cluster on loopback.
 
-use std::time::{Duration, Instant};
-
 use crate::redis::sentinel::cli;
-use crate::{DEADLINE, MovableClock, RedisServer, free_port};
+use crate::wait::block_until;
+use crate::{MovableClock, RedisServer, free_port};
 
 const SLOTS: usize = 16384;
 
@@ -20,7 +19,7 @@ impl RedisCluster {
     /// If they do not.
     pub fn start(primaries: usize, with_replicas: bool) -> Self {
         let count = if with_replicas { 2 * primaries } else { primaries };
-        Self::of((0..count).map(|_| server(&[])).collect(), primaries)
+        Self::of((0..count).map(|_| server(RedisServer::start_with)).collect(), primaries)
     }
 
     /// Starts primaries that go by these clocks.
@@ -28,7 +27,8 @@ impl RedisCluster {
     /// # Panics
     /// As [`RedisCluster::start`].
     pub fn start_by(clocks: &[MovableClock]) -> Self {
-        Self::of(clocks.iter().map(|clock| server(&clock.environment())).collect(), clocks.len())
+        let by = |clock| server(|options| RedisServer::start_by_with(clock, options));
+        Self::of(clocks.iter().map(by).collect(), clocks.len())
     }
 
     fn of(servers: Vec<(RedisServer, u16)>, primaries: usize) -> Self {
@@ -49,8 +49,7 @@ impl RedisCluster {
         for nth in primaries..count {
             let id = cluster.id(nth - primaries);
             must(&cluster.servers[nth], &["CLUSTER", "REPLICATE", &id]);
-            cluster.servers[nth]
-                .wait_for_answer(&["INFO", "replication"], |info| info.contains("master_link_status:up"));
+            cluster.servers[nth].wait_for_primary();
         }
         cluster.wait_for(&["CLUSTER", "INFO"], |info| info.contains("cluster_state:ok"));
         cluster
@@ -89,19 +88,15 @@ impl RedisCluster {
     }
 
     fn wait_for(&self, words: &[&str], wanted: impl Fn(&str) -> bool) {
-        let end = Instant::now() + DEADLINE;
-        while !self.servers.iter().all(|server| server.command(words).is_ok_and(|answer| wanted(&answer))) {
-            assert!(Instant::now() < end, "the cluster does not come up");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let is_wanted = |server: &RedisServer| server.command(words).is_ok_and(|answer| wanted(&answer));
+        block_until("the cluster to come up", || self.servers.iter().all(is_wanted));
     }
 }
 
-fn server(environment: &[(&str, String)]) -> (RedisServer, u16) {
+fn server(start: impl Fn(&[&str]) -> RedisServer) -> (RedisServer, u16) {
     let bus = free_port();
     let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--cluster-port", &bus.to_string()];
-    let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    (RedisServer::start_as("redis-server", &options, &environment), bus)
+    (start(&options), bus)
 }
 
 fn must(server: &RedisServer, words: &[&str]) {

@@ -1,11 +1,11 @@
 //! A primary, its replicas, and the sentinels that watch over them.
 
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
 use tempfile::TempDir;
 
-use crate::{DEADLINE, RedisServer, free_port};
+use crate::wait::block_until;
+use crate::{RedisServer, free_port};
 
 /// What the sentinels call the primary.
 const SERVICE: &str = "timers";
@@ -30,13 +30,8 @@ impl RedisWithSentinels {
     /// If they do not come up.
     pub fn start() -> Self {
         let primary = RedisServer::start();
-        let port = primary.port().to_string();
-        let replica = || RedisServer::start_with(&["--replicaof", "127.0.0.1", &port]);
-        let servers = vec![replica(), replica()];
-        for replica in &servers {
-            replica.wait_for_answer(&["INFO", "replication"], |info| info.contains("master_link_status:up"));
-        }
-        let servers: Vec<RedisServer> = std::iter::once(primary).chain(servers).collect();
+        let replicas = [primary.start_replica(), primary.start_replica()];
+        let servers: Vec<RedisServer> = std::iter::once(primary).chain(replicas).collect();
         let sentinels: Vec<Sentinel> = (0..3).map(|_| Sentinel::start(servers[0].port())).collect();
         let all = Self { servers, sentinels };
         all.wait_until_known();
@@ -56,29 +51,23 @@ impl RedisWithSentinels {
     /// # Panics
     /// If there is none in time.
     pub fn primary(&self) -> &RedisServer {
-        let end = Instant::now() + DEADLINE;
-        loop {
-            let is_primary = |server: &&RedisServer| {
-                server.command(&["INFO", "replication"]).is_ok_and(|info| info.contains("role:master"))
-            };
-            if let Some(primary) = self.servers.iter().find(is_primary) {
-                return primary;
-            }
-            assert!(Instant::now() < end, "nobody is the primary");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
+        let is_primary = |server: &&RedisServer| {
+            server.command(&["INFO", "replication"]).is_ok_and(|info| info.contains("role:master"))
+        };
+        let mut primary = None;
+        block_until("a primary", || {
+            primary = self.servers.iter().find(is_primary);
+            primary.is_some()
+        });
+        primary.expect("waited for")
     }
 
     fn wait_until_known(&self) {
-        let end = Instant::now() + DEADLINE;
         let knows = |sentinel: &Sentinel| {
             let info = cli(sentinel.port, &["SENTINEL", "MASTER", SERVICE]);
             info.contains("num-slaves\n2") && info.contains("num-other-sentinels\n2")
         };
-        while !self.sentinels.iter().all(knows) {
-            assert!(Instant::now() < end, "the sentinels do not find each other");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
+        block_until("the sentinels to find each other", || self.sentinels.iter().all(knows));
     }
 }
 

@@ -11,7 +11,7 @@ use engine::store::{
 };
 use engine::{Store, StoreClock};
 use redb::Database;
-use timers::{HistoryId, Position, Scope, Timestamp};
+use timers::{HistoryId, Position, Scope, Tag, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
@@ -91,8 +91,8 @@ impl Store for EmbeddedStore {
         self.write(|answer| Job::Commit(commit.clone(), answer)).await
     }
 
-    async fn confirm(&self, _scope: &Scope) -> Result<(), Fault> {
-        Ok(())
+    async fn confirm(&self, _scope: &Scope, _tag: Tag) -> Result<bool, Fault> {
+        Ok(true)
     }
 
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {

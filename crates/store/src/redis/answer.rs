@@ -77,11 +77,15 @@ fn recent(bytes: &[u8]) -> Vec<RecentId> {
 
 /// Reads where a board stands.
 pub(crate) fn position(revision: Option<&[u8]>, tag: Option<&[u8]>) -> Result<Position, Fault> {
-    let tag = match tag {
-        Some(tag) => text(tag)?.parse().map_err(|_| nonsense("a position"))?,
-        None => Tag::NONE,
-    };
-    Ok(Position { revision: Revision(number(revision)?), tag })
+    Ok(Position { revision: Revision(number(revision)?), tag: self::tag(tag)? })
+}
+
+/// Reads a board's tag.
+pub(crate) fn tag(bytes: Option<&[u8]>) -> Result<Tag, Fault> {
+    match bytes {
+        Some(tag) => text(tag)?.parse().map_err(|_| nonsense("a position")),
+        None => Ok(Tag::NONE),
+    }
 }
 
 /// Reads the answer of `TIME`.

@@ -10,6 +10,7 @@ use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::{ClientLike, HashesInterface, SortedSetsInterface};
 use fred::types::{InfoKind, Value};
+use futures_util::future::try_join_all;
 use timers::Timestamp;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -121,13 +122,13 @@ impl Probe {
 /// After a failover each connection may have found another server; a replica takes no writes and, worse,
 /// passes on what it hears late.
 async fn is_one_primary(links: &Links) -> Result<(), Trouble> {
-    let ids = tokio::join!(identity(&links.commands), identity(&links.beats), identity(&links.subscriber));
-    let told = |error: Error| Trouble::told("to tell who it is", &error);
-    let (commands, beats, subscriber) = (ids.0.map_err(told)?, ids.1.map_err(told)?, ids.2.map_err(told)?);
-    if commands.run_id != beats.run_id || commands.run_id != subscriber.run_id {
+    let all = try_join_all(links.clients().map(identity));
+    let ids = tokio::try_join!(identity(&links.subscriber), all);
+    let (subscriber, others) = ids.map_err(|error| Trouble::told("to tell who it is", &error))?;
+    if others.iter().any(|other| other.run_id != subscriber.run_id) {
         return Err(Trouble { split: true, ..Trouble::new("the connections are on different servers") });
     }
-    if commands.role != "master" {
+    if subscriber.role != "master" {
         return Err(Trouble { split: true, ..Trouble::new("the server is a replica, not a primary") });
     }
     Ok(())

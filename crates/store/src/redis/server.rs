@@ -9,14 +9,14 @@ use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::EventInterface;
 use fred::types::config::Config;
-use timers::Timestamp;
+use timers::{Scope, Tag, Timestamp};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::redis::commit::{self, Until};
 use crate::redis::fault::{commit_fault, fault, is_redirect, is_servers, link_down};
-use crate::redis::fence::Fence;
+use crate::redis::fence::{Ask, Fence, Keeper, Told};
 use crate::redis::keys::shard_of_beat;
 use crate::redis::link::{Links, is_up};
 use crate::redis::listener::Listener;
@@ -58,7 +58,8 @@ impl Server {
         let (ready, readiness) = watch::channel(Err(waits));
         let (owner, owned) = watch::channel(shards);
         let fence = links.fence.clone().map(|client| {
-            let (fence, keep) = Fence::new(client, replicas_ack, shared.keys.clone(), owned.clone());
+            let (shared, owned) = (Arc::clone(shared), owned.clone());
+            let (fence, keep) = Fence::new(Keeper { client, replicas: replicas_ack, shared, owned });
             tasks.spawn(stop.clone().run_until_cancelled_owned(keep));
             fence
         });
@@ -93,39 +94,53 @@ impl Server {
 
     /// Carries out a commit, and waits for replicas where that is asked for.
     pub(crate) async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
-        let commands = self.commands()?;
         self.check_time()?;
         let keys = self.shared.keys.of(&commit.scope);
         let until = Until::of(commit.decided_at, self.skew());
         let args = commit::args(commit, &until, keys.channel, self.shared.publish());
         let keys = vec![keys.board, keys.due, keys.rows, keys.index];
-        let answered = match self.shared.commit.run(commands, keys, args).await {
-            Ok(answered) => answered,
-            Err(error) => {
-                if is_servers(&error) {
-                    self.ask_for_probe();
-                }
-                self.note(&error);
-                return Err(commit_fault(error));
+        let told = match self.fence()? {
+            Some(fence) => fence.pass(Ask::Commit(keys, args)).await,
+            None => {
+                let answer = self.shared.commit.run(self.commands()?, keys, args).await;
+                answer.map(|answer| Told { answer, safe: Ok(()) })
             }
         };
-        let (committed, published) = answer::committed(answered, |now| self.cluster_time(now))?;
+        let Told { answer, safe } = told.map_err(|error| {
+            if is_servers(&error) {
+                self.ask_for_probe();
+            }
+            self.note(&error);
+            commit_fault(error)
+        })?;
+        let (committed, published) = answer::committed(answer, |now| self.cluster_time(now))?;
         if !published {
             tracing::error!(scope = %commit.scope, "Redis refuses to publish; other nodes hear of nothing (ACL?)");
             self.ask_for_probe();
         }
         match committed {
-            Committed::Done(..) | Committed::Repeated(..) => self.confirm().await?,
+            Committed::Done(..) | Committed::Repeated(..) => safe.map_err(unsafe_yet)?,
             Committed::Conflict(_) | Committed::Late(_) | Committed::Stale(_) => {}
         }
         Ok(committed)
     }
 
-    /// Waits until replicas have all that was read or written before, where that is asked for.
-    pub(crate) async fn confirm(&self) -> Result<(), Fault> {
+    /// Waits until replicas have a board as it stood at `tag`, where that is asked for; tells whether it still
+    /// stands there.
+    pub(crate) async fn confirm(&self, scope: &Scope, tag: Tag) -> Result<bool, Fault> {
+        let Some(fence) = self.fence()? else { return Ok(true) };
+        let told = fence.pass(Ask::Tag(self.shared.keys.board(scope))).await;
+        let Told { answer, safe } = told.map_err(|error| self.fault(error))?;
+        safe.map_err(unsafe_yet)?;
+        Ok(answer::tag(answer.as_bytes())? == tag)
+    }
+
+    /// Returns the fence where there is one; as to a link that is down, see [`Self::commands`].
+    fn fence(&self) -> Result<Option<&Fence>, Fault> {
         match &self.fence {
-            Some(fence) => fence.pass().await,
-            None => Ok(()),
+            Some(fence) if fence.is_up() => Ok(Some(fence)),
+            Some(_) => Err(link_down()),
+            None => Ok(None),
         }
     }
 
@@ -203,4 +218,9 @@ impl Server {
         self.links.quit().await;
         self.tasks.close();
     }
+}
+
+/// A failover may still take it back; sending it again asks again.
+fn unsafe_yet(why: String) -> Fault {
+    Fault::new(FaultKind::Unknown, why)
 }

@@ -16,7 +16,7 @@ use fred::error::Error;
 use fred::interfaces::{ClientLike, HashesInterface, SortedSetsInterface};
 use fred::types::{ClusterHash, CustomCommand, Value};
 use futures_util::future::join_all;
-use timers::{HistoryId, Position, Scope, Timestamp};
+use timers::{HistoryId, Position, Scope, Tag, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -147,8 +147,8 @@ impl Store for RedisStore {
         self.server(&commit.scope)?.commit(commit).await
     }
 
-    async fn confirm(&self, scope: &Scope) -> Result<(), Fault> {
-        self.server(scope)?.confirm().await
+    async fn confirm(&self, scope: &Scope, tag: Tag) -> Result<bool, Fault> {
+        self.server(scope)?.confirm(scope, tag).await
     }
 
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {

@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 use engine::ExecuteError;
-use harness::{RedisServer, wait_for};
+use harness::{Proxy, RedisServer, wait_for};
 use store::redis::Options;
+use timers::Tag;
 
 use super::node::*;
 
 fn pair() -> (RedisServer, RedisServer) {
     let primary = RedisServer::start();
-    let replica = RedisServer::start_with(&["--replicaof", "127.0.0.1", &primary.port().to_string()]);
-    replica.wait_for_answer(&["INFO", "replication"], |info| info.contains("master_link_status:up"));
+    let replica = primary.start_replica();
     (primary, replica)
 }
 
@@ -70,4 +70,41 @@ async fn many_wait_at_the_fence_together() {
     let waits: u32 = waits.expect("it waits");
     assert!(waits < 150, "{waits} waits for 200 commits");
     wait_for("readiness", || node.engine.store().ready().is_ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_acknowledged_is_on_the_server_whose_replicas_were_waited_for() {
+    let ((old, _old_replica), (new, new_replica)) = (pair(), pair());
+    let link = Proxy::start(old.port()).await;
+    let url = format!("redis://127.0.0.1:{}", link.port());
+    let node = Node::start_with(Options { replicas_ack: 1, ..options(&url, "a") });
+    node.is_ready().await;
+    node.engine.execute(request("before", None)).await.expect("works");
+    // As after a failover: the connection that waits is the first to find the new primary.
+    link.lead_to(new.port());
+    let clients = old.command(&["CLIENT", "LIST"]).expect("answers");
+    let waits = clients.lines().find(|line| line.contains("cmd=wait")).expect("one waited last");
+    let id = waits.split(' ').find_map(|word| word.strip_prefix("id=")).expect("each has an id");
+    old.command(&["CLIENT", "KILL", "ID", id]).expect("answers");
+    for nth in 0..20 {
+        node.engine.execute(request_of(&format!("user-{nth}"), "s", None)).await.expect("works");
+        assert_eq!(board(&new_replica), format!(":{}", nth + 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_board_that_stands_elsewhere_is_not_confirmed() {
+    let (primary, replica) = pair();
+    let node = Node::start_with(Options { replicas_ack: 1, ..options(&primary.url(), "a") });
+    node.is_ready().await;
+    let store = node.engine.store();
+    assert_eq!(store.confirm(&scope("ann"), Tag::NONE).await.ok(), Some(true), "it was never written");
+    node.engine.execute(request("s", None)).await.expect("works");
+    let tag = store.load(&scope("ann"), &[]).await.expect("loads").position.tag;
+    assert_eq!(store.confirm(&scope("ann"), tag).await.ok(), Some(true));
+    assert_eq!(store.confirm(&scope("ann"), Tag::NONE).await.ok(), Some(false), "it has moved on");
+    primary.command(&["SCRIPT", "FLUSH"]).expect("answers");
+    node.engine.execute(request("t", None)).await.expect("the script is brought along");
+    replica.freeze();
+    assert!(store.confirm(&scope("ann"), tag).await.is_err(), "no replica answers");
 }
