@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use timers::{Beat, Millis, Timestamp};
 
+use crate::store::STEP_BACK_MAX;
+
 /// How late the leader must be before another takes over: far above a healthy round trip, and together
 /// with [`TAKEOVER_JITTER`] and one second the longest gap after a leader's death.
 pub(crate) const TAKEOVER_AFTER: Millis = Millis(250);
@@ -48,10 +50,10 @@ impl Cursor {
         Self { holdover, last: Beat(0), led: false, heard_at: None, ask_not_before: Duration::ZERO }
     }
 
-    /// Takes a beat to be shown; `false` if it was shown, or is too old to be of use.
+    /// Takes a beat to be shown; `false` if it was shown, is too old to be of use, or can't be yet.
     pub(crate) fn take(&mut self, beat: Beat, now: Timestamp) -> bool {
         let too_old = now.since(beat.instant()) > BEAT_AGE_MAX;
-        if beat <= self.last || too_old {
+        if beat <= self.last_by(now) || too_old || beat > now.beat().next() {
             return false;
         }
         self.last = beat;
@@ -84,7 +86,7 @@ impl Cursor {
     /// Returns the beat that should have been heard and was not.
     pub(crate) fn unheard(&self, now: Timestamp, elapsed: Duration) -> Option<Beat> {
         let beat = (now - UNHEARD_AFTER).beat();
-        (self.reckons(elapsed) && beat > self.last).then_some(beat)
+        (self.reckons(elapsed) && beat > self.last_by(now)).then_some(beat)
     }
 
     /// Returns how long until there is an unheard beat.
@@ -113,7 +115,13 @@ impl Cursor {
 
     /// The beat that is the next to be shown: of the second that is on, if it was not.
     fn coming(&self, now: Timestamp) -> Beat {
-        self.last.next().max(now.beat())
+        self.last_by(now).next().max(now.beat())
+    }
+
+    /// The last beat taken. One far ahead is of a clock that was put right since: beats are counted anew.
+    fn last_by(&self, now: Timestamp) -> Beat {
+        let second = now.beat();
+        if self.last.instant().since(second.instant()) > STEP_BACK_MAX { Beat(second.0 - 1) } else { self.last }
     }
 
     /// Tells whether the time shown is certain enough to go on; before there was any it is.
@@ -170,6 +178,18 @@ mod tests {
         assert_eq!(next(&held, at(101, 100), false), Next::Fill(millis(350)));
         held.vacant();
         assert_eq!(next(&held, at(101, 100), true), Next::Ask(millis(0)));
+    }
+
+    #[test]
+    fn beats_are_counted_anew_when_the_clock_was_put_right() {
+        let mut cursor = shown(10_000, true);
+        assert!(!cursor.take(Beat(9_990), at(9_990, 0)), "a small step back is not one");
+        let now = at(6_400, 100);
+        assert_eq!(cursor.next(now, millis(0), false, JITTER), Next::Ask(millis(0)));
+        assert!(!cursor.take(Beat(6_402), now), "it has not come yet");
+        assert!(cursor.take(Beat(6_400), now));
+        assert!(!cursor.take(Beat(6_400), now), "twice");
+        assert_eq!(cursor.last(), Beat(6_400));
     }
 
     #[test]

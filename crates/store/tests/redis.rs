@@ -1,6 +1,7 @@
 //! The store over real servers of every kind.
 
 mod redis {
+    mod clock;
     mod cluster;
     mod contract;
     mod faults;

@@ -164,8 +164,7 @@ impl Entry {
     pub(crate) fn show_beat(&self, beat: Beat) {
         self.shown.send_if_modified(|shown| match shown {
             Some(shown) => {
-                shown.beat = beat;
-                shown.forget_past();
+                shown.go_on(beat);
                 shown.view.ticks
             }
             None => false,

@@ -60,6 +60,10 @@ impl Reader {
             show(Sight::First(&view));
             return self.show_beats(&view, oldest, beat, &mut show);
         };
+        if self.last.0 > beat.0 + FILL_MAX {
+            // Beats are counted anew.
+            self.last = seen.last_beat().min(beat);
+        }
         if !Arc::ptr_eq(&seen, &view) {
             let ended = seen.last_beat();
             self.show_beats(&seen, oldest, ended, &mut show);

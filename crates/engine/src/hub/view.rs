@@ -77,8 +77,22 @@ impl Shown {
         }
     }
 
+    /// Shows a beat.
+    pub(crate) fn go_on(&mut self, beat: Beat) {
+        if beat < self.beat {
+            // Beats are counted anew, and so is what the view has shown.
+            let before = Beat(beat.0 - 1);
+            self.view.end_at(before);
+            let View { board, epoch, .. } = &*self.view;
+            self.view = Arc::new(View::new(Arc::clone(board), *epoch, before));
+            self.past = Arc::default();
+        }
+        self.beat = beat;
+        self.forget_past();
+    }
+
     /// Lets go of views whose ticks nobody is shown any more.
-    pub(crate) fn forget_past(&mut self) {
+    fn forget_past(&mut self) {
         let beat = self.beat.0;
         let is_old = |view: &Arc<View>| view.last_beat().0 + FILL_MAX <= beat;
         if self.past.iter().any(is_old) {

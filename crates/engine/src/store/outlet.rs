@@ -6,7 +6,7 @@ use timers::{Millis, Scope, Timestamp};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::store::{BeatAnswer, BeatAsk, SIGNALS_MAX, Shards, Signal};
+use crate::store::{BeatAnswer, BeatAsk, SIGNALS_MAX, STEP_BACK_MAX, Shards, Signal};
 
 /// Hands signals to one node's hub, of the scopes that it watches.
 pub struct Outlet {
@@ -53,7 +53,7 @@ impl Outlet {
 
 /// Decides one wish to lead the beat, as `beat.lua` does in Redis; tells whether the second is beaten by it.
 pub fn lead(last: &mut Option<BeatAnswer>, ask: &BeatAsk, now: Timestamp) -> (BeatAnswer, bool) {
-    if let Some(last) = last {
+    if let Some(last) = last.as_ref().filter(|last| last.beat.instant().since(now) <= STEP_BACK_MAX) {
         let late: Millis = now.since(last.beat.next().instant());
         let led_by_another = !last.leader.is_empty() && last.leader != ask.node;
         if now.beat() <= last.beat || (led_by_another && late < ask.takeover_after) {

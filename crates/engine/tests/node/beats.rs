@@ -158,6 +158,37 @@ async fn a_store_clock_that_stepped_back_a_little_is_not_polled_hot() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_clock_that_was_put_right_by_an_hour_is_believed_after_a_minute_and_beats_go_on() {
+    let (hands, _, one, _, two) = pair().await;
+    one.execute(start(Some("a"), None)).await.unwrap();
+    let mut reader = Reader::new(two.hub().join(&ann()).await.unwrap());
+    reader.catch_up(|_| {});
+    let mut beats_for = async |seconds| {
+        let (mut beats, end) = (Vec::new(), hands.born.elapsed() + Duration::from_secs(seconds));
+        while hands.born.elapsed() < end {
+            let _ = timeout(Duration::from_secs(1), reader.changed()).await;
+            reader.catch_up(|sight| {
+                if let Sight::Beat(_, beat) = sight {
+                    beats.push(beat.0);
+                }
+            });
+        }
+        beats
+    };
+    hands.store_ms.fetch_sub(3_600_000, Relaxed);
+    let on = |beats: &[u64]| beats.windows(2).all(|pair| pair[1] == pair[0] + 1);
+    let minute = beats_for(58).await;
+    assert!(minute.len() >= 57 && on(&minute), "the display goes on meanwhile: {minute:?}");
+    beats_for(5).await;
+    let after = beats_for(20).await;
+    assert!(after.len() >= 19 && on(&after), "{after:?}");
+    assert!(after[0] + 3_500 < minute[0], "beats are counted anew: {after:?}");
+    one.execute(start(Some("b"), None)).await.unwrap();
+    let two_run = beats_for(3).await;
+    assert!(two_run.len() >= 2 && on(&two_run), "{two_run:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn once_the_store_was_away_for_too_long_the_time_is_no_longer_certain_until_it_is_back() {
     let (_, _, one, tap, _) = pair().await;
     let mut certain = one.certainty();

@@ -79,7 +79,7 @@ impl Shared {
 
     /// Takes note of a beat that came by its channel.
     pub(crate) fn hear(&self, beat: &BeatAnswer) {
-        self.heard.fetch_max(beat.beat.0, Ordering::Relaxed);
+        self.heard.store(beat.beat.0, Ordering::Relaxed);
         self.learn(beat);
     }
 
