@@ -46,6 +46,15 @@ impl RedisWithSentinels {
         format!("redis+sentinel://{}?sentinelServiceName={SERVICE}{}", places[0], nodes.concat())
     }
 
+    /// Lets the sentinels answer this user only.
+    pub fn lock(&self, user: &str, password: &str) {
+        for sentinel in &self.sentinels {
+            cli(sentinel.port, &["ACL", "SETUSER", user, "on", &format!(">{password}"), "+@all", "allchannels"]);
+            cli(sentinel.port, &["ACL", "SETUSER", "default", "off"]);
+            assert!(cli(sentinel.port, &["PING"]).contains("NOAUTH"), "it answers anybody");
+        }
+    }
+
     /// Returns the server that says it is the primary, once there is one among those that answer.
     ///
     /// # Panics

@@ -7,7 +7,7 @@ use engine::Store;
 use engine::contract::{Fixture, in_turn};
 use engine::store::Connected;
 use fastrand::u64 as any;
-use harness::{Certificates, RedisCluster, RedisServer, free_port, program};
+use harness::{Certificates, RedisCluster, RedisServer, RedisWithSentinels, free_port, program};
 use store::redis::{Options, RedisStore};
 use tokio::time::timeout;
 
@@ -54,11 +54,21 @@ async fn over_tls_as_a_user_with_few_rights() {
     let port = free_port();
     let tls = certificates.redis_options(port);
     let server = RedisServer::start_with(&tls.iter().map(String::as_str).collect::<Vec<_>>());
-    let rights = "on >pa:ss ~tickcast.* &tickcast.* -@all +@read +@write +@pubsub +@connection +@scripting +info +time";
-    let words: Vec<&str> = ["ACL", "SETUSER", "clock"].into_iter().chain(rights.split(' ')).collect();
-    assert_eq!(server.command(&words).expect("answers"), "+OK");
+    let_in(&server, "");
     let url = format!("rediss://clock:pa%3Ass@127.0.0.1:{port}");
     let options = Options { ca_file: Some(certificates.authority()), ..options(&url, "") };
+    in_turn(|case| Redis::part(&options, case)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_sentinel_as_a_user_with_few_rights() {
+    let redis = RedisWithSentinels::start();
+    for server in &redis.servers {
+        let_in(server, "+role +wait");
+    }
+    redis.lock("watch", "hush");
+    let url = redis.url().replace("://", "://clock:pa%3Ass@") + "&sentinelUsername=watch&sentinelPassword=hush";
+    let options = Options { replicas_ack: 2, ..options(&url, "") };
     in_turn(|case| Redis::part(&options, case)).await;
 }
 
@@ -83,6 +93,23 @@ async fn over_valkey() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_a_cluster() {
     let cluster = RedisCluster::start(3, false);
-    let options = options(&cluster.url(), "");
+    for server in &cluster.servers {
+        let_in(server, "+cluster|nodes");
+    }
+    let options = options(&cluster.url().replace("://", "://clock:pa%3Ass@"), "");
     in_turn(|case| Redis::part(&options, case)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_a_cluster_whose_replicas_are_waited_for() {
+    let cluster = RedisCluster::start(3, true);
+    let options = Options { replicas_ack: 1, ..options(&cluster.url(), "") };
+    in_turn(|case| Redis::part(&options, case)).await;
+}
+
+/// Makes a user with the rights that the documents name, and these besides.
+fn let_in(server: &RedisServer, also: &str) {
+    let rights = "on >pa:ss ~tickcast.* &tickcast.* -@all +@read +@write +@pubsub +@connection +@scripting +info +time";
+    let words = ["ACL", "SETUSER", "clock"].into_iter().chain(rights.split(' ')).chain(also.split_whitespace());
+    assert_eq!(server.command(&words.collect::<Vec<_>>()).expect("answers"), "+OK");
 }
