@@ -224,9 +224,14 @@ impl Engine {
         if last.generation.is_some_and(|generation| generation != beat.generation) {
             tracing::warn!("the store was emptied; all views are compared with it");
             self.hub.lost(Shards::ALL);
-            let (hub, doubted) = (Arc::clone(&self.hub), self.hub.doubted(Shards::ALL));
-            self.spawn(async move { hub.compare(doubted).await });
+            self.compare(Shards::ALL);
         }
+    }
+
+    /// Begins to compare the views of these shards with the store.
+    pub(crate) fn compare(&self, shards: Shards) {
+        let (hub, doubted) = (Arc::clone(&self.hub), self.hub.doubted(shards));
+        self.spawn(async move { hub.compare(doubted).await });
     }
 
     fn lock_leader(&self) -> MutexGuard<'_, Leader> {

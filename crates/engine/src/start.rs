@@ -43,10 +43,7 @@ async fn listen(engine: Arc<Engine>, mut signals: mpsc::Receiver<Signal>) {
                 engine.beat_heard.notify_one();
             }
             Signal::Lost(shards) => engine.hub.lost(shards),
-            Signal::Restored(shards) => {
-                let (hub, doubted) = (Arc::clone(&engine.hub), engine.hub.doubted(shards));
-                engine.spawn(async move { hub.compare(doubted).await });
-            }
+            Signal::Restored(shards) => engine.compare(shards),
         }
     }
 }

@@ -120,3 +120,34 @@ pub(crate) fn with(mut text: String, replaced: &[(String, String)]) -> String {
 fn log_file(folder: &Path) -> PathBuf {
     folder.join("log")
 }
+
+/// Makes a test of all that a balancer of this kind has to do.
+macro_rules! suite {
+    ($kind:ident) => {
+        #[tokio::test]
+        async fn all_clients_of_a_node_that_drains_end_on_the_other() {
+            crate::balancers::drain::all_clients_end_on_the_other(&$kind).await;
+        }
+
+        #[tokio::test]
+        async fn nobody_who_is_there_is_cut_off_while_redis_is_away() {
+            crate::balancers::outage::nobody_who_is_there_is_cut_off(&$kind).await;
+        }
+
+        #[tokio::test]
+        async fn a_full_node_is_passed_over() {
+            crate::balancers::routing::a_full_node_is_passed_over(&$kind).await;
+        }
+
+        #[tokio::test]
+        async fn a_polling_client_stays_on_its_node() {
+            crate::balancers::routing::a_polling_client_stays_on_its_node(&$kind).await;
+        }
+
+        #[tokio::test]
+        async fn a_request_arrives_as_it_was_sent() {
+            crate::balancers::routing::a_request_arrives_as_it_was_sent(&$kind).await;
+        }
+    };
+}
+pub(crate) use suite;

@@ -4,35 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::balancers::balancer::{Kind, Nodes, shipped, with};
-use crate::balancers::{drain, outage, routing};
+use crate::balancers::balancer::{Kind, Nodes, shipped, suite, with};
 
 const ENVOY: Kind = Kind { command, looks: true };
 
-#[tokio::test]
-async fn all_clients_of_a_node_that_drains_end_on_the_other() {
-    drain::all_clients_end_on_the_other(&ENVOY).await;
-}
-
-#[tokio::test]
-async fn nobody_who_is_there_is_cut_off_while_redis_is_away() {
-    outage::nobody_who_is_there_is_cut_off(&ENVOY).await;
-}
-
-#[tokio::test]
-async fn a_full_node_is_passed_over() {
-    routing::a_full_node_is_passed_over(&ENVOY).await;
-}
-
-#[tokio::test]
-async fn a_polling_client_stays_on_its_node() {
-    routing::a_polling_client_stays_on_its_node(&ENVOY).await;
-}
-
-#[tokio::test]
-async fn a_request_arrives_as_it_was_sent() {
-    routing::a_request_arrives_as_it_was_sent(&ENVOY).await;
-}
+suite!(ENVOY);
 
 fn command(folder: &Path, port: u16, nodes: &Nodes) -> Command {
     let place = |address: &str, port: u16| format!("{{ address: {address}, port_value: {port} }}");

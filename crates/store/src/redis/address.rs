@@ -1,11 +1,13 @@
 //! Where Redis is, and how to say so without its password.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use fred::types::config::{Config, ServerConfig};
 
 use crate::redis::claims::Address;
+use crate::redis::tls;
 
 /// The address of a Redis.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,17 +36,19 @@ pub(crate) enum Target {
 }
 
 impl RedisUrl {
-    /// Returns what it leads to, for the driver.
-    pub(crate) fn target(&self) -> Target {
-        let config = Config::from_url(&driver_url(&self.0).expect("checked when made")).expect("checked when made");
-        let ServerConfig::Clustered { hosts, .. } = &config.server else { return Target::One(config) };
+    /// Returns what it leads to, for the driver; over TLS, certificates in `ca_file` are believed too.
+    ///
+    /// # Errors
+    /// What is wrong with the file, in words.
+    pub(crate) fn target(&self, ca_file: Option<&Path>) -> Result<Target, String> {
+        let url = driver_url(&self.0).expect("checked when made");
+        let mut config = Config::from_url(&url).expect("checked when made");
+        if self.0.starts_with("rediss") {
+            config.tls = Some(tls::trusting(ca_file)?);
+        }
+        let ServerConfig::Clustered { hosts, .. } = &config.server else { return Ok(Target::One(config)) };
         let seeds = hosts.iter().map(|server| Address { host: server.host.to_string(), port: server.port });
-        Target::Cluster(seeds.collect(), config)
-    }
-
-    /// Tells whether the connections are encrypted.
-    pub(crate) fn is_tls(&self) -> bool {
-        self.0.starts_with("rediss")
+        Ok(Target::Cluster(seeds.collect(), config))
     }
 }
 

@@ -14,6 +14,7 @@ use fred::types::config::{Config, ServerConfig};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::redis::claims::{Address, owners};
 use crate::redis::link::builder;
@@ -135,10 +136,9 @@ async fn scout(config: &Config, address: &Address) -> Result<String, fred::error
     let mut builder = builder(&at(config, address), 32);
     builder.set_policy(fred::types::config::ReconnectPolicy::new_constant(1, 0));
     let client: Client = builder.build()?;
-    client.init().await?;
-    let answer = client.cluster_nodes().await;
-    client.quit().await.ok();
-    answer
+    // However this ends, the driver's task ends with it. What is asked meanwhile waits for the connection.
+    let _router = AbortOnDropHandle::new(client.connect());
+    client.cluster_nodes().await
 }
 
 fn at(config: &Config, address: &Address) -> Config {

@@ -1,6 +1,7 @@
 //! The connections to one server: commands, beats, subscriptions and the fence each have their own, so that
 //! none waits for another. The driver sends each command at most once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fred::clients::{Client, SubscriberClient};
@@ -12,7 +13,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::redis::fault::is_servers;
 
@@ -52,6 +53,8 @@ pub(crate) struct Links {
     pub(crate) subscriber: SubscriberClient,
     /// Only where replicas are waited for.
     pub(crate) fence: Option<Client>,
+    /// The driver's tasks: one that tries to connect does not hear that it is to end.
+    routers: Arc<Vec<AbortOnDropHandle<Result<(), Error>>>>,
 }
 
 /// What happened to a link.
@@ -63,18 +66,17 @@ pub(crate) enum LinkEvent {
 impl Links {
     /// Begins to connect, and goes on trying for as long as it takes.
     pub(crate) fn connect(name: String, config: &Config, fenced: bool, tasks: &TaskTracker) -> Result<Self, Error> {
-        let links = Self {
+        let mut links = Self {
             commands: builder(config, 32).build()?,
             beats: builder(config, 32).build()?,
             subscriber: builder(config, MESSAGES_MAX).build_subscriber_client()?,
             fence: if fenced { Some(builder(config, 32).build()?) } else { None },
+            routers: Arc::default(),
             name,
         };
         tasks.spawn(tell_of_absence(links.commands.error_rx(), links.name.clone()));
-        links.subscriber.connect();
-        for client in links.clients() {
-            client.connect();
-        }
+        let routers = links.clients().map(ClientLike::connect).chain([links.subscriber.connect()]);
+        links.routers = Arc::new(routers.map(AbortOnDropHandle::new).collect());
         Ok(links)
     }
 
@@ -101,6 +103,7 @@ impl Links {
         // Whatever they answer, they are gone.
         let quit = async { tokio::join!(futures_util::future::join_all(all), self.subscriber.quit()) };
         timeout(CONNECT_TIMEOUT, quit).await.ok();
+        self.routers.iter().for_each(AbortOnDropHandle::abort);
     }
 
     /// All but the subscriber's.

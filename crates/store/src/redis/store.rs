@@ -23,21 +23,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::redis::address::Target;
 use crate::redis::cluster::Cluster;
-use crate::redis::fault::link_down;
-use crate::redis::fault::nonsense;
-use crate::redis::keys::Keys;
-use crate::redis::keys::shard_of_beat;
+use crate::redis::fault::{link_down, nonsense};
+use crate::redis::keys::{Keys, shard_of_beat};
 use crate::redis::routes::Routes;
+use crate::redis::score::{score, timestamp};
 use crate::redis::server::Server;
 use crate::redis::shared::Shared;
 use crate::redis::subscriptions::Order;
-use crate::redis::{Options, answer, tls};
+use crate::redis::{Options, answer, due};
 
 /// How many beats may be missing on their channel before the path is looked at: the last may be on its way.
 const UNHEARD_MAX: u64 = 1;
 
 /// How long a subscription may take, with those in front of it.
 const WATCHED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a look at deadlines waits for a server: the others' are not to wait for it.
+const LOOK_WITHIN: Duration = Duration::from_millis(500);
 
 /// How long a node that starts waits for every primary of a cluster. One that is dead then must not keep it
 /// from serving the others.
@@ -63,22 +65,18 @@ impl RedisStore {
         let stop = CancellationToken::new();
         let (to_routes, routes) = watch::channel(Arc::new(Routes::none()));
         let refused = |error: Error| Fault::new(FaultKind::Damaged, error);
-        let target = options.url.target();
+        let target = options.url.target(options.ca_file.as_deref());
+        let target = target.map_err(|why| Fault::new(FaultKind::Damaged, why))?;
         let sharded = matches!(target, Target::Cluster(..));
         let shared = Arc::new(Shared::new(Keys::new(&options.prefix), options.node.clone(), sharded, to_hub));
-        let (Target::One(mut config) | Target::Cluster(_, mut config)) = target;
-        if options.url.is_tls() {
-            let trusting = tls::trusting(options.ca_file.as_deref());
-            config.tls = Some(trusting.map_err(|why| Fault::new(FaultKind::Damaged, why))?);
-        }
-        match options.url.target() {
-            Target::One(_) => {
+        match target {
+            Target::One(config) => {
                 let name = options.url.to_string();
                 let server = Server::connect(&shared, name, &config, options.replicas_ack, Shards::ALL);
                 let server = server.map_err(refused)?;
                 to_routes.send_replace(Arc::new(Routes::to([(&server, Shards::ALL)])));
             }
-            Target::Cluster(seeds, _) => {
+            Target::Cluster(seeds, config) => {
                 let cluster = Cluster {
                     shared: Arc::clone(&shared),
                     seeds,
@@ -227,18 +225,20 @@ impl Store for RedisStore {
 
     async fn due(&self, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
         let servers = self.routes().servers();
-        let looks = join_all(servers.iter().map(|server| due(server, &self.shared.keys, until, limit))).await;
+        let look = |server| timeout(LOOK_WITHIN, due::look(server, &self.shared.keys, until, limit));
+        let looks = join_all(servers.iter().map(|server| look(server))).await;
         let mut all = DueLook { due: Vec::new(), more: false };
         let mut failed = None;
         let mut read = 0;
         for look in looks {
             match look {
-                Ok(look) => {
+                Ok(Ok(look)) => {
                     read += 1;
                     all.due.extend(look.due);
                     all.more |= look.more;
                 }
-                Err(fault) => failed = Some(fault),
+                Ok(Err(fault)) => failed = Some(fault),
+                Err(_) => failed = Some(Fault::new(FaultKind::Unavailable, "Redis takes too long")),
             }
         }
         if read == 0 {
@@ -307,46 +307,10 @@ async fn positions(server: &Server, boards: impl Iterator<Item = String>) -> Res
     heads.iter().map(position).collect()
 }
 
-/// Reads what falls due of one server's shards.
-async fn due(server: &Server, keys: &Keys, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
-    let shards = server.shards();
-    if shards.is_empty() {
-        return Ok(DueLook { due: Vec::new(), more: false });
-    }
-    let fault = |error| server.fault(error);
-    let pipeline = server.commands()?.pipeline();
-    let window = Some((0, i64::try_from(limit + 1).unwrap_or(i64::MAX)));
-    for shard in shards.iter() {
-        let due = keys.due(shard);
-        let _: () = pipeline.zrangebyscore(due, f64::NEG_INFINITY, score(until), true, window).await.map_err(fault)?;
-    }
-    let shards: Vec<Vec<(String, f64)>> = pipeline.all().await.map_err(fault)?;
-    let more = shards.iter().any(|shard| shard.len() > limit);
-    let due = shards.into_iter().flat_map(|shard| shard.into_iter().take(limit));
-    let due = due.filter_map(|(scope, at)| match scope.parse() {
-        Ok(scope) => Some(Due { scope, at: timestamp(at) }),
-        Err(error) => {
-            tracing::warn!(%scope, %error, "a deadline of an unknown scope is left alone");
-            None
-        }
-    });
-    Ok(DueLook { due: due.collect(), more })
-}
-
 fn field(head: &[Option<Bytes>], nth: usize) -> Option<&[u8]> {
     head.get(nth).and_then(Option::as_deref)
 }
 
 fn is_before(query: &Query, id: &str, at: f64) -> bool {
     query.before.as_ref().is_none_or(|before| (timestamp(at), id) < (before.at, before.id.as_str()))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "milliseconds are exact in a double for another 285,000 years")]
-fn score(at: Timestamp) -> f64 {
-    at.0 as f64
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "scores are written from u64 milliseconds")]
-fn timestamp(score: f64) -> Timestamp {
-    Timestamp(score as u64)
 }

@@ -8,7 +8,7 @@ use engine::{Made, Reader, Request, Sight};
 use harness::{DEADLINE, Proxy, RedisServer, free_port, wait_for, wait_until};
 use store::redis::RedisStore;
 use timers::stopwatch::Command as Ask;
-use timers::{Beat, Command};
+use timers::{Beat, Command, Timestamp};
 use tokio::time::timeout;
 
 use super::node::*;
@@ -328,4 +328,21 @@ async fn see(reader: &mut Reader, beats: &mut Vec<Beat>, wanted: usize) {
     })
     .await
     .expect("beats in time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deadlines_of_scopes_that_this_version_does_not_know_hide_no_others() {
+    let server = RedisServer::start();
+    let node = Node::start(&server.url(), "a");
+    node.is_ready().await;
+    node.start_session("s").await.expect("works");
+    let stop = Request { command: Command::Stopwatch(Ask::Stop(session("s"))), ..request("s", None) };
+    node.engine.execute(stop).await.expect("works; it is to be purged later");
+    let index = server.command(&["EVAL", "return redis.call('KEYS', '*:due')[1]", "0"]).expect("answers");
+    for nth in 0..40 {
+        server.command(&["ZADD", &index, "1", &format!("planet:{nth}")]).expect("answers");
+    }
+    let look = node.engine.store().due(Timestamp(u64::MAX >> 12), 16).await.expect("looks");
+    assert_eq!(look.due.iter().map(|due| &due.scope).collect::<Vec<_>>(), [&scope("ann")]);
+    assert!(!look.more);
 }
