@@ -162,10 +162,12 @@ async fn what_nobody_listens_to_any_more_is_let_go_on_every_primary() {
         channels.sum::<usize>()
     };
     assert_eq!(listened(), 64);
+    let lost = nodes[0].engine.stats().links_lost.get();
     drop(feeds);
     wait_until("them to be let go", async || listened() == 0).await;
     for node in &nodes {
         assert_eq!(node.engine.store().ready(), Ok(()));
+        assert_eq!(node.engine.stats().links_lost.get(), lost, "no link was given up for it");
         for scope in &scopes {
             node.engine.hub().join(scope).await.expect("joins again");
         }
