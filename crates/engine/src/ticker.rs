@@ -73,8 +73,13 @@ fn next(engine: &Engine, now: Timestamp) -> Next {
 fn show(engine: &Engine, beat: Beat, now: Timestamp) -> bool {
     // The lock is held until the hub has it, so that two beats can't overtake each other.
     let mut cursor = engine.cursor();
+    let last = cursor.last();
     if !cursor.take(beat, now) {
         return false;
+    }
+    if beat < last {
+        engine.clock.note_step();
+        tracing::warn!(%last, %beat, "the store's clock was put right; beats are counted anew");
     }
     engine.show(beat, now);
     true

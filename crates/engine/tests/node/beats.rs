@@ -183,6 +183,7 @@ async fn a_store_clock_that_was_put_right_by_an_hour_is_believed_after_a_minute_
     let after = beats_for(20).await;
     assert!(after.len() >= 19 && on(&after), "{after:?}");
     assert!(after[0] + 3_500 < minute[0], "beats are counted anew: {after:?}");
+    assert_eq!(two.clock().steps(), 1);
     one.execute(start(Some("b"), None)).await.unwrap();
     let two_run = beats_for(3).await;
     assert!(two_run.len() >= 2 && on(&two_run), "{two_run:?}");
