@@ -275,7 +275,9 @@ impl Engine {
     async fn found_done(&self, base: &Base, outcome: Outcome, life: &mut Life) -> Step {
         match self.store.confirm(&base.board.scope, base.board.position.tag).await {
             Ok(true) => {
-                self.hub.glimpse(&base.board, base.doubts);
+                if !self.hub.glimpse(&base.board, base.doubts) {
+                    self.show_stored(&base.board.scope, life).await;
+                }
                 Step::Finish(outcome)
             }
             Ok(false) => Step::Rival,
@@ -290,9 +292,10 @@ impl Engine {
 
     /// Shows those who listen here what is stored, before the one who asked is told that it is done.
     async fn show_stored(&self, scope: &Scope, life: &Life) {
-        while let Err(error) = self.hub.read_again(scope).await {
+        self.hub.distrust(scope);
+        while !matches!(self.hub.show_stored(scope).await, Ok(true)) {
             if self.is_spent(life) {
-                tracing::debug!(%scope, %error, "what was done can't be shown yet");
+                tracing::debug!(%scope, "what was done can't be shown yet");
                 return;
             }
             sleep(STORE_PAUSE).await;

@@ -222,16 +222,22 @@ impl Entry {
         }
     }
 
-    /// Takes in a board that was loaded for a command, so that nobody is told of what they have not seen. It
-    /// settles no doubt: updates may have been missed before it, and behind it.
-    pub(crate) fn glimpse(&self, board: &Arc<Board>, doubts: u64) {
+    /// Takes in a board that was loaded for a command, so that nobody is told of what they have not seen; tells
+    /// whether they have. It settles no doubt: updates may have been missed before it, and behind it.
+    pub(crate) fn glimpse(&self, board: &Arc<Board>, doubts: u64) -> bool {
         let mut local = self.lock();
-        let is_newer = self.view().is_some_and(|view| view.board.position.revision < board.position.revision);
-        if is_newer && local.doubts == doubts && !local.known.contains(&board.position.tag) {
+        let Some(view) = self.view() else { return true };
+        if view.board.position.tag == board.position.tag || local.known.contains(&board.position.tag) {
+            return true;
+        }
+        let is_newer = view.board.position.revision < board.position.revision;
+        let shows = is_newer && local.doubts == doubts;
+        if shows {
             local.epoch += 1;
             local.glimpsed = true;
             self.show(&mut local, Arc::clone(board));
         }
+        shows
     }
 
     /// Begins to keep updates for a load; they are kept until the guard is dropped.

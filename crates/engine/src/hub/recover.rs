@@ -63,15 +63,13 @@ impl Hub {
         }
     }
 
-    /// Distrusts the view of a scope, if there is one, and shows its listeners what is stored now, even if
-    /// updates can't be heard yet.
-    pub(crate) async fn read_again(self: &Arc<Self>, scope: &Scope) -> Result<(), JoinError> {
-        let Some(entry) = self.lock().get(scope).cloned() else { return Ok(()) };
-        self.doubt(&entry);
+    /// Shows the listeners of a scope what is stored now, even if updates can't be heard yet; tells whether
+    /// they have seen it.
+    pub(crate) async fn show_stored(&self, scope: &Scope) -> Result<bool, JoinError> {
+        let Some(entry) = self.lock().get(scope).cloned() else { return Ok(true) };
         let doubts = entry.doubts();
         let (board, ..) = self.load(scope, &[]).await?;
-        entry.glimpse(&Arc::new(board), doubts);
-        Ok(())
+        Ok(entry.glimpse(&Arc::new(board), doubts))
     }
 
     /// Returns the doubts there are about a scope's view, to be told with what is loaded from here on.
@@ -80,11 +78,10 @@ impl Hub {
     }
 
     /// Shows the listeners of a scope a board that was loaded, if they have not seen it and nothing was
-    /// doubted since.
-    pub(crate) fn glimpse(&self, board: &Arc<Board>, doubts: u64) {
-        if let Some(entry) = self.lock().get(&board.scope).cloned() {
-            entry.glimpse(board, doubts);
-        }
+    /// doubted since; tells whether they have seen it.
+    pub(crate) fn glimpse(&self, board: &Arc<Board>, doubts: u64) -> bool {
+        let entry = self.lock().get(&board.scope).cloned();
+        entry.is_none_or(|entry| entry.glimpse(board, doubts))
     }
 
     /// Distrusts a view and loads it until that succeeds or nobody wants it any more.

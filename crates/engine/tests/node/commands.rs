@@ -241,15 +241,6 @@ async fn what_was_done_is_seen_before_it_is_answered_even_while_no_update_can_be
     reader.catch_up(|_| {});
     tap.deaf.store(true, Relaxed);
     tap.watches_away.store(true, Relaxed);
-    let seen = |reader: &mut Reader| {
-        let mut last = 0;
-        reader.catch_up(|sight| {
-            if let Sight::Whole { new, .. } | Sight::News { new, .. } = sight {
-                last = new.board.items.len();
-            }
-        });
-        last
-    };
     tap.commits.lock().unwrap().push_back(Plan::LoseAnswer);
     one.execute(start(Some("b"), Some(7))).await.unwrap();
     assert_eq!(seen(&mut reader), 2, "its own commit, whose answer was lost");
@@ -259,4 +250,43 @@ async fn what_was_done_is_seen_before_it_is_answered_even_while_no_update_can_be
     two.execute(start(Some("d"), Some(9))).await.unwrap();
     assert!(matches!(one.execute(start(Some("d"), Some(10))).await.unwrap().made, Made::Nothing));
     assert_eq!(seen(&mut reader), 4, "what was found to be so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_done_is_seen_before_it_is_answered_even_if_the_link_is_lost_while_it_is_loaded() {
+    let (_, _, one, tap, two) = pair().await;
+    one.execute(start(Some("a"), None)).await.unwrap();
+    let mut reader = Reader::new(one.hub().join(&ann()).await.unwrap());
+    reader.catch_up(|_| {});
+    tap.deaf.store(true, Relaxed);
+    tap.watches_away.store(true, Relaxed);
+    let lose_link_after_load = || {
+        let to_hub = tap.to_hub.clone();
+        let lose: Hook = Box::new(move || {
+            Box::pin(async move {
+                to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
+                sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
+            })
+        });
+        *tap.after_load.lock().unwrap() = Some(lose);
+    };
+    lose_link_after_load();
+    tap.commits.lock().unwrap().push_back(Plan::LoseAnswer);
+    one.execute(start(Some("b"), Some(7))).await.unwrap();
+    assert_eq!(seen(&mut reader), 2, "its own commit, whose answer was lost");
+    two.execute(start(Some("c"), Some(8))).await.unwrap();
+    lose_link_after_load();
+    assert!(matches!(one.execute(start(Some("c"), Some(9))).await.unwrap().made, Made::Nothing));
+    assert_eq!(seen(&mut reader), 3, "what was found to be so");
+}
+
+/// Returns how many items the reader is shown last.
+fn seen(reader: &mut Reader) -> usize {
+    let mut last = 0;
+    reader.catch_up(|sight| {
+        if let Sight::Whole { new, .. } | Sight::News { new, .. } = sight {
+            last = new.board.items.len();
+        }
+    });
+    last
 }
