@@ -1,70 +1,200 @@
-//! One connection: starts a timer and writes down when each tick came.
+//! One connection: comes, does what it is made to, and notes what it sees.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+mod socket;
 
-use anyhow::{Context, Result, bail};
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
-use tokio_tungstenite::client_async;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, sleep};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use wire::clockit::Dialect;
 
-use crate::arguments::Arguments;
+use crate::message::Heard;
+use crate::worker::{Crowd, Deed};
 
-/// What one connection has seen.
-#[derive(Debug, Default)]
-pub(crate) struct Seen {
-    /// Elapsed time shown by each tick, ms.
-    pub(crate) shown_ms: Vec<u64>,
-    /// How late each tick came after its second, ms.
-    pub(crate) late_ms: Vec<u64>,
-}
+/// Pause before a connection that failed is tried again, ms.
+const AGAIN_MS: std::ops::Range<u64> = 200..400;
 
-/// Follows one timer for the span of the run.
-pub(crate) async fn follow(arguments: Arguments, nth: usize) -> Result<Seen> {
-    let tcp = TcpStream::connect(&arguments.address).await.with_context(|| arguments.address.clone())?;
-    tcp.set_nodelay(true)?;
-    let dialect = match arguments.dialect {
-        Dialect::Seed => "seed",
-        Dialect::V1 => "v1",
-    };
-    let url = format!("ws://{}/session?userId=load-{nth}&dialect={dialect}", arguments.address);
-    let (mut socket, _) = client_async(url, tcp).await?;
-    let start = json!({ "type": "session-start", "payload": { "sessionId": "load", "label": "load" } });
-    socket.send(Message::text(start.to_string())).await?;
-    let end = Instant::now() + arguments.span;
-    let mut seen = Seen::default();
-    let mut started_at = 0;
-    while let Ok(message) = timeout_at(end, socket.next()).await {
-        let text = match message.context("the server closed the connection")?? {
-            Message::Text(text) => text,
-            Message::Close(frame) => bail!("closed: {frame:?}"),
-            Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
+/// Serves one connection, and makes it anew whenever it ends.
+pub(crate) async fn run(crowd: Rc<Crowd>, nth: usize, mut deeds: UnboundedReceiver<Deed>) {
+    let mut client =
+        Client { nth, began: Instant::now(), awaited: true, ready: false, next_id: 0, last: 0, runs: true, crowd };
+    loop {
+        let ended = match socket::open(&client.crowd.share, nth).await {
+            Ok(socket) => client.follow(socket, &mut deeds).await,
+            Err(why) => Ended::Failed(why),
         };
-        let message: Value = serde_json::from_str(&text)?;
-        let payload = &message["payload"];
-        let first = if payload.is_array() { &payload[0] } else { payload };
-        match message["type"].as_str() {
-            Some("tick") => {
-                let elapsed = first["elapsedMs"].as_u64().context("a tick without elapsedMs")?;
-                seen.shown_ms.push(elapsed);
-                seen.late_ms.push(now_ms().saturating_sub(started_at + elapsed));
+        client.set_ready(false);
+        match ended {
+            Ended::Left => {
+                client.began = Instant::now();
+                client.awaited = true;
             }
-            Some("session-snapshot" | "session-update" | "ready") => {
-                let accumulated = first["accumulatedMs"].as_u64().unwrap_or(0);
-                started_at = first["startedAt"].as_u64().unwrap_or(0).saturating_sub(accumulated);
+            Ended::Failed(why) => {
+                client.crowd.fail(&why);
+                sleep(Duration::from_millis(fastrand::u64(AGAIN_MS))).await;
             }
-            Some("error") => bail!("{message}"),
-            Some(_) | None => {}
         }
     }
-    Ok(seen)
 }
 
-/// The clock of this machine, which is the server's too when both run on it.
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+enum Ended {
+    /// It was made to.
+    Left,
+    Failed(String),
+}
+
+type Socket = WebSocketStream<tokio::net::TcpStream>;
+
+struct Client {
+    crowd: Rc<Crowd>,
+    nth: usize,
+    /// When it began to come.
+    began: Instant,
+    /// It is one of those that are waited for.
+    awaited: bool,
+    ready: bool,
+    next_id: u64,
+    /// The last second it was shown, ms.
+    last: u64,
+    /// Whether its session runs, as far as it has asked for that.
+    runs: bool,
+}
+
+impl Client {
+    async fn follow(&mut self, mut socket: Socket, deeds: &mut UnboundedReceiver<Deed>) -> Ended {
+        loop {
+            tokio::select! {
+                message = socket.next() => {
+                    let answer = match message {
+                        Some(Ok(Message::Text(text))) => self.hear(&text),
+                        Some(Ok(Message::Close(Some(frame)))) => return Ended::Failed(format!("closed {}", frame.code)),
+                        Some(Ok(Message::Close(None))) | None => return Ended::Failed("closed".to_owned()),
+                        Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                        Some(Err(error)) => return Ended::Failed(error.to_string()),
+                    };
+                    for text in answer {
+                        if let Err(error) = socket.send(Message::text(text)).await {
+                            return Ended::Failed(error.to_string());
+                        }
+                    }
+                }
+                Some(deed) = deeds.recv() => match deed {
+                    Deed::Toggle(at) => {
+                        let command = self.toggle(at);
+                        if let Err(error) = socket.send(Message::text(command)).await {
+                            return Ended::Failed(error.to_string());
+                        }
+                    }
+                    Deed::ComeAgain => return Ended::Left,
+                    Deed::StopReading => std::future::pending().await,
+                }
+            }
+        }
+    }
+
+    /// Takes in a message; returns what is to be said to it.
+    fn hear(&mut self, text: &str) -> Vec<String> {
+        let now = Instant::now();
+        self.crowd.note(|seen| {
+            seen.messages += 1;
+            seen.bytes += text.len() as u64;
+        });
+        match self.crowd.share.speech.read(text) {
+            Heard::Tick(at) => self.tick(at),
+            Heard::Ready => {
+                let took = now - self.began;
+                self.crowd.note(|seen| seen.ready.note(u64::try_from(took.as_micros()).unwrap_or(u64::MAX)));
+                self.last = 0;
+                if self.sessions() == 0 || !self.is_hand() {
+                    self.set_ready(true);
+                }
+                return if self.is_hand() { self.begin_sessions() } else { Vec::new() };
+            }
+            Heard::Update(rev) if self.is_elsewhere() => {
+                if let Some(micros) = self.crowd.user(self.nth).borrow_mut().shown(rev, now) {
+                    self.crowd.note(|seen| seen.update.note(micros));
+                }
+            }
+            Heard::Ack { id, rev } => {
+                let shown = self.crowd.user(self.nth).borrow_mut().ack(id, rev);
+                self.crowd.note(|seen| {
+                    seen.acks += 1;
+                    shown.into_iter().for_each(|micros| seen.update.note(micros));
+                });
+            }
+            Heard::Error => self.crowd.note(|seen| seen.errors += 1),
+            Heard::Answer(answer) => return vec![answer.to_owned()],
+            Heard::Update(_) | Heard::Other => {}
+        }
+        Vec::new()
+    }
+
+    fn tick(&mut self, at: u64) {
+        self.set_ready(true);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let late = u64::try_from(now.as_micros()).unwrap_or(u64::MAX).saturating_sub(at * 1000);
+        let last = std::mem::replace(&mut self.last, at);
+        self.crowd.note(|seen| {
+            seen.ticks += 1;
+            seen.late.note(late);
+            if last > 0 {
+                match at.checked_sub(last) {
+                    None | Some(0) => seen.doubled += 1,
+                    Some(step) => seen.missing += (step / 1000).saturating_sub(1),
+                }
+            }
+        });
+    }
+
+    fn begin_sessions(&mut self) -> Vec<String> {
+        (0..self.sessions())
+            .map(|nth| {
+                let payload = format!(r#"{{"sessionId":"s{nth}","label":"load"}}"#);
+                self.next_id += 1;
+                self.crowd.share.speech.command("session-start", self.next_id, &payload)
+            })
+            .collect()
+    }
+
+    fn toggle(&mut self, at: Instant) -> String {
+        self.runs = !self.runs;
+        self.next_id += 1;
+        self.crowd.user(self.nth).borrow_mut().send(self.next_id, at);
+        self.crowd.note(|seen| seen.sent += 1);
+        let kind = if self.runs { "session-resume" } else { "session-pause" };
+        self.crowd.share.speech.command(kind, self.next_id, r#"{"sessionId":"s0"}"#)
+    }
+
+    fn set_ready(&mut self, ready: bool) {
+        let was = std::mem::replace(&mut self.ready, ready);
+        let count = &self.crowd.ready;
+        match (was, ready) {
+            (false, true) => {
+                count.set(count.get() + 1);
+                let awaited = std::mem::take(&mut self.awaited);
+                self.crowd.arrived.set(self.crowd.arrived.get() + usize::from(awaited));
+            }
+            (true, false) => count.set(count.get() - 1),
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    fn sessions(&self) -> usize {
+        self.crowd.share.scenario.sessions()
+    }
+
+    /// Whether it is the device that gives the commands.
+    fn is_hand(&self) -> bool {
+        self.nth.is_multiple_of(self.crowd.share.scenario.devices())
+    }
+
+    /// Whether it is on another server than the one that gives the commands, if there are several.
+    fn is_elsewhere(&self) -> bool {
+        let targets = self.crowd.share.targets.len();
+        let device = self.nth % self.crowd.share.scenario.devices();
+        device > 0 && (targets == 1 || !device.is_multiple_of(targets))
+    }
 }

@@ -1,41 +1,70 @@
-//! `loadgen`: opens many connections to a Tickcast, runs a timer on each, and says how the ticks came.
+//! `loadgen`: many clients of a Tickcast, or of something that speaks like one, and what they see of it.
 
-mod arguments;
 mod client;
+mod conductor;
+mod host;
+mod message;
+mod order;
 mod report;
+mod scenario;
+mod seen;
+mod user;
+mod worker;
 
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use anyhow::Result;
-use tokio::task::JoinSet;
-use tokio::time::sleep;
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
 
-use crate::arguments::Arguments;
-use crate::report::Report;
+use crate::conductor::Run;
+use crate::message::Speech;
+use crate::scenario::Scenario;
 
-/// Pause between two connections: a thousand a second, so that the storm is not what is measured.
-const CONNECT_EVERY: Duration = Duration::from_millis(1);
-
-fn main() -> Result<()> {
-    let arguments = Arguments::from_command_line()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(measure(&arguments));
-    print!("{report}");
-    report.verdict()
+/// Many clients of a Tickcast, and what they see of it.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
 }
 
-async fn measure(arguments: &Arguments) -> Report {
-    let mut clients = JoinSet::new();
-    for nth in 0..arguments.connections {
-        clients.spawn(client::follow(arguments.clone(), nth));
-        sleep(CONNECT_EVERY).await;
-    }
-    let mut report = Report::default();
-    while let Some(ended) = clients.join_next().await {
-        match ended.map_err(anyhow::Error::from).and_then(|ended| ended) {
-            Ok(seen) => report.add(&seen),
-            Err(error) => report.failed(&error),
+#[derive(Subcommand)]
+enum Command {
+    /// Runs a scenario against servers that are up
+    Run {
+        /// The scenario, a TOML file
+        scenario: PathBuf,
+        /// The servers' public addresses, one after the other
+        #[arg(long, required = true, value_delimiter = ',', value_name = "ADDRESS")]
+        target: Vec<SocketAddr>,
+        /// The servers' processes, whose memory and processor time are measured
+        #[arg(long, value_delimiter = ',')]
+        pid: Vec<u32>,
+        /// What the servers speak
+        #[arg(long, value_enum, default_value = "clockit")]
+        speech: Speech,
+        /// Where the report goes, as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// Holds some of the connections of a run, by orders on the standard input
+    #[command(hide = true)]
+    Worker,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Worker => worker::run(),
+        Command::Run { scenario, target, pid, speech, json } => {
+            let scenario = Scenario::read(&scenario)?;
+            let report = conductor::run(&Run { scenario, targets: target, pids: pid, speech })?;
+            print!("{report}");
+            if let Some(file) = json {
+                let text = serde_json::to_string_pretty(&report)?;
+                std::fs::write(&file, text).with_context(|| file.display().to_string())?;
+            }
+            report.verdict()
         }
     }
-    report
 }

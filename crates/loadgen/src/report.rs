@@ -1,88 +1,170 @@
-//! All connections together.
+//! What a run comes to, as a table and as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use serde::Serialize;
 
-use crate::client::Seen;
+use crate::host::Usage;
+use crate::message::Speech;
+use crate::scenario::Scenario;
+use crate::seen::{Seen, Spans};
 
-/// What all connections have seen.
-#[derive(Debug, Default)]
+/// What a run comes to.
+#[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    connections: usize,
-    failures: Vec<String>,
-    late_ms: Vec<u64>,
-    missing: usize,
-    doubled: usize,
-    uneven: usize,
+    pub(crate) scenario: Scenario,
+    pub(crate) speech: Speech,
+    /// How many servers there were.
+    pub(crate) targets: usize,
+    pub(crate) memory: Memory,
+    pub(crate) windows: Vec<Window>,
+}
+
+/// What connections cost in memory, bytes each.
+#[derive(Debug, Serialize)]
+pub(crate) struct Memory {
+    /// In the servers.
+    pub(crate) resident_a_connection: f64,
+    /// In the kernel, for one end of it.
+    pub(crate) kernel_a_connection: f64,
+}
+
+impl Memory {
+    pub(crate) fn of(empty: &Usage, full: &Usage, connections: usize) -> Self {
+        let each = |empty: u64, full: u64| (full as f64 - empty as f64) / connections as f64;
+        Self {
+            resident_a_connection: each(empty.resident, full.resident),
+            kernel_a_connection: each(empty.kernel, full.kernel) / 2.0,
+        }
+    }
+}
+
+/// What was measured in one stretch of time.
+#[derive(Debug, Serialize)]
+pub(crate) struct Window {
+    pub(crate) name: String,
+    pub(crate) seconds: f64,
+    /// Processor time of the servers.
+    pub(crate) processor_seconds: f64,
+    /// Messages delivered for a second of the servers' processor time.
+    pub(crate) messages_a_processor_second: f64,
+    /// Memory of the servers at the end, bytes.
+    pub(crate) resident: u64,
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    pub(crate) ticks: u64,
+    pub(crate) missing: u64,
+    pub(crate) doubled: u64,
+    pub(crate) sent: u64,
+    pub(crate) acks: u64,
+    pub(crate) errors: u64,
+    pub(crate) failures: BTreeMap<String, u64>,
+    pub(crate) late: Option<Quantiles>,
+    pub(crate) update: Option<Quantiles>,
+    pub(crate) ready: Option<Quantiles>,
+}
+
+/// Spans of time, ms.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Quantiles {
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) max_ms: f64,
+}
+
+impl Quantiles {
+    fn of(spans: &Spans) -> Option<Self> {
+        (spans.count() > 0).then(|| Self {
+            p50_ms: spans.ms_at(0.5),
+            p99_ms: spans.ms_at(0.99),
+            max_ms: spans.ms_at(1.0),
+        })
+    }
+}
+
+impl Window {
+    pub(crate) fn of(name: &str, took: Duration, before: &Usage, after: &Usage, seen: Seen) -> Self {
+        let processor_seconds = after.processor_seconds - before.processor_seconds;
+        Self {
+            name: name.to_owned(),
+            seconds: took.as_secs_f64(),
+            processor_seconds,
+            messages_a_processor_second: if processor_seconds > 0.0 {
+                seen.messages as f64 / processor_seconds
+            } else {
+                0.0
+            },
+            resident: after.resident,
+            messages: seen.messages,
+            bytes: seen.bytes,
+            ticks: seen.ticks,
+            missing: seen.missing,
+            doubled: seen.doubled,
+            sent: seen.sent,
+            acks: seen.acks,
+            errors: seen.errors,
+            late: Quantiles::of(&seen.late),
+            update: Quantiles::of(&seen.update),
+            ready: Quantiles::of(&seen.ready),
+            failures: seen.failures,
+        }
+    }
 }
 
 impl Report {
-    pub(crate) fn add(&mut self, seen: &Seen) {
-        self.connections += 1;
-        self.late_ms.extend(&seen.late_ms);
-        for pair in seen.shown_ms.windows(2) {
-            match pair[1].checked_sub(pair[0]) {
-                Some(1000) => {}
-                Some(0) => self.doubled += 1,
-                Some(step) if step % 1000 == 0 => self.missing += usize::try_from(step / 1000).unwrap_or(0) - 1,
-                Some(_) | None => self.uneven += 1,
-            }
-        }
-    }
-
-    pub(crate) fn failed(&mut self, error: &anyhow::Error) {
-        self.failures.push(format!("{error:#}"));
-    }
-
-    /// Is an error if any tick was missing, doubled or off, or any connection failed.
+    /// Is an error if clients were not shown what they should have been.
     pub(crate) fn verdict(&self) -> Result<()> {
-        let wrong = self.missing + self.doubled + self.uneven + self.failures.len();
-        ensure!(wrong == 0 && !self.late_ms.is_empty(), "not every second was shown once to everyone");
+        for window in &self.windows {
+            let Window { name, missing, doubled, errors, messages, .. } = window;
+            ensure!(missing + doubled + errors == 0, "{name}: seconds missing, doubled, or commands refused");
+            ensure!(*messages > 0 || self.scenario.sessions() == 0, "{name}: nobody was shown anything");
+        }
         Ok(())
-    }
-
-    fn late_at(&self, per_mille: usize) -> u64 {
-        let mut sorted = self.late_ms.clone();
-        sorted.sort_unstable();
-        let place = sorted.len().saturating_sub(1) * per_mille / 1000;
-        sorted.get(place).copied().unwrap_or(0)
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "connections      {}", self.connections)?;
-        writeln!(f, "failed           {}", self.failures.len())?;
-        for failure in self.failures.iter().take(3) {
-            writeln!(f, "                 {failure}")?;
-        }
-        writeln!(f, "ticks            {}", self.late_ms.len())?;
-        writeln!(f, "seconds missing  {}", self.missing)?;
-        writeln!(f, "seconds doubled  {}", self.doubled)?;
-        writeln!(f, "steps not 1000   {}", self.uneven)?;
+        let Self { scenario, memory, .. } = self;
+        writeln!(f, "{}: {} connections to {} server(s)", scenario.name, scenario.connections, self.targets)?;
         writeln!(
             f,
-            "late ms          p50 {}   p99 {}   max {}",
-            self.late_at(500),
-            self.late_at(990),
-            self.late_at(1000)
-        )
+            "  memory a connection   {:.1} KiB, and {:.1} KiB of the kernel",
+            memory.resident_a_connection / 1024.0,
+            memory.kernel_a_connection / 1024.0
+        )?;
+        self.windows.iter().try_for_each(|window| window.fmt(f))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_missing_doubled_or_off_is_counted() {
-        let mut report = Report::default();
-        report.add(&Seen { shown_ms: vec![200, 1200, 2200], late_ms: vec![1, 2, 3] });
-        assert!(report.verdict().is_ok());
-        assert_eq!((report.late_at(500), report.late_at(1000)), (2, 3));
-        report.add(&Seen { shown_ms: vec![200, 3200, 3200, 4100, 100], late_ms: vec![] });
-        assert_eq!((report.missing, report.doubled, report.uneven), (2, 1, 2));
-        assert!(report.verdict().is_err());
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  {} ({:.1} s)", self.name, self.seconds)?;
+        let quantiles = [("late", self.late), ("update", self.update), ("ready", self.ready)];
+        for (name, Quantiles { p50_ms, p99_ms, max_ms }) in
+            quantiles.iter().filter_map(|(name, of)| Some((name, (*of)?)))
+        {
+            writeln!(f, "    {name:<20}p50 {p50_ms:.1} ms   p99 {p99_ms:.1} ms   max {max_ms:.1} ms")?;
+        }
+        writeln!(
+            f,
+            "    messages            {}, {:.0} a second of processor time ({:.2} s)",
+            self.messages, self.messages_a_processor_second, self.processor_seconds
+        )?;
+        writeln!(
+            f,
+            "    ticks               {}, {} seconds missing, {} doubled",
+            self.ticks, self.missing, self.doubled
+        )?;
+        if self.sent > 0 {
+            writeln!(f, "    commands            {} sent, {} done, {} refused", self.sent, self.acks, self.errors)?;
+        }
+        for (why, count) in &self.failures {
+            writeln!(f, "    failed              {count} times: {why}")?;
+        }
+        Ok(())
     }
 }

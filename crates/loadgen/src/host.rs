@@ -1,0 +1,82 @@
+//! What processes and the kernel need, as `/proc` tells it.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+/// The kernel counts processor time in hundredths of a second.
+const TICKS_A_SECOND: f64 = 100.0;
+
+/// What the servers need, and the kernel for all sockets of the machine.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Usage {
+    /// Resident memory of the servers, bytes.
+    pub(crate) resident: u64,
+    /// Processor time of the servers so far, in user and kernel mode, seconds.
+    pub(crate) processor_seconds: f64,
+    /// The kernel's own memory: its slabs and the buffers of TCP, bytes. Both ends of a connection on this
+    /// machine are in it.
+    pub(crate) kernel: u64,
+}
+
+impl Usage {
+    /// Reads what some processes need together.
+    pub(crate) fn of(pids: &[u32]) -> Result<Self> {
+        let mut usage = Self { kernel: kernel()?, ..Self::default() };
+        for pid in pids {
+            usage.resident += resident(*pid)?;
+            usage.processor_seconds += processor_seconds(*pid)?;
+        }
+        Ok(usage)
+    }
+}
+
+fn resident(pid: u32) -> Result<u64> {
+    Ok(kilobytes(&read(&format!("/proc/{pid}/status"))?, "VmRSS:")? * 1024)
+}
+
+fn processor_seconds(pid: u32) -> Result<f64> {
+    let stat = read(&format!("/proc/{pid}/stat"))?;
+    // The name in parentheses may hold anything; user and system time are the 12th and 13th word behind it.
+    let (_, rest) = stat.rsplit_once(')').context("a process's figures")?;
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let ticks = |nth: usize| words.get(nth).and_then(|word| word.parse::<f64>().ok()).context("its processor time");
+    Ok((ticks(11)? + ticks(12)?) / TICKS_A_SECOND)
+}
+
+fn kernel() -> Result<u64> {
+    let slab = kilobytes(&read("/proc/meminfo")?, "Slab:")? * 1024;
+    let sockets = read("/proc/net/sockstat")?;
+    let tcp = sockets.lines().find(|line| line.starts_with("TCP:")).context("TCP's figures")?;
+    let pages: u64 = tcp.split_whitespace().last().and_then(|pages| pages.parse().ok()).context("TCP's pages")?;
+    Ok(slab + pages * 4096)
+}
+
+fn read(file: &str) -> Result<String> {
+    fs::read_to_string(file).with_context(|| file.to_owned())
+}
+
+fn kilobytes(text: &str, name: &str) -> Result<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).with_context(|| name.to_owned())?;
+    line.split_whitespace().next().and_then(|word| word.parse().ok()).with_context(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_needs_something() {
+        let before = Usage::of(&[std::process::id()]).unwrap();
+        let end = std::time::Instant::now() + std::time::Duration::from_millis(50);
+        let mut spun = 0u64;
+        while std::time::Instant::now() < end {
+            spun = std::hint::black_box(spun + 1);
+        }
+        let after = Usage::of(&[std::process::id()]).unwrap();
+        assert!(before.resident > 100_000 && before.kernel > 100_000);
+        assert!(after.processor_seconds - before.processor_seconds >= 0.02);
+        assert!(Usage::of(&[u32::MAX]).is_err());
+    }
+}
