@@ -13,12 +13,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use crate::member::Member;
 use crate::tools::{self, Servers};
-use crate::{cargo, process};
-use member::Member;
-
-mod member;
-mod probe;
+use crate::{cargo, probe, process};
 
 /// Where the page is unless told otherwise, as of a single node.
 pub(crate) const PORT: u16 = 4000;
@@ -91,7 +88,7 @@ impl Cluster {
         // haproxy would share the port with whoever has it.
         TcpListener::bind(("127.0.0.1", port))
             .with_context(|| format!("port {port} is taken; --port names another"))?;
-        let free = free_ports()?;
+        let free = probe::free_ports(1 + 2 * NODES)?;
         let nodes = free[1..].chunks(2).map(|pair| Ports { public: pair[0], internal: pair[1] }).collect();
         let mut cluster = Self { port, redis: free[0], nodes, logs: parts.folder.clone(), members: Vec::new() };
         cluster.add("redis", cluster.redis(parts), parts)?;
@@ -199,15 +196,6 @@ impl Cluster {
     }
 }
 
-/// Ports for Redis and the nodes.
-fn free_ports() -> Result<Vec<u16>> {
-    let mut held = Vec::new();
-    for _ in 0..=2 * NODES {
-        held.push(TcpListener::bind(("127.0.0.1", 0)).context("no port is free")?);
-    }
-    held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::env;
@@ -217,7 +205,7 @@ mod tests {
     #[test]
     fn a_cluster_serves_the_page_and_leaves_nothing_behind() {
         let parts = parts("serves");
-        let port = free_ports().unwrap()[0];
+        let port = probe::free_ports(1).unwrap()[0];
         let mut cluster = Cluster::start(&parts, port).unwrap();
         assert!(cluster.until_ready(&AtomicBool::new(false)).unwrap());
         assert!(probe::get(port, "/").unwrap().contains("<title>"));
@@ -241,7 +229,7 @@ mod tests {
     fn a_node_that_ends_is_named_and_its_log_shown() {
         let mut parts = parts("ends");
         parts.tickcast = "false".into();
-        let mut cluster = Cluster::start(&parts, free_ports().unwrap()[0]).unwrap();
+        let mut cluster = Cluster::start(&parts, probe::free_ports(1).unwrap()[0]).unwrap();
         let error = cluster.until_ready(&AtomicBool::new(false)).unwrap_err().to_string();
         assert!(error.starts_with("node-") && error.contains("has ended"), "{error}");
         drop(cluster);

@@ -4,11 +4,14 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+mod bench;
 mod cargo;
 mod ci;
 mod cluster;
 mod faults;
+mod member;
 mod node;
+mod probe;
 mod process;
 mod source;
 mod steps;
@@ -26,6 +29,9 @@ usage: cargo xtask <command>
   faults [--short] [--seed <number>] [--only <fault>] [--repeats <number>]
          let nodes, Redis and links fail under load, and judge what clients saw;
          the short form is a part of test
+  bench [--only <measurement>]
+         measure nodes under load beside the baselines, in ten minutes, and write
+         benches/RESULTS.md
   tidy   check what the compiler does not: lengths, names, dependencies,
          licences, links, leftovers
   ci     what the server runs: lock file, format, clippy, docs, tidy, test
@@ -40,6 +46,7 @@ enum Command {
     Help,
     Test { arguments: Vec<String> },
     Faults { arguments: Vec<String> },
+    Bench { only: Option<String> },
     Tidy,
     Ci,
     Cluster { port: u16 },
@@ -75,6 +82,7 @@ fn parse(arguments: &[String]) -> Result<Command, String> {
         // The suite itself knows its arguments.
         "faults" => return Ok(Command::Faults { arguments: rest.to_vec() }),
         "cluster" => return parse_cluster(rest),
+        "bench" => return parse_bench(rest),
         unknown => return Err(format!("there is no command `{unknown}`")),
     };
     match rest.first() {
@@ -102,6 +110,14 @@ fn parse_cluster(rest: &[String]) -> Result<Command, String> {
     }
 }
 
+fn parse_bench(rest: &[String]) -> Result<Command, String> {
+    match rest {
+        [] => Ok(Command::Bench { only: None }),
+        [option, only] if option == "--only" => Ok(Command::Bench { only: Some(only.clone()) }),
+        [extra, ..] => Err(format!("`bench` takes `--only <measurement>`, not `{extra}`")),
+    }
+}
+
 fn run(command: &Command) -> Result<()> {
     match command {
         Command::Help => {
@@ -115,6 +131,10 @@ fn run(command: &Command) -> Result<()> {
         Command::Faults { arguments } => {
             let root = cargo::workspace_root()?;
             steps::all(|steps| faults::run(&root, steps, arguments))
+        }
+        Command::Bench { only } => {
+            let root = cargo::workspace_root()?;
+            steps::all(|steps| bench::run(&root, steps, only.as_deref()))
         }
         Command::Tidy => tidy::run(&cargo::workspace_root()?),
         Command::Ci => {
@@ -164,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_usage_names_every_command() {
-        for name in ["test", "faults", "tidy", "ci", "cluster", "help"] {
+        for name in ["test", "faults", "bench", "tidy", "ci", "cluster", "help"] {
             assert!(USAGE.contains(&format!("\n  {name} ")), "{name}");
             assert!(parsed(&[name]).is_ok(), "{name}");
         }

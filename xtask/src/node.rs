@@ -11,15 +11,20 @@ use crate::tools::Tools;
 
 const TESTS: &str = "console/test";
 
-pub(crate) fn install_packages(root: &Path, tools: &Tools) -> Result<()> {
-    let directory = root.join(TESTS);
+pub(crate) fn install_test_packages(root: &Path, tools: &Tools) -> Result<()> {
+    install_packages(root, TESTS, &tools.npm)
+}
+
+/// Installs what the lock file in a folder names.
+pub(crate) fn install_packages(root: &Path, folder: &str, npm: &Path) -> Result<()> {
+    let directory = root.join(folder);
     let lock = directory.join("package-lock.json");
-    ensure!(lock.is_file(), "{TESTS}/package-lock.json is missing");
+    ensure!(lock.is_file(), "{folder}/package-lock.json is missing");
     if is_installed(&directory)? {
-        println!("{TESTS}/node_modules is up to date");
+        println!("{folder}/node_modules is up to date");
         return Ok(());
     }
-    let mut command = Command::new(&tools.npm);
+    let mut command = Command::new(npm);
     command.args(["ci", "--no-audit", "--no-fund"]).current_dir(&directory);
     process::run(command.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))
 }

@@ -9,7 +9,7 @@ use crate::{cargo, faults, node, process, tools};
 
 pub(crate) fn run(root: &Path, steps: &mut Steps, arguments: &[String]) -> Result<()> {
     let tools = steps.run("tools", || tools::provide(&cargo::target_directory(root)?))?;
-    steps.run("npm packages", || node::install_packages(root, &tools))?;
+    steps.run("npm packages", || node::install_test_packages(root, &tools))?;
     steps.run("cargo test --workspace", || {
         let mut command = cargo::command(root);
         command.env("HAPROXY", &tools.haproxy).env("NGINX", &tools.nginx).env("ENVOY", &tools.envoy);

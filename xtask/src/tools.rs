@@ -88,6 +88,19 @@ pub(crate) fn provide_servers() -> Result<Servers> {
     Ok(Servers { redis: require(&REDIS)?, haproxy: require(&HAPROXY)? })
 }
 
+/// What the benches compare with runs on these.
+pub(crate) struct Baselines {
+    pub(crate) redis: PathBuf,
+    pub(crate) node: PathBuf,
+    pub(crate) npm: PathBuf,
+}
+
+/// Installs what the benches lack and returns the programs.
+pub(crate) fn provide_for_benches() -> Result<Baselines> {
+    install_missing(&[&REDIS, &NODE, &NPM])?;
+    Ok(Baselines { redis: require(&REDIS)?, node: require(&NODE)?, npm: require(&NPM)? })
+}
+
 /// Installs what the fault suite lacks.
 pub(crate) fn provide_for_faults() -> Result<()> {
     install_missing(&OF_FAULTS)?;

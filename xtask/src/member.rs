@@ -1,4 +1,4 @@
-//! One process of a cluster.
+//! A process that runs beside us, with its log.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -19,15 +19,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const TAIL: usize = 5;
 
 /// A process with its log; it ends with its handle.
-pub(super) struct Member {
-    pub(super) name: String,
+pub(crate) struct Member {
+    pub(crate) name: String,
     log: PathBuf,
     child: Child,
 }
 
 impl Member {
     /// Starts a process in a folder.
-    pub(super) fn start(name: &str, mut command: Command, folder: &Path) -> Result<Self> {
+    pub(crate) fn start(name: &str, mut command: Command, folder: &Path) -> Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         command.current_dir(folder).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
@@ -36,8 +36,13 @@ impl Member {
         Ok(Self { name: name.to_owned(), log, child })
     }
 
+    /// Its number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// It is an error if it does not run any more.
-    pub(super) fn runs(&mut self) -> Result<()> {
+    pub(crate) fn runs(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
             Some(status) => bail!("{} has ended: {status}\n{}", self.name, self.tail()),
@@ -45,7 +50,7 @@ impl Member {
     }
 
     /// The end of its log.
-    pub(super) fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> String {
         let log = fs::read(&self.log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
@@ -54,7 +59,7 @@ impl Member {
     }
 
     /// Asks it to end.
-    pub(super) fn terminate(&mut self) {
+    pub(crate) fn terminate(&mut self) {
         // The number of one that has ended may be another's by now.
         if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
             Command::new("kill").arg(self.child.id().to_string()).status().ok();
@@ -62,7 +67,7 @@ impl Member {
     }
 
     /// Waits until it has ended, and ends it when that takes too long or `now` is set.
-    pub(super) fn ends(&mut self, now: &AtomicBool) {
+    pub(crate) fn ends(&mut self, now: &AtomicBool) {
         let end = Instant::now() + END_WITHIN;
         while self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
             if now.load(Ordering::Relaxed) || Instant::now() > end {

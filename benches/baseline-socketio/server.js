@@ -1,0 +1,44 @@
+// The same job on Socket.IO: a room for each user, one emit a user and second, and the adapter over Redis that
+// makes it reach other nodes. `node server.js <port> <url of Redis>`.
+import { createServer } from 'node:http';
+import { createAdapter } from '@socket.io/redis-adapter';
+import { createClient } from 'redis';
+import { Server } from 'socket.io';
+
+const [port, redis] = process.argv.slice(2);
+const publisher = createClient({ url: redis });
+const subscriber = publisher.duplicate();
+await Promise.all([publisher.connect(), subscriber.connect()]);
+
+const http = createServer();
+const io = new Server(http, { adapter: createAdapter(publisher, subscriber) });
+
+/** User id → running sessions. */
+const users = new Map();
+
+io.on('connection', (socket) => {
+  const id = socket.handshake.query.userId ?? 'guest';
+  socket.join(`user:${id}`);
+  if (!users.has(id)) users.set(id, new Map());
+  const sessions = users.get(id);
+  socket.emit('ready', [...sessions.values()]);
+  socket.on('session-start', ({ sessionId, label }) => {
+    sessions.set(sessionId, { sessionId, label, startedAt: Date.now(), running: true });
+    io.to(`user:${id}`).emit('session-snapshot', [...sessions.values()]);
+  });
+});
+
+function tick() {
+  const serverTime = Math.floor(Date.now() / 1000) * 1000;
+  for (const [id, sessions] of users) {
+    if (sessions.size === 0) continue;
+    const payload = [...sessions.values()].map(({ sessionId, startedAt, running }) => (
+      { sessionId, elapsedMs: serverTime - startedAt, running }
+    ));
+    io.to(`user:${id}`).emit('tick', { payload, serverTime });
+  }
+  setTimeout(tick, 1000 - (Date.now() % 1000));
+}
+
+setTimeout(tick, 1000 - (Date.now() % 1000));
+http.listen({ port: Number(port), host: '127.0.0.1', backlog: 4096 });
