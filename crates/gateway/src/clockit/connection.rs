@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::{ExecuteError, Feed, Outcome, Reader, Request};
 use timers::stopwatch;
-use timers::{Command, CommandId, Scope, Timestamp, UserId};
+use timers::{Command, CommandId, Scope, UserId};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use wire::clockit::{Dialect, MessageId, error, parse};
@@ -84,11 +85,14 @@ enum Never {}
 impl Connection<'_> {
     async fn serve(&mut self) -> Result<Never, Gone> {
         let mut closing = Box::pin(self.node.drain.turn());
-        let mut certainty = self.node.engine.certainty();
-        // Who comes while the time is uncertain is told at once.
-        certainty.mark_changed();
+        // What is seldom waited for in earnest stays registered from one turn to the next.
+        let mut uncertain = Box::pin(uncertain(self.node.engine.certainty(), false));
+        let mut ping = Box::pin(sleep_until(self.alive.ping_at));
         self.show().await?;
         loop {
+            if ping.deadline() != self.alive.ping_at {
+                ping.as_mut().reset(self.alive.ping_at);
+            }
             tokio::select! {
                 biased;
                 advice = &mut closing, if self.under_way.is_none() => {
@@ -96,9 +100,9 @@ impl Connection<'_> {
                 }
                 done = finished(&mut self.under_way) => self.answer(done).await?,
                 () = self.reader.changed() => self.show().await?,
-                Ok(()) = certainty.changed() => {
-                    let certain = *certainty.borrow_and_update();
-                    self.tell_certainty(certain).await?;
+                told = &mut uncertain => {
+                    uncertain.set(self::uncertain(told, true));
+                    self.say(&error(None, &Fault::time_uncertain())).await?;
                 }
                 incoming = self.socket.next(), if self.under_way.is_none() => {
                     self.alive.seen();
@@ -108,7 +112,7 @@ impl Connection<'_> {
                         Incoming::Alive => self.socket.flush().await?,
                     }
                 }
-                () = sleep_until(self.alive.ping_at) => self.check_alive().await?,
+                () = &mut ping => self.check_alive().await?,
             }
         }
     }
@@ -120,8 +124,8 @@ impl Connection<'_> {
     }
 
     fn collect(&mut self) {
-        let now = self.now();
-        let Self { reader, out, dialect, .. } = self;
+        let Self { node, reader, out, dialect, .. } = self;
+        let now = || node.engine.clock().now().unwrap_or_default();
         reader.catch_up(|sight| {
             let frames = shown::render(*dialect, &sight, now);
             if !frames.is_empty() {
@@ -171,11 +175,6 @@ impl Connection<'_> {
         self.send().await
     }
 
-    /// Once the time is certain again, ticks say so.
-    async fn tell_certainty(&mut self, certain: bool) -> Result<(), Gone> {
-        if certain { Ok(()) } else { self.say(&error(None, &Fault::time_uncertain())).await }
-    }
-
     async fn refuse_binary(&mut self) -> Result<(), Gone> {
         let fault = Fault::of_client(Code::InvalidMessage, "messages are JSON in text frames, not binary ones");
         self.say(&error(None, &fault)).await
@@ -194,10 +193,6 @@ impl Connection<'_> {
         self.alive = Alive { ping_at: Instant::now() + PONG_WITHIN, asked: true };
         self.socket.ping().await
     }
-
-    fn now(&self) -> Timestamp {
-        self.node.engine.clock().now().unwrap_or_default()
-    }
 }
 
 impl Alive {
@@ -205,6 +200,18 @@ impl Alive {
         if self.asked {
             *self = Self { ping_at: Instant::now() + PING_EVERY, asked: false };
         }
+    }
+}
+
+/// Waits until the time is not certain; `again` if that was told before. Once it is certain again, ticks say so.
+async fn uncertain(mut certainty: watch::Receiver<bool>, again: bool) -> watch::Receiver<bool> {
+    // Its sender lives as long as the node.
+    if again && certainty.wait_for(|certain| *certain).await.is_err() {
+        return std::future::pending().await;
+    }
+    match certainty.wait_for(|certain| !certain).await.map(drop) {
+        Ok(()) => certainty,
+        Err(_) => std::future::pending().await,
     }
 }
 

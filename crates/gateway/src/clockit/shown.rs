@@ -14,19 +14,19 @@ const TICKS: u8 = 2;
 const KINDS: u8 = 3;
 
 /// Returns the frames of one sight; empty if the dialect has nothing to say.
-pub(crate) fn render(dialect: Dialect, sight: &Sight<'_>, now: Timestamp) -> Bytes {
+pub(crate) fn render(dialect: Dialect, sight: &Sight<'_>, now: impl Fn() -> Timestamp) -> Bytes {
     let kind = |kind: u8| match dialect {
         Dialect::Seed => kind,
         Dialect::V1 => kind + KINDS,
     };
     match *sight {
         // It carries the time of day, so it is made for each.
-        Sight::First(view) => frame::text(&ready(&view.board, now)),
+        Sight::First(view) => frame::text(&ready(&view.board, now())),
         Sight::Whole { old, new } => new.frames.get(kind(WHOLE), old.board.position.tag.0, || {
-            frames(|frames| catch_up(dialect, &old.board, &new.board, now, |text| frames.text(text)))
+            frames(|frames| catch_up(dialect, &old.board, &new.board, now(), |text| frames.text(text)))
         }),
         Sight::News { old, new } => new.frames.get(kind(NEWS), old.board.position.tag.0, || {
-            frames(|frames| news(dialect, &old.board, &new.board, now, |text| frames.text(text)))
+            frames(|frames| news(dialect, &old.board, &new.board, now(), |text| frames.text(text)))
         }),
         Sight::Beat(view, beat) => view
             .frames

@@ -98,17 +98,24 @@ impl Socket {
     pub(crate) async fn write(&mut self, frames: &[Bytes]) -> Result<(), Gone> {
         let io = self.stream.get_mut();
         let control = std::mem::take(&mut io.control);
-        let writing = async {
-            if !control.is_empty() {
-                io.tcp.write_all(&control).await?;
-            }
-            match frames {
-                [] => Ok(()),
-                [frame] => io.tcp.write_all(frame).await,
-                many => io.tcp.write_all(&many.concat()).await,
+        let joined;
+        let bytes: &[u8] = match (frames, control.is_empty()) {
+            ([frame], true) => frame,
+            _ => {
+                joined = [&[Bytes::from(control)], frames].concat().concat();
+                &joined
             }
         };
-        match timeout(WRITE_WITHIN, writing).await {
+        // Almost always the kernel takes all at once, and there is nothing to wait for.
+        let written = match io.tcp.try_write(bytes) {
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => return Err(Gone::Broken),
+        };
+        if written == bytes.len() {
+            return Ok(());
+        }
+        match timeout(WRITE_WITHIN, io.tcp.write_all(&bytes[written..])).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Gone::Broken),
             Err(_) => Err(Gone::Close(Closing::TooSlow)),
