@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use timers::{Beat, Board, Scope};
+use tokio::sync::watch;
 
 use crate::background::Background;
 use crate::clock::Clock;
@@ -22,12 +23,15 @@ use crate::stats::Stats;
 use crate::store::{Fault, Store};
 use crate::update::Update;
 
-pub use feed::Feed;
-pub use reader::{Reader, Sight};
+pub use feed::{Feed, Onlooker};
+pub use reader::{Lack, Progress, Reader, Sight};
 pub use view::{FILL_MAX, Frames, Shown, View};
 
 /// How long a view outlives its last listener, so that a reload of a page costs no load.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// Scopes that are shown a beat before others get a turn: a few hundred µs.
+const FANNED_AT_ONCE: usize = 32;
 
 /// Why a scope can't be listened to now.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +52,8 @@ pub struct Hub {
     stats: Arc<Stats>,
     entries: Mutex<BTreeMap<Scope, Arc<Entry>>>,
     beat: Arc<AtomicU64>,
+    /// Tells the task that fans it out.
+    beaten: watch::Sender<()>,
     background: Background,
 }
 
@@ -59,7 +65,8 @@ impl Hub {
         stats: Arc<Stats>,
         background: Background,
     ) -> Self {
-        Self { store, clock, entropy, stats, entries: Mutex::default(), beat: Arc::default(), background }
+        let beaten = watch::Sender::new(());
+        Self { store, clock, entropy, stats, entries: Mutex::default(), beat: Arc::default(), beaten, background }
     }
 
     /// Listens to a scope. Returns when its view is current.
@@ -123,12 +130,30 @@ impl Hub {
         }
     }
 
-    /// Shows a beat to all who have something that ticks, and lets go of views that nobody wants.
+    /// Has a beat fanned out. From here on what changes is behind it.
     pub(crate) fn show_beat(&self, beat: Beat) {
         self.beat.store(beat.0, Ordering::Release);
+        self.beaten.send_replace(());
+    }
+
+    /// Shows each beat to all who have something that ticks, and lets go of views that nobody wants.
+    pub(crate) fn fan_out(self: Arc<Self>) -> impl Future<Output = ()> + Send {
+        let mut beaten = self.beaten.subscribe();
+        async move {
+            while beaten.changed().await.is_ok() {
+                let entries: Vec<Arc<Entry>> = self.lock().values().cloned().collect();
+                for some in entries.chunks(FANNED_AT_ONCE) {
+                    some.iter().for_each(|entry| entry.show_beat());
+                    tokio::task::yield_now().await;
+                }
+                self.let_go();
+            }
+        }
+    }
+
+    fn let_go(&self) {
         let now = self.clock.elapsed();
         self.lock().retain(|scope, entry| {
-            entry.show_beat(beat);
             let unwanted = entry.unwanted_for(now).is_some_and(|since| since > LINGER);
             if unwanted {
                 self.store.unwatch(scope);

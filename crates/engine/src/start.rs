@@ -19,6 +19,7 @@ impl Engine {
         let Connected { store, signals } = connected;
         let (engine, near) = Self::new(store, options, seams);
         let engine = Arc::new(engine);
+        engine.spawn(Arc::clone(&engine.hub).fan_out());
         engine.spawn(listen(Arc::clone(&engine), signals));
         engine.spawn(ticker::run(Arc::clone(&engine)));
         engine.spawn(deadlines::carry_out_due(Arc::clone(&engine)));

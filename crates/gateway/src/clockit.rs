@@ -1,6 +1,7 @@
 //! Clockit: a person's stopwatch sessions.
 
 mod connection;
+mod gaze;
 mod history;
 mod ingest;
 mod outcome;

@@ -3,10 +3,12 @@
 
 pub(crate) mod frame;
 mod handshake;
+mod line;
 mod socket;
 
 pub(crate) use frame::Frames;
 pub(crate) use handshake::accept;
+pub(crate) use line::{Line, Offered};
 pub(crate) use socket::{Gone, Incoming, Socket};
 
 /// Why a socket is closed. Codes are part of the protocol.

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use timers::{Beat, Board, Scope, Tag};
 use tokio::sync::{Mutex as Gate, watch};
 
+use crate::hub::feed::Onlooker;
 use crate::hub::view::{Shown, View};
 use crate::store::{Shard, Shards};
 use crate::update::Update;
@@ -27,6 +28,7 @@ pub(crate) struct Entry {
     pub(crate) gate: Gate<()>,
     local: Mutex<Local>,
     shown: watch::Sender<Option<Shown>>,
+    onlookers: Mutex<Vec<Weak<dyn Onlooker>>>,
     /// The node's last beat.
     beat: Arc<AtomicU64>,
 }
@@ -98,7 +100,15 @@ impl Drop for Loading<'_> {
 impl Entry {
     pub(crate) fn new(scope: Scope, beat: Arc<AtomicU64>) -> Self {
         let shard = Shard::of(&scope);
-        Self { scope, shard, gate: Gate::new(()), local: Mutex::default(), shown: watch::Sender::new(None), beat }
+        Self {
+            scope,
+            shard,
+            gate: Gate::new(()),
+            local: Mutex::default(),
+            shown: watch::Sender::new(None),
+            onlookers: Mutex::default(),
+            beat,
+        }
     }
 
     pub(crate) fn is_among(&self, shards: Shards) -> bool {
@@ -161,14 +171,37 @@ impl Entry {
         self.lock().unwanted_since.map(|since| now.saturating_sub(since))
     }
 
-    pub(crate) fn show_beat(&self, beat: Beat) {
-        self.shown.send_if_modified(|shown| match shown {
-            Some(shown) => {
-                shown.go_on(beat);
-                shown.view.ticks
+    pub(crate) fn attend(&self, onlooker: Weak<dyn Onlooker>) {
+        self.onlookers().push(onlooker);
+    }
+
+    pub(crate) fn dismiss(&self, onlooker: &Weak<dyn Onlooker>) {
+        self.onlookers().retain(|other| !std::ptr::addr_eq(other.as_ptr(), onlooker.as_ptr()));
+    }
+
+    /// Shows the node's last beat: to onlookers at once, to others by waking them.
+    pub(crate) fn show_beat(&self) {
+        let mut now = None;
+        self.shown.send_if_modified(|shown| {
+            if let Some(shown) = shown {
+                // Read under this lock, as in `show`: a view that came meanwhile may have a later one already.
+                shown.go_on(Beat(self.beat.load(Ordering::Acquire)));
+                now = shown.view.ticks.then(|| shown.clone());
             }
-            None => false,
+            false
         });
+        let Some(now) = now else { return };
+        let onlookers = self.onlookers();
+        for onlooker in onlookers.iter().filter_map(Weak::upgrade) {
+            onlooker.look(&now);
+        }
+        if self.lock().listeners > onlookers.len() {
+            self.shown.send_if_modified(|_| true);
+        }
+    }
+
+    fn onlookers(&self) -> MutexGuard<'_, Vec<Weak<dyn Onlooker>>> {
+        self.onlookers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Marks the view as not to be trusted, and what is being loaded neither.

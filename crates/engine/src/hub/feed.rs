@@ -1,6 +1,6 @@
 //! What a listener holds.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use timers::Beat;
 use tokio::sync::watch;
@@ -9,21 +9,37 @@ use crate::hub::Hub;
 use crate::hub::entry::Entry;
 use crate::hub::view::Shown;
 
+/// Somebody who can be shown a beat at once, by the task that fans it out: to wake a task for each of ten
+/// thousand listeners costs as much as to write to them.
+pub trait Onlooker: Send + Sync + 'static {
+    /// Looks at what there is now, and does not wait for anything. What can't be shown at once is left to the
+    /// listener's own task, which this has to wake.
+    fn look(&self, shown: &Shown);
+}
+
 /// A listener's share in a view. Dropping it is leaving.
 pub struct Feed {
     hub: Arc<Hub>,
     entry: Arc<Entry>,
     shown: watch::Receiver<Option<Shown>>,
+    onlooker: Option<Weak<dyn Onlooker>>,
 }
 
 impl Feed {
     pub(crate) fn new(hub: Arc<Hub>, entry: Arc<Entry>) -> Self {
         let shown = entry.subscribe();
-        Self { hub, entry, shown }
+        Self { hub, entry, shown, onlooker: None }
     }
 
     pub(crate) fn entry(&self) -> &Arc<Entry> {
         &self.entry
+    }
+
+    /// Has beats shown to an onlooker from now on; [`Feed::changed`] tells of all else. Once a feed.
+    pub fn attend(&mut self, onlooker: &Arc<impl Onlooker>) {
+        let onlooker: Weak<dyn Onlooker> = Arc::downgrade(onlooker) as Weak<dyn Onlooker>;
+        self.entry.attend(Weak::clone(&onlooker));
+        self.onlooker = Some(onlooker);
     }
 
     /// Waits until there is something newer than what [`Feed::shown`] returned last. Cancel-safe.
@@ -45,6 +61,9 @@ impl Feed {
 
 impl Drop for Feed {
     fn drop(&mut self) {
+        if let Some(onlooker) = &self.onlooker {
+            self.entry.dismiss(onlooker);
+        }
         self.entry.remove_listener(self.hub.clock.elapsed());
         self.hub.forget_blank(&self.entry);
     }

@@ -29,34 +29,53 @@ pub enum Sight<'a> {
     Beat(&'a View, Beat),
 }
 
-/// Follows a feed for one client: states are conflated, the latest wins; each beat is shown once, in
-/// order, with the view that held at it.
-pub struct Reader {
-    feed: Feed,
+/// What one client was shown: states are conflated, the latest wins; each beat is shown once, in order, with
+/// the view that held at it.
+#[derive(Default)]
+pub struct Progress {
     seen: Option<Arc<View>>,
     last: Beat,
 }
 
-impl Reader {
-    /// Begins to follow.
-    pub fn new(feed: Feed) -> Self {
-        Self { feed, seen: None, last: Beat(0) }
+/// What a client lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// Nothing.
+    Nothing,
+    /// The last beat of the view that it has seen, and nothing else.
+    LastBeat,
+    /// More.
+    More,
+}
+
+impl Progress {
+    /// Tells what the client lacks.
+    pub fn lacks(&self, shown: &Shown) -> Lack {
+        let Some(seen) = &self.seen else { return Lack::More };
+        if !Arc::ptr_eq(seen, &shown.view) {
+            return Lack::More;
+        }
+        match shown.beat.0.checked_sub(self.last.0) {
+            Some(0) => Lack::Nothing,
+            Some(1) => Lack::LastBeat,
+            Some(_) | None => Lack::More,
+        }
     }
 
-    /// Waits until there is something to show. Cancel-safe.
-    pub async fn changed(&mut self) {
-        self.feed.changed().await;
+    /// Notes that the client was shown the last beat, which was all that it lacked.
+    pub fn has_seen(&mut self, beat: Beat) {
+        self.last = beat;
     }
 
-    /// Shows all that the client lacks.
+    /// Shows all that the client lacks; `last_beat` is where the ticks of a new client begin.
     ///
     /// Of views that it has not seen, those that ticked at one of the last [`FILL_MAX`] beats are shown with
     /// their ticks; of the others only what is left of them in the latest.
-    pub fn catch_up(&mut self, mut show: impl FnMut(Sight<'_>)) {
-        let Shown { view, beat, past } = self.feed.shown();
+    pub fn catch_up(&mut self, shown: Shown, last_beat: Beat, mut show: impl FnMut(Sight<'_>)) {
+        let Shown { view, beat, past } = shown;
         let oldest = (beat.0 + 1).saturating_sub(FILL_MAX);
         let Some(mut seen) = self.seen.replace(Arc::clone(&view)) else {
-            self.last = self.feed.last_beat();
+            self.last = last_beat;
             show(Sight::First(&view));
             return self.show_beats(&view, oldest, beat, &mut show);
         };
@@ -90,5 +109,29 @@ impl Reader {
             show(Sight::Beat(view, Beat(beat)));
         }
         self.last = until;
+    }
+}
+
+/// Follows a feed for one client.
+pub struct Reader {
+    feed: Feed,
+    progress: Progress,
+}
+
+impl Reader {
+    /// Begins to follow.
+    pub fn new(feed: Feed) -> Self {
+        Self { feed, progress: Progress::default() }
+    }
+
+    /// Waits until there is something to show. Cancel-safe.
+    pub async fn changed(&mut self) {
+        self.feed.changed().await;
+    }
+
+    /// Shows all that the client lacks.
+    pub fn catch_up(&mut self, show: impl FnMut(Sight<'_>)) {
+        let shown = self.feed.shown();
+        self.progress.catch_up(shown, self.feed.last_beat(), show);
     }
 }

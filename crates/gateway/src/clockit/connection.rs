@@ -1,10 +1,11 @@
 //! One client's connection: one task that waits for the client, the feed, the command under way and the
 //! clock, and writes what the client lacks. There is no queue: a slow client is shown the latest.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use engine::{ExecuteError, Feed, Outcome, Reader, Request};
+use engine::{ExecuteError, Feed, Outcome, Request};
 use timers::stopwatch;
 use timers::{Command, CommandId, Scope, UserId};
 use tokio::sync::watch;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use wire::clockit::{Dialect, MessageId, error, parse};
 use wire::{Code, Fault};
 
+use crate::clockit::gaze::Gaze;
 use crate::clockit::{outcome, shown};
 use crate::node::Node;
 use crate::ws::{Closing, Gone, Incoming, Socket, frame};
@@ -25,11 +27,14 @@ const PING_EVERY: Duration = Duration::from_secs(25);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 
 /// Serves a client until it leaves or has to.
-pub(crate) async fn run(node: &std::sync::Arc<Node>, socket: Socket, feed: Feed, user: UserId, dialect: Dialect) {
+pub(crate) async fn run(node: &Arc<Node>, socket: Socket, mut feed: Feed, user: UserId, dialect: Dialect) {
+    let gaze = Arc::new(Gaze::new(dialect, socket.line()));
+    feed.attend(&gaze);
     let mut connection = Connection {
         node,
         socket,
-        reader: Reader::new(feed),
+        feed,
+        gaze,
         user,
         dialect,
         under_way: None,
@@ -53,9 +58,10 @@ pub(crate) async fn run(node: &std::sync::Arc<Node>, socket: Socket, feed: Feed,
 }
 
 struct Connection<'n> {
-    node: &'n std::sync::Arc<Node>,
+    node: &'n Arc<Node>,
     socket: Socket,
-    reader: Reader,
+    feed: Feed,
+    gaze: Arc<Gaze>,
     user: UserId,
     dialect: Dialect,
     under_way: Option<UnderWay>,
@@ -99,7 +105,8 @@ impl Connection<'_> {
                     return Err(Gone::Close(Closing::Restarting(advice)));
                 }
                 done = finished(&mut self.under_way) => self.answer(done).await?,
-                () = self.reader.changed() => self.show().await?,
+                () = self.feed.changed() => self.show().await?,
+                () = self.gaze.behind() => self.show().await?,
                 told = &mut uncertain => {
                     uncertain.set(self::uncertain(told, true));
                     self.say(&error(None, &Fault::time_uncertain())).await?;
@@ -119,28 +126,26 @@ impl Connection<'_> {
 
     /// Writes what the client lacks.
     async fn show(&mut self) -> Result<(), Gone> {
-        self.collect();
-        self.send().await
+        self.show_and(None).await
     }
 
-    fn collect(&mut self) {
-        let Self { node, reader, out, dialect, .. } = self;
-        let now = || node.engine.clock().now().unwrap_or_default();
-        reader.catch_up(|sight| {
-            let frames = shown::render(*dialect, &sight, now);
-            if !frames.is_empty() {
-                out.push(frames);
-            }
-        });
-    }
-
-    async fn send(&mut self) -> Result<(), Gone> {
-        if self.out.is_empty() {
-            return Ok(());
+    /// Writes what the client lacks, and then this.
+    async fn show_and(&mut self, last: Option<Bytes>) -> Result<(), Gone> {
+        {
+            let Self { node, socket, feed, gaze, out, dialect, .. } = self;
+            let now = || node.engine.clock().now().unwrap_or_default();
+            let mut progress = gaze.progress();
+            progress.catch_up(feed.shown(), feed.last_beat(), |sight| {
+                let frames = shown::render(*dialect, &sight, now);
+                if !frames.is_empty() {
+                    out.push(frames);
+                }
+            });
+            out.extend(last);
+            socket.put(out)?;
+            out.clear();
         }
-        let written = self.socket.write(&self.out).await;
-        self.out.clear();
-        written
+        self.socket.flush().await
     }
 
     async fn message(&mut self, text: &str) -> Result<(), Gone> {
@@ -156,7 +161,7 @@ impl Connection<'_> {
             command,
             by: Some(self.user.clone()),
         };
-        let engine = std::sync::Arc::clone(&self.node.engine);
+        let engine = Arc::clone(&self.node.engine);
         // A task of its own: a client that leaves must not tear a command in two.
         let task = tokio::spawn(async move { engine.execute(request).await });
         self.under_way = Some(UnderWay { id: message.id, command: message.command, since: Instant::now(), task });
@@ -168,11 +173,8 @@ impl Connection<'_> {
         let (asked, result) = done;
         self.node.metrics.command_done(asked.since.elapsed(), outcome::name(&result));
         self.alive.seen();
-        self.collect();
-        if let Some(text) = outcome::answer(&self.user, asked.id.as_ref(), &asked.command, &result) {
-            self.out.push(frame::text(&text));
-        }
-        self.send().await
+        let answer = outcome::answer(&self.user, asked.id.as_ref(), &asked.command, &result);
+        self.show_and(answer.map(|text| frame::text(&text))).await
     }
 
     async fn refuse_binary(&mut self) -> Result<(), Gone> {
@@ -181,8 +183,8 @@ impl Connection<'_> {
     }
 
     async fn say(&mut self, text: &str) -> Result<(), Gone> {
-        self.out.push(frame::text(text));
-        self.send().await
+        self.socket.put(&[frame::text(text)])?;
+        self.socket.flush().await
     }
 
     async fn check_alive(&mut self) -> Result<(), Gone> {

@@ -2,12 +2,13 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -15,8 +16,7 @@ use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::ws::Closing;
-use crate::ws::frame;
+use crate::ws::{Closing, Line, frame};
 
 /// tungstenite clears a buffer of this size at each read; small ones keep 10,000 connections small.
 const READ_BUFFER: usize = 1024;
@@ -60,7 +60,7 @@ impl Socket {
             .write_buffer_size(0)
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max));
-        let io = ReadMostly { tcp, control: Vec::new() };
+        let io = ReadMostly { line: Arc::new(Line::new(tcp)), control: Vec::new() };
         let stream = WebSocketStream::from_partially_read(io, leftover, Role::Server, Some(config)).await;
         Self { stream, message_bytes_max }
     }
@@ -94,47 +94,49 @@ impl Socket {
         self.stream.flush().await.ok();
     }
 
-    /// Writes frames, and before them what is still to be answered to control frames.
-    pub(crate) async fn write(&mut self, frames: &[Bytes]) -> Result<(), Gone> {
+    /// Returns its writing side.
+    pub(crate) fn line(&self) -> Arc<Line> {
+        Arc::clone(&self.stream.get_ref().line)
+    }
+
+    /// Writes frames, and before them what is still to be answered to control frames, as far as the kernel takes
+    /// it; [`Socket::flush`] sees to the rest.
+    pub(crate) fn put(&mut self, frames: &[Bytes]) -> Result<(), Gone> {
         let io = self.stream.get_mut();
         let control = std::mem::take(&mut io.control);
-        let joined;
-        let bytes: &[u8] = match (frames, control.is_empty()) {
-            ([frame], true) => frame,
-            _ => {
-                joined = [&[Bytes::from(control)], frames].concat().concat();
-                &joined
-            }
+        let put = match (frames, control.is_empty()) {
+            ([], true) => Ok(()),
+            ([frame], true) => io.line.put(frame),
+            _ => io.line.put(&[&[Bytes::from(control)], frames].concat().concat()),
         };
-        // Almost always the kernel takes all at once, and there is nothing to wait for.
-        let written = match io.tcp.try_write(bytes) {
-            Ok(written) => written,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(_) => return Err(Gone::Broken),
-        };
-        if written == bytes.len() {
+        put.map_err(|_| Gone::Broken)
+    }
+
+    /// Waits until the kernel has taken all.
+    pub(crate) async fn flush(&mut self) -> Result<(), Gone> {
+        self.put(&[])?;
+        let line = &self.stream.get_ref().line;
+        // Almost always there is nothing to wait for.
+        if line.is_flushed() {
             return Ok(());
         }
-        match timeout(WRITE_WITHIN, io.tcp.write_all(&bytes[written..])).await {
+        match timeout(WRITE_WITHIN, line.flush()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Gone::Broken),
             Err(_) => Err(Gone::Close(Closing::TooSlow)),
         }
     }
 
-    /// Writes what is still to be answered to control frames.
-    pub(crate) async fn flush(&mut self) -> Result<(), Gone> {
-        if self.stream.get_ref().control.is_empty() { Ok(()) } else { self.write(&[]).await }
-    }
-
     /// Asks for a sign of life.
     pub(crate) async fn ping(&mut self) -> Result<(), Gone> {
-        self.write(&[frame::ping()]).await
+        self.put(&[frame::ping()])?;
+        self.flush().await
     }
 
     /// Closes with a code, and waits for the client to close its side.
     pub(crate) async fn close(mut self, closing: &Closing) {
         let io = self.stream.get_mut();
+        io.line.end();
         if *closing == Closing::TooSlow {
             // Something is half written; nothing that follows would be understood.
             return;
@@ -144,10 +146,10 @@ impl Socket {
             last = frame::close(closing.code(), &closing.reason()).to_vec();
         }
         let ending = async {
-            io.tcp.write_all(&last).await?;
-            io.tcp.shutdown().await?;
+            io.line.put(&last)?;
+            io.line.flush().await?;
             // Unread bytes would turn the end into a reset, which may overtake the close frame.
-            tokio::io::copy(&mut io.tcp, &mut tokio::io::sink()).await
+            io.line.shut().await
         };
         timeout(CLOSE_WITHIN, ending).await.ok();
     }
@@ -156,13 +158,13 @@ impl Socket {
 /// A connection that tungstenite may read, while what it writes (pongs and close frames) is put aside for
 /// us to send between whole frames.
 struct ReadMostly {
-    tcp: TcpStream,
+    line: Arc<Line>,
     control: Vec<u8>,
 }
 
 impl AsyncRead for ReadMostly {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(cx, buf)
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.line.poll_read(cx, buf)
     }
 }
 

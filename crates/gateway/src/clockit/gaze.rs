@@ -1,0 +1,62 @@
+//! What a client was shown, for its own task and for the one that fans beats out.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use engine::{Lack, Onlooker, Progress, Shown, Sight};
+use timers::Timestamp;
+use tokio::sync::Notify;
+use wire::clockit::Dialect;
+
+use crate::clockit::shown;
+use crate::ws::{Line, Offered};
+
+/// What a client was shown.
+pub(crate) struct Gaze {
+    dialect: Dialect,
+    line: Arc<Line>,
+    progress: Mutex<Progress>,
+    behind: Notify,
+}
+
+impl Gaze {
+    pub(crate) fn new(dialect: Dialect, line: Arc<Line>) -> Self {
+        Self { dialect, line, progress: Mutex::default(), behind: Notify::new() }
+    }
+
+    /// Waits until there is a beat that could not be shown at once.
+    pub(crate) async fn behind(&self) {
+        self.behind.notified().await;
+    }
+
+    /// Holds still what was shown. Whoever writes of it does so before letting go.
+    pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows a beat if it is all that the client lacks and can be written now; tells whether nothing is left to
+    /// do.
+    fn shows(&self, shown: &Shown) -> bool {
+        // Its own task writes just now, and may have looked before this beat came.
+        let Ok(mut progress) = self.progress.try_lock() else { return false };
+        match progress.lacks(shown) {
+            Lack::Nothing => true,
+            Lack::More => false,
+            Lack::LastBeat => {
+                let frames = shown::render(self.dialect, &Sight::Beat(&shown.view, shown.beat), Timestamp::default);
+                let offered = if frames.is_empty() { Offered::Written } else { self.line.offer(&frames) };
+                if offered != Offered::Refused {
+                    progress.has_seen(shown.beat);
+                }
+                offered == Offered::Written
+            }
+        }
+    }
+}
+
+impl Onlooker for Gaze {
+    fn look(&self, shown: &Shown) {
+        if !self.shows(shown) {
+            self.behind.notify_one();
+        }
+    }
+}
