@@ -23,11 +23,12 @@ use crate::stats::Stats;
 use crate::store::{Fault, Store};
 use crate::update::Update;
 
-pub use feed::{Feed, Onlooker};
+pub use feed::{Feed, Onlooker, Scratch};
 pub use reader::{Lack, Progress, Reader, Sight};
 pub use view::{FILL_MAX, Frames, Shown, View};
 
-/// How long a view outlives its last listener, so that a reload of a page costs no load.
+/// How long a view outlives its last listener at least, and twice that at most, so that a reload of a page costs
+/// no load.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Scopes that are shown a beat before others get a turn: a few hundred µs.
@@ -140,13 +141,17 @@ impl Hub {
     pub(crate) fn fan_out(self: Arc<Self>) -> impl Future<Output = ()> + Send {
         let mut beaten = self.beaten.subscribe();
         async move {
+            let (mut scratch, mut seconds) = (Scratch::default(), 0u64);
             while beaten.changed().await.is_ok() {
                 let entries: Vec<Arc<Entry>> = self.lock().values().cloned().collect();
                 for some in entries.chunks(FANNED_AT_ONCE) {
-                    some.iter().for_each(|entry| entry.show_beat());
+                    some.iter().for_each(|entry| entry.show_beat(&mut scratch));
                     tokio::task::yield_now().await;
                 }
-                self.let_go();
+                seconds += 1;
+                if seconds.is_multiple_of(LINGER.as_secs()) {
+                    self.let_go();
+                }
             }
         }
     }

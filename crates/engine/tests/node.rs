@@ -7,6 +7,7 @@ mod node {
     mod beats;
     mod commands;
     mod deadlines;
+    mod onlookers;
     mod readers;
     mod tap;
     mod views;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use timers::{Beat, Board, Scope, Tag};
 use tokio::sync::{Mutex as Gate, watch};
 
-use crate::hub::feed::Onlooker;
+use crate::hub::feed::{Onlooker, Scratch};
 use crate::hub::view::{Shown, View};
 use crate::store::{Shard, Shards};
 use crate::update::Update;
@@ -180,7 +180,7 @@ impl Entry {
     }
 
     /// Shows the node's last beat: to onlookers at once, to others by waking them.
-    pub(crate) fn show_beat(&self) {
+    pub(crate) fn show_beat(&self, scratch: &mut Scratch) {
         let mut now = None;
         self.shown.send_if_modified(|shown| {
             if let Some(shown) = shown {
@@ -192,8 +192,9 @@ impl Entry {
         });
         let Some(now) = now else { return };
         let onlookers = self.onlookers();
+        scratch.clear();
         for onlooker in onlookers.iter().filter_map(Weak::upgrade) {
-            onlooker.look(&now);
+            onlooker.look(&now, scratch);
         }
         if self.lock().listeners > onlookers.len() {
             self.shown.send_if_modified(|_| true);

@@ -14,7 +14,33 @@ use crate::hub::view::Shown;
 pub trait Onlooker: Send + Sync + 'static {
     /// Looks at what there is now, and does not wait for anything. What can't be shown at once is left to the
     /// listener's own task, which this has to wake.
-    fn look(&self, shown: &Shown);
+    fn look(&self, shown: &Shown, scratch: &mut Scratch);
+}
+
+/// What was rendered of one beat of one view, for all its onlookers; its memory serves one view after the other.
+#[derive(Default)]
+pub struct Scratch {
+    bytes: Vec<u8>,
+    /// Where each kind ends.
+    kinds: Vec<(u8, usize)>,
+}
+
+impl Scratch {
+    /// Returns what was rendered of a kind, rendering it if nobody has.
+    pub fn get(&mut self, kind: u8, render: impl FnOnce(&mut Vec<u8>)) -> &[u8] {
+        let place = self.kinds.iter().position(|(other, _)| *other == kind).unwrap_or_else(|| {
+            render(&mut self.bytes);
+            self.kinds.push((kind, self.bytes.len()));
+            self.kinds.len() - 1
+        });
+        let begin = place.checked_sub(1).map_or(0, |before| self.kinds[before].1);
+        &self.bytes[begin..self.kinds[place].1]
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.kinds.clear();
+    }
 }
 
 /// A listener's share in a view. Dropping it is leaving.

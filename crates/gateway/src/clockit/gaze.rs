@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use engine::{Lack, Onlooker, Progress, Shown, Sight};
-use timers::Timestamp;
+use engine::{Lack, Onlooker, Progress, Scratch, Shown};
 use tokio::sync::Notify;
 use wire::clockit::Dialect;
 
@@ -35,15 +34,15 @@ impl Gaze {
 
     /// Shows a beat if it is all that the client lacks and can be written now; tells whether nothing is left to
     /// do.
-    fn shows(&self, shown: &Shown) -> bool {
+    fn shows(&self, shown: &Shown, scratch: &mut Scratch) -> bool {
         // Its own task writes just now, and may have looked before this beat came.
         let Ok(mut progress) = self.progress.try_lock() else { return false };
         match progress.lacks(shown) {
             Lack::Nothing => true,
             Lack::More => false,
             Lack::LastBeat => {
-                let frames = shown::render(self.dialect, &Sight::Beat(&shown.view, shown.beat), Timestamp::default);
-                let offered = if frames.is_empty() { Offered::Written } else { self.line.offer(&frames) };
+                let frames = shown::ticks_at(self.dialect, shown, scratch);
+                let offered = if frames.is_empty() { Offered::Written } else { self.line.offer(frames) };
                 if offered != Offered::Refused {
                     progress.has_seen(shown.beat);
                 }
@@ -54,8 +53,8 @@ impl Gaze {
 }
 
 impl Onlooker for Gaze {
-    fn look(&self, shown: &Shown) {
-        if !self.shows(shown) {
+    fn look(&self, shown: &Shown, scratch: &mut Scratch) {
+        if !self.shows(shown, scratch) {
             self.behind.notify_one();
         }
     }

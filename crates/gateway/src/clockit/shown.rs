@@ -1,7 +1,7 @@
 //! From what a reader is to see to frames: each made once for a view and a dialect.
 
 use bytes::Bytes;
-use engine::Sight;
+use engine::{Scratch, Shown, Sight};
 use timers::Timestamp;
 use wire::clockit::{Dialect, catch_up, news, ready, ticks};
 
@@ -32,6 +32,15 @@ pub(crate) fn render(dialect: Dialect, sight: &Sight<'_>, now: impl Fn() -> Time
             .frames
             .get(kind(TICKS), beat.0, || frames(|frames| ticks(dialect, &view.board, beat, |text| frames.text(text)))),
     }
+}
+
+/// Returns the ticks of the last beat; empty if there are none.
+pub(crate) fn ticks_at<'s>(dialect: Dialect, shown: &Shown, scratch: &'s mut Scratch) -> &'s [u8] {
+    let kind = match dialect {
+        Dialect::Seed => 0,
+        Dialect::V1 => 1,
+    };
+    scratch.get(kind, |out| ticks(dialect, &shown.view.board, shown.beat, |text| frame::put_text(out, text)))
 }
 
 fn frames(write: impl FnOnce(&mut Frames)) -> Bytes {

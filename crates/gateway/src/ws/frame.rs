@@ -1,6 +1,6 @@
 //! Server frames (RFC 6455 §5.2): never masked, never split, so that one encoding serves every client.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 
 const FINAL: u8 = 0x80;
 const TEXT: u8 = 0x1;
@@ -12,36 +12,44 @@ const CONTROL_MAX: usize = 125;
 
 /// Frames one behind the other, ready to be written.
 #[derive(Default)]
-pub(crate) struct Frames(BytesMut);
+pub(crate) struct Frames(Vec<u8>);
 
 impl Frames {
     /// Appends a text.
     pub(crate) fn text(&mut self, text: &str) {
-        self.frame(TEXT, text.as_bytes());
+        put_text(&mut self.0, text);
     }
 
     /// Returns the bytes.
     pub(crate) fn finish(self) -> Bytes {
-        self.0.freeze()
+        self.0.into()
     }
 
     fn frame(&mut self, opcode: u8, payload: &[u8]) {
-        let out = &mut self.0;
-        out.reserve(payload.len() + 10);
-        out.put_u8(FINAL | opcode);
-        match payload.len() {
-            length @ ..=125 => out.put_u8(u8::try_from(length).unwrap_or(0)),
-            length @ 126..=0xffff => {
-                out.put_u8(126);
-                out.put_u16(u16::try_from(length).unwrap_or(0));
-            }
-            length => {
-                out.put_u8(127);
-                out.put_u64(length as u64);
-            }
-        }
-        out.put_slice(payload);
+        put(&mut self.0, opcode, payload);
     }
+}
+
+/// Appends a frame of one text.
+pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
+    put(out, TEXT, text.as_bytes());
+}
+
+fn put(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
+    out.reserve(payload.len() + 10);
+    out.put_u8(FINAL | opcode);
+    match payload.len() {
+        length @ ..=125 => out.put_u8(u8::try_from(length).unwrap_or(0)),
+        length @ 126..=0xffff => {
+            out.put_u8(126);
+            out.put_u16(u16::try_from(length).unwrap_or(0));
+        }
+        length => {
+            out.put_u8(127);
+            out.put_u64(length as u64);
+        }
+    }
+    out.put_slice(payload);
 }
 
 /// Makes a frame of one text.

@@ -130,3 +130,73 @@ impl Line {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    async fn pair() -> (Line, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (peer, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        (Line::new(accepted.unwrap().0), peer.unwrap())
+    }
+
+    /// Numbered frames of 1 KiB.
+    fn frame(nth: u32) -> Vec<u8> {
+        nth.to_be_bytes().repeat(256)
+    }
+
+    #[tokio::test]
+    async fn frames_come_whole_and_in_order_whoever_writes_and_however_full_the_kernel_is() {
+        let (line, mut peer) = pair().await;
+        line.tcp.writable().await.unwrap();
+        let mut written = Vec::new();
+        let mut begun = 0;
+        // Until the kernel has had enough, and something is kept.
+        for nth in 0.. {
+            match line.offer(&frame(nth)) {
+                Offered::Written => written.push(nth),
+                Offered::Begun => {
+                    written.push(nth);
+                    begun += 1;
+                    break;
+                }
+                Offered::Refused => {
+                    line.put(&frame(nth)).unwrap();
+                    written.push(nth);
+                    break;
+                }
+            }
+        }
+        assert!(begun == 1 || !line.is_flushed());
+        assert_eq!(line.offer(&frame(u32::MAX)), Offered::Refused, "something is before it");
+        let last = written.len() as u32;
+        line.put(&frame(last)).unwrap();
+        written.push(last);
+        let mut read = vec![0; written.len() * 1024];
+        let (flushed, received) = tokio::join!(line.flush(), peer.read_exact(&mut read));
+        flushed.unwrap();
+        received.unwrap();
+        assert!(read == written.iter().flat_map(|nth| frame(*nth)).collect::<Vec<u8>>());
+        assert_eq!(line.offer(&frame(0)), Offered::Written, "there is room again");
+    }
+
+    #[tokio::test]
+    async fn behind_the_end_nothing_is_taken_from_others() {
+        let (line, mut peer) = pair().await;
+        line.end();
+        assert_eq!(line.offer(b"tick"), Offered::Refused);
+        line.put(b"close").unwrap();
+        let mut all = String::new();
+        let (shut, read) = tokio::join!(line.shut(), async {
+            let read = peer.read_to_string(&mut all).await;
+            drop(peer);
+            read
+        });
+        shut.unwrap();
+        read.unwrap();
+        assert_eq!(all, "close");
+    }
+}
