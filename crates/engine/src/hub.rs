@@ -27,10 +27,6 @@ pub use feed::{Feed, Onlooker, Scratch};
 pub use reader::{Lack, Progress, Reader, Sight};
 pub use view::{FILL_MAX, Frames, Shown, View};
 
-/// How long a view outlives its last listener at least, and twice that at most, so that a reload of a page costs
-/// no load.
-const LINGER: Duration = Duration::from_secs(5);
-
 /// Scopes that are shown a beat before others get a turn: a few hundred µs.
 const FANNED_AT_ONCE: usize = 32;
 
@@ -141,15 +137,19 @@ impl Hub {
     pub(crate) fn fan_out(self: Arc<Self>) -> impl Future<Output = ()> + Send {
         let mut beaten = self.beaten.subscribe();
         async move {
-            let (mut scratch, mut seconds) = (Scratch::default(), 0u64);
+            let mut scratch = Scratch::default();
             while beaten.changed().await.is_ok() {
                 let entries: Vec<Arc<Entry>> = self.lock().values().cloned().collect();
+                let mut unwanted = false;
                 for some in entries.chunks(FANNED_AT_ONCE) {
-                    some.iter().for_each(|entry| entry.show_beat(&mut scratch));
+                    let now = self.clock.elapsed();
+                    for entry in some {
+                        entry.show_beat(&mut scratch);
+                        unwanted |= entry.is_unwanted(now);
+                    }
                     tokio::task::yield_now().await;
                 }
-                seconds += 1;
-                if seconds.is_multiple_of(LINGER.as_secs()) {
+                if unwanted {
                     self.let_go();
                 }
             }
@@ -159,7 +159,7 @@ impl Hub {
     fn let_go(&self) {
         let now = self.clock.elapsed();
         self.lock().retain(|scope, entry| {
-            let unwanted = entry.unwanted_for(now).is_some_and(|since| since > LINGER);
+            let unwanted = entry.is_unwanted(now);
             if unwanted {
                 self.store.unwatch(scope);
             }

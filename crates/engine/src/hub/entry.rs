@@ -13,6 +13,9 @@ use crate::hub::view::{Shown, View};
 use crate::store::{Shard, Shards};
 use crate::update::Update;
 
+/// How long a view outlives its last listener, so that a reload of a page costs no load.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// How many tags of the past a view knows, to tell a repeated update from a gap. Updates are repeated
 /// only around a join or a commit of one's own, a handful at a time.
 const KNOWN_TAGS: usize = 16;
@@ -167,8 +170,9 @@ impl Entry {
         }
     }
 
-    pub(crate) fn unwanted_for(&self, now: Duration) -> Option<Duration> {
-        self.lock().unwanted_since.map(|since| now.saturating_sub(since))
+    /// Tells whether nobody has listened for a while.
+    pub(crate) fn is_unwanted(&self, now: Duration) -> bool {
+        self.lock().unwanted_since.is_some_and(|since| now.saturating_sub(since) > LINGER)
     }
 
     pub(crate) fn attend(&self, onlooker: Weak<dyn Onlooker>) {
