@@ -10,7 +10,6 @@ mod view;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use timers::{Beat, Board, Scope};
 use tokio::sync::watch;
