@@ -68,7 +68,8 @@ sockets.on('connection', (socket, request) => {
 
 function tick() {
   const now = Date.now();
-  const serverTime = Math.floor(now / 1000) * 1000;
+  // A timer may fire a millisecond early.
+  const serverTime = Math.round(now / 1000) * 1000;
   for (const user of users.values()) {
     for (const session of user.sessions.values()) {
       if (!session.running) continue;
@@ -77,7 +78,7 @@ function tick() {
       broadcast(user, { type: 'tick', payload, serverTime });
     }
   }
-  setTimeout(tick, 1000 - (Date.now() % 1000));
+  setTimeout(tick, serverTime + 1000 - Date.now());
 }
 
 setTimeout(tick, 1000 - (Date.now() % 1000));

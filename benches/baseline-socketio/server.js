@@ -29,7 +29,8 @@ io.on('connection', (socket) => {
 });
 
 function tick() {
-  const serverTime = Math.floor(Date.now() / 1000) * 1000;
+  // A timer may fire a millisecond early.
+  const serverTime = Math.round(Date.now() / 1000) * 1000;
   for (const [id, sessions] of users) {
     if (sessions.size === 0) continue;
     const payload = [...sessions.values()].map(({ sessionId, startedAt, running }) => (
@@ -37,7 +38,7 @@ function tick() {
     ));
     io.to(`user:${id}`).emit('tick', { payload, serverTime });
   }
-  setTimeout(tick, 1000 - (Date.now() % 1000));
+  setTimeout(tick, serverTime + 1000 - Date.now());
 }
 
 setTimeout(tick, 1000 - (Date.now() % 1000));

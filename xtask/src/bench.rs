@@ -96,6 +96,7 @@ fn measure(parts: &Parts, measurement: &Measurement) -> Result<Value> {
     let running = Running::start(parts, measurement.system)?;
     let before = running.redis_calls()?;
     let report = parts.folder.join("report.json");
+    fs::write(&report, "")?;
     let speech = if matches!(measurement.system, System::SocketIo) { "socket-io" } else { "clockit" };
     let mut loadgen = Command::new(parts.binaries.join("loadgen"));
     loadgen
@@ -103,7 +104,11 @@ fn measure(parts: &Parts, measurement: &Measurement) -> Result<Value> {
         .arg(parts.root.join(format!("benches/scenarios/{}.toml", measurement.scenario)))
         .args(["--target", &running.targets(), "--pid", &running.pids(), "--speech", speech, "--json"])
         .arg(&report);
-    process::run(loadgen.current_dir(&parts.folder)).with_context(|| running.tails())?;
+    let judged = process::run(loadgen.current_dir(&parts.folder)).with_context(|| running.tails());
+    // What a baseline misses or doubles is a figure, not a failure.
+    if matches!(measurement.system, System::Tickcast { .. }) {
+        judged?;
+    }
     let mut report: Value = serde_json::from_str(&fs::read_to_string(report)?)?;
     report["name"] = json!(measurement.name);
     report["redisCalls"] = json!(running.redis_calls()? - before);
