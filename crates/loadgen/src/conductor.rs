@@ -19,9 +19,6 @@ use crate::seen::Seen;
 /// How long all connections may take to be where they should be, besides the time that their pace takes.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 
-/// Pause before memory is read, and before anything is measured: what connecting left behind is gone then.
-const SETTLED_AFTER: Duration = Duration::from_secs(3);
-
 /// Servers to be measured, and how.
 pub(crate) struct Run {
     pub(crate) scenario: Scenario,
@@ -37,7 +34,7 @@ pub(crate) fn run(run: &Run) -> Result<Report> {
     let mut crew = Crew::start(run)?;
     let pace = scenario.connections as f64 / scenario.connections_a_second as f64;
     crew.wait_until_ready(Duration::from_secs_f64(pace) + READY_WITHIN)?;
-    sleep(SETTLED_AFTER);
+    sleep(Duration::from_secs(scenario.settle_seconds));
     let memory = Memory::of(&empty, &Usage::of(&run.pids)?, scenario.connections);
     let mut windows = Vec::new();
     match scenario.work {

@@ -20,6 +20,9 @@ pub(crate) struct Scenario {
     /// How many are opened a second.
     #[serde(default = "Scenario::usual_pace")]
     pub(crate) connections_a_second: usize,
+    /// How long nothing is measured after all have come: what that left behind is gone then.
+    #[serde(default = "Scenario::usual_settling")]
+    pub(crate) settle_seconds: u64,
     /// For how long it is measured, in each window.
     pub(crate) seconds: u64,
     /// What the clients do.
@@ -63,6 +66,10 @@ pub(crate) enum Work {
 impl Scenario {
     fn usual_pace() -> usize {
         1000
+    }
+
+    fn usual_settling() -> u64 {
+        3
     }
 
     /// Reads a file.

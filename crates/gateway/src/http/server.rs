@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -46,8 +49,8 @@ pub(crate) async fn serve(
             accepted = accept(&listener, &room) => accepted,
         };
         let is_busy = room.available_permits() < CONNECTIONS_MAX - BUSY;
-        let builder = builder(head_within, !is_busy);
-        let connection = serve_connection(tcp, builder, routes.clone(), ending.clone());
+        let routes = if is_busy { routes.clone().layer(map_response(close_after)) } else { routes.clone() };
+        let connection = serve_connection(tcp, builder(head_within), routes, ending.clone());
         connections.spawn(async move {
             connection.await;
             drop(permit);
@@ -73,10 +76,18 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, Ow
     }
 }
 
-fn builder(head_within: Duration, keep_alive: bool) -> http1::Builder {
+/// Has a connection end with its answer, unless it becomes a WebSocket: without keep-alive hyper would say so in
+/// the answer to an upgrade, too, which no client takes.
+async fn close_after(mut answer: Response) -> Response {
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    }
+    answer
+}
+
+fn builder(head_within: Duration) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(head_within);
-    builder.max_buf_size(HEAD_BYTES_MAX).keep_alive(keep_alive);
+    builder.timer(TokioTimer::new()).header_read_timeout(head_within).max_buf_size(HEAD_BYTES_MAX);
     builder
 }
 

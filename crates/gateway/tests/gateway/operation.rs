@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use harness::{DEADLINE, Node};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn the_shared_routes_answer_as_the_contracts_say() {
@@ -154,4 +156,19 @@ async fn one_folder_serves_one_process() {
     let mut third = Node::launch(&[("public.listen", &format!("127.0.0.1:{}", node.public))]);
     assert_eq!(third.ended().await.code(), Some(1));
     assert!(third.log().contains("can't be used (public.listen)"), "{}", third.log());
+}
+
+#[tokio::test]
+async fn a_busy_node_still_takes_websockets_and_ends_other_connections_with_their_answer() {
+    let node = Node::start().await;
+    let mut silent = Vec::new();
+    for _ in 0..2_100 {
+        silent.push(TcpStream::connect(("127.0.0.1", node.public)).await.unwrap());
+    }
+    node.connect("userId=ann").await.next_of("ready").await;
+    let mut asked = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+    asked.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    asked.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
 }
