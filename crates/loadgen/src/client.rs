@@ -99,8 +99,8 @@ impl Client {
     fn hear(&mut self, text: &str) -> Vec<String> {
         let now = Instant::now();
         self.crowd.note(|seen| {
-            seen.messages += 1;
-            seen.bytes += text.len() as u64;
+            seen.counts.messages += 1;
+            seen.counts.bytes += text.len() as u64;
         });
         match self.crowd.share.speech.read(text) {
             Heard::Tick(at) => self.tick(at),
@@ -121,11 +121,11 @@ impl Client {
             Heard::Ack { id, rev } => {
                 let shown = self.crowd.user(self.nth).borrow_mut().ack(id, rev);
                 self.crowd.note(|seen| {
-                    seen.acks += 1;
+                    seen.counts.acks += 1;
                     shown.into_iter().for_each(|micros| seen.update.note(micros));
                 });
             }
-            Heard::Error => self.crowd.note(|seen| seen.errors += 1),
+            Heard::Error => self.crowd.note(|seen| seen.counts.errors += 1),
             Heard::Answer(answer) => return vec![answer.to_owned()],
             Heard::Update(_) | Heard::Other => {}
         }
@@ -138,12 +138,12 @@ impl Client {
         let late = u64::try_from(now.as_micros()).unwrap_or(u64::MAX).saturating_sub(at * 1000);
         let last = std::mem::replace(&mut self.last, at);
         self.crowd.note(|seen| {
-            seen.ticks += 1;
+            seen.counts.ticks += 1;
             seen.late.note(late);
             if last > 0 {
                 match at.checked_sub(last) {
-                    None | Some(0) => seen.doubled += 1,
-                    Some(step) => seen.missing += (step / 1000).saturating_sub(1),
+                    None | Some(0) => seen.counts.doubled += 1,
+                    Some(step) => seen.counts.missing += (step / 1000).saturating_sub(1),
                 }
             }
         });
@@ -163,7 +163,7 @@ impl Client {
         self.runs = !self.runs;
         self.next_id += 1;
         self.crowd.user(self.nth).borrow_mut().send(self.next_id, at);
-        self.crowd.note(|seen| seen.sent += 1);
+        self.crowd.note(|seen| seen.counts.sent += 1);
         let kind = if self.runs { "session-resume" } else { "session-pause" };
         self.crowd.share.speech.command(kind, self.next_id, r#"{"sessionId":"s0"}"#)
     }

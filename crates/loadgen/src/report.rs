@@ -1,6 +1,5 @@
 //! What a run comes to, as a table and as JSON.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use serde::Serialize;
 use crate::host::Usage;
 use crate::message::Speech;
 use crate::scenario::Scenario;
-use crate::seen::{Seen, Spans};
+use crate::seen::{Counts, Seen, Spans};
 
 /// What a run comes to.
 #[derive(Debug, Serialize)]
@@ -53,15 +52,8 @@ pub(crate) struct Window {
     pub(crate) messages_a_processor_second: f64,
     /// Memory of the servers at the end, bytes.
     pub(crate) resident: u64,
-    pub(crate) messages: u64,
-    pub(crate) bytes: u64,
-    pub(crate) ticks: u64,
-    pub(crate) missing: u64,
-    pub(crate) doubled: u64,
-    pub(crate) sent: u64,
-    pub(crate) acks: u64,
-    pub(crate) errors: u64,
-    pub(crate) failures: BTreeMap<String, u64>,
+    #[serde(flatten)]
+    pub(crate) counts: Counts,
     pub(crate) late: Option<Quantiles>,
     pub(crate) update: Option<Quantiles>,
     pub(crate) ready: Option<Quantiles>,
@@ -93,23 +85,15 @@ impl Window {
             seconds: took.as_secs_f64(),
             processor_seconds,
             messages_a_processor_second: if processor_seconds > 0.0 {
-                seen.messages as f64 / processor_seconds
+                seen.counts.messages as f64 / processor_seconds
             } else {
                 0.0
             },
             resident: after.resident,
-            messages: seen.messages,
-            bytes: seen.bytes,
-            ticks: seen.ticks,
-            missing: seen.missing,
-            doubled: seen.doubled,
-            sent: seen.sent,
-            acks: seen.acks,
-            errors: seen.errors,
             late: Quantiles::of(&seen.late),
             update: Quantiles::of(&seen.update),
             ready: Quantiles::of(&seen.ready),
-            failures: seen.failures,
+            counts: seen.counts,
         }
     }
 }
@@ -118,7 +102,7 @@ impl Report {
     /// Is an error if clients were not shown what they should have been.
     pub(crate) fn verdict(&self) -> Result<()> {
         for window in &self.windows {
-            let Window { name, missing, doubled, errors, messages, .. } = window;
+            let Window { name, counts: Counts { missing, doubled, errors, messages, .. }, .. } = window;
             ensure!(missing + doubled + errors == 0, "{name}: seconds missing, doubled, or commands refused");
             ensure!(*messages > 0 || self.scenario.sessions() == 0, "{name}: nobody was shown anything");
         }
@@ -152,17 +136,21 @@ impl fmt::Display for Window {
         writeln!(
             f,
             "    messages            {}, {:.0} a second of processor time ({:.2} s)",
-            self.messages, self.messages_a_processor_second, self.processor_seconds
+            self.counts.messages, self.messages_a_processor_second, self.processor_seconds
         )?;
         writeln!(
             f,
             "    ticks               {}, {} seconds missing, {} doubled",
-            self.ticks, self.missing, self.doubled
+            self.counts.ticks, self.counts.missing, self.counts.doubled
         )?;
-        if self.sent > 0 {
-            writeln!(f, "    commands            {} sent, {} done, {} refused", self.sent, self.acks, self.errors)?;
+        if self.counts.sent > 0 {
+            writeln!(
+                f,
+                "    commands            {} sent, {} done, {} refused",
+                self.counts.sent, self.counts.acks, self.counts.errors
+            )?;
         }
-        for (why, count) in &self.failures {
+        for (why, count) in &self.counts.failures {
             writeln!(f, "    failed              {count} times: {why}")?;
         }
         Ok(())

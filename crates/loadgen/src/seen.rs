@@ -11,6 +11,18 @@ const LONGEST_US: u64 = 120_000_000;
 /// How clients fared in one window.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Seen {
+    pub(crate) counts: Counts,
+    /// How long after its second a tick came.
+    pub(crate) late: Spans,
+    /// From when a command was to be sent until another device was shown its change.
+    pub(crate) update: Spans,
+    /// From the beginning of a connection until all was there.
+    pub(crate) ready: Spans,
+}
+
+/// What is counted.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Counts {
     /// Messages received.
     pub(crate) messages: u64,
     /// Bytes of them.
@@ -29,21 +41,14 @@ pub(crate) struct Seen {
     pub(crate) errors: u64,
     /// Connections that could not be made or broke, by the reason.
     pub(crate) failures: BTreeMap<String, u64>,
-    /// How long after its second a tick came.
-    pub(crate) late: Spans,
-    /// From when a command was to be sent until another device was shown its change.
-    pub(crate) update: Spans,
-    /// From the beginning of a connection until all was there.
-    pub(crate) ready: Spans,
 }
 
-impl Seen {
+impl Counts {
     pub(crate) fn fail(&mut self, why: &impl std::fmt::Display) {
         *self.failures.entry(why.to_string()).or_default() += 1;
     }
 
-    /// Adds what others have seen.
-    pub(crate) fn add(&mut self, other: &Self) {
+    fn add(&mut self, other: &Self) {
         for (mine, theirs) in [
             (&mut self.messages, other.messages),
             (&mut self.bytes, other.bytes),
@@ -59,6 +64,13 @@ impl Seen {
         for (why, count) in &other.failures {
             *self.failures.entry(why.clone()).or_default() += count;
         }
+    }
+}
+
+impl Seen {
+    /// Adds what others have seen.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.counts.add(&other.counts);
         self.late.add(&other.late);
         self.update.add(&other.update);
         self.ready.add(&other.ready);
@@ -118,12 +130,12 @@ mod tests {
 
     #[test]
     fn what_was_seen_travels_and_adds_up() {
-        let mut one = Seen { ticks: 2, ..Seen::default() };
-        one.fail(&"refused");
+        let mut one = Seen { counts: Counts { ticks: 2, ..Counts::default() }, ..Seen::default() };
+        one.counts.fail(&"refused");
         (1..=100).for_each(|ms| one.late.note(ms * 1000));
         let mut all: Seen = serde_json::from_str(&serde_json::to_string(&one).unwrap()).unwrap();
         all.add(&one);
-        assert_eq!((all.ticks, all.late.count(), all.failures["refused"]), (4, 200, 2));
+        assert_eq!((all.counts.ticks, all.late.count(), all.counts.failures["refused"]), (4, 200, 2));
         assert!((all.late.ms_at(0.5) - 50.0).abs() < 0.1 && (all.late.ms_at(1.0) - 100.0).abs() < 0.2);
     }
 }

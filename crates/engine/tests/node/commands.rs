@@ -235,12 +235,7 @@ async fn what_was_found_done_is_not_acknowledged_before_it_is_safe() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_done_is_seen_before_it_is_answered_even_while_no_update_can_be_heard() {
-    let (_, _, one, tap, two) = pair().await;
-    one.execute(start(Some("a"), None)).await.unwrap();
-    let mut reader = Reader::new(one.hub().join(&ann()).await.unwrap());
-    reader.catch_up(|_| {});
-    tap.deaf.store(true, Relaxed);
-    tap.watches_away.store(true, Relaxed);
+    let (one, tap, two, mut reader) = deaf_pair().await;
     tap.commits.lock().unwrap().push_back(Plan::LoseAnswer);
     one.execute(start(Some("b"), Some(7))).await.unwrap();
     assert_eq!(seen(&mut reader), 2, "its own commit, whose answer was lost");
@@ -254,12 +249,7 @@ async fn what_was_done_is_seen_before_it_is_answered_even_while_no_update_can_be
 
 #[tokio::test(start_paused = true)]
 async fn what_was_done_is_seen_before_it_is_answered_even_if_the_link_is_lost_while_it_is_loaded() {
-    let (_, _, one, tap, two) = pair().await;
-    one.execute(start(Some("a"), None)).await.unwrap();
-    let mut reader = Reader::new(one.hub().join(&ann()).await.unwrap());
-    reader.catch_up(|_| {});
-    tap.deaf.store(true, Relaxed);
-    tap.watches_away.store(true, Relaxed);
+    let (one, tap, two, mut reader) = deaf_pair().await;
     let lose_link_after_load = || {
         let to_hub = tap.to_hub.clone();
         let lose: Hook = Box::new(move || {
@@ -278,6 +268,17 @@ async fn what_was_done_is_seen_before_it_is_answered_even_if_the_link_is_lost_wh
     lose_link_after_load();
     assert!(matches!(one.execute(start(Some("c"), Some(9))).await.unwrap().made, Made::Nothing));
     assert_eq!(seen(&mut reader), 3, "what was found to be so");
+}
+
+/// A reader of the first of two nodes, with a session, that hears no updates from now on.
+async fn deaf_pair() -> (Arc<Engine>, Arc<Tap>, Arc<Engine>, Reader) {
+    let (_, _, one, tap, two) = pair().await;
+    one.execute(start(Some("a"), None)).await.unwrap();
+    let mut reader = Reader::new(one.hub().join(&ann()).await.unwrap());
+    reader.catch_up(|_| {});
+    tap.deaf.store(true, Relaxed);
+    tap.watches_away.store(true, Relaxed);
+    (one, tap, two, reader)
 }
 
 /// Returns how many items the reader is shown last.

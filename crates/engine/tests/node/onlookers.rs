@@ -35,6 +35,16 @@ impl Onlooker for Looker {
     }
 }
 
+/// A looker at a running session that has seen all there is.
+async fn attended(one: &Engine) -> (Arc<Looker>, Feed) {
+    one.execute(start(Some("a"), None)).await.unwrap();
+    let looker = Arc::new(Looker::default());
+    let mut feed = one.hub().join(&ann()).await.unwrap();
+    feed.attend(&looker);
+    catch_up(&looker, &mut feed);
+    (looker, feed)
+}
+
 /// Shows what a looker lacks, as its own task does; returns the beats and how much else there was.
 fn catch_up(looker: &Looker, feed: &mut Feed) -> (Vec<u64>, usize) {
     let (mut beats, mut others) = (Vec::new(), 0);
@@ -73,11 +83,7 @@ async fn beats_are_shown_without_waking_anybody_and_all_else_by_waking() {
 #[tokio::test(start_paused = true)]
 async fn who_could_not_be_shown_a_beat_is_shown_it_later_once_and_in_order() {
     let (_, _, one, _, _) = pair().await;
-    one.execute(start(Some("a"), None)).await.unwrap();
-    let looker = Arc::new(Looker::default());
-    let mut feed = one.hub().join(&ann()).await.unwrap();
-    feed.attend(&looker);
-    catch_up(&looker, &mut feed);
+    let (looker, mut feed) = attended(&one).await;
     looker.is_full.store(true, Relaxed);
     sleep(Duration::from_secs(3)).await; // tidy: allow: virtual time
     assert_eq!(looker.behind.load(Relaxed), 3, "it is told of each");
@@ -93,11 +99,7 @@ async fn who_could_not_be_shown_a_beat_is_shown_it_later_once_and_in_order() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_beside_onlookers_is_woken_and_who_left_is_shown_nothing() {
     let (_, _, one, _, _) = pair().await;
-    one.execute(start(Some("a"), None)).await.unwrap();
-    let looker = Arc::new(Looker::default());
-    let mut feed = one.hub().join(&ann()).await.unwrap();
-    feed.attend(&looker);
-    catch_up(&looker, &mut feed);
+    let (looker, feed) = attended(&one).await;
     let mut reader = Reader::new(one.hub().join(&ann()).await.unwrap());
     reader.catch_up(|_| {});
     timeout(Duration::from_secs(2), reader.changed()).await.expect("it has no onlooker");

@@ -67,11 +67,11 @@ impl Crowd {
 
     /// Counts a failure, also while connections are made.
     pub(crate) fn fail(&self, why: &impl Display) {
-        self.seen.borrow_mut().fail(why);
+        self.seen.borrow_mut().counts.fail(why);
     }
 
     pub(crate) fn failures(&self) -> u64 {
-        self.seen.borrow().failures.values().sum()
+        self.seen.borrow().counts.failures.values().sum()
     }
 
     /// Begins to count.
