@@ -29,7 +29,7 @@ pub(crate) async fn carry_out_near(engine: Arc<Engine>, mut near: mpsc::Receiver
 
 /// At each beat at which this node leads, carries out what falls due before the next.
 pub(crate) async fn carry_out_due(engine: Arc<Engine>) {
-    let mut shown = engine.shown_beats();
+    let mut shown = engine.hub.beats();
     while shown.changed().await.is_ok() {
         while engine.leads()
             && let Some(begun) = look(&engine).await

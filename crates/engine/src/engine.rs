@@ -69,7 +69,6 @@ pub struct Engine {
     pub(crate) firing: Arc<Firing>,
     cursor: Mutex<Cursor>,
     leader: Mutex<Leader>,
-    shown: watch::Sender<Beat>,
     certain: watch::Sender<bool>,
     resigned: AtomicBool,
     background: Background,
@@ -111,7 +110,6 @@ impl Engine {
             firing,
             cursor: Mutex::new(Cursor::new(options.holdover)),
             leader: Mutex::default(),
-            shown: watch::Sender::new(Beat(0)),
             certain: watch::Sender::new(true),
             resigned: AtomicBool::new(false),
             background,
@@ -184,15 +182,10 @@ impl Engine {
         self.resigned.load(Ordering::Acquire)
     }
 
-    pub(crate) fn shown_beats(&self) -> watch::Receiver<Beat> {
-        self.shown.subscribe()
-    }
-
     pub(crate) fn show(&self, beat: Beat, now: Timestamp) {
         self.stats.beats.add_one();
         self.stats.beat_lag_ms.set(now.since(beat.instant()).0);
         self.hub.show_beat(beat);
-        self.shown.send_replace(beat);
     }
 
     /// Sets whether the time shown is certain.

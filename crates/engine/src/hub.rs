@@ -48,7 +48,7 @@ pub struct Hub {
     stats: Arc<Stats>,
     entries: Mutex<BTreeMap<Scope, Arc<Entry>>>,
     beat: Arc<AtomicU64>,
-    /// Tells the task that fans it out.
+    /// Tells those who do something at each beat.
     beaten: watch::Sender<()>,
     background: Background,
 }
@@ -126,6 +126,11 @@ impl Hub {
         }
     }
 
+    /// Follows the beats that are shown.
+    pub(crate) fn beats(&self) -> watch::Receiver<()> {
+        self.beaten.subscribe()
+    }
+
     /// Has a beat fanned out. From here on what changes is behind it.
     pub(crate) fn show_beat(&self, beat: Beat) {
         self.beat.store(beat.0, Ordering::Release);
@@ -134,7 +139,7 @@ impl Hub {
 
     /// Shows each beat to all who have something that ticks, and lets go of views that nobody wants.
     pub(crate) fn fan_out(self: Arc<Self>) -> impl Future<Output = ()> + Send {
-        let mut beaten = self.beaten.subscribe();
+        let mut beaten = self.beats();
         async move {
             let mut scratch = Scratch::default();
             while beaten.changed().await.is_ok() {
