@@ -39,6 +39,7 @@ pub(crate) async fn serve(
     head_within: Duration,
     stop: impl Future<Output = ()>,
 ) {
+    let routes_when_busy = routes.clone().layer(map_response(close_after));
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let (connections, ending) = (TaskTracker::new(), CancellationToken::new());
     let mut stop = pin!(stop);
@@ -49,8 +50,8 @@ pub(crate) async fn serve(
             accepted = accept(&listener, &room) => accepted,
         };
         let is_busy = room.available_permits() < CONNECTIONS_MAX - BUSY;
-        let routes = if is_busy { routes.clone().layer(map_response(close_after)) } else { routes.clone() };
-        let connection = serve_connection(tcp, builder(head_within), routes, ending.clone());
+        let routes = if is_busy { &routes_when_busy } else { &routes };
+        let connection = serve_connection(tcp, builder(head_within), routes.clone(), ending.clone());
         connections.spawn(async move {
             connection.await;
             drop(permit);
