@@ -72,7 +72,7 @@ async fn follow(mut reader: Reader) {
             if let Sight::Beat(view, beat) = sight {
                 out.push(view.frames.get(TICKS, beat.0, || {
                     let mut frame = Vec::new();
-                    ticks(Dialect::V1, &view.board, beat, |text| frame.extend_from_slice(text.as_bytes()));
+                    ticks(Dialect::V1, &view.board, beat, |text, _| frame.extend_from_slice(text.as_bytes()));
                     frame.into()
                 }));
             }

@@ -64,7 +64,7 @@ fn rendering(c: &mut Criterion) {
         for sessions in [1, 10] {
             let board = board(sessions);
             group.bench_function(format!("tick, {name}, {sessions} running"), |b| {
-                b.iter(|| ticks(dialect, black_box(&board), NOW.beat().next(), |text| _ = black_box(text)));
+                b.iter(|| ticks(dialect, black_box(&board), NOW.beat().next(), |text, _| _ = black_box(text)));
             });
         }
         let old = board(10);

@@ -1,13 +1,16 @@
 //! The views of this node: one a scope that somebody here listens to, thrown away with the last listener.
 
 mod audit;
+mod entries;
 mod entry;
 mod feed;
 mod reader;
 mod recover;
+mod round;
+mod sheet;
+mod stage;
 mod view;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,17 +20,18 @@ use tokio::sync::watch;
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::hub::entries::Entries;
 use crate::hub::entry::Entry;
+use crate::hub::round::go_round;
 use crate::stats::Stats;
 use crate::store::{Fault, Store};
 use crate::update::Update;
 
-pub use feed::{Feed, Onlooker, Scratch};
+pub use feed::Feed;
 pub use reader::{Lack, Progress, Reader, Sight};
+pub use sheet::Sheet;
+pub use stage::{Onlooker, Showing};
 pub use view::{FILL_MAX, Frames, Shown, View};
-
-/// Scopes that are shown a beat before others get a turn: a few hundred µs.
-const FANNED_AT_ONCE: usize = 32;
 
 /// Why a scope can't be listened to now.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +50,7 @@ pub struct Hub {
     clock: Arc<Clock>,
     entropy: Arc<Entropy>,
     stats: Arc<Stats>,
-    entries: Mutex<BTreeMap<Scope, Arc<Entry>>>,
+    entries: Mutex<Entries>,
     beat: Arc<AtomicU64>,
     /// Tells those who do something at each beat.
     beaten: watch::Sender<()>,
@@ -92,8 +96,8 @@ impl Hub {
 
     /// Goes through the boards of all views, for counting.
     pub fn for_each_board(&self, mut look: impl FnMut(&Board)) {
-        let entries: Vec<Arc<Entry>> = self.lock().values().cloned().collect();
-        for entry in entries {
+        let roster = self.lock().roster();
+        for entry in &*roster {
             if let Some(view) = entry.view() {
                 look(&view.board);
             }
@@ -141,28 +145,19 @@ impl Hub {
     pub(crate) fn fan_out(self: Arc<Self>) -> impl Future<Output = ()> + Send {
         let mut beaten = self.beats();
         async move {
-            let mut scratch = Scratch::default();
             while beaten.changed().await.is_ok() {
-                let entries: Vec<Arc<Entry>> = self.lock().values().cloned().collect();
-                let mut unwanted = false;
-                for some in entries.chunks(FANNED_AT_ONCE) {
-                    let now = self.clock.elapsed();
-                    for entry in some {
-                        entry.show_beat(&mut scratch);
-                        unwanted |= entry.is_unwanted(now);
-                    }
-                    tokio::task::yield_now().await;
-                }
-                if unwanted {
+                let roster = self.lock().roster();
+                if go_round(roster, self.clock.elapsed()).await {
                     self.let_go();
                 }
             }
         }
     }
 
+    /// Lets go of views that nobody wants.
     fn let_go(&self) {
         let now = self.clock.elapsed();
-        self.lock().retain(|scope, entry| {
+        self.lock().change().retain(|scope, entry| {
             let unwanted = entry.is_unwanted(now);
             if unwanted {
                 self.store.unwatch(scope);
@@ -176,20 +171,26 @@ impl Hub {
         let mut entries = self.lock();
         let held = entries.get(&entry.scope).is_some_and(|held| Arc::ptr_eq(held, entry));
         if held && entry.is_blank_and_unwanted() {
-            entries.remove(&entry.scope);
+            entries.change().remove(&entry.scope);
             self.store.unwatch(&entry.scope);
         }
     }
 
     fn enter(&self, scope: &Scope) -> Arc<Entry> {
         let mut entries = self.lock();
-        let entry =
-            entries.entry(scope.clone()).or_insert_with(|| Arc::new(Entry::new(scope.clone(), Arc::clone(&self.beat))));
+        let entry = match entries.get(scope) {
+            Some(entry) => Arc::clone(entry),
+            None => {
+                let entry = Arc::new(Entry::new(scope.clone(), Arc::clone(&self.beat)));
+                entries.change().insert(scope.clone(), Arc::clone(&entry));
+                entry
+            }
+        };
         entry.add_listener();
-        Arc::clone(entry)
+        entry
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Scope, Arc<Entry>>> {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

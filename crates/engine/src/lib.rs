@@ -24,7 +24,9 @@ pub use clock::{BootClock, Clock, Monotonic, StoreClock};
 pub use engine::{Engine, Options, Seams};
 pub use entropy::Entropy;
 pub use execute::{ATTEMPTS, COMMAND_LIFE, ExecuteError, Made, Outcome, Request};
-pub use hub::{FILL_MAX, Feed, Frames, Hub, JoinError, Lack, Onlooker, Progress, Reader, Scratch, Shown, Sight, View};
+pub use hub::{
+    FILL_MAX, Feed, Frames, Hub, JoinError, Lack, Onlooker, Progress, Reader, Sheet, Showing, Shown, Sight, View,
+};
 pub use lane::LANE_LENGTH;
 pub use memory::{Content, MemoryNode, MemoryStore};
 pub use stats::Stats;

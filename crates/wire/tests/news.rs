@@ -67,7 +67,7 @@ fn an_odd_id_stays_json_in_a_tick() {
     let board = after(&empty(), &[&start]);
     for dialect in [Dialect::Seed, Dialect::V1] {
         let mut ids = Vec::new();
-        ticks(dialect, &board, timers::Beat(1_700_000_001), |text| {
+        ticks(dialect, &board, timers::Beat(1_700_000_001), |text, _| {
             let json: serde_json::Value = serde_json::from_str(text).unwrap();
             let one = if json["payload"].is_array() { &json["payload"][0] } else { &json["payload"] };
             ids.push(one["sessionId"].as_str().unwrap().to_owned());

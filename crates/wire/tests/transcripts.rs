@@ -72,7 +72,7 @@ impl Player {
 
     fn beat(&mut self, beat: Beat) {
         let board = self.board.clone();
-        ticks(self.dialect, &board, beat, |text| self.says(text));
+        ticks(self.dialect, &board, beat, |text, _| self.says(text));
     }
 
     fn message(&mut self, text: &str) {

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use timers::{Beat, Board, Scope, Tag};
-use tokio::sync::{Mutex as Gate, watch};
+use tokio::sync::Mutex as Gate;
 
-use crate::hub::feed::{Onlooker, Scratch};
-use crate::hub::view::{Shown, View};
+use crate::hub::stage::Stage;
+use crate::hub::view::View;
 use crate::store::{Shard, Shards};
 use crate::update::Update;
 
@@ -30,8 +30,7 @@ pub(crate) struct Entry {
     /// One load at a time.
     pub(crate) gate: Gate<()>,
     local: Mutex<Local>,
-    shown: watch::Sender<Option<Shown>>,
-    onlookers: Mutex<Vec<Weak<dyn Onlooker>>>,
+    pub(crate) stage: Stage,
     /// The node's last beat.
     beat: Arc<AtomicU64>,
 }
@@ -103,27 +102,15 @@ impl Drop for Loading<'_> {
 impl Entry {
     pub(crate) fn new(scope: Scope, beat: Arc<AtomicU64>) -> Self {
         let shard = Shard::of(&scope);
-        Self {
-            scope,
-            shard,
-            gate: Gate::new(()),
-            local: Mutex::default(),
-            shown: watch::Sender::new(None),
-            onlookers: Mutex::default(),
-            beat,
-        }
+        Self { scope, shard, gate: Gate::new(()), local: Mutex::default(), stage: Stage::default(), beat }
     }
 
     pub(crate) fn is_among(&self, shards: Shards) -> bool {
         shards.contains(self.shard)
     }
 
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<Shown>> {
-        self.shown.subscribe()
-    }
-
     pub(crate) fn view(&self) -> Option<Arc<View>> {
-        self.shown.borrow().as_ref().map(|shown| Arc::clone(&shown.view))
+        self.stage.shown().as_ref().map(|shown| Arc::clone(&shown.view))
     }
 
     pub(crate) fn is_current(&self) -> bool {
@@ -131,7 +118,7 @@ impl Entry {
     }
 
     fn stands(&self, local: &Local) -> bool {
-        local.settled == local.doubts && self.shown.borrow().is_some()
+        local.settled == local.doubts && self.stage.shown().is_some()
     }
 
     /// The doubts there are now: what is asked of the store from here on settles them.
@@ -153,7 +140,7 @@ impl Entry {
     }
 
     pub(crate) fn is_blank_and_unwanted(&self) -> bool {
-        self.lock().listeners == 0 && self.shown.borrow().is_none()
+        self.lock().listeners == 0 && self.stage.shown().is_none()
     }
 
     pub(crate) fn add_listener(&self) {
@@ -175,38 +162,13 @@ impl Entry {
         self.lock().unwanted_since.is_some_and(|since| now.saturating_sub(since) > LINGER)
     }
 
-    pub(crate) fn attend(&self, onlooker: Weak<dyn Onlooker>) {
-        self.onlookers().push(onlooker);
+    /// Shows the node's last beat.
+    pub(crate) fn show_beat(&self) {
+        self.stage.show_beat(|| self.last_beat());
     }
 
-    pub(crate) fn dismiss(&self, onlooker: &Weak<dyn Onlooker>) {
-        self.onlookers().retain(|other| !std::ptr::addr_eq(other.as_ptr(), onlooker.as_ptr()));
-    }
-
-    /// Shows the node's last beat: to onlookers at once, to others by waking them.
-    pub(crate) fn show_beat(&self, scratch: &mut Scratch) {
-        let mut now = None;
-        self.shown.send_if_modified(|shown| {
-            if let Some(shown) = shown {
-                // Read under this lock, as in `show`: a view that came meanwhile may have a later one already.
-                shown.go_on(Beat(self.beat.load(Ordering::Acquire)));
-                now = shown.view.ticks.then(|| shown.clone());
-            }
-            false
-        });
-        let Some(now) = now else { return };
-        let onlookers = self.onlookers();
-        scratch.clear();
-        for onlooker in onlookers.iter().filter_map(Weak::upgrade) {
-            onlooker.look(&now, scratch);
-        }
-        if self.lock().listeners > onlookers.len() {
-            self.shown.send_if_modified(|_| true);
-        }
-    }
-
-    fn onlookers(&self) -> MutexGuard<'_, Vec<Weak<dyn Onlooker>>> {
-        self.onlookers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn last_beat(&self) -> Beat {
+        Beat(self.beat.load(Ordering::Acquire))
     }
 
     /// Marks the view as not to be trusted, and what is being loaded neither.
@@ -225,7 +187,7 @@ impl Entry {
     }
 
     pub(crate) fn tag(&self) -> Option<Tag> {
-        self.shown.borrow().as_ref().map(|shown| shown.view.board.position.tag)
+        self.stage.shown().as_ref().map(|shown| shown.view.board.position.tag)
     }
 
     pub(crate) fn heard(&self, update: &Update) -> Heard {
@@ -320,15 +282,7 @@ impl Entry {
         }
         local.known.push_back(board.position.tag);
         let epoch = local.epoch;
-        self.shown.send_modify(|shown| {
-            // Read under the lock that the beat takes too, so that none falls between two views.
-            let beat = Beat(self.beat.load(Ordering::Acquire));
-            let view = Arc::new(View::new(board, epoch, beat));
-            match shown {
-                Some(shown) => shown.replace(view, beat),
-                None => *shown = Some(Shown::first(view, beat)),
-            }
-        });
+        self.stage.put(|| View::new(board, epoch, self.last_beat()));
     }
 
     fn lock(&self) -> MutexGuard<'_, Local> {

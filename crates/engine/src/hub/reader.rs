@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use timers::Beat;
+use tokio::sync::Notify;
 
 use crate::hub::feed::Feed;
+use crate::hub::stage::{Onlooker, Showing};
 use crate::hub::view::{FILL_MAX, Shown, View};
 
 /// One thing to show a client, in the order given.
@@ -49,13 +51,12 @@ pub enum Lack {
 }
 
 impl Progress {
-    /// Tells what the client lacks.
-    pub fn lacks(&self, shown: &Shown) -> Lack {
-        let Some(seen) = &self.seen else { return Lack::More };
-        if !Arc::ptr_eq(seen, &shown.view) {
+    /// Tells what the client lacks of a beat of a view that ticks.
+    pub fn lacks(&self, view: &Arc<View>, beat: Beat) -> Lack {
+        if !self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, view)) {
             return Lack::More;
         }
-        match shown.beat.0.checked_sub(self.last.0) {
+        match beat.0.checked_sub(self.last.0) {
             Some(0) => Lack::Nothing,
             Some(1) => Lack::LastBeat,
             Some(_) | None => Lack::More,
@@ -72,7 +73,7 @@ impl Progress {
     /// Of views that it has not seen, those that ticked at one of the last [`FILL_MAX`] beats are shown with
     /// their ticks; of the others only what is left of them in the latest.
     pub fn catch_up(&mut self, shown: Shown, last_beat: Beat, mut show: impl FnMut(Sight<'_>)) {
-        let Shown { view, beat, past } = shown;
+        let Shown { view, beat, past, .. } = shown;
         let oldest = (beat.0 + 1).saturating_sub(FILL_MAX);
         let Some(mut seen) = self.seen.replace(Arc::clone(&view)) else {
             self.last = last_beat;
@@ -112,26 +113,42 @@ impl Progress {
     }
 }
 
-/// Follows a feed for one client.
+/// Follows a feed, in one task.
 pub struct Reader {
     feed: Feed,
     progress: Progress,
+    bell: Arc<Bell>,
+}
+
+/// Wakes for everything.
+#[derive(Default)]
+struct Bell(Notify);
+
+impl Onlooker for Bell {
+    fn look(&self, _: &mut Showing) {
+        self.wake();
+    }
+
+    fn wake(&self) {
+        self.0.notify_one();
+    }
 }
 
 impl Reader {
     /// Begins to follow.
-    pub fn new(feed: Feed) -> Self {
-        Self { feed, progress: Progress::default() }
+    pub fn new(mut feed: Feed) -> Self {
+        let bell = Arc::new(Bell::default());
+        feed.attend(Arc::clone(&bell) as Arc<dyn Onlooker>);
+        Self { feed, progress: Progress::default(), bell }
     }
 
-    /// Waits until there is something to show. Cancel-safe.
+    /// Waits until there may be something to show. Cancel-safe.
     pub async fn changed(&mut self) {
-        self.feed.changed().await;
+        self.bell.0.notified().await;
     }
 
     /// Shows all that the client lacks.
     pub fn catch_up(&mut self, show: impl FnMut(Sight<'_>)) {
-        let shown = self.feed.shown();
-        self.progress.catch_up(shown, self.feed.last_beat(), show);
+        self.progress.catch_up(self.feed.shown(), self.feed.last_beat(), show);
     }
 }

@@ -22,6 +22,7 @@ pub struct View {
     pub epoch: u64,
     /// What was rendered of it.
     pub frames: Frames,
+    /// Whether anything in it shows another value every second.
     pub(crate) ticks: bool,
     /// The last beat before the view came; ticks of later beats are this view's.
     pub(crate) since: Beat,
@@ -56,21 +57,24 @@ pub struct Shown {
     pub view: Arc<View>,
     /// The last beat.
     pub beat: Beat,
+    /// As the view tells, for a fan-out that has no other reason to touch it.
+    pub(crate) ticks: bool,
     /// The views before it that had ticks of the last [`FILL_MAX`] beats, for those who have not seen them.
     pub(crate) past: Arc<[Arc<View>]>,
 }
 
 impl Shown {
     /// Shows the first view there is.
-    pub(crate) fn first(view: Arc<View>, beat: Beat) -> Self {
-        Self { view, beat, past: Arc::default() }
+    pub(crate) fn first(view: Arc<View>) -> Self {
+        Self { beat: view.since, ticks: view.ticks, view, past: Arc::default() }
     }
 
-    /// Shows another view from a beat on.
-    pub(crate) fn replace(&mut self, view: Arc<View>, beat: Beat) {
+    /// Shows another view.
+    pub(crate) fn replace(&mut self, view: Arc<View>) {
+        let beat = view.since;
         self.view.end_at(beat);
+        (self.beat, self.ticks) = (beat, view.ticks);
         let old = std::mem::replace(&mut self.view, view);
-        self.beat = beat;
         self.forget_past();
         if old.has_ticked(beat) {
             self.past = self.past.iter().cloned().chain([old]).collect();

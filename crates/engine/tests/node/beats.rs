@@ -134,13 +134,14 @@ async fn clients_of_a_node_that_resigned_still_see_what_happens() {
     let (one, _) = node(&store, &hands, "one");
     let (two, _) = node(&store, &hands, "two");
     sleep(Duration::from_secs(2)).await; // tidy: allow: virtual time
-    let mut feed = one.hub().join(&ann()).await.unwrap();
-    feed.shown();
+    let mut reader = Reader::new(one.hub().join(&ann()).await.unwrap());
+    reader.catch_up(|_| {});
     one.resign().await;
     two.execute(start(Some("a"), None)).await.unwrap();
-    timeout(Duration::from_secs(3), feed.changed()).await.expect("the update is shown while the node drains");
-    feed.shown();
-    timeout(Duration::from_secs(3), feed.changed()).await.expect("and beats");
+    timeout(Duration::from_secs(3), reader.changed()).await.expect("the update is shown while the node drains");
+    reader.catch_up(|sight| assert!(matches!(sight, Sight::News { .. })));
+    timeout(Duration::from_secs(3), reader.changed()).await.expect("and beats");
+    reader.catch_up(|sight| assert!(matches!(sight, Sight::Beat(..))));
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,14 +18,14 @@ async fn while_the_link_is_lost_joins_load_and_commands_too() {
     let _first = one.hub().join(&ann()).await.unwrap();
     tap.to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
     unheard(&tap, &two, start(Some("a"), None)).await;
-    let mut second = one.hub().join(&ann()).await.unwrap();
+    let second = one.hub().join(&ann()).await.unwrap();
     assert_eq!(second.shown().view.board, store.board(&ann()).into());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_node_shows_its_own_commit_before_it_answers() {
     let (_, _, one, tap, _) = pair().await;
-    let mut feed = one.hub().join(&ann()).await.unwrap();
+    let feed = one.hub().join(&ann()).await.unwrap();
     tap.deaf.store(true, Relaxed);
     let outcome = one.execute(start(Some("a"), None)).await.unwrap();
     assert_eq!(feed.shown().view.board.position.revision, outcome.revision);
@@ -189,7 +189,7 @@ async fn an_own_resent_commit_is_shown_before_it_is_answered() {
     let store = hands.store();
     let (one, tap) = node(&store, &hands, "one");
     sleep(Duration::from_millis(2_050)).await; // tidy: allow: virtual time
-    let mut feed = one.hub().join(&ann()).await.unwrap();
+    let feed = one.hub().join(&ann()).await.unwrap();
     tap.deaf.store(true, Relaxed);
     tap.commits.lock().unwrap().push_back(Plan::LoseAnswer);
     let outcome = one.execute(start(Some("a"), None)).await.unwrap();

@@ -68,7 +68,7 @@ async fn a_client_that_overslept_a_beat_between_two_changes_has_its_tick_all_the
     });
     assert_eq!(told, ["1 to 3", "3 of 3", "3 to 3"]);
     // What nobody needs any more is let go.
-    let mut feed = one.hub().join(&ann()).await.unwrap();
+    let feed = one.hub().join(&ann()).await.unwrap();
     let seen = std::sync::Arc::downgrade(&feed.shown().view);
     one.execute(start(Some("d"), None)).await.unwrap();
     feed.shown();

@@ -15,7 +15,7 @@ use super::tap::*;
 #[tokio::test(start_paused = true)]
 async fn a_lost_last_update_is_found_by_the_audit() {
     let (_, store, one, tap, two) = pair().await;
-    let mut feed = one.hub().join(&ann()).await.unwrap();
+    let feed = one.hub().join(&ann()).await.unwrap();
     unheard(&tap, &two, start(Some("a"), None)).await;
     sleep(Duration::from_secs(2)).await; // tidy: allow: virtual time
     assert_eq!(feed.shown().view.board, store.board(&ann()).into());
@@ -25,7 +25,7 @@ async fn a_lost_last_update_is_found_by_the_audit() {
 #[tokio::test(start_paused = true)]
 async fn a_gap_is_loaded_at_once() {
     let (_, store, one, tap, two) = pair().await;
-    let mut feed = one.hub().join(&ann()).await.unwrap();
+    let feed = one.hub().join(&ann()).await.unwrap();
     unheard(&tap, &two, start(Some("a"), None)).await;
     two.execute(start(Some("b"), None)).await.unwrap();
     sleep(A_MOMENT).await; // tidy: allow: virtual time
@@ -36,7 +36,7 @@ async fn a_gap_is_loaded_at_once() {
 #[tokio::test(start_paused = true)]
 async fn an_update_that_comes_again_is_no_gap() {
     let (_, _, one, tap, two) = pair().await;
-    let mut feed = one.hub().join(&ann()).await.unwrap();
+    let feed = one.hub().join(&ann()).await.unwrap();
     let before = feed.shown().view.board.clone();
     let outcome = two.execute(start(Some("a"), None)).await.unwrap();
     sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
@@ -56,7 +56,7 @@ async fn an_update_that_comes_again_is_no_gap() {
 async fn an_update_of_the_next_revision_on_another_tag_is_a_gap() {
     let (_, store, one, tap, two) = pair().await;
     two.execute(start(Some("a"), None)).await.unwrap();
-    let mut feed = one.hub().join(&ann()).await.unwrap();
+    let feed = one.hub().join(&ann()).await.unwrap();
     let position = Position { revision: feed.shown().view.board.position.revision.next(), tag: Tag(77) };
     let other = Update {
         scope: ann(),
@@ -109,7 +109,7 @@ async fn what_is_heard_during_a_load_is_put_behind_it() {
     two.execute(start(Some("b"), None)).await.unwrap();
     sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
     tap.gate.send_replace(true);
-    let mut feed = joining.await.unwrap();
+    let feed = joining.await.unwrap();
     assert_eq!(feed.shown().view.board, store.board(&ann()).into());
     assert_eq!(tap.loads.load(Relaxed), 1, "one load was enough");
 }
@@ -118,7 +118,7 @@ async fn what_is_heard_during_a_load_is_put_behind_it() {
 async fn after_a_lost_link_positions_are_compared_and_what_differs_is_loaded() {
     let (_, store, one, tap, two) = pair().await;
     let ben = Scope::User(UserId::new("ben").unwrap());
-    let mut feed = one.hub().join(&ann()).await.unwrap();
+    let feed = one.hub().join(&ann()).await.unwrap();
     let _same = one.hub().join(&ben).await.unwrap();
     unheard(&tap, &two, start(Some("a"), None)).await;
     let loads = tap.loads.load(Relaxed);
@@ -136,7 +136,7 @@ async fn an_emptied_store_is_noticed_by_its_generation() {
     let (hands, store, one, tap, two) = pair().await;
     let empty = store.content();
     two.execute(start(Some("a"), None)).await.unwrap();
-    let mut feed = one.hub().join(&ann()).await.unwrap();
+    let feed = one.hub().join(&ann()).await.unwrap();
     let now = Timestamp(1_700_000_000_000 + hands.born.elapsed().as_millis() as u64);
     store.restore(empty);
     let beat = BeatAnswer { beat: now.beat(), now, leader: "two".into(), generation: Tag(4711), absorbed: Millis(0) };
@@ -148,7 +148,7 @@ async fn an_emptied_store_is_noticed_by_its_generation() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_comes_after_later_updates_does_not_take_the_view_back() {
     let (_, store, one, tap, two) = pair().await;
-    let mut feed = one.hub().join(&ann()).await.unwrap();
+    let feed = one.hub().join(&ann()).await.unwrap();
     tap.answers.send_replace(false);
     let first = tokio::spawn({
         let one = Arc::clone(&one);
@@ -254,7 +254,7 @@ async fn a_load_from_before_a_lost_link_does_not_make_a_view_trusted() {
     tap.to_hub.send(Signal::Restored(Shards::ALL)).await.unwrap();
     sleep(Duration::from_millis(60)).await; // tidy: allow: virtual time
     tap.gate.send_replace(true);
-    let mut feed = joining.await.unwrap();
+    let feed = joining.await.unwrap();
     sleep(Duration::from_millis(300)).await; // tidy: allow: virtual time
     assert_eq!(feed.shown().view.board, store.board(&ann()).into(), "positions were compared, and differed");
 }
@@ -266,7 +266,7 @@ async fn a_join_that_is_dropped_half_way_leaves_nothing_behind() {
     let (one, tap) = node(&store, &hands, "one");
     let (two, _) = node(&store, &hands, "two");
     sleep(Duration::from_millis(2_050)).await; // tidy: allow: virtual time
-    let mut feed = one.hub().join(&ann()).await.unwrap();
+    let feed = one.hub().join(&ann()).await.unwrap();
     tap.to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
     sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
     tap.gate.send_replace(false);
@@ -292,7 +292,7 @@ async fn a_join_that_updates_outrun_is_an_error_and_no_panic() {
     let (one, tap) = node(&store, &hands, "one");
     sleep(Duration::from_secs(2)).await; // tidy: allow: virtual time
     tap.outrun.store(true, Relaxed);
-    if let Ok(mut feed) = one.hub().join(&ann()).await {
+    if let Ok(feed) = one.hub().join(&ann()).await {
         feed.shown();
     }
 }
@@ -304,7 +304,7 @@ async fn a_view_that_updates_outran_is_loaded_in_the_end() {
     let (one, tap) = node(&store, &hands, "one");
     let (two, _) = node(&store, &hands, "two");
     sleep(Duration::from_secs(2)).await; // tidy: allow: virtual time
-    let mut feed = one.hub().join(&ann()).await.unwrap();
+    let feed = one.hub().join(&ann()).await.unwrap();
     tap.deaf.store(true, Relaxed);
     two.execute(start(Some("a"), None)).await.unwrap();
     tap.outrun.store(true, Relaxed);
@@ -385,7 +385,7 @@ async fn an_answer_that_comes_late_does_not_take_a_loaded_view_back() {
     });
     sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
     two.execute(start(Some("b"), None)).await.unwrap();
-    let mut feed = one.hub().join(&ann()).await.unwrap();
+    let feed = one.hub().join(&ann()).await.unwrap();
     assert_eq!(feed.shown().view.board.position.revision, Revision(2));
     tap.to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
     first.await.unwrap();
@@ -408,6 +408,6 @@ async fn positions_asked_before_a_link_was_lost_again_confirm_nothing() {
     tap.deaf.store(true, Relaxed);
     sleep(Duration::from_millis(60)).await; // tidy: allow: virtual time
     two.execute(start(Some("a"), None)).await.unwrap();
-    let mut second = one.hub().join(&ann()).await.unwrap();
+    let second = one.hub().join(&ann()).await.unwrap();
     assert_eq!(second.shown().view.board, store.board(&ann()).into(), "the link is lost: joins load");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use engine::{ExecuteError, Feed, Outcome, Request};
+use engine::{ExecuteError, Feed, Onlooker, Outcome, Request};
 use timers::stopwatch;
 use timers::{Command, CommandId, Scope, UserId};
 use tokio::sync::watch;
@@ -29,7 +29,7 @@ const PONG_WITHIN: Duration = Duration::from_secs(10);
 /// Serves a client until it leaves or has to.
 pub(crate) async fn run(node: &Arc<Node>, socket: Socket, mut feed: Feed, user: UserId, dialect: Dialect) {
     let gaze = Arc::new(Gaze::new(dialect, socket.line()));
-    feed.attend(&gaze);
+    feed.attend(Arc::clone(&gaze) as Arc<dyn Onlooker>);
     let mut connection = Connection {
         node,
         socket,
@@ -105,7 +105,6 @@ impl Connection<'_> {
                     return Err(Gone::Close(Closing::Restarting(advice)));
                 }
                 done = finished(&mut self.under_way) => self.answer(done).await?,
-                () = self.feed.changed() => self.show().await?,
                 () = self.gaze.behind() => self.show().await?,
                 told = &mut uncertain => {
                     uncertain.set(self::uncertain(told, true));

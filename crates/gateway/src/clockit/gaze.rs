@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use engine::{Lack, Onlooker, Progress, Scratch, Shown};
+use engine::{Lack, Onlooker, Progress, Showing};
 use tokio::sync::Notify;
 use wire::clockit::Dialect;
 
@@ -22,7 +22,7 @@ impl Gaze {
         Self { dialect, line, progress: Mutex::default(), behind: Notify::new() }
     }
 
-    /// Waits until there is a beat that could not be shown at once.
+    /// Waits until there is something that was not shown at once.
     pub(crate) async fn behind(&self) {
         self.behind.notified().await;
     }
@@ -34,17 +34,17 @@ impl Gaze {
 
     /// Shows a beat if it is all that the client lacks and can be written now; tells whether nothing is left to
     /// do.
-    fn shows(&self, shown: &Shown, scratch: &mut Scratch) -> bool {
+    fn shows(&self, showing: &mut Showing) -> bool {
         // Its own task writes just now, and may have looked before this beat came.
         let Ok(mut progress) = self.progress.try_lock() else { return false };
-        match progress.lacks(shown) {
+        match progress.lacks(showing.view(), showing.beat()) {
             Lack::Nothing => true,
             Lack::More => false,
             Lack::LastBeat => {
-                let frames = shown::ticks_at(self.dialect, shown, scratch);
+                let frames = shown::ticks_at(self.dialect, showing);
                 let offered = if frames.is_empty() { Offered::Written } else { self.line.offer(frames) };
                 if offered != Offered::Refused {
-                    progress.has_seen(shown.beat);
+                    progress.has_seen(showing.beat());
                 }
                 offered == Offered::Written
             }
@@ -53,9 +53,13 @@ impl Gaze {
 }
 
 impl Onlooker for Gaze {
-    fn look(&self, shown: &Shown, scratch: &mut Scratch) {
-        if !self.shows(shown, scratch) {
-            self.behind.notify_one();
+    fn look(&self, showing: &mut Showing) {
+        if !self.shows(showing) {
+            self.wake();
         }
+    }
+
+    fn wake(&self) {
+        self.behind.notify_one();
     }
 }

@@ -1,7 +1,7 @@
 //! From what a reader is to see to frames: each made once for a view and a dialect.
 
 use bytes::Bytes;
-use engine::{Scratch, Shown, Sight};
+use engine::{Showing, Sight};
 use timers::Timestamp;
 use wire::clockit::{Dialect, catch_up, news, ready, ticks};
 
@@ -28,19 +28,32 @@ pub(crate) fn render(dialect: Dialect, sight: &Sight<'_>, now: impl Fn() -> Time
         Sight::News { old, new } => new.frames.get(kind(NEWS), old.board.position.tag.0, || {
             frames(|frames| news(dialect, &old.board, &new.board, now(), |text| frames.text(text)))
         }),
-        Sight::Beat(view, beat) => view
-            .frames
-            .get(kind(TICKS), beat.0, || frames(|frames| ticks(dialect, &view.board, beat, |text| frames.text(text)))),
+        Sight::Beat(view, beat) => view.frames.get(kind(TICKS), beat.0, || {
+            frames(|frames| {
+                ticks(dialect, &view.board, beat, |text, _| frames.text(text));
+            })
+        }),
     }
 }
 
 /// Returns the ticks of the last beat; empty if there are none.
-pub(crate) fn ticks_at<'s>(dialect: Dialect, shown: &Shown, scratch: &'s mut Scratch) -> &'s [u8] {
+pub(crate) fn ticks_at(dialect: Dialect, showing: &mut Showing) -> &[u8] {
     let kind = match dialect {
         Dialect::Seed => 0,
         Dialect::V1 => 1,
     };
-    scratch.get(kind, |out| ticks(dialect, &shown.view.board, shown.beat, |text| frame::put_text(out, text)))
+    showing.sheet(kind, |sheet, view, beat| {
+        let moves = ticks(dialect, &view.board, beat, |text, counts| {
+            frame::put_text(sheet.bytes_mut(), text);
+            let begin = sheet.bytes_mut().len() - text.len();
+            for end in counts {
+                sheet.ends_count(begin + end);
+            }
+        });
+        if moves {
+            sheet.moves();
+        }
+    })
 }
 
 fn frames(write: impl FnOnce(&mut Frames)) -> Bytes {

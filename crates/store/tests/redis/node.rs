@@ -37,7 +37,7 @@ impl Node {
 
     /// Where the view of somebody who listens here stands.
     pub(crate) async fn seen(&self, scope: &Scope) -> Option<Tag> {
-        let mut feed = self.engine.hub().join(scope).await.ok()?;
+        let feed = self.engine.hub().join(scope).await.ok()?;
         Some(feed.shown().view.board.position.tag)
     }
 }

@@ -9,12 +9,18 @@ use crate::clockit::Dialect;
 use crate::clockit::state::in_order;
 
 /// Renders the ticks of a beat: of running sessions only, and nothing at all if there is none.
-pub fn ticks(dialect: Dialect, board: &Board, beat: Beat, mut send: impl FnMut(&str)) {
-    let running = in_order(board).into_iter().filter_map(|session| {
-        let shown = session.tick_at(beat)?;
-        Some(Shown { session: &session.id, elapsed_ms: shown.0, running: true })
+///
+/// `send` is also told where counts of milliseconds end. Returns whether a second later all is the same but these,
+/// which are a thousand more.
+pub fn ticks(dialect: Dialect, board: &Board, beat: Beat, mut send: impl FnMut(&str, &[usize])) -> bool {
+    let mut all = true;
+    let running = in_order(board).into_iter().filter(|session| session.is_running()).filter_map(|session| {
+        let shown = session.tick_at(beat);
+        all &= shown.is_some();
+        Some(Shown { session: &session.id, elapsed_ms: shown?.0, running: true })
     });
     write(dialect, running, beat.instant(), &mut send);
+    all
 }
 
 /// Renders the last tick of each session that ran in `old` and no longer does in `new`: frozen.
@@ -24,7 +30,7 @@ pub(crate) fn last_ticks(dialect: Dialect, old: &Board, new: &Board, mut send: i
         !session.is_running() && before.is_some_and(Stopwatch::is_running)
     });
     let frozen = held.map(|session| Shown { session: &session.id, elapsed_ms: session.accumulated.0, running: false });
-    write(dialect, frozen, new.at, &mut send);
+    write(dialect, frozen, new.at, &mut |text, _| send(text));
 }
 
 struct Shown<'a> {
@@ -37,17 +43,19 @@ fn write<'a>(
     dialect: Dialect,
     shown: impl Iterator<Item = Shown<'a>>,
     server_time: Timestamp,
-    send: &mut impl FnMut(&str),
+    send: &mut impl FnMut(&str, &[usize]),
 ) {
+    let mut counts = Vec::new();
     match dialect {
         Dialect::Seed => {
             let mut text = String::with_capacity(128);
             for one in shown {
                 text.clear();
                 text.push_str(r#"{"type":"tick","payload":"#);
-                write_one(&mut text, &one);
+                counts.clear();
+                counts.push(write_one(&mut text, &one));
                 text.push('}');
-                send(&text);
+                send(&text, &counts);
             }
         }
         Dialect::V1 => {
@@ -59,20 +67,26 @@ fn write<'a>(
                 } else {
                     text.push(',');
                 }
-                write_one(&mut text, &one);
+                counts.push(write_one(&mut text, &one));
             }
             if !text.is_empty() {
-                write!(text, r#"],"serverTime":{server_time}}}"#).expect("a string takes all");
-                send(&text);
+                write!(text, r#"],"serverTime":{server_time}"#).expect("a string takes all");
+                counts.push(text.len());
+                text.push('}');
+                send(&text, &counts);
             }
         }
     }
 }
 
-fn write_one(text: &mut String, one: &Shown<'_>) {
+/// Returns where its count ends.
+fn write_one(text: &mut String, one: &Shown<'_>) -> usize {
     text.push_str(r#"{"sessionId":"#);
     write_json_string(text, one.session.as_str());
-    write!(text, r#","elapsedMs":{},"running":{}}}"#, one.elapsed_ms, one.running).expect("a string takes all");
+    write!(text, r#","elapsedMs":{}"#, one.elapsed_ms).expect("a string takes all");
+    let end = text.len();
+    write!(text, r#","running":{}}}"#, one.running).expect("a string takes all");
+    end
 }
 
 /// Writes a JSON string; ids have no control characters, so that quotes and backslashes are all there is
