@@ -105,7 +105,7 @@ mod tests {
     fn counts_are_moved_on_and_rendered_again_only_where_they_grow_longer() {
         let mut sheets = Sheets::default();
         let mut rendered = 0;
-        for first in [0, 7, 999, 1_000, 8_998, 9_000, 99_123, 899_999, 999_999] {
+        for first in [0_u64, 7, 999, 1_000, 8_998, 9_000, 99_123, 899_999, 999_999] {
             (sheets, rendered) = (Sheets::default(), 0);
             let lengths = (first + 2_999_000).ilog10() - (first + 5_000).ilog10() + 1;
             for beat in 5..3_000 {
