@@ -138,10 +138,15 @@ async fn clients_of_a_node_that_resigned_still_see_what_happens() {
     reader.catch_up(|_| {});
     one.resign().await;
     two.execute(start(Some("a"), None)).await.unwrap();
-    timeout(Duration::from_secs(3), reader.changed()).await.expect("the update is shown while the node drains");
-    reader.catch_up(|sight| assert!(matches!(sight, Sight::News { .. })));
-    timeout(Duration::from_secs(3), reader.changed()).await.expect("and beats");
-    reader.catch_up(|sight| assert!(matches!(sight, Sight::Beat(..))));
+    let (mut news, mut beats) = (0, 0);
+    while news == 0 || beats < 2 {
+        timeout(Duration::from_secs(3), reader.changed()).await.expect("all is shown while the node drains");
+        reader.catch_up(|sight| match sight {
+            Sight::News { .. } => news += 1,
+            Sight::Beat(..) => beats += 1,
+            Sight::First(_) | Sight::Whole { .. } => panic!("nothing was missed"),
+        });
+    }
 }
 
 #[tokio::test(start_paused = true)]
