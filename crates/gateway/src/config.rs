@@ -8,7 +8,9 @@ mod store_url;
 
 pub(crate) use given::{Given, Sources, read_sources};
 pub(crate) use reader::{Mistake, Reader};
-pub(crate) use settings::{AuthMode, AuthSettings, DrainSettings, LimitSettings, LogFormat, LogSettings, Settings};
+pub(crate) use settings::{
+    AuthMode, AuthSettings, DrainSettings, HeartbeatSettings, LimitSettings, LogFormat, LogSettings, Settings,
+};
 pub(crate) use show::show;
 pub(crate) use store_url::StoreUrl;
 

@@ -4,11 +4,13 @@
 pub(crate) mod frame;
 mod handshake;
 mod line;
+mod pulse;
 mod socket;
 
 pub(crate) use frame::Frames;
 pub(crate) use handshake::accept;
 pub(crate) use line::{Line, Offered};
+pub(crate) use pulse::{Due, Pulse, Timer};
 pub(crate) use socket::{Gone, Incoming, Socket};
 
 /// Why a socket is closed. Codes are part of the protocol.

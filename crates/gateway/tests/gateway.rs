@@ -7,6 +7,7 @@ mod gateway {
     mod clockit;
     mod configuration;
     mod faults;
+    mod heartbeat;
     mod history;
     mod nodes;
     mod operation;

@@ -130,4 +130,20 @@ impl Client {
             }
         }
     }
+
+    /// Waits for a ping, passing over messages, and answers it.
+    pub async fn answer_ping(&mut self) {
+        loop {
+            match timeout(self.patience, self.socket.next()).await.expect("a ping in time") {
+                Some(Ok(Message::Ping(_))) => return self.flush().await,
+                Some(Ok(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Gives the connection up to what goes on below WebSockets.
+    pub fn into_tcp(self) -> TcpStream {
+        self.socket.into_inner()
+    }
 }

@@ -26,12 +26,12 @@ pub(crate) async fn run(crowd: Rc<Crowd>, nth: usize, mut deeds: UnboundedReceiv
             Ok(socket) => client.follow(socket, &mut deeds).await,
             Err(why) => Ended::Failed(why),
         };
+        if client.ready || matches!(ended, Ended::Left) {
+            client.began = Instant::now();
+        }
         client.set_ready(false);
         match ended {
-            Ended::Left => {
-                client.began = Instant::now();
-                client.awaited = true;
-            }
+            Ended::Left => client.awaited = true,
             Ended::Failed(why) => {
                 client.crowd.fail(&why);
                 sleep(Duration::from_millis(fastrand::u64(AGAIN_MS))).await;

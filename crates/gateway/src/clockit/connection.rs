@@ -2,7 +2,6 @@
 //! clock, and writes what the client lacks. There is no queue: a slow client is shown the latest.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use engine::{ExecuteError, Feed, Onlooker, Outcome, Request};
@@ -17,30 +16,15 @@ use wire::{Code, Fault};
 use crate::clockit::gaze::Gaze;
 use crate::clockit::{outcome, shown};
 use crate::node::Node;
-use crate::ws::{Closing, Gone, Incoming, Socket, frame};
-
-/// How often a client is asked for a sign of life; the first time after a random half to whole of it, so
-/// that those who came together are not asked together.
-const PING_EVERY: Duration = Duration::from_secs(25);
-
-/// How long the sign may take.
-const PONG_WITHIN: Duration = Duration::from_secs(10);
+use crate::ws::{Closing, Due, Gone, Incoming, Socket, Timer, frame};
 
 /// Serves a client until it leaves or has to.
 pub(crate) async fn run(node: &Arc<Node>, socket: Socket, mut feed: Feed, user: UserId, dialect: Dialect) {
-    let gaze = Arc::new(Gaze::new(dialect, socket.line()));
+    let (timer, pulse) = Timer::new(node.settings.heartbeat);
+    let gaze = Arc::new(Gaze::new(dialect, socket.line(), pulse));
     feed.attend(Arc::clone(&gaze) as Arc<dyn Onlooker>);
-    let mut connection = Connection {
-        node,
-        socket,
-        feed,
-        gaze,
-        user,
-        dialect,
-        under_way: None,
-        alive: Alive { ping_at: Instant::now() + PING_EVERY.mul_f64(0.5 + fastrand::f64() / 2.0), asked: false },
-        out: Vec::new(),
-    };
+    let mut connection =
+        Connection { node, socket, feed, gaze, user, dialect, under_way: None, timer, out: Vec::new() };
     let gone = match connection.serve().await {
         Ok(never) => match never {},
         Err(gone) => gone,
@@ -65,7 +49,7 @@ struct Connection<'n> {
     user: UserId,
     dialect: Dialect,
     under_way: Option<UnderWay>,
-    alive: Alive,
+    timer: Timer,
     /// What is to be written next; kept, so that a tick allocates nothing.
     out: Vec<Bytes>,
 }
@@ -79,12 +63,6 @@ struct UnderWay {
     task: JoinHandle<Result<Outcome, ExecuteError>>,
 }
 
-struct Alive {
-    ping_at: Instant,
-    /// Whether a sign of life is awaited; then `ping_at` is when it must have come.
-    asked: bool,
-}
-
 /// There is no such value.
 enum Never {}
 
@@ -93,11 +71,11 @@ impl Connection<'_> {
         let mut closing = Box::pin(self.node.drain.turn());
         // What is seldom waited for in earnest stays registered from one turn to the next.
         let mut uncertain = Box::pin(uncertain(self.node.engine.certainty(), false));
-        let mut ping = Box::pin(sleep_until(self.alive.ping_at));
+        let mut ping = Box::pin(sleep_until(self.timer.at()));
         self.show().await?;
         loop {
-            if ping.deadline() != self.alive.ping_at {
-                ping.as_mut().reset(self.alive.ping_at);
+            if ping.deadline() != self.timer.at() {
+                ping.as_mut().reset(self.timer.at());
             }
             tokio::select! {
                 biased;
@@ -111,7 +89,7 @@ impl Connection<'_> {
                     self.say(&error(None, &Fault::time_uncertain())).await?;
                 }
                 incoming = self.socket.next(), if self.under_way.is_none() => {
-                    self.alive.seen();
+                    self.timer.seen(self.gaze.pulse());
                     match incoming? {
                         Incoming::Text(text) => self.message(&text).await?,
                         Incoming::Binary => self.refuse_binary().await?,
@@ -171,7 +149,7 @@ impl Connection<'_> {
     async fn answer(&mut self, done: (UnderWay, Result<Outcome, ExecuteError>)) -> Result<(), Gone> {
         let (asked, result) = done;
         self.node.metrics.command_done(asked.since.elapsed(), outcome::name(&result));
-        self.alive.seen();
+        self.timer.seen(self.gaze.pulse());
         let answer = outcome::answer(&self.user, asked.id.as_ref(), &asked.command, &result);
         self.show_and(answer.map(|text| frame::text(&text))).await
     }
@@ -188,18 +166,9 @@ impl Connection<'_> {
 
     async fn check_alive(&mut self) -> Result<(), Gone> {
         // While a command is under way nothing is read, so nothing can be heard.
-        if self.alive.asked && self.under_way.is_none() {
-            return Err(Gone::Close(Closing::Silent));
-        }
-        self.alive = Alive { ping_at: Instant::now() + PONG_WITHIN, asked: true };
-        self.socket.ping().await
-    }
-}
-
-impl Alive {
-    fn seen(&mut self) {
-        if self.asked {
-            *self = Self { ping_at: Instant::now() + PING_EVERY, asked: false };
+        match self.timer.goes_off(self.gaze.pulse(), self.under_way.is_none()) {
+            Due::Ask => self.socket.ping().await,
+            Due::Silent => Err(Gone::Close(Closing::Silent)),
         }
     }
 }

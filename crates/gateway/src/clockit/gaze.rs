@@ -7,19 +7,25 @@ use tokio::sync::Notify;
 use wire::clockit::Dialect;
 
 use crate::clockit::shown;
-use crate::ws::{Line, Offered};
+use crate::ws::{Line, Offered, Pulse, frame};
 
 /// What a client was shown.
 pub(crate) struct Gaze {
     dialect: Dialect,
     line: Arc<Line>,
+    pulse: Pulse,
     progress: Mutex<Progress>,
     behind: Notify,
 }
 
 impl Gaze {
-    pub(crate) fn new(dialect: Dialect, line: Arc<Line>) -> Self {
-        Self { dialect, line, progress: Mutex::default(), behind: Notify::new() }
+    pub(crate) fn new(dialect: Dialect, line: Arc<Line>, pulse: Pulse) -> Self {
+        Self { dialect, line, pulse, progress: Mutex::default(), behind: Notify::new() }
+    }
+
+    /// Returns what is known of the client's life.
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Waits until there is something that was not shown at once.
@@ -41,14 +47,28 @@ impl Gaze {
             Lack::Nothing => true,
             Lack::More => false,
             Lack::LastBeat => {
-                let frames = shown::ticks_at(self.dialect, showing);
-                let offered = if frames.is_empty() { Offered::Written } else { self.line.offer(frames) };
+                let offered = self.offer(shown::ticks_at(self.dialect, showing));
                 if offered != Offered::Refused {
                     progress.has_seen(showing.beat());
                 }
                 offered == Offered::Written
             }
         }
+    }
+
+    fn offer(&self, ticks: &[u8]) -> Offered {
+        if ticks.is_empty() {
+            return Offered::Written;
+        }
+        if !self.pulse.is_due() {
+            return self.line.offer(ticks);
+        }
+        self.pulse.asks(true);
+        let offered = self.line.offer(&[ticks, &frame::ping()].concat());
+        if offered == Offered::Refused {
+            self.pulse.asks(false);
+        }
+        offered
     }
 }
 

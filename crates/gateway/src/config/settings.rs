@@ -31,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) auth: AuthSettings,
     pub(crate) clockit: ClockitSettings,
     pub(crate) limits: LimitSettings,
+    pub(crate) heartbeat: HeartbeatSettings,
     pub(crate) drain: DrainSettings,
     pub(crate) log: LogSettings,
 }
@@ -74,6 +75,13 @@ pub(crate) struct LimitSettings {
     pub(crate) connections_per_user: usize,
     pub(crate) message_bytes: usize,
     pub(crate) request_within: Duration,
+}
+
+/// How clients are asked for a sign of life.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeartbeatSettings {
+    pub(crate) every: Duration,
+    pub(crate) within: Duration,
 }
 
 /// How the process ends.
@@ -148,6 +156,7 @@ impl Settings {
                 message_bytes: count(reader, "limits.message_bytes", 64 * 1024),
                 request_within: span(reader, "limits.request_within", Duration::from_secs(30)),
             },
+            heartbeat: HeartbeatSettings::read(reader),
             drain: DrainSettings {
                 grace: span(reader, "drain.grace", Duration::from_secs(25)),
                 notice: span(reader, "drain.notice", Duration::from_secs(5)),
@@ -157,6 +166,21 @@ impl Settings {
                 level: reader.value("log.level", "info".to_owned(), level),
             },
         }
+    }
+}
+
+impl HeartbeatSettings {
+    fn read(reader: &mut Reader) -> Self {
+        let settings = Self {
+            every: span(reader, "heartbeat.every", Duration::from_secs(25)),
+            within: span(reader, "heartbeat.within", Duration::from_secs(10)),
+        };
+        for (key, span) in [("heartbeat.every", settings.every), ("heartbeat.within", settings.within)] {
+            if span < Duration::from_secs(1) {
+                reader.mistake(key, "must be at least 1s");
+            }
+        }
+        settings
     }
 }
 

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use rustix::net::SendFlags;
-use tokio::io::ReadBuf;
+use rustix::net::{RecvFlags, SendFlags};
+use tokio::io::{Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// The writing side of a socket.
@@ -111,7 +111,7 @@ impl Line {
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.tcp.poll_read_ready(cx))?;
-            match self.tcp.try_read(buffer.initialize_unfilled()) {
+            match self.read(buffer.initialize_unfilled()) {
                 Ok(read) => {
                     buffer.advance(read);
                     return Poll::Ready(Ok(()));
@@ -120,6 +120,18 @@ impl Line {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+    }
+
+    /// Reads what there is. A read that leaves room has read all, which spares the next one that would find out.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut read = None;
+        let tried = self.tcp.try_io(Interest::READABLE, || {
+            let (_, count) = rustix::net::recv(&self.tcp, &mut *buffer, RecvFlags::empty())?;
+            read = Some(count);
+            let is_all = 0 < count && count < buffer.len();
+            if is_all { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        read.map_or_else(|| tried.map(|()| 0), Ok)
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {

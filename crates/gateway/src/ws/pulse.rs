@@ -1,0 +1,151 @@
+//! Whether a client is still there: a ping now and then, which it has to answer.
+//!
+//! While ticks flow, a ping goes out with one of them, in the same write, and the connection's own task is not
+//! woken for it; its timer, a second later, is for clients that nothing ticks for.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::config::HeartbeatSettings;
+
+/// What a connection's task and the fan-out know of a client's life.
+pub(crate) struct Pulse {
+    /// How many ticks go out before one that carries a ping.
+    left: AtomicU64,
+    /// A ping is not answered yet.
+    asked: AtomicBool,
+}
+
+impl Pulse {
+    /// Counts a tick; tells whether it is to carry a ping.
+    pub(crate) fn is_due(&self) -> bool {
+        let left = self.left.load(Ordering::Relaxed);
+        if left > 0 {
+            self.left.store(left - 1, Ordering::Relaxed);
+            return false;
+        }
+        !self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a ping is being sent, or was not after all. Before it is written: the answer may be faster than
+    /// whoever wrote.
+    pub(crate) fn asks(&self, asks: bool) {
+        self.asked.store(asks, Ordering::Relaxed);
+    }
+
+    fn rest(&self, span: Duration) {
+        // A second's time for the ticks, before the timer goes off.
+        self.left.store(span.as_secs().saturating_sub(1), Ordering::Relaxed);
+        self.asked.store(false, Ordering::Relaxed);
+    }
+}
+
+/// What the timer's going off means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// A ping is to be sent.
+    Ask,
+    /// The answer did not come.
+    Silent,
+}
+
+/// The timer of a connection's task.
+pub(crate) struct Timer {
+    heartbeat: HeartbeatSettings,
+    at: Instant,
+    /// It goes off when the answer must have come.
+    awaits: bool,
+}
+
+impl Timer {
+    /// Begins, with a random half to whole of the time before the first ping, so that those who came together are
+    /// not asked together.
+    pub(crate) fn new(heartbeat: HeartbeatSettings) -> (Self, Pulse) {
+        let first = heartbeat.every.mul_f64(0.5 + fastrand::f64() / 2.0);
+        let pulse = Pulse { left: AtomicU64::new(0), asked: AtomicBool::new(false) };
+        pulse.rest(first);
+        (Self { heartbeat, at: Instant::now() + first, awaits: false }, pulse)
+    }
+
+    /// Returns when it goes off.
+    pub(crate) fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// Notes a sign of life.
+    pub(crate) fn seen(&mut self, pulse: &Pulse) {
+        if self.awaits || pulse.asked.load(Ordering::Relaxed) {
+            pulse.rest(self.heartbeat.every);
+            (self.at, self.awaits) = (Instant::now() + self.heartbeat.every, false);
+        }
+    }
+
+    /// It went off. Nothing can be heard of a client that is not `heard`.
+    pub(crate) fn goes_off(&mut self, pulse: &Pulse, heard: bool) -> Due {
+        if self.awaits && heard {
+            return Due::Silent;
+        }
+        pulse.asks(true);
+        (self.at, self.awaits) = (Instant::now() + self.heartbeat.within, true);
+        Due::Ask
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEARTBEAT: HeartbeatSettings =
+        HeartbeatSettings { every: Duration::from_secs(25), within: Duration::from_secs(10) };
+
+    /// Lets a second pass, and a tick with it; tells whether that carried a ping.
+    async fn second(pulse: &Pulse) -> bool {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let due = pulse.is_due();
+        if due {
+            pulse.asks(true);
+        }
+        due
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_ticks_flow_and_pings_are_answered_the_timer_never_goes_off() {
+        let (mut timer, pulse) = Timer::new(HEARTBEAT);
+        let mut pinged = Vec::new();
+        for nth in 0..200 {
+            if second(&pulse).await {
+                pinged.push(nth);
+                timer.seen(&pulse);
+            }
+            assert!(Instant::now() < timer.at());
+        }
+        assert!((11..25).contains(&pinged[0]), "{pinged:?}");
+        assert!(pinged.windows(2).all(|pair| pair[1] - pair[0] == 25), "{pinged:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_answer_is_silent_ten_seconds_after_the_timer() {
+        let (mut timer, pulse) = Timer::new(HEARTBEAT);
+        while !second(&pulse).await {}
+        assert!(!second(&pulse).await, "it is asked once");
+        assert_eq!(timer.goes_off(&pulse, true), Due::Ask, "by the timer too, and for the last time");
+        assert_eq!(timer.at(), Instant::now() + HEARTBEAT.within);
+        assert_eq!(timer.goes_off(&pulse, false), Due::Ask, "it could not be heard");
+        assert_eq!(timer.goes_off(&pulse, true), Due::Silent);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_ticks_the_timer_asks() {
+        let (mut timer, pulse) = Timer::new(HEARTBEAT);
+        let before = timer.at();
+        timer.seen(&pulse);
+        assert_eq!(timer.at(), before, "what it says by itself is no answer");
+        assert_eq!(timer.goes_off(&pulse, true), Due::Ask);
+        // A tick that would have asked too was not written after all.
+        pulse.asks(false);
+        timer.seen(&pulse);
+        assert_eq!(timer.at(), Instant::now() + HEARTBEAT.every);
+    }
+}

@@ -1,0 +1,54 @@
+//! Who is still there.
+
+use harness::{Client, DEADLINE, Node};
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
+
+/// A ping, and the beginning of the close frame that says there was no answer.
+const PING: [u8; 2] = [0x89, 0x00];
+const SILENT: [u8; 2] = 4408_u16.to_be_bytes();
+
+async fn node() -> Node {
+    Node::start_with(&[("heartbeat.every", "2s"), ("heartbeat.within", "1s")]).await
+}
+
+/// Reads to the end what is sent to a client that has stopped to answer.
+async fn read_to_end(client: Client) -> Vec<u8> {
+    let mut all = Vec::new();
+    timeout(DEADLINE, client.into_tcp().read_to_end(&mut all)).await.expect("an end in time").unwrap();
+    all
+}
+
+fn finds(all: &[u8], part: &[u8]) -> bool {
+    all.windows(part.len()).any(|some| some == part)
+}
+
+#[tokio::test]
+async fn a_client_that_answers_no_ping_is_closed_whether_it_has_ticks_or_not() {
+    let node = node().await;
+    let mut ticking = node.connect("userId=ann&dialect=v1").await;
+    ticking.must("session-start", "a", json!({ "label": "runs" })).await;
+    let mut quiet = node.connect("userId=ben").await;
+    quiet.next_of("ready").await;
+    let (ticking, quiet) = tokio::join!(read_to_end(ticking), read_to_end(quiet));
+    for all in [&ticking, &quiet] {
+        assert!(finds(all, &PING) && all.len() > 4 && finds(all, &SILENT), "{}", String::from_utf8_lossy(all));
+    }
+    assert!(finds(&ticking, &[b"}".as_slice(), &PING].concat()), "a ping goes with a tick");
+}
+
+#[tokio::test]
+async fn clients_that_answer_stay_whether_they_have_ticks_or_not() {
+    let node = node().await;
+    let mut ticking = node.connect("userId=ann&dialect=v1").await;
+    ticking.must("session-start", "a", json!({ "label": "runs" })).await;
+    let mut quiet = node.connect("userId=ben").await;
+    quiet.next_of("ready").await;
+    // Who does not answer may stay for one ping.
+    for _ in 0..4 {
+        tokio::join!(ticking.answer_ping(), quiet.answer_ping());
+    }
+    quiet.must("session-start", "b", json!({ "label": "still here" })).await;
+    ticking.must("session-start", "c", json!({ "label": "still here" })).await;
+}
