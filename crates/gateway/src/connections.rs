@@ -65,6 +65,13 @@ impl Connections {
     }
 }
 
+impl Seat {
+    /// Returns who sits on it.
+    pub(crate) fn user(&self) -> &UserId {
+        &self.user
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut open = lock(&self.open);

@@ -6,51 +6,30 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engine::{ExecuteError, Feed, Onlooker, Outcome, Request};
 use timers::stopwatch;
-use timers::{Command, CommandId, Scope, UserId};
+use timers::{Command, CommandId, Scope};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
-use wire::clockit::{Dialect, MessageId, error, parse};
+use wire::clockit::{Dialect, Message, MessageId, error, parse};
 use wire::{Code, Fault};
 
 use crate::clockit::gaze::Gaze;
 use crate::clockit::{outcome, shown};
+use crate::connections::Seat;
 use crate::node::Node;
 use crate::ws::{Closing, Due, Gone, Incoming, Socket, Timer, frame};
 
-/// Serves a client until it leaves or has to.
-pub(crate) async fn run(node: &Arc<Node>, socket: Socket, mut feed: Feed, user: UserId, dialect: Dialect) {
-    let (timer, pulse) = Timer::new(node.settings.heartbeat);
-    let gaze = Arc::new(Gaze::new(dialect, socket.line(), pulse));
-    feed.attend(Arc::clone(&gaze) as Arc<dyn Onlooker>);
-    let mut connection =
-        Connection { node, socket, feed, gaze, user, dialect, under_way: None, timer, out: Vec::new() };
-    let gone = match connection.serve().await {
-        Ok(never) => match never {},
-        Err(gone) => gone,
-    };
-    let closing = match gone {
-        Gone::Close(closing) => closing,
-        Gone::Broken => {
-            node.metrics.socket_closed(1006);
-            return;
-        }
-    };
-    node.metrics.socket_closed(closing.code());
-    tracing::debug!(?closing, "a socket is closed");
-    connection.socket.close(&closing).await;
-}
-
-struct Connection<'n> {
-    node: &'n Arc<Node>,
+/// One client, as long as it is there.
+pub(crate) struct Connection {
+    node: Arc<Node>,
     socket: Socket,
     feed: Feed,
     gaze: Arc<Gaze>,
-    user: UserId,
+    seat: Seat,
     dialect: Dialect,
-    under_way: Option<UnderWay>,
+    under_way: Option<Box<UnderWay>>,
     timer: Timer,
-    /// What is to be written next; kept, so that a tick allocates nothing.
+    /// What is to be written next; kept, so that showing something allocates nothing.
     out: Vec<Bytes>,
 }
 
@@ -66,108 +45,132 @@ struct UnderWay {
 /// There is no such value.
 enum Never {}
 
-impl Connection<'_> {
+impl Connection {
+    pub(crate) fn new(node: Arc<Node>, socket: Socket, mut feed: Feed, seat: Seat, dialect: Dialect) -> Self {
+        let (timer, pulse) = Timer::new(node.settings.heartbeat, node.started.into());
+        let gaze = Arc::new(Gaze::new(dialect, socket.line(), pulse));
+        feed.attend(Arc::clone(&gaze) as Arc<dyn Onlooker>);
+        Self { node, socket, feed, gaze, seat, dialect, under_way: None, timer, out: Vec::new() }
+    }
+
+    /// Serves the client until it leaves or has to. Ten thousand of these are kept in memory: what is seldom is put
+    /// into boxes.
+    #[expect(clippy::manual_async_fn, reason = "an async function would keep room for `self` twice")]
+    pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
+        async move {
+            let gone = match self.serve().await {
+                Ok(never) => match never {},
+                Err(gone) => gone,
+            };
+            let metrics = &self.node.metrics;
+            let Gone::Close(closing) = gone else { return metrics.socket_closed(1006) };
+            metrics.socket_closed(closing.code());
+            tracing::debug!(?closing, "a socket is closed");
+            Box::pin(self.socket.close(&closing)).await;
+        }
+    }
+
     async fn serve(&mut self) -> Result<Never, Gone> {
         let mut closing = Box::pin(self.node.drain.turn());
         // What is seldom waited for in earnest stays registered from one turn to the next.
         let mut uncertain = Box::pin(uncertain(self.node.engine.certainty(), false));
         let mut ping = Box::pin(sleep_until(self.timer.at()));
-        self.show().await?;
+        self.show(None).await?;
         loop {
             if ping.deadline() != self.timer.at() {
                 ping.as_mut().reset(self.timer.at());
             }
-            tokio::select! {
+            let last = tokio::select! {
                 biased;
                 advice = &mut closing, if self.under_way.is_none() => {
                     return Err(Gone::Close(Closing::Restarting(advice)));
                 }
-                done = finished(&mut self.under_way) => self.answer(done).await?,
-                () = self.gaze.behind() => self.show().await?,
+                done = finished(&mut self.under_way) => self.answer(done),
+                () = self.gaze.behind() => None,
                 told = &mut uncertain => {
                     uncertain.set(self::uncertain(told, true));
-                    self.say(&error(None, &Fault::time_uncertain())).await?;
+                    Some(frame::text(&error(None, &Fault::time_uncertain())))
                 }
-                incoming = self.socket.next(), if self.under_way.is_none() => {
-                    self.timer.seen(self.gaze.pulse());
-                    match incoming? {
-                        Incoming::Text(text) => self.message(&text).await?,
-                        Incoming::Binary => self.refuse_binary().await?,
-                        Incoming::Alive => self.socket.flush().await?,
-                    }
-                }
-                () = &mut ping => self.check_alive().await?,
-            }
+                incoming = self.socket.next(), if self.under_way.is_none() => self.take_in(incoming?),
+                () = &mut ping => Some(self.check_alive()?),
+            };
+            self.show(last).await?;
         }
-    }
-
-    /// Writes what the client lacks.
-    async fn show(&mut self) -> Result<(), Gone> {
-        self.show_and(None).await
     }
 
     /// Writes what the client lacks, and then this.
-    async fn show_and(&mut self, last: Option<Bytes>) -> Result<(), Gone> {
-        {
-            let Self { node, socket, feed, gaze, out, dialect, .. } = self;
-            let now = || node.engine.clock().now().unwrap_or_default();
-            let mut progress = gaze.progress();
-            progress.catch_up(feed.shown(), feed.last_beat(), |sight| {
-                let frames = shown::render(*dialect, &sight, now);
-                if !frames.is_empty() {
-                    out.push(frames);
-                }
-            });
-            out.extend(last);
-            socket.put(out)?;
-            out.clear();
-        }
+    async fn show(&mut self, last: Option<Bytes>) -> Result<(), Gone> {
+        self.put(last)?;
         self.socket.flush().await
     }
 
-    async fn message(&mut self, text: &str) -> Result<(), Gone> {
-        self.node.metrics.message_received();
-        let message = match parse(text) {
-            Ok(message) => message,
-            Err((id, fault)) => return self.say(&error(id.as_ref(), &fault)).await,
+    fn put(&mut self, last: Option<Bytes>) -> Result<(), Gone> {
+        let Self { node, socket, feed, gaze, out, dialect, .. } = self;
+        let now = || node.engine.clock().now().unwrap_or_default();
+        let mut progress = gaze.progress();
+        progress.catch_up(feed.shown(), feed.last_beat(), |sight| {
+            let frames = shown::render(*dialect, &sight, now);
+            if !frames.is_empty() {
+                out.push(frames);
+            }
+        });
+        out.extend(last);
+        socket.put(out)?;
+        out.clear();
+        Ok(())
+    }
+
+    /// Returns the answer, if there is one now.
+    fn take_in(&mut self, incoming: Incoming) -> Option<Bytes> {
+        self.timer.seen(self.gaze.pulse());
+        let fault = match incoming {
+            Incoming::Alive => return None,
+            Incoming::Text(text) => {
+                self.node.metrics.message_received();
+                match parse(&text) {
+                    Ok(message) => {
+                        self.begin(message);
+                        return None;
+                    }
+                    Err((id, fault)) => error(id.as_ref(), &fault),
+                }
+            }
+            Incoming::Binary => error(
+                None,
+                &Fault::of_client(Code::InvalidMessage, "messages are JSON in text frames, not binary ones"),
+            ),
         };
+        Some(frame::text(&fault))
+    }
+
+    fn begin(&mut self, message: Message) {
         let command = Command::Stopwatch(message.command.clone());
+        let user = self.seat.user();
         let request = Request {
-            scope: Scope::User(self.user.clone()),
+            scope: Scope::User(user.clone()),
             id: message.id.as_ref().map(|id| CommandId::of(id.as_json(), &command)),
             command,
-            by: Some(self.user.clone()),
+            by: Some(user.clone()),
         };
         let engine = Arc::clone(&self.node.engine);
         // A task of its own: a client that leaves must not tear a command in two.
         let task = tokio::spawn(async move { engine.execute(request).await });
-        self.under_way = Some(UnderWay { id: message.id, command: message.command, since: Instant::now(), task });
-        Ok(())
+        let since = Instant::now();
+        self.under_way = Some(Box::new(UnderWay { id: message.id, command: message.command, since, task }));
     }
 
-    /// Shows the change first, then answers.
-    async fn answer(&mut self, done: (UnderWay, Result<Outcome, ExecuteError>)) -> Result<(), Gone> {
-        let (asked, result) = done;
+    /// Returns the answer to a command that is done; its change is shown before.
+    fn answer(&mut self, (asked, result): Done) -> Option<Bytes> {
         self.node.metrics.command_done(asked.since.elapsed(), outcome::name(&result));
         self.timer.seen(self.gaze.pulse());
-        let answer = outcome::answer(&self.user, asked.id.as_ref(), &asked.command, &result);
-        self.show_and(answer.map(|text| frame::text(&text))).await
+        let answer = outcome::answer(self.seat.user(), asked.id.as_ref(), &asked.command, &result)?;
+        Some(frame::text(&answer))
     }
 
-    async fn refuse_binary(&mut self) -> Result<(), Gone> {
-        let fault = Fault::of_client(Code::InvalidMessage, "messages are JSON in text frames, not binary ones");
-        self.say(&error(None, &fault)).await
-    }
-
-    async fn say(&mut self, text: &str) -> Result<(), Gone> {
-        self.socket.put(&[frame::text(text)])?;
-        self.socket.flush().await
-    }
-
-    async fn check_alive(&mut self) -> Result<(), Gone> {
+    fn check_alive(&mut self) -> Result<Bytes, Gone> {
         // While a command is under way nothing is read, so nothing can be heard.
         match self.timer.goes_off(self.gaze.pulse(), self.under_way.is_none()) {
-            Due::Ask => self.socket.ping().await,
+            Due::Ask => Ok(frame::ping()),
             Due::Silent => Err(Gone::Close(Closing::Silent)),
         }
     }
@@ -185,10 +188,15 @@ async fn uncertain(mut certainty: watch::Receiver<bool>, again: bool) -> watch::
     }
 }
 
+/// A command that is done.
+type Done = (Box<UnderWay>, Result<Outcome, ExecuteError>);
+
 /// Waits for the command under way; for ever if there is none. Cancel-safe.
-async fn finished(under_way: &mut Option<UnderWay>) -> (UnderWay, Result<Outcome, ExecuteError>) {
-    let Some(waiting) = under_way else { return std::future::pending().await };
-    let result = (&mut waiting.task).await;
+async fn finished(under_way: &mut Option<Box<UnderWay>>) -> Done {
+    let result = match under_way {
+        Some(waiting) => (&mut waiting.task).await,
+        None => std::future::pending().await,
+    };
     let result = result.unwrap_or_else(|error| {
         tracing::error!(%error, "a command panicked");
         Err(ExecuteError::OutcomeUnknown)

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use wire::clockit::Dialect;
 
 use crate::auth::{By, Claimed};
-use crate::clockit::connection;
+use crate::clockit::connection::Connection;
 use crate::connections::Full;
 use crate::http::asked::Asked;
 use crate::http::error::error;
@@ -68,8 +68,9 @@ pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<
                 return refuse(&node, socket, Closing::Overloaded(fastrand::u64(COME_BACK_MS))).await;
             }
         };
-        connection::run(&node, socket, feed, identity.user, dialect).await;
-        drop(seat);
+        // A task of its own, so that nothing of the handshake stays in memory.
+        let connection = Connection::new(Arc::clone(&node), socket, feed, seat, dialect);
+        node.drain.spawn(connection.run());
     };
     ws::accept(request, limit, |task| of_spawn.drain.spawn(task), serve)
 }

@@ -97,7 +97,7 @@ impl Line {
     /// Tells the peer that nothing more comes, and reads until it says the same.
     pub(super) async fn shut(&self) -> io::Result<()> {
         rustix::net::shutdown(&self.tcp, rustix::net::Shutdown::Write)?;
-        let mut sink = [0; 1024];
+        let mut sink = vec![0; 1024];
         loop {
             self.tcp.readable().await?;
             match self.tcp.try_read(&mut sink) {

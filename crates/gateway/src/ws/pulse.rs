@@ -10,6 +10,10 @@ use tokio::time::Instant;
 
 use crate::config::HeartbeatSettings;
 
+/// Timers go off together at multiples of this, as do their answers come: to wake a processor for each of them
+/// costs more than the ping.
+const GRID: Duration = Duration::from_millis(250);
+
 /// What a connection's task and the fan-out know of a client's life.
 pub(crate) struct Pulse {
     /// How many ticks go out before one that carries a ping.
@@ -54,19 +58,28 @@ pub(crate) enum Due {
 /// The timer of a connection's task.
 pub(crate) struct Timer {
     heartbeat: HeartbeatSettings,
+    begun: Instant,
     at: Instant,
     /// It goes off when the answer must have come.
     awaits: bool,
 }
 
 impl Timer {
-    /// Begins, with a random half to whole of the time before the first ping, so that those who came together are
-    /// not asked together.
-    pub(crate) fn new(heartbeat: HeartbeatSettings) -> (Self, Pulse) {
+    /// Begins on a grid that `begun` is on, with a random half to whole of the time before the first ping, so that
+    /// those who came together are not asked together.
+    pub(crate) fn new(heartbeat: HeartbeatSettings, begun: Instant) -> (Self, Pulse) {
         let first = heartbeat.every.mul_f64(0.5 + fastrand::f64() / 2.0);
         let pulse = Pulse { left: AtomicU64::new(0), asked: AtomicBool::new(false) };
         pulse.rest(first);
-        (Self { heartbeat, at: Instant::now() + first, awaits: false }, pulse)
+        let mut timer = Self { heartbeat, begun, at: begun, awaits: false };
+        timer.set(first, false);
+        (timer, pulse)
+    }
+
+    fn set(&mut self, span: Duration, awaits: bool) {
+        let lines = (self.begun.elapsed() + span).as_millis().div_ceil(GRID.as_millis());
+        self.at = self.begun + GRID * u32::try_from(lines).unwrap_or(u32::MAX);
+        self.awaits = awaits;
     }
 
     /// Returns when it goes off.
@@ -78,7 +91,7 @@ impl Timer {
     pub(crate) fn seen(&mut self, pulse: &Pulse) {
         if self.awaits || pulse.asked.load(Ordering::Relaxed) {
             pulse.rest(self.heartbeat.every);
-            (self.at, self.awaits) = (Instant::now() + self.heartbeat.every, false);
+            self.set(self.heartbeat.every, false);
         }
     }
 
@@ -88,7 +101,7 @@ impl Timer {
             return Due::Silent;
         }
         pulse.asks(true);
-        (self.at, self.awaits) = (Instant::now() + self.heartbeat.within, true);
+        self.set(self.heartbeat.within, true);
         Due::Ask
     }
 }
@@ -112,7 +125,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn while_ticks_flow_and_pings_are_answered_the_timer_never_goes_off() {
-        let (mut timer, pulse) = Timer::new(HEARTBEAT);
+        let (mut timer, pulse) = Timer::new(HEARTBEAT, Instant::now());
         let mut pinged = Vec::new();
         for nth in 0..200 {
             if second(&pulse).await {
@@ -127,18 +140,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_does_not_answer_is_silent_ten_seconds_after_the_timer() {
-        let (mut timer, pulse) = Timer::new(HEARTBEAT);
+        let (mut timer, pulse) = Timer::new(HEARTBEAT, Instant::now());
         while !second(&pulse).await {}
         assert!(!second(&pulse).await, "it is asked once");
         assert_eq!(timer.goes_off(&pulse, true), Due::Ask, "by the timer too, and for the last time");
-        assert_eq!(timer.at(), Instant::now() + HEARTBEAT.within);
+        assert!((HEARTBEAT.within..=HEARTBEAT.within + GRID).contains(&(timer.at() - Instant::now())));
         assert_eq!(timer.goes_off(&pulse, false), Due::Ask, "it could not be heard");
         assert_eq!(timer.goes_off(&pulse, true), Due::Silent);
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_ticks_the_timer_asks() {
-        let (mut timer, pulse) = Timer::new(HEARTBEAT);
+        let (mut timer, pulse) = Timer::new(HEARTBEAT, Instant::now());
         let before = timer.at();
         timer.seen(&pulse);
         assert_eq!(timer.at(), before, "what it says by itself is no answer");
@@ -146,6 +159,6 @@ mod tests {
         // A tick that would have asked too was not written after all.
         pulse.asks(false);
         timer.seen(&pulse);
-        assert_eq!(timer.at(), Instant::now() + HEARTBEAT.every);
+        assert!((HEARTBEAT.every..=HEARTBEAT.every + GRID).contains(&(timer.at() - Instant::now())));
     }
 }

@@ -120,17 +120,11 @@ impl Socket {
         if line.is_flushed() {
             return Ok(());
         }
-        match timeout(WRITE_WITHIN, line.flush()).await {
+        match Box::pin(timeout(WRITE_WITHIN, line.flush())).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Gone::Broken),
             Err(_) => Err(Gone::Close(Closing::TooSlow)),
         }
-    }
-
-    /// Asks for a sign of life.
-    pub(crate) async fn ping(&mut self) -> Result<(), Gone> {
-        self.put(&[frame::ping()])?;
-        self.flush().await
     }
 
     /// Closes with a code, and waits for the client to close its side.
