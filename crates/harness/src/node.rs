@@ -122,9 +122,14 @@ impl Node {
         self.folder.path()
     }
 
+    /// Returns the id of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.process.id().to_string()]).status();
+        let status = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
         assert!(status.unwrap().success());
     }
 

@@ -19,6 +19,9 @@ use crate::seen::Seen;
 /// How long all connections may take to be where they should be, besides the time that their pace takes.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 
+/// How often a run tells how it goes.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
 /// Servers to be measured, and how.
 pub(crate) struct Run {
     pub(crate) scenario: Scenario,
@@ -116,25 +119,35 @@ impl Crew {
 
     /// Waits until every process has said that all its connections are ready.
     fn wait_until_ready(&mut self, within: Duration) -> Result<()> {
-        let (began, mut said) = (Instant::now(), Instant::now());
+        let (end, mut said) = (Instant::now() + within, Instant::now());
         let mut missing = self.members.len();
         while missing > 0 {
-            let left = within.saturating_sub(began.elapsed());
-            match self.words.recv_timeout(left) {
-                Ok((_, Word::Ready)) => missing -= 1,
-                Ok((nth, Word::Progress { ready, failures })) => {
-                    (self.members[nth].ready, self.members[nth].failures) = (ready, failures);
-                }
-                Ok((_, Word::Seen(_))) => {}
-                Err(RecvTimeoutError::Timeout) => bail!("not ready in time: {}", self.progress()),
-                Err(RecvTimeoutError::Disconnected) => bail!("the processes have ended"),
-            }
-            if said.elapsed() > Duration::from_secs(1) {
-                eprintln!("{}", self.progress());
-                said = Instant::now();
+            match self.hear(end, &mut said)? {
+                Some(Word::Ready) => missing -= 1,
+                Some(Word::Progress { .. } | Word::Seen(_)) => {}
+                None => bail!("not ready in time: {}", self.progress()),
             }
         }
         Ok(())
+    }
+
+    /// Waits for the next word, and tells now and then how it goes; `None` at the end.
+    fn hear(&mut self, end: Instant, said: &mut Instant) -> Result<Option<Word>> {
+        let word = match self.words.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok((nth, word)) => {
+                if let Word::Progress { ready, failures } = &word {
+                    (self.members[nth].ready, self.members[nth].failures) = (*ready, *failures);
+                }
+                Some(word)
+            }
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => bail!("the processes have ended"),
+        };
+        if said.elapsed() > PROGRESS_EVERY {
+            eprintln!("{}", self.progress());
+            *said = Instant::now();
+        }
+        Ok(word)
     }
 
     fn progress(&self) -> String {
@@ -146,7 +159,8 @@ impl Crew {
     /// Lets a window pass and returns what was seen in it.
     fn watch(&mut self, name: &str, run: &Run) -> Result<Window> {
         let (before, began) = (Usage::of(&run.pids)?, Instant::now());
-        sleep(Duration::from_secs(run.scenario.seconds));
+        let (end, mut said) = (began + Duration::from_secs(run.scenario.seconds), began);
+        while self.hear(end, &mut said)?.is_some() {}
         self.end_window(name, run, before, began)
     }
 

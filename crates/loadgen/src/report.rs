@@ -102,7 +102,8 @@ impl Report {
     /// Is an error if clients were not shown what they should have been.
     pub(crate) fn verdict(&self) -> Result<()> {
         for window in &self.windows {
-            let Window { name, counts: Counts { missing, doubled, errors, messages, .. }, .. } = window;
+            let Window { name, counts: Counts { missing, doubled, errors, messages, failures, .. }, .. } = window;
+            ensure!(failures.is_empty(), "{name}: connections failed");
             ensure!(missing + doubled + errors == 0, "{name}: seconds missing, doubled, or commands refused");
             ensure!(*messages > 0 || self.scenario.sessions() == 0, "{name}: nobody was shown anything");
         }

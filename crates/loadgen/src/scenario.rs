@@ -74,14 +74,16 @@ impl Scenario {
 
     /// Reads a file.
     pub(crate) fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-        let mut scenario: Self = toml::from_str(&text).with_context(|| file.display().to_string())?;
-        if scenario.name.is_empty() {
-            scenario.name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        }
-        ensure!(scenario.connections > 0 && scenario.connections_a_second > 0, "connections must be more than 0");
-        ensure!(scenario.devices() > 0, "devices must be more than 0");
-        Ok(scenario)
+        let read = || {
+            let mut scenario: Self = toml::from_str(&std::fs::read_to_string(file)?)?;
+            if scenario.name.is_empty() {
+                scenario.name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            }
+            ensure!(scenario.connections > 0 && scenario.connections_a_second > 0, "connections must be more than 0");
+            ensure!(scenario.devices() > 0, "devices must be more than 0");
+            Ok(scenario)
+        };
+        read().with_context(|| file.display().to_string())
     }
 
     /// Returns into how many processes the connections are spread. Devices of a user stay together.

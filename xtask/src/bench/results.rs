@@ -95,6 +95,12 @@ fn beside(report: &Value) -> String {
             number(&memory["resident_a_connection"]) / 1024.0,
             number(&memory["kernel_a_connection"]) / 1024.0
         );
+        let window = &report["windows"][0];
+        let connection_seconds = number(&report["scenario"]["connections"]) * number(&window["seconds"]);
+        text += &format!(
+            "- processor time of a connection: {:.1} µs a second, its pings included\n",
+            number(&window["processor_seconds"]) / connection_seconds * 1e6
+        );
     }
     for window in list(&report["windows"]) {
         let title = title(report, window);

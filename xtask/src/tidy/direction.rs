@@ -12,7 +12,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("harness", &[]),
     ("store", &["engine", "harness", "timers"]),
     ("gateway", &["timers", "wire", "engine", "store", "harness"]),
-    ("loadgen", &["wire"]),
+    ("loadgen", &["harness", "wire"]),
     ("baseline-bare", &[]),
     ("benches", &["timers", "wire", "engine", "store", "harness"]),
     ("faults", &["harness"]),
