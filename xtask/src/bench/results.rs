@@ -114,6 +114,11 @@ fn beside(report: &Value) -> String {
             let trips = number(&report["redisCalls"]) / number(&window["acks"]);
             text += &format!("- {title}: {trips:.2} round trips to Redis a mutation, beginning and beats included\n");
         }
+        if name == "storm" {
+            let comings = 2.0 * number(&report["scenario"]["connections"]);
+            let calls = number(&report["redisCalls"]) / comings;
+            text += &format!("- {title}: {calls:.2} loads and scripts of Redis a coming, of which each had two\n");
+        }
         if name == "slow" {
             text += &format!("- {title}: {:.0} MiB in the node\n", number(&window["resident"]) / 1024.0 / 1024.0);
         }
