@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::change::Change;
-use crate::ids::SessionId;
+use crate::ids::{MemberId, SessionId};
 use crate::item::{Item, ItemKey};
 use crate::limits::Limits;
 use crate::position::Position;
+use crate::room::{Member, Room};
 use crate::scope::Scope;
 use crate::stopwatch::Stopwatch;
 use crate::time::Timestamp;
@@ -56,17 +57,26 @@ impl Board {
 
     /// Returns the stopwatch sessions, in the order of their ids.
     pub fn stopwatches(&self) -> impl Iterator<Item = &Stopwatch> {
-        self.items.values().filter_map(|item| match item.as_ref() {
-            Item::Stopwatch(stopwatch) => Some(stopwatch),
-            Item::Unknown(_) => None,
-        })
+        self.items.values().filter_map(|item| item.as_stopwatch())
     }
 
     /// Returns one stopwatch session.
     pub fn stopwatch(&self, id: &SessionId) -> Option<&Stopwatch> {
-        match self.items.get(&ItemKey::stopwatch(id))?.as_ref() {
-            Item::Stopwatch(stopwatch) => Some(stopwatch),
-            Item::Unknown(_) => None,
-        }
+        self.items.get(&ItemKey::stopwatch(id))?.as_stopwatch()
+    }
+
+    /// Returns the room, if this is the board of one.
+    pub fn room(&self) -> Option<&Room> {
+        self.items.get(&ItemKey::room())?.as_room()
+    }
+
+    /// Returns one member of the room.
+    pub fn member(&self, id: &MemberId) -> Option<&Member> {
+        self.items.get(&ItemKey::member(id))?.as_member()
+    }
+
+    /// Returns the members of the room, in the order of their ids.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.items.values().filter_map(|item| item.as_member())
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::history::HistoryId;
-use crate::stopwatch;
+use crate::{room, stopwatch};
 
 /// One request to a board.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -12,6 +12,8 @@ use crate::stopwatch;
 pub enum Command {
     /// Something about stopwatch sessions.
     Stopwatch(stopwatch::Command),
+    /// Something about a room.
+    Room(room::Command),
     /// Carry out what is due.
     Settle,
 }
@@ -21,7 +23,7 @@ impl Command {
     pub fn asks_about(&self) -> Vec<HistoryId> {
         match self {
             Self::Stopwatch(command) => command.asks_about(),
-            Self::Settle => Vec::new(),
+            Self::Room(_) | Self::Settle => Vec::new(),
         }
     }
 }

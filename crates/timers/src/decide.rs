@@ -8,8 +8,8 @@ use crate::event::Event;
 use crate::history::Known;
 use crate::limits::Limits;
 use crate::refusal::Refusal;
-use crate::stopwatch;
 use crate::time::Timestamp;
+use crate::{room, stopwatch};
 
 /// Says what a command does to a board at `now`.
 ///
@@ -29,14 +29,19 @@ pub fn decide(
 ) -> Result<Decision, Refusal> {
     let mut draft = Draft::new(board, now.max(board.at), limits);
     stopwatch::settle(&mut draft);
+    room::settle(&mut draft);
     let event = match command {
-        Command::Stopwatch(command) => stopwatch::apply(&mut draft, known, command, id)?,
+        Command::Stopwatch(command) => {
+            let event = stopwatch::apply(&mut draft, known, command, id)?;
+            draft.check_weight()?;
+            event
+        }
+        Command::Room(command) => room::apply(&mut draft, command)?,
         Command::Settle => return Ok(Decision::Change(settled(draft))),
     };
     if draft.is_empty() {
         return Ok(Decision::Nothing);
     }
-    draft.check_weight()?;
     let deadline = deadline_move(&draft);
     Ok(Decision::Change(draft.into_change(event, deadline)))
 }

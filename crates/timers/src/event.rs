@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::SessionId;
+use crate::ids::{MemberId, NodeId, SessionId};
 
 /// The reason of a change. It travels with the update for logs and traces; what clients are told is
 /// derived from the old and the new view, so that a lost update loses no event.
@@ -25,6 +25,28 @@ pub enum Event {
     GoalDetached(SessionId),
     /// Finished sessions were brought in from elsewhere.
     RowsIngested,
+    /// A room was made.
+    RoomCreated,
+    /// Somebody came into a room.
+    MemberJoined(MemberId),
+    /// A member came back by another connection.
+    MemberResumed(MemberId),
+    /// A member went.
+    MemberLeft(MemberId),
+    /// A member's connection was lost.
+    MemberLost(MemberId),
+    /// The members that a dead node had went.
+    NodeDeparted(NodeId),
+    /// A countdown was begun.
+    CountdownStarted,
+    /// A countdown was held.
+    CountdownPaused,
+    /// A countdown goes on.
+    CountdownResumed,
+    /// A countdown was put back.
+    CountdownReset,
+    /// A countdown's end was moved.
+    CountdownAdjusted,
     /// Deadlines were carried out.
     Settled,
 }

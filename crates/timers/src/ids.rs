@@ -93,6 +93,26 @@ id!(
     /// A goal; unique within its session.
     GoalId
 );
+id!(
+    /// A room. Whoever has it may come in, so it must not be guessed.
+    RoomId
+);
+id!(
+    /// A member of a room; unique within the room.
+    MemberId
+);
+id!(
+    /// What a member may come back with.
+    ResumeSecret
+);
+id!(
+    /// One connection of a client, on one node.
+    LinkId
+);
+id!(
+    /// One run of a node, from its start to its end.
+    NodeId
+);
 
 #[cfg(test)]
 mod tests {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::SessionId;
+use crate::ids::{MemberId, SessionId};
 use crate::raw_json::RawJson;
+use crate::room::{Member, Room};
 use crate::stopwatch::Stopwatch;
 use crate::time::Timestamp;
 
@@ -24,6 +25,16 @@ impl ItemKey {
     /// Returns the key of a stopwatch session.
     pub fn stopwatch(id: &SessionId) -> Self {
         Self(format!("stopwatch:{id}").into())
+    }
+
+    /// Returns the key of a room, which has a board to itself.
+    pub fn room() -> Self {
+        Self("room:".into())
+    }
+
+    /// Returns the key of a member of a room.
+    pub fn member(id: &MemberId) -> Self {
+        Self(format!("member:{id}").into())
     }
 
     /// Takes a key as it is stored.
@@ -54,6 +65,10 @@ impl fmt::Display for ItemKey {
 pub enum Item {
     /// A stopwatch session of Clockit.
     Stopwatch(Stopwatch),
+    /// A room with its countdown.
+    Room(Room),
+    /// A member of a room.
+    Member(Member),
     /// Something a newer version wrote. It is kept, and never changed.
     Unknown(RawJson),
 }
@@ -64,19 +79,45 @@ pub enum Item {
 pub struct BadItem(#[from] serde_json::Error);
 
 /// The stored form: the format's number, then one key for the kind.
-#[derive(Serialize, Deserialize)]
-struct Stored<T> {
+#[derive(Deserialize)]
+struct Stored {
     v: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stopwatch: Option<T>,
+    stopwatch: Option<RawJson>,
+    room: Option<RawJson>,
+    member: Option<RawJson>,
 }
 
 impl Item {
+    /// Returns the stopwatch session that this is.
+    pub fn as_stopwatch(&self) -> Option<&Stopwatch> {
+        match self {
+            Self::Stopwatch(stopwatch) => Some(stopwatch),
+            Self::Room(_) | Self::Member(_) | Self::Unknown(_) => None,
+        }
+    }
+
+    /// Returns the room that this is.
+    pub fn as_room(&self) -> Option<&Room> {
+        match self {
+            Self::Room(room) => Some(room),
+            Self::Stopwatch(_) | Self::Member(_) | Self::Unknown(_) => None,
+        }
+    }
+
+    /// Returns the member that this is.
+    pub fn as_member(&self) -> Option<&Member> {
+        match self {
+            Self::Member(member) => Some(member),
+            Self::Stopwatch(_) | Self::Room(_) | Self::Unknown(_) => None,
+        }
+    }
+
     /// Returns the bytes to store, JSON.
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Stopwatch(stopwatch) => serde_json::to_vec(&Stored { v: FORMAT, stopwatch: Some(stopwatch) })
-                .expect("a stopwatch has no key that JSON can't write"),
+            Self::Stopwatch(stopwatch) => encode("stopwatch", stopwatch),
+            Self::Room(room) => encode("room", room),
+            Self::Member(member) => encode("member", member),
             Self::Unknown(raw) => raw.as_str().as_bytes().to_vec(),
         }
     }
@@ -88,10 +129,14 @@ impl Item {
     /// [`BadItem`] if the bytes are no JSON, or claim a known format and break it: the store is
     /// damaged, and a retry does not help.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadItem> {
-        let head: Stored<RawJson> = serde_json::from_slice(bytes)?;
-        match head.stopwatch {
-            Some(stopwatch) if head.v <= FORMAT => Ok(Self::Stopwatch(serde_json::from_str(stopwatch.as_str())?)),
-            Some(_) | None => Ok(Self::Unknown(serde_json::from_slice(bytes)?)),
+        let stored: Stored = serde_json::from_slice(bytes)?;
+        match stored {
+            Stored { v: ..=FORMAT, stopwatch: Some(raw), .. } => {
+                Ok(Self::Stopwatch(serde_json::from_str(raw.as_str())?))
+            }
+            Stored { v: ..=FORMAT, room: Some(raw), .. } => Ok(Self::Room(serde_json::from_str(raw.as_str())?)),
+            Stored { v: ..=FORMAT, member: Some(raw), .. } => Ok(Self::Member(serde_json::from_str(raw.as_str())?)),
+            Stored { .. } => Ok(Self::Unknown(serde_json::from_slice(bytes)?)),
         }
     }
 
@@ -99,6 +144,8 @@ impl Item {
     pub fn deadline(&self, limits: &crate::Limits) -> Option<Timestamp> {
         match self {
             Self::Stopwatch(stopwatch) => stopwatch.deadline(limits),
+            Self::Room(room) => room.deadline(limits),
+            Self::Member(member) => member.deadline(limits),
             Self::Unknown(_) => None,
         }
     }
@@ -107,17 +154,26 @@ impl Item {
     pub fn ticks(&self) -> bool {
         match self {
             Self::Stopwatch(stopwatch) => stopwatch.is_running(),
-            Self::Unknown(_) => false,
+            Self::Room(room) => room.is_running(),
+            Self::Member(_) | Self::Unknown(_) => false,
         }
     }
 
-    /// Returns about how many bytes the item takes when stored.
+    /// Returns about how many bytes the item takes when stored; rooms are bounded by their members instead.
     pub fn weight(&self) -> usize {
         match self {
             Self::Stopwatch(stopwatch) => stopwatch.weight(),
+            Self::Room(_) | Self::Member(_) => 0,
             Self::Unknown(raw) => raw.as_str().len(),
         }
     }
+}
+
+fn encode(kind: &str, item: &impl Serialize) -> Vec<u8> {
+    let mut bytes = format!(r#"{{"v":{FORMAT},"{kind}":"#).into_bytes();
+    serde_json::to_writer(&mut bytes, item).expect("an item has no key that JSON can't write");
+    bytes.push(b'}');
+    bytes
 }
 
 #[cfg(test)]

@@ -29,6 +29,28 @@ pub struct Limits {
     pub paused_for: Millis,
     /// How long a stopped session stays on the list.
     pub stopped_for: Millis,
+    /// Bounds on rooms.
+    pub rooms: RoomLimits,
+}
+
+/// Bounds on rooms, set by the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomLimits {
+    /// Most members of a room.
+    pub members: usize,
+    /// Longest name of a member, in characters.
+    pub name_chars: usize,
+    /// How long a room lives when nobody is there and its countdown does not run.
+    pub empty_for: Millis,
+    /// How long a member whose connection is lost may come back.
+    pub lost_for: Millis,
+}
+
+impl Default for RoomLimits {
+    /// The figures of the Rooms contract; a name is ours: what fits on a card.
+    fn default() -> Self {
+        Self { members: 1000, name_chars: 80, empty_for: Millis::from_minutes(5), lost_for: Millis(10_000) }
+    }
 }
 
 impl Default for Limits {
@@ -44,6 +66,7 @@ impl Default for Limits {
             board_bytes: 2 * 1024 * 1024,
             paused_for: Millis::from_hours(12),
             stopped_for: Millis::from_hours(24),
+            rooms: RoomLimits::default(),
         }
     }
 }

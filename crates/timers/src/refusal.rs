@@ -1,6 +1,7 @@
 //! What the rules say no to.
 
 use crate::limits::{GOAL_BYTES_MAX, ROWS_MAX};
+use crate::room;
 
 /// Why the rules refuse a command. A retry does not help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,4 +36,7 @@ pub enum Refusal {
     /// More rows at once than one commit takes.
     #[error("at most {ROWS_MAX} rows at once")]
     TooManyRows,
+    /// It is about a room.
+    #[error(transparent)]
+    Room(#[from] room::Refusal),
 }

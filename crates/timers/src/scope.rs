@@ -3,13 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::ids::{BadId, UserId};
+use crate::ids::{BadId, RoomId, UserId};
 
 /// The unit of storage, of ordering and of fan-out. Written as `user:42`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// One person.
     User(UserId),
+    /// One room.
+    Room(RoomId),
 }
 
 /// Why a text names no scope.
@@ -27,6 +29,7 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User(id) => write!(f, "user:{id}"),
+            Self::Room(id) => write!(f, "room:{id}"),
         }
     }
 }
@@ -37,6 +40,7 @@ impl FromStr for Scope {
     fn from_str(text: &str) -> Result<Self, BadScope> {
         match text.split_once(':') {
             Some(("user", id)) => Ok(Self::User(UserId::new(id)?)),
+            Some(("room", id)) => Ok(Self::Room(RoomId::new(id)?)),
             Some(_) | None => Err(BadScope::Kind(text.to_owned())),
         }
     }
@@ -48,9 +52,10 @@ mod tests {
 
     #[test]
     fn a_scope_is_read_back_as_written() {
-        let scope = Scope::User(UserId::new("a:b c").unwrap());
-        assert_eq!(scope.to_string(), "user:a:b c");
-        assert_eq!(scope.to_string().parse(), Ok(scope));
+        for scope in [Scope::User(UserId::new("a:b c").unwrap()), Scope::Room(RoomId::new("user:x").unwrap())] {
+            assert_eq!(scope.to_string().parse(), Ok(scope));
+        }
+        assert_eq!(Scope::User(UserId::new("a:b c").unwrap()).to_string(), "user:a:b c");
         assert!("planet:1".parse::<Scope>().is_err());
         assert!("user:".parse::<Scope>().is_err());
     }

@@ -53,6 +53,11 @@ impl fmt::Display for Timestamp {
 pub struct Millis(pub u64);
 
 impl Millis {
+    /// Returns a span of whole minutes.
+    pub const fn from_minutes(minutes: u64) -> Self {
+        Self(minutes * 60 * 1000)
+    }
+
     /// Returns a span of whole hours.
     pub const fn from_hours(hours: u64) -> Self {
         Self(hours * 60 * 60 * 1000)

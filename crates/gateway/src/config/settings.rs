@@ -224,6 +224,7 @@ impl ClockitSettings {
             board_bytes: count(reader, "clockit.board_bytes", contract.board_bytes),
             paused_for: millis(span(reader, "clockit.paused_for", Duration::from_millis(contract.paused_for.0))),
             stopped_for: millis(span(reader, "clockit.stopped_for", Duration::from_millis(contract.stopped_for.0))),
+            rooms: contract.rooms,
         };
         Self {
             enabled: reader.value("clockit.enabled", true, boolean),

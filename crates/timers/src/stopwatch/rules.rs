@@ -51,8 +51,7 @@ fn begin(draft: &mut Draft<'_>, start: &Start, command: CommandId) -> Result<Eve
         None => derive_session_id(&draft.board.scope, command, draft.board.position.revision.next()),
     };
     let mut session = match draft.get(&ItemKey::stopwatch(&id)) {
-        Some(Item::Stopwatch(session)) => session.clone(),
-        Some(Item::Unknown(_)) => return Err(Refusal::UnknownSession),
+        Some(item) => item.as_stopwatch().ok_or(Refusal::UnknownSession)?.clone(),
         None => blank(draft, &id),
     };
     session.label.clone_from(&start.label);
@@ -174,17 +173,11 @@ fn ingest(draft: &mut Draft<'_>, known: &Known, rows: &[Finished]) -> Result<Eve
 }
 
 fn sessions<'d>(draft: &'d Draft<'_>) -> impl Iterator<Item = &'d Stopwatch> {
-    draft.items().filter_map(|(_, item)| match item {
-        Item::Stopwatch(session) => Some(session),
-        Item::Unknown(_) => None,
-    })
+    draft.items().filter_map(|(_, item)| item.as_stopwatch())
 }
 
 fn find<'d>(draft: &'d Draft<'_>, id: &SessionId) -> Result<&'d Stopwatch, Refusal> {
-    match draft.get(&ItemKey::stopwatch(id)) {
-        Some(Item::Stopwatch(session)) => Ok(session),
-        Some(Item::Unknown(_)) | None => Err(Refusal::UnknownSession),
-    }
+    draft.get(&ItemKey::stopwatch(id)).and_then(Item::as_stopwatch).ok_or(Refusal::UnknownSession)
 }
 
 fn put(draft: &mut Draft<'_>, session: Stopwatch) {

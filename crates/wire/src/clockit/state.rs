@@ -15,11 +15,12 @@ pub(crate) struct State<'a> {
 
 impl Serialize for State<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Scope::User(user) = self.scope;
         let session = self.session;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("sessionId", &session.id)?;
-        map.serialize_entry("userId", user)?;
+        if let Scope::User(user) = self.scope {
+            map.serialize_entry("userId", user)?;
+        }
         map.serialize_entry("label", &session.label)?;
         map.serialize_entry("startedAt", &session.started_at)?;
         map.serialize_entry("accumulatedMs", &session.accumulated)?;
