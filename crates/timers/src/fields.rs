@@ -29,6 +29,17 @@ impl Fields {
     /// # Errors
     /// [`BadField`] if the value is not of the type asked for.
     pub fn take<T: DeserializeOwned>(&mut self, field: &str) -> Result<Option<T>, BadField> {
+        match self.take_raw(field) {
+            Some(value) if value.as_str() != "null" => match serde_json::from_str(value.as_str()) {
+                Ok(value) => Ok(Some(value)),
+                Err(error) => Err(BadField { field: field.to_owned(), reason: reason(&error) }),
+            },
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Takes a field out as it came, `null` too. Of a repeated field the last one counts.
+    pub fn take_raw(&mut self, field: &str) -> Option<RawJson> {
         let mut last = None;
         self.0.retain(|(name, value)| {
             if name == field {
@@ -36,13 +47,7 @@ impl Fields {
             }
             name != field
         });
-        match last {
-            Some(value) if value.as_str() != "null" => match serde_json::from_str(value.as_str()) {
-                Ok(value) => Ok(Some(value)),
-                Err(error) => Err(BadField { field: field.to_owned(), reason: reason(&error) }),
-            },
-            Some(_) | None => Ok(None),
-        }
+        last
     }
 
     /// Takes a field out that must be there.

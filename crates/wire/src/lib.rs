@@ -2,5 +2,6 @@
 
 pub mod clockit;
 mod fault;
+pub mod rooms;
 
 pub use fault::{Code, Fault};
