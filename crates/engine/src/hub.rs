@@ -112,9 +112,8 @@ impl Hub {
 
     /// Takes in what this node has committed itself, before it answers.
     pub(crate) fn committed(&self, after: &Arc<Board>, update: &Update) {
-        if let Some(entry) = self.lock().get(&update.scope).cloned() {
-            entry.committed(after, update);
-        }
+        let Some(entry) = self.lock().get(&update.scope).cloned() else { return };
+        entry.committed(after, update);
     }
 
     /// Takes in an update that was heard.

@@ -80,7 +80,7 @@ impl Drain {
         self.stage.send_replace(Stage::Leaving);
     }
 
-    /// Closes all sockets in the time that the settings give; at once when there is none.
+    /// Has all sockets closed in the time that the settings give; at once when there is none.
     pub(crate) async fn close_all(&self, asked: Asked) {
         let DrainSettings { grace, notice } = match asked {
             Asked::Orchestrator => self.settings,
@@ -93,7 +93,12 @@ impl Drain {
         }
         tracing::info!(sockets = self.sockets.len(), ?grace, "closing sockets");
         self.stage.send_replace(Stage::Closing(grace));
-        if timeout(grace + LAST_WORDS, self.sockets.wait()).await.is_err() {
+        timeout(grace, self.sockets.wait()).await.ok();
+    }
+
+    /// Waits for what still closes, as long as a closing may take.
+    pub(crate) async fn finish(&self) {
+        if timeout(LAST_WORDS, self.sockets.wait()).await.is_err() {
             tracing::warn!(sockets = self.sockets.len(), "some sockets did not close in time");
         }
     }

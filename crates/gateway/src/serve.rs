@@ -69,6 +69,8 @@ async fn stop(node: &Node, asked: Asked, public_server: &mut JoinHandle<()>) {
     if timeout(LAST_ANSWERS, public_server).await.is_err() {
         tracing::warn!("some requests were not answered in time");
     }
+    // One of them may have been a handshake.
+    node.drain.finish().await;
     node.engine.stop().await;
     tracing::info!("stopped");
 }

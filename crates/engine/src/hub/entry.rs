@@ -162,9 +162,9 @@ impl Entry {
         self.lock().unwanted_since.is_some_and(|since| now.saturating_sub(since) > LINGER)
     }
 
-    /// Shows the node's last beat.
-    pub(crate) fn show_beat(&self) {
-        self.stage.show_beat(|| self.last_beat());
+    /// Shows the node's last beat; returns to how many.
+    pub(crate) fn show_beat(&self) -> usize {
+        self.stage.show_beat(|| self.last_beat())
     }
 
     fn last_beat(&self) -> Beat {

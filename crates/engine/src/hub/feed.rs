@@ -25,10 +25,12 @@ impl Feed {
         &self.entry
     }
 
-    /// Has an onlooker told of all that comes from now on. Once a feed.
+    /// Has an onlooker told of all that comes from now on, instead of the one before.
     pub fn attend(&mut self, onlooker: Arc<dyn Onlooker>) {
         self.entry.stage.attend(Arc::clone(&onlooker));
-        self.onlooker = Some(onlooker);
+        if let Some(before) = self.onlooker.replace(onlooker) {
+            self.entry.stage.dismiss(&before);
+        }
     }
 
     /// Returns what is to be seen now. What came in between is gone: the latest wins.

@@ -103,24 +103,26 @@ impl Stage {
         self.wake();
     }
 
-    /// Shows the last beat to all who look, if anything ticks at it; `last` is asked while views wait.
-    pub(crate) fn show_beat(&self, last: impl FnOnce() -> Beat) {
+    /// Shows the last beat to all who look, if anything ticks at it, and returns how many these are; `last` is asked
+    /// while views wait.
+    pub(crate) fn show_beat(&self, last: impl FnOnce() -> Beat) -> usize {
         self.with_seats(|seats| {
             {
                 let mut shown = self.shown();
-                let Some(shown) = &mut *shown else { return };
+                let Some(shown) = &mut *shown else { return 0 };
                 shown.go_on(last());
                 if !shown.ticks {
                     seats.showing = None;
-                    return;
+                    return 0;
                 }
                 seats.follow(shown);
             }
-            let Seats { onlookers, showing: Some(showing) } = seats else { return };
-            for onlooker in onlookers {
+            let Seats { onlookers, showing: Some(showing) } = seats else { return 0 };
+            for onlooker in &*onlookers {
                 onlooker.look(showing);
             }
-        });
+            onlookers.len()
+        })
     }
 
     /// Has all woken. Does not wait while a beat is shown to a large audience: who shows it wakes them then.
@@ -129,9 +131,10 @@ impl Stage {
         self.answer_call();
     }
 
-    fn with_seats(&self, work: impl FnOnce(&mut Seats)) {
-        work(&mut self.seats.lock().unwrap_or_else(PoisonError::into_inner));
+    fn with_seats<R>(&self, work: impl FnOnce(&mut Seats) -> R) -> R {
+        let result = work(&mut self.seats.lock().unwrap_or_else(PoisonError::into_inner));
         self.answer_call();
+        result
     }
 
     /// Wakes all if that was asked for, unless somebody holds the seats, who will do it when letting go.

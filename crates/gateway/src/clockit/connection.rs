@@ -95,6 +95,7 @@ impl Connection {
                 () = &mut ping => Some(self.check_alive()?),
             };
             self.show(last).await?;
+            self.timer.asked();
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
@@ -83,6 +83,7 @@ impl Socket {
                 Err(Gone::Close(Closing::TooLarge(self.message_bytes_max)))
             }
             Some(Err(Error::Utf8(_))) => Err(Gone::Close(Closing::InvalidUtf8)),
+            Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => Err(Gone::Broken),
             Some(Err(Error::Protocol(_))) => Err(Gone::Close(Closing::Protocol)),
             Some(Err(_)) | None => Err(Gone::Broken),
         }
