@@ -45,6 +45,7 @@ macro_rules! contract_cases {
             a_commit_on_another_position_changes_nothing,
             a_repeated_command_is_told_what_it_made,
             the_newest_commands_are_remembered,
+            what_fades_is_in_nobodys_way,
             a_late_commit_is_refused_and_a_stale_one_too,
             rivals_are_put_in_order_and_none_is_lost,
             watchers_hear_every_commit_in_order,
@@ -141,6 +142,7 @@ fn next_commit(scope: &Scope, on: Position, now: Timestamp, id: u64) -> Commit {
         removed: Vec::new(),
         archive: Vec::new(),
         deadline: DeadlineMove::Keep,
+        fades: false,
         update: update.encode(&[]),
     }
 }

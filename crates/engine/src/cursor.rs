@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use timers::node::LEASE;
 use timers::{Beat, Millis, Timestamp};
 
 use crate::store::STEP_BACK_MAX;
@@ -19,6 +20,9 @@ const UNHEARD_AFTER: Millis = Millis(450);
 /// A beat older than this is not shown: it was stuck in a buffer or in a stopped process.
 const BEAT_AGE_MAX: Millis = Millis(2000);
 
+/// A pause between beats in which others may not have reached the store either: longer than a takeover.
+const GAP: Duration = Duration::from_secs(3);
+
 /// Pause while the node has nothing to reckon from.
 const NOTHING_TO_FILL: Duration = Duration::from_secs(1);
 
@@ -33,6 +37,8 @@ pub(crate) struct Cursor {
     last: Beat,
     led: bool,
     heard_at: Option<Duration>,
+    /// Since when it was heard without a gap.
+    steady_since: Duration,
     ask_not_before: Duration,
 }
 
@@ -47,7 +53,14 @@ pub(crate) enum Next {
 
 impl Cursor {
     pub(crate) fn new(holdover: Duration) -> Self {
-        Self { holdover, last: Beat(0), led: false, heard_at: None, ask_not_before: Duration::ZERO }
+        Self {
+            holdover,
+            last: Beat(0),
+            led: false,
+            heard_at: None,
+            steady_since: Duration::ZERO,
+            ask_not_before: Duration::ZERO,
+        }
     }
 
     /// Takes a beat to be shown; `false` if it was shown, is too old to be of use, or can't be yet.
@@ -67,9 +80,18 @@ impl Cursor {
 
     /// Notes that the store was heard, and whether this node leads; `true` if it did not before.
     pub(crate) fn heard(&mut self, leads: bool, elapsed: Duration) -> bool {
+        if self.heard_at.is_none_or(|heard_at| elapsed.saturating_sub(heard_at) > GAP) {
+            self.steady_since = elapsed;
+        }
         self.heard_at = Some(elapsed);
         let led = std::mem::replace(&mut self.led, leads);
         leads && !led
+    }
+
+    /// Tells whether the store was heard without a gap for as long as a lease lasts.
+    pub(crate) fn is_steady(&self, elapsed: Duration) -> bool {
+        let is_heard = self.heard_at.is_some_and(|heard_at| elapsed.saturating_sub(heard_at) <= GAP);
+        is_heard && elapsed.saturating_sub(self.steady_since) >= Duration::from_millis(LEASE.0)
     }
 
     /// Forgets the leader: the next second is open to all.

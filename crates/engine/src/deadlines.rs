@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timers::{Command, MILLIS_PER_BEAT, Millis};
+use timers::{Command, MILLIS_PER_BEAT, Millis, Scope};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::engine::Engine;
 use crate::execute::{ExecuteError, Request};
 use crate::firing::Begun;
+use crate::presence;
 use crate::store::{Due, FaultKind};
 
 /// Most deadlines taken from each part of the store at once: a part whose deadlines can't be carried out
@@ -19,6 +20,12 @@ const LOOK: usize = 16;
 
 /// After how long a deadline on a board that can't be read is tried again: a person must look at it first.
 const DAMAGED_PAUSE: Millis = Millis(60 * 60 * 1000);
+
+/// After how long a lease is looked at again of a node that may have had no time to renew it.
+const HASTY_PAUSE: Millis = Millis(2000);
+
+/// How late the end of a lease is noticed when nothing is amiss.
+const NOTICED_WITHIN: Millis = Millis(3000);
 
 /// Times the deadlines that this node has set itself.
 pub(crate) async fn carry_out_near(engine: Arc<Engine>, mut near: mpsc::Receiver<Due>) {
@@ -66,14 +73,22 @@ async fn carry_out(engine: Arc<Engine>, due: Due, _begun: Begun) {
         sleep(Duration::from_millis(due.at.since(now).0)).await;
     }
     let Ok(_room) = engine.firing.room.acquire().await else { return };
+    if is_hasty(&engine, &due) {
+        return put_off(&engine, &due, HASTY_PAUSE).await;
+    }
     let request = Request { scope: due.scope.clone(), command: Command::Settle, id: None, by: None };
     match engine.execute(request).await {
-        Ok(_) => engine.stats.deadlines_fired.add_one(),
+        Ok(_) => {
+            engine.stats.deadlines_fired.add_one();
+            if let Scope::Node(node) = due.scope {
+                engine.spawn(presence::clear_up(Arc::clone(&engine), node));
+            }
+        }
         Err(error) => {
             engine.stats.deadlines_failed.add_one();
             if is_damage(&error) {
                 tracing::error!(scope = %due.scope, %error, "a deadline can't be carried out; it is put off an hour");
-                put_off(&engine, &due).await;
+                put_off(&engine, &due, DAMAGED_PAUSE).await;
             } else {
                 tracing::debug!(scope = %due.scope, %error, "a deadline waits for the next look");
             }
@@ -89,10 +104,17 @@ fn is_damage(error: &ExecuteError) -> bool {
     }
 }
 
+/// Tells whether a node would be taken for dead that could not renew its lease, or has had no time to: the store
+/// was away, or its clock was put forward.
+fn is_hasty(engine: &Engine, due: &Due) -> bool {
+    let is_late = engine.clock.now().is_some_and(|now| now.since(due.at) > NOTICED_WITHIN);
+    matches!(due.scope, Scope::Node(_)) && (is_late || !engine.is_steady())
+}
+
 /// Moves the entry out of the way: at the head of its shard it would be tried each second for ever.
-async fn put_off(engine: &Engine, due: &Due) {
+async fn put_off(engine: &Engine, due: &Due, by: Millis) {
     let Some(now) = engine.clock.now() else { return };
-    if let Err(error) = engine.store.put_off(due, now + DAMAGED_PAUSE).await {
+    if let Err(error) = engine.store.put_off(due, now + by).await {
         tracing::debug!(scope = %due.scope, %error, "it could not be put off");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use timers::{Beat, Limits, Millis, Tag, Timestamp};
+use timers::{Beat, Limits, Millis, NodeId, Tag, Timestamp};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::background::Background;
@@ -14,6 +14,7 @@ use crate::entropy::Entropy;
 use crate::firing::Firing;
 use crate::hub::Hub;
 use crate::lane::Lanes;
+use crate::presence::{Entering, Presence};
 use crate::stats::Stats;
 use crate::store::{BeatAnswer, Due, Shards, Store};
 
@@ -67,6 +68,7 @@ pub struct Engine {
     pub(crate) stats: Arc<Stats>,
     pub(crate) beat_heard: Notify,
     pub(crate) firing: Arc<Firing>,
+    pub(crate) presence: Presence,
     cursor: Mutex<Cursor>,
     leader: Mutex<Leader>,
     certain: watch::Sender<bool>,
@@ -84,7 +86,11 @@ struct Leader {
 
 impl Engine {
     /// Makes a node, and the near deadlines that it is to time.
-    pub(crate) fn new(store: Arc<dyn Store>, options: Options, seams: Seams) -> (Self, mpsc::Receiver<Due>) {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        options: Options,
+        seams: Seams,
+    ) -> (Self, mpsc::Receiver<Due>, mpsc::Receiver<Entering>) {
         let clock = Arc::new(Clock::new(seams.monotonic));
         let entropy = Arc::new(seams.entropy);
         let stats = Arc::new(Stats::default());
@@ -97,6 +103,7 @@ impl Engine {
             background.clone(),
         ));
         let (firing, near) = Firing::new();
+        let (presence, entering) = Presence::new();
         let engine = Self {
             node: options.node,
             store,
@@ -108,18 +115,24 @@ impl Engine {
             stats,
             beat_heard: Notify::new(),
             firing,
+            presence,
             cursor: Mutex::new(Cursor::new(options.holdover)),
             leader: Mutex::default(),
             certain: watch::Sender::new(true),
             resigned: AtomicBool::new(false),
             background,
         };
-        (engine, near)
+        (engine, near, entering)
     }
 
     /// Returns the views.
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub
+    }
+
+    /// Returns where this node has members.
+    pub fn presence(&self) -> &Presence {
+        &self.presence
     }
 
     /// Returns the store, for what needs no rules: the history.
@@ -176,6 +189,17 @@ impl Engine {
 
     pub(crate) fn cursor(&self) -> MutexGuard<'_, Cursor> {
         self.cursor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes up a name that no run of a node has had.
+    pub(crate) fn new_name(&self) -> NodeId {
+        let name = format!("{}.{}", self.node, self.entropy.tag());
+        NodeId::new(&name).expect("a node's name is short and printable")
+    }
+
+    /// Tells whether the store has been heard for so long that others who live have been heard by it too.
+    pub(crate) fn is_steady(&self) -> bool {
+        self.cursor().is_steady(self.clock.elapsed())
     }
 
     pub(crate) fn has_resigned(&self) -> bool {

@@ -208,7 +208,7 @@ impl Engine {
             Ok(Decision::Nothing) | Err(_) => return Ok(Step::Again(None)),
         };
         let update = Update::of(&base.board, &change, self.entropy.tag(), request.by.clone());
-        let commit = commit_of(&update, &change, id, now);
+        let commit = Commit { fades: base.board.fades_by(&change), ..commit_of(&update, &change, id, now) };
         let committed = self.commit(&commit, life).await?;
         match committed {
             (Committed::Done(revision, _), _) => {
@@ -374,5 +374,6 @@ fn commit_of(update: &Update, change: &Change, id: CommandId, decided_at: Timest
         removed: change.removed.iter().cloned().collect(),
         archive: archive.collect(),
         deadline: change.deadline,
+        fades: false,
     }
 }

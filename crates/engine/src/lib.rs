@@ -14,6 +14,7 @@ mod firing;
 mod hub;
 mod lane;
 mod memory;
+mod presence;
 mod start;
 mod stats;
 pub mod store;
@@ -29,6 +30,7 @@ pub use hub::{
 };
 pub use lane::LANE_LENGTH;
 pub use memory::{Content, MemoryNode, MemoryStore};
+pub use presence::{NotEntered, Place, Presence};
 pub use stats::Stats;
 pub use store::Store;
 pub use update::{BadUpdate, Items, Update};

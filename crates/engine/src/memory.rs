@@ -146,6 +146,9 @@ impl Store for MemoryNode {
             DeadlineMove::Clear => drop(core.content.due.remove(&commit.scope)),
             DeadlineMove::Set(at) => drop(core.content.due.insert(commit.scope.clone(), at)),
         }
+        if commit.fades {
+            core.content.boards.remove(&commit.scope);
+        }
         let update = Update::decode(&commit.update).expect("the engine wrote it");
         core.publish(Some(&commit.scope), &Signal::Updated(Box::new(update)));
         Ok(committed)

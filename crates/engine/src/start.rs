@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::engine::{Engine, Options, Seams};
 use crate::store::{Connected, Signal, Store};
-use crate::{deadlines, ticker};
+use crate::{deadlines, presence, ticker};
 
 /// How often some views are compared with the store.
 const AUDIT_EVERY: Duration = Duration::from_secs(1);
@@ -17,13 +17,14 @@ impl Engine {
     /// Starts a node on a store. It lives until [`Engine::stop`].
     pub fn start(connected: Connected<dyn Store>, options: Options, seams: Seams) -> Arc<Self> {
         let Connected { store, signals } = connected;
-        let (engine, near) = Self::new(store, options, seams);
+        let (engine, near, entering) = Self::new(store, options, seams);
         let engine = Arc::new(engine);
         engine.spawn(Arc::clone(&engine.hub).fan_out());
         engine.spawn(listen(Arc::clone(&engine), signals));
         engine.spawn(ticker::run(Arc::clone(&engine)));
         engine.spawn(deadlines::carry_out_due(Arc::clone(&engine)));
         engine.spawn(deadlines::carry_out_near(Arc::clone(&engine), near));
+        engine.spawn(presence::run(Arc::clone(&engine), entering));
         engine.spawn(audit(Arc::clone(&engine)));
         engine
     }

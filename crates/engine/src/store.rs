@@ -175,6 +175,8 @@ pub struct Commit {
     pub archive: Vec<ArchivedRow>,
     /// What becomes of the scope's deadline.
     pub deadline: DeadlineMove,
+    /// Nothing is left on the board and its scope does not come again: it may be forgotten from now on.
+    pub fades: bool,
     /// What to publish: the [`Update`], encoded.
     pub update: Bytes,
 }

@@ -8,6 +8,7 @@ mod node {
     mod commands;
     mod deadlines;
     mod onlookers;
+    mod presence;
     mod readers;
     mod tap;
     mod views;

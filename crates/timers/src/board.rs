@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::change::Change;
-use crate::ids::{MemberId, SessionId};
+use crate::ids::{MemberId, RoomId, SessionId};
 use crate::item::{Item, ItemKey};
 use crate::limits::Limits;
+use crate::node::Lease;
 use crate::position::Position;
 use crate::room::{Member, Room};
 use crate::scope::Scope;
@@ -45,6 +46,12 @@ impl Board {
         Self { scope: self.scope.clone(), position, at: change.at, items }
     }
 
+    /// Tells whether a change leaves nothing, and nothing will come.
+    pub fn fades_by(&self, change: &Change) -> bool {
+        let is_emptied = || change.put.is_empty() && self.items.keys().all(|key| change.removed.contains(key));
+        self.scope.fades() && is_emptied()
+    }
+
     /// Returns the instant of the next thing that happens by itself.
     pub fn deadline(&self, limits: &Limits) -> Option<Timestamp> {
         self.items.values().filter_map(|item| item.deadline(limits)).min()
@@ -68,6 +75,19 @@ impl Board {
     /// Returns the room, if this is the board of one.
     pub fn room(&self) -> Option<&Room> {
         self.items.get(&ItemKey::room())?.as_room()
+    }
+
+    /// Returns the lease, if this is the board of a node.
+    pub fn lease(&self) -> Option<&Lease> {
+        self.items.get(&ItemKey::lease())?.as_lease()
+    }
+
+    /// Returns the rooms in which the node has members.
+    pub fn presences(&self) -> impl Iterator<Item = &RoomId> {
+        self.items.values().filter_map(|item| match item.as_ref() {
+            Item::Presence(presence) => Some(&presence.room),
+            Item::Stopwatch(_) | Item::Room(_) | Item::Member(_) | Item::Lease(_) | Item::Unknown(_) => None,
+        })
     }
 
     /// Returns one member of the room.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::history::HistoryId;
-use crate::{room, stopwatch};
+use crate::{node, room, stopwatch};
 
 /// One request to a board.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -14,6 +14,8 @@ pub enum Command {
     Stopwatch(stopwatch::Command),
     /// Something about a room.
     Room(room::Command),
+    /// Something about a node.
+    Node(node::Command),
     /// Carry out what is due.
     Settle,
 }
@@ -23,7 +25,7 @@ impl Command {
     pub fn asks_about(&self) -> Vec<HistoryId> {
         match self {
             Self::Stopwatch(command) => command.asks_about(),
-            Self::Room(_) | Self::Settle => Vec::new(),
+            Self::Room(_) | Self::Node(_) | Self::Settle => Vec::new(),
         }
     }
 }

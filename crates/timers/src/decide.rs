@@ -9,7 +9,7 @@ use crate::history::Known;
 use crate::limits::Limits;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::{room, stopwatch};
+use crate::{node, room, stopwatch};
 
 /// Says what a command does to a board at `now`.
 ///
@@ -37,7 +37,11 @@ pub fn decide(
             event
         }
         Command::Room(command) => room::apply(&mut draft, command)?,
-        Command::Settle => return Ok(Decision::Change(settled(draft))),
+        Command::Node(command) => node::apply(&mut draft, command)?,
+        Command::Settle => {
+            node::settle(&mut draft);
+            return Ok(Decision::Change(settled(draft)));
+        }
     };
     if draft.is_empty() {
         return Ok(Decision::Nothing);

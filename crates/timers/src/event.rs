@@ -47,6 +47,14 @@ pub enum Event {
     CountdownReset,
     /// A countdown's end was moved.
     CountdownAdjusted,
+    /// A node began.
+    NodeBegan,
+    /// A node lives.
+    NodeRenewed,
+    /// A node is about to have members in rooms.
+    NodeEntered,
+    /// A node has no members in rooms any more.
+    NodeExited,
     /// Deadlines were carried out.
     Settled,
 }

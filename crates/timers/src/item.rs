@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{MemberId, SessionId};
+use crate::ids::{MemberId, RoomId, SessionId};
+use crate::node::{Lease, Presence};
 use crate::raw_json::RawJson;
 use crate::room::{Member, Room};
 use crate::stopwatch::Stopwatch;
@@ -35,6 +36,16 @@ impl ItemKey {
     /// Returns the key of a member of a room.
     pub fn member(id: &MemberId) -> Self {
         Self(format!("member:{id}").into())
+    }
+
+    /// Returns the key of a node's lease.
+    pub fn lease() -> Self {
+        Self("lease:".into())
+    }
+
+    /// Returns the key of a room in which a node has members.
+    pub fn presence(room: &RoomId) -> Self {
+        Self(format!("presence:{room}").into())
     }
 
     /// Takes a key as it is stored.
@@ -69,6 +80,10 @@ pub enum Item {
     Room(Room),
     /// A member of a room.
     Member(Member),
+    /// A node's proof of life.
+    Lease(Lease),
+    /// A room in which a node has members.
+    Presence(Presence),
     /// Something a newer version wrote. It is kept, and never changed.
     Unknown(RawJson),
 }
@@ -85,6 +100,8 @@ struct Stored {
     stopwatch: Option<RawJson>,
     room: Option<RawJson>,
     member: Option<RawJson>,
+    lease: Option<RawJson>,
+    presence: Option<RawJson>,
 }
 
 impl Item {
@@ -92,7 +109,7 @@ impl Item {
     pub fn as_stopwatch(&self) -> Option<&Stopwatch> {
         match self {
             Self::Stopwatch(stopwatch) => Some(stopwatch),
-            Self::Room(_) | Self::Member(_) | Self::Unknown(_) => None,
+            Self::Room(_) | Self::Member(_) | Self::Lease(_) | Self::Presence(_) | Self::Unknown(_) => None,
         }
     }
 
@@ -100,7 +117,7 @@ impl Item {
     pub fn as_room(&self) -> Option<&Room> {
         match self {
             Self::Room(room) => Some(room),
-            Self::Stopwatch(_) | Self::Member(_) | Self::Unknown(_) => None,
+            Self::Stopwatch(_) | Self::Member(_) | Self::Lease(_) | Self::Presence(_) | Self::Unknown(_) => None,
         }
     }
 
@@ -108,7 +125,15 @@ impl Item {
     pub fn as_member(&self) -> Option<&Member> {
         match self {
             Self::Member(member) => Some(member),
-            Self::Stopwatch(_) | Self::Room(_) | Self::Unknown(_) => None,
+            Self::Stopwatch(_) | Self::Room(_) | Self::Lease(_) | Self::Presence(_) | Self::Unknown(_) => None,
+        }
+    }
+
+    /// Returns the lease that this is.
+    pub fn as_lease(&self) -> Option<&Lease> {
+        match self {
+            Self::Lease(lease) => Some(lease),
+            Self::Stopwatch(_) | Self::Room(_) | Self::Member(_) | Self::Presence(_) | Self::Unknown(_) => None,
         }
     }
 
@@ -118,6 +143,8 @@ impl Item {
             Self::Stopwatch(stopwatch) => encode("stopwatch", stopwatch),
             Self::Room(room) => encode("room", room),
             Self::Member(member) => encode("member", member),
+            Self::Lease(lease) => encode("lease", lease),
+            Self::Presence(presence) => encode("presence", presence),
             Self::Unknown(raw) => raw.as_str().as_bytes().to_vec(),
         }
     }
@@ -136,6 +163,8 @@ impl Item {
             }
             Stored { v: ..=FORMAT, room: Some(raw), .. } => Ok(Self::Room(serde_json::from_str(raw.as_str())?)),
             Stored { v: ..=FORMAT, member: Some(raw), .. } => Ok(Self::Member(serde_json::from_str(raw.as_str())?)),
+            Stored { v: ..=FORMAT, lease: Some(raw), .. } => Ok(Self::Lease(serde_json::from_str(raw.as_str())?)),
+            Stored { v: ..=FORMAT, presence: Some(raw), .. } => Ok(Self::Presence(serde_json::from_str(raw.as_str())?)),
             Stored { .. } => Ok(Self::Unknown(serde_json::from_slice(bytes)?)),
         }
     }
@@ -146,7 +175,8 @@ impl Item {
             Self::Stopwatch(stopwatch) => stopwatch.deadline(limits),
             Self::Room(room) => room.deadline(limits),
             Self::Member(member) => member.deadline(limits),
-            Self::Unknown(_) => None,
+            Self::Lease(lease) => Some(lease.until),
+            Self::Presence(_) | Self::Unknown(_) => None,
         }
     }
 
@@ -155,7 +185,7 @@ impl Item {
         match self {
             Self::Stopwatch(stopwatch) => stopwatch.is_running(),
             Self::Room(room) => room.is_running(),
-            Self::Member(_) | Self::Unknown(_) => false,
+            Self::Member(_) | Self::Lease(_) | Self::Presence(_) | Self::Unknown(_) => false,
         }
     }
 
@@ -163,7 +193,7 @@ impl Item {
     pub fn weight(&self) -> usize {
         match self {
             Self::Stopwatch(stopwatch) => stopwatch.weight(),
-            Self::Room(_) | Self::Member(_) => 0,
+            Self::Room(_) | Self::Member(_) | Self::Lease(_) | Self::Presence(_) => 0,
             Self::Unknown(raw) => raw.as_str().len(),
         }
     }

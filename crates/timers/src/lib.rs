@@ -14,6 +14,7 @@ mod history;
 mod ids;
 mod item;
 mod limits;
+pub mod node;
 mod position;
 mod raw_json;
 mod refusal;

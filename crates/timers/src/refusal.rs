@@ -1,7 +1,7 @@
 //! What the rules say no to.
 
 use crate::limits::{GOAL_BYTES_MAX, ROWS_MAX};
-use crate::room;
+use crate::{node, room};
 
 /// Why the rules refuse a command. A retry does not help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,4 +39,7 @@ pub enum Refusal {
     /// It is about a room.
     #[error(transparent)]
     Room(#[from] room::Refusal),
+    /// It is about a node.
+    #[error(transparent)]
+    Node(#[from] node::Refusal),
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::ids::{BadId, RoomId, UserId};
+use crate::ids::{BadId, NodeId, RoomId, UserId};
 
 /// The unit of storage, of ordering and of fan-out. Written as `user:42`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +12,8 @@ pub enum Scope {
     User(UserId),
     /// One room.
     Room(RoomId),
+    /// One run of a node: its lease, and where it has members.
+    Node(NodeId),
 }
 
 /// Why a text names no scope.
@@ -25,11 +27,22 @@ pub enum BadScope {
     Id(#[from] BadId),
 }
 
+impl Scope {
+    /// Tells whether an empty board of it may be forgotten: its id does not come again.
+    pub fn fades(&self) -> bool {
+        match self {
+            Self::User(_) => false,
+            Self::Room(_) | Self::Node(_) => true,
+        }
+    }
+}
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User(id) => write!(f, "user:{id}"),
             Self::Room(id) => write!(f, "room:{id}"),
+            Self::Node(id) => write!(f, "node:{id}"),
         }
     }
 }
@@ -41,6 +54,7 @@ impl FromStr for Scope {
         match text.split_once(':') {
             Some(("user", id)) => Ok(Self::User(UserId::new(id)?)),
             Some(("room", id)) => Ok(Self::Room(RoomId::new(id)?)),
+            Some(("node", id)) => Ok(Self::Node(NodeId::new(id)?)),
             Some(_) | None => Err(BadScope::Kind(text.to_owned())),
         }
     }

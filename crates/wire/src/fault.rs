@@ -76,7 +76,7 @@ impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         let code = match refusal {
             Refusal::UnknownSession => Code::UnknownSession,
-            Refusal::RepeatedGoal | Refusal::Room(_) => Code::InvalidMessage,
+            Refusal::RepeatedGoal | Refusal::Room(_) | Refusal::Node(_) => Code::InvalidMessage,
             Refusal::LabelTooLong(_)
             | Refusal::CommentTooLong(_)
             | Refusal::GroupNameTooLong(_)

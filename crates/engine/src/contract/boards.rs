@@ -168,3 +168,21 @@ pub async fn the_largest_change_goes_through(fixture: &dyn Fixture) {
     let page = store.history(&ann, &Query { before: None, limit: timers::ROWS_MAX }).await.expect("reads");
     assert_eq!((page.rows.len(), page.next), (timers::ROWS_MAX, None));
 }
+
+pub async fn what_fades_is_in_nobodys_way(fixture: &dyn Fixture) {
+    let store = node(fixture).await.store;
+    let room = scope("room");
+    for round in 0..2 {
+        let mut commit = fresh(&*store, &room, 2 * round + 1).await;
+        commit.put = vec![(key("a"), Bytes::from_static(b"{}"))];
+        commit.deadline = DeadlineMove::Set(commit.at);
+        must(&*store, commit).await;
+        let mut commit = fresh(&*store, &room, 2 * round + 2).await;
+        commit.removed = vec![key("a")];
+        (commit.deadline, commit.fades) = (DeadlineMove::Clear, true);
+        let now = commit.at;
+        must(&*store, commit).await;
+        assert_eq!(store.load(&room, &[]).await.expect("loads").items, []);
+        assert_eq!(store.due(now, 10).await.expect("looks").due, []);
+    }
+}

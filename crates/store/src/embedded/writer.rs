@@ -265,7 +265,11 @@ impl<'t> Tables<'t> {
             }
             stored.deadline = deadline;
         }
-        self.heads.insert(scope.as_str(), stored.encode().as_slice())?;
+        if commit.fades {
+            self.heads.remove(scope.as_str())?;
+        } else {
+            self.heads.insert(scope.as_str(), stored.encode().as_slice())?;
+        }
         Ok(committed)
     }
 }
@@ -291,6 +295,7 @@ mod tests {
             put: Vec::new(),
             removed: Vec::new(),
             archive: Vec::new(),
+            fades: false,
             deadline: DeadlineMove::Keep,
             update: Bytes::from_static(b"no update"),
         };

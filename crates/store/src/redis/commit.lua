@@ -5,7 +5,8 @@
 --       3 stale from, ms    4 late after, ms     5 new tag   6 the board's new time, ms
 --       7 scope    8 deadline: '' keeps it, '0' clears it, else ms
 --       9 PUBLISH or SPUBLISH   10 channel   11 update
---       12 number of items to write, then field and value of each
+--       12 '' or, for a board that is left empty and does not come again, after how many ms it is forgotten
+--       13 number of items to write, then field and value of each
 --       then the number of items to delete, then the field of each
 --       then the number of rows, then id, ms and body of each
 -- Answer  {word, revision, this server's time in ms, receivers of the update or -1 if it was refused}
@@ -39,7 +40,7 @@ if now > tonumber(ARGV[4]) then return { 'late', rev, now, 0 } end
 if now >= tonumber(ARGV[3]) then return { 'stale', rev, now, 0 } end
 
 local function refuse(why) error('refused unwritten: ' .. why, 0) end
-local next_arg = 12
+local next_arg = 13
 local function take()
   local value = ARGV[next_arg]
   next_arg = next_arg + 1
@@ -60,8 +61,9 @@ for _ = 1, count(MOST_ROWS, 'rows') do
   if not tonumber(at) then refuse('a row has no time') end
   rows[#rows + 1] = { row, at, body }
 end
-local deadline = ARGV[8]
+local deadline, fade = ARGV[8], ARGV[12]
 if deadline ~= '' and not tonumber(deadline) then refuse('the deadline is no number') end
+if fade ~= '' and not tonumber(fade) then refuse('the fading is no number') end
 if #id ~= 8 then refuse('the command id has not 8 bytes') end
 local function check_type(key, kind)
   local found = redis.call('TYPE', key).ok
@@ -82,6 +84,7 @@ for _, value in ipairs({ '@rev', rev, '@tag', ARGV[5], '@ids', ids, '@at', ARGV[
 end
 redis.call('HSET', KEYS[1], unpack(fields))
 if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
+if fade ~= '' then redis.call('PEXPIRE', KEYS[1], fade) end
 if deadline == '0' then
   redis.call('ZREM', KEYS[2], ARGV[7])
 elseif deadline ~= '' then

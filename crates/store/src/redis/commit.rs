@@ -1,7 +1,7 @@
 //! What `commit.lua` is given.
 
 use bytes::Bytes;
-use engine::store::{COMMIT_AGE_MAX, Commit};
+use engine::store::{COMMIT_AGE_MAX, Commit, RECENT_ID_AGE_MAX};
 use fred::types::Value;
 use timers::{DeadlineMove, MILLIS_PER_BEAT, Tag, Timestamp};
 
@@ -44,6 +44,7 @@ pub(crate) fn args(commit: &Commit, until: &Until, channel: String, publish: &'s
         text(publish.to_owned()),
         text(channel),
         Value::Bytes(commit.update.clone()),
+        text(if commit.fades { RECENT_ID_AGE_MAX.0.to_string() } else { String::new() }),
         count(commit.put.len()),
     ];
     for (key, bytes) in &commit.put {
