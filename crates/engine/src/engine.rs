@@ -170,6 +170,11 @@ impl Engine {
         self.certain.subscribe()
     }
 
+    /// Returns the cluster's time, unless it is not known or not certain.
+    pub fn certain_time(&self) -> Option<Timestamp> {
+        self.clock.now().filter(|_| *self.certain.borrow())
+    }
+
     /// Hands leadership over. The node goes on for its clients: beats and updates are shown, commands are
     /// executed.
     pub async fn resign(&self) {

@@ -7,7 +7,7 @@ pub mod rows;
 mod state;
 mod tick;
 
-pub use message::{Message, MessageId, parse};
+pub use message::{Message, MessageId, Said, parse};
 pub use render::{ack, catch_up, error, news, ready};
 pub use tick::ticks;
 

@@ -5,14 +5,15 @@
 use timers::{
     Board, Command, CommandId, Decision, Known, Limits, Position, Refusal, Scope, Tag, Timestamp, UserId, decide,
 };
-use wire::clockit::{Dialect, error, news, parse, ticks};
+use wire::clockit::{Dialect, Said, error, news, parse, ticks};
 use wire::{Code, Fault};
 
 /// Carries out messages, a second apart.
 fn after(board: &Board, messages: &[&str]) -> Board {
     let mut board = board.clone();
     for text in messages {
-        let command = Command::Stopwatch(parse(text).unwrap().command);
+        let Ok(Said::Message(message)) = parse(text) else { panic!("{text} is no command") };
+        let command = Command::Stopwatch(message.command);
         let now = Timestamp(1_700_000_000_000 + board.position.revision.0 * 1000);
         let decided = decide(&board, &Known::default(), &command, CommandId(0), now, &Limits::default());
         let Ok(Decision::Change(change)) = decided else { panic!("{text} gave {decided:?}") };

@@ -11,7 +11,7 @@ use std::path::Path;
 use timers::{
     Beat, Board, Command, CommandId, Decision, Known, Limits, Position, Scope, Tag, Timestamp, UserId, decide,
 };
-use wire::clockit::{Dialect, ack, catch_up, error, news, parse, ready, ticks};
+use wire::clockit::{Dialect, Said, ack, catch_up, error, news, parse, ready, ticks};
 
 #[test]
 fn every_transcript_is_replayed_to_the_letter() {
@@ -77,7 +77,8 @@ impl Player {
 
     fn message(&mut self, text: &str) {
         let message = match parse(text) {
-            Ok(message) => message,
+            Ok(Said::Message(message)) => message,
+            Ok(Said::TimePing(ping)) => return self.says(&ping.pong(self.now, self.now)),
             Err((id, fault)) => return self.says(&error(id.as_ref(), &fault)),
         };
         let command = Command::Stopwatch(message.command);

@@ -10,7 +10,7 @@ use timers::{Command, CommandId, Scope};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
-use wire::clockit::{Dialect, Message, MessageId, error, parse};
+use wire::clockit::{Dialect, Message, MessageId, Said, error, parse};
 use wire::{Code, Fault};
 
 use crate::clockit::gaze::Gaze;
@@ -124,15 +124,19 @@ impl Connection {
     /// Returns the answer, if there is one now.
     fn take_in(&mut self, incoming: Incoming) -> Option<Bytes> {
         self.timer.seen(self.gaze.pulse());
-        let fault = match incoming {
+        let answer = match incoming {
             Incoming::Alive => return None,
             Incoming::Text(text) => {
                 self.node.metrics.message_received();
                 match parse(&text) {
-                    Ok(message) => {
+                    Ok(Said::Message(message)) => {
                         self.begin(message);
                         return None;
                     }
+                    Ok(Said::TimePing(ping)) => match self.node.engine.certain_time() {
+                        Some(now) => ping.pong(now, now),
+                        None => error(None, &Fault::time_uncertain()),
+                    },
                     Err((id, fault)) => error(id.as_ref(), &fault),
                 }
             }
@@ -141,7 +145,7 @@ impl Connection {
                 &Fault::of_client(Code::InvalidMessage, "messages are JSON in text frames, not binary ones"),
             ),
         };
-        Some(frame::text(&fault))
+        Some(frame::text(&answer))
     }
 
     fn begin(&mut self, message: Message) {

@@ -2,21 +2,27 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderName, Method, header};
-use axum::routing::get;
+use axum::http::{HeaderName, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::clockit;
+use crate::http::body::read_body;
 use crate::http::{console, error};
 use crate::node::Node;
 
+/// Largest question for the time; the usual one has 80 bytes.
+const TIME_SYNC_BYTES: usize = 4096;
+
 /// Makes the routes.
 pub(crate) fn routes(node: Arc<Node>) -> Router {
-    let mut routes = Router::new().route("/api/health", get(health));
+    let mut routes = Router::new().route("/api/health", get(health)).route("/timesync", post(time_sync));
     if node.settings.clockit.enabled {
         routes = routes.merge(clockit::routes());
     }
@@ -43,6 +49,22 @@ fn cors() -> CorsLayer {
         .allow_credentials(true)
         .allow_headers(headers)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS])
+}
+
+/// Tells the cluster's time as the npm package `timesync` asks for it.
+async fn time_sync(State(node): State<Arc<Node>>, body: Body) -> Response {
+    let request = match read_body(body, TIME_SYNC_BYTES, node.settings.limits.request_within).await {
+        Ok(request) => request,
+        Err(refused) => return refused,
+    };
+    let now = node.engine.certain_time();
+    let (answer, told) = wire::answer_time_sync(&request, now);
+    let status = match now {
+        None => StatusCode::SERVICE_UNAVAILABLE,
+        Some(_) if told => StatusCode::OK,
+        Some(_) => StatusCode::BAD_REQUEST,
+    };
+    (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], answer).into_response()
 }
 
 async fn health(State(node): State<Arc<Node>>) -> Json<Value> {

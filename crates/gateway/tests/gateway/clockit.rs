@@ -189,3 +189,16 @@ async fn ack_of(client: &mut Client, id: &str) -> Value {
         }
     }
 }
+
+#[tokio::test]
+async fn a_client_that_tells_its_time_is_told_ours() {
+    let node = Node::start().await;
+    let mut client = node.connect("userId=ann").await;
+    client.next_of("ready").await;
+    client.say(r#"{"type":"time-ping","t0":12.5}"#).await;
+    let pong = client.next_of("time-pong").await;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let [t1, t2] = ["t1", "t2"].map(|name| pong[name].as_u64().unwrap());
+    assert_eq!(pong["t0"], 12.5);
+    assert!(t1 <= t2 && u128::from(t2).abs_diff(now) < 5_000, "{pong}");
+}

@@ -6,6 +6,7 @@ use timers::{BadField, Fields, GoalId, ID_BYTES_MAX, RawJson, SessionId};
 
 use crate::clockit::goal;
 use crate::fault::{Code, Fault};
+use crate::time_sync::{PING, TimePing};
 
 /// The id that a client gives a message, to recognise the answer and to repeat it safely: a string or a
 /// number, sent back as it came.
@@ -30,7 +31,16 @@ impl MessageId {
     }
 }
 
-/// One message of a client.
+/// What a client says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// A command.
+    Message(Message),
+    /// It wants to know the time.
+    TimePing(TimePing),
+}
+
+/// One message of a client that is to have an effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// The client's id; only messages with an id are acknowledged.
@@ -43,16 +53,18 @@ pub struct Message {
 ///
 /// # Errors
 /// The fault to answer with, and the message's id if it could be read.
-pub fn parse(text: &str) -> Result<Message, (Option<MessageId>, Fault)> {
+pub fn parse(text: &str) -> Result<Said, (Option<MessageId>, Fault)> {
     let mut fields: Fields = serde_json::from_str(text).map_err(|error| (None, not_an_object(&error)))?;
     let id = match fields.take("id").and_then(|id| id.map(MessageId::new).transpose()) {
         Ok(id) => id,
         Err(bad) => return Err((None, Fault::in_field("", &bad))),
     };
-    match command(&mut fields) {
-        Ok(command) => Ok(Message { id, command }),
-        Err(fault) => Err((id, fault)),
-    }
+    let said = match fields.require::<String>("type") {
+        Ok(kind) if kind == PING => TimePing::read(&mut fields).map(Said::TimePing),
+        Ok(kind) => command(&kind, &mut fields).map(|command| Said::Message(Message { id: id.clone(), command })),
+        Err(bad) => Err(Fault::in_field("", &bad)),
+    };
+    said.map_err(|fault| (id, fault))
 }
 
 fn not_an_object(error: &serde_json::Error) -> Fault {
@@ -62,14 +74,13 @@ fn not_an_object(error: &serde_json::Error) -> Fault {
     Fault::of_client(Code::InvalidJson, format!("not JSON: {error}"))
 }
 
-fn command(fields: &mut Fields) -> Result<Command, Fault> {
-    let at_top = |bad: BadField| Fault::in_field("", &bad);
-    let kind: String = fields.require("type").map_err(at_top)?;
-    let mut payload: Fields = fields.take("payload").map_err(at_top)?.unwrap_or_default();
+fn command(kind: &str, fields: &mut Fields) -> Result<Command, Fault> {
+    let mut payload: Fields =
+        fields.take("payload").map_err(|bad: BadField| Fault::in_field("", &bad))?.unwrap_or_default();
     let session = |payload: &mut Fields| {
         payload.require::<SessionId>("sessionId").map_err(|bad| Fault::in_field("payload", &bad))
     };
-    match kind.as_str() {
+    match kind {
         "session-start" => start(&mut payload).map(Command::Start),
         "session-stop" => session(&mut payload).map(Command::Stop),
         "session-pause" => session(&mut payload).map(Command::Pause),
@@ -181,7 +192,8 @@ mod tests {
             let (read, _) = parse(&format!(r#"{{"id":{id},"type":"nonsense"}}"#)).unwrap_err();
             assert_eq!(read.unwrap().as_json(), id);
             let text = format!(r#"{{"id":{id},"type":"session-stop","payload":{{"sessionId":"s"}}}}"#);
-            assert_eq!(parse(&text).unwrap().id.unwrap().as_json(), id);
+            let Ok(Said::Message(message)) = parse(&text) else { panic!("a command") };
+            assert_eq!(message.id.unwrap().as_json(), id);
         }
     }
 
@@ -189,7 +201,7 @@ mod tests {
     fn null_is_as_good_as_absent_and_unknown_fields_do_no_harm() {
         let text =
             r#"{"id":null,"type":"session-start","x":1,"payload":{"label":"x","sessionId":null,"goals":null,"y":2}}"#;
-        let message = parse(text).unwrap();
+        let Ok(Said::Message(message)) = parse(text) else { panic!("a command") };
         assert_eq!(message.id, None);
         let Command::Start(start) = message.command else { panic!("a start") };
         assert_eq!((start.session, start.goals), (None, None));

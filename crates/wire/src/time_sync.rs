@@ -1,0 +1,106 @@
+//! How clients learn the cluster's time: a question that carries their own, over a WebSocket or as JSON-RPC.
+
+use serde::{Deserialize, Serialize};
+use timers::{BadField, Fields, RawJson, Timestamp};
+
+use crate::fault::Fault;
+
+/// The type of the question.
+pub(crate) const PING: &str = "time-ping";
+
+/// A client's time, sent back as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimePing(RawJson);
+
+impl TimePing {
+    pub(crate) fn read(fields: &mut Fields) -> Result<Self, Fault> {
+        let bad = |reason: &str| Fault::in_field("", &BadField { field: "t0".to_owned(), reason: reason.to_owned() });
+        let t0 = fields.take_raw("t0").ok_or_else(|| bad("is missing"))?;
+        let is_number = t0.as_str().starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        if is_number && t0.as_str().len() <= NUMBER_BYTES_MAX { Ok(Self(t0)) } else { Err(bad("must be a number")) }
+    }
+
+    /// Renders the answer: the client's time, and ours when the question came and when this goes.
+    pub fn pong(&self, came: Timestamp, goes: Timestamp) -> String {
+        format!(r#"{{"type":"time-pong","t0":{},"t1":{came},"t2":{goes}}}"#, self.0.as_str())
+    }
+}
+
+/// Longest number that is sent back; what a program writes of one has 25 digits at most.
+const NUMBER_BYTES_MAX: usize = 32;
+
+/// Answers a JSON-RPC 2.0 request `timesync`, as the npm package of that name sends it; the flag tells whether it
+/// is answered with the time.
+pub fn json_rpc(request: &[u8], now: Option<Timestamp>) -> (String, bool) {
+    #[derive(Deserialize)]
+    struct Request {
+        method: String,
+        id: RawJson,
+    }
+    #[derive(Serialize)]
+    struct Response<'a> {
+        jsonrpc: &'static str,
+        id: &'a RawJson,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result: Option<Timestamp>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<Error>,
+    }
+    #[derive(Serialize)]
+    struct Error {
+        code: i32,
+        message: &'static str,
+    }
+    let nobody = RawJson::new("null").expect("null is JSON");
+    let read: Result<Request, _> = serde_json::from_slice(request);
+    let (id, outcome) = match &read {
+        Err(error) if error.is_data() => (&nobody, Err((-32600, "not a request: an id and a method are needed"))),
+        Err(_) => (&nobody, Err((-32700, "not JSON"))),
+        Ok(request) if request.method != "timesync" => (&request.id, Err((-32601, "the only method is timesync"))),
+        Ok(request) => (&request.id, now.ok_or((-32000, "the time is not known; try again"))),
+    };
+    let error = outcome.err().map(|(code, message)| Error { code, message });
+    let response = Response { jsonrpc: "2.0", id, result: outcome.ok(), error };
+    (serde_json::to_string(&response).expect("texts and numbers are JSON"), outcome.is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_answered_under_its_id_and_what_is_wrong_is_named() {
+        let answer = |request: &str| json_rpc(request.as_bytes(), Some(Timestamp(5))).0;
+        assert_eq!(
+            answer(r#"{"jsonrpc":"2.0","id":"a1","method":"timesync"}"#),
+            r#"{"jsonrpc":"2.0","id":"a1","result":5}"#
+        );
+        assert_eq!(
+            answer(r#"{"id":1.50,"method":"timesync","params":[]}"#),
+            r#"{"jsonrpc":"2.0","id":1.50,"result":5}"#
+        );
+        for (request, code) in [("", -32700), ("{", -32700), ("[]", -32600), (r#"{"id":1}"#, -32600)] {
+            assert!(
+                answer(request).starts_with(&format!(r#"{{"jsonrpc":"2.0","id":null,"error":{{"code":{code},"#)),
+                "{request}"
+            );
+        }
+        assert!(answer(r#"{"id":7,"method":"time"}"#).contains(r#""id":7,"error":{"code":-32601"#));
+        assert!(json_rpc(br#"{"id":7,"method":"timesync"}"#, None).0.contains("-32000"));
+    }
+
+    #[test]
+    fn a_ping_comes_back_with_its_number_as_it_was_written() {
+        let read = |json: &str| TimePing::read(&mut serde_json::from_str(json).unwrap());
+        let pong = read(r#"{"t0":1.50e3}"#).unwrap().pong(Timestamp(7), Timestamp(8));
+        assert_eq!(pong, r#"{"type":"time-pong","t0":1.50e3,"t1":7,"t2":8}"#);
+        for (json, named) in [
+            ("{}", "t0 is missing"),
+            (r#"{"t0":"1"}"#, "t0 must be a number"),
+            (r#"{"t0":null}"#, "t0 must be a number"),
+        ] {
+            assert_eq!(read(json).unwrap_err().message, named);
+        }
+        assert!(read(&format!(r#"{{"t0":{}}}"#, "1".repeat(40))).is_err());
+    }
+}
