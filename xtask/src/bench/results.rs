@@ -13,7 +13,9 @@ use crate::process;
 pub(super) fn page(root: &Path, measured: &[Value], last: Option<&Value>) -> Result<String> {
     let mut page = String::from(
         "# Results\n\nWritten by `cargo xtask bench`. Figures of different machines, and of different days on one, can't be \
-         compared; the ratios can: all of one table were measured in one run, servers and clients on the same processors.\n\n",
+         compared; the ratios can: all of one table were measured in one run, servers and clients on the same processors.\n\n\
+         Each measurement is `loadgen run benches/scenarios/<scenario>.toml --target <addresses> --pid <processes> --json <report>` \
+         against servers that were started for it; the scenario is the first word of its name.\n\n",
     );
     page += &machine(root)?;
     page += "\n| measurement | connections | messages a CPU-second | late p50 | p99 | max | seconds missing | against the last run |\n|---|---|---|---|---|---|---|---|\n";
