@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::engine::Engine;
 use crate::execute::{ExecuteError, Request};
 use crate::firing::Begun;
-use crate::presence;
+use crate::leases;
 use crate::store::{Due, FaultKind};
 
 /// Most deadlines taken from each part of the store at once: a part whose deadlines can't be carried out
@@ -81,7 +81,7 @@ async fn carry_out(engine: Arc<Engine>, due: Due, _begun: Begun) {
         Ok(_) => {
             engine.stats.deadlines_fired.add_one();
             if let Scope::Node(node) = due.scope {
-                engine.spawn(presence::clear_up(Arc::clone(&engine), node));
+                engine.spawn(leases::clear_up(Arc::clone(&engine), node));
             }
         }
         Err(error) => {

@@ -13,6 +13,7 @@ mod execute;
 mod firing;
 mod hub;
 mod lane;
+mod leases;
 mod memory;
 mod presence;
 mod start;

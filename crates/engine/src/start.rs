@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::engine::{Engine, Options, Seams};
 use crate::store::{Connected, Signal, Store};
-use crate::{deadlines, presence, ticker};
+use crate::{deadlines, leases, ticker};
 
 /// How often some views are compared with the store.
 const AUDIT_EVERY: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ impl Engine {
         engine.spawn(ticker::run(Arc::clone(&engine)));
         engine.spawn(deadlines::carry_out_due(Arc::clone(&engine)));
         engine.spawn(deadlines::carry_out_near(Arc::clone(&engine), near));
-        engine.spawn(presence::run(Arc::clone(&engine), entering));
+        engine.spawn(leases::run(Arc::clone(&engine), entering));
         engine.spawn(audit(Arc::clone(&engine)));
         engine
     }

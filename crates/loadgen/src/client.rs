@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::crowd::{Crowd, Deed};
 use crate::message::Heard;
-use crate::worker::{Crowd, Deed};
 
 /// Pause before a connection that failed is tried again, ms.
 const AGAIN_MS: std::ops::Range<u64> = 200..400;

@@ -2,6 +2,7 @@
 
 mod client;
 mod conductor;
+mod crowd;
 mod host;
 mod message;
 mod order;

@@ -1,7 +1,5 @@
 //! One process of a run: holds its share of the connections on one thread.
 
-mod crowd;
-
 use std::io::{BufRead, BufReader, Write, stdin};
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,12 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::interval;
+use tokio::time::{Instant, interval, sleep_until};
 
+use crate::client;
+use crate::crowd::Crowd;
 use crate::order::{Order, Share, Word};
 use crate::scenario::Work;
-
-pub(crate) use crowd::{Crowd, Deed};
 
 /// How often it is looked whether all connections are ready.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -40,7 +38,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 async fn serve(crowd: Rc<Crowd>, mut orders: UnboundedReceiver<Order>) -> Result<()> {
-    spawn_local(crowd::open_all(Rc::clone(&crowd)));
+    spawn_local(open_all(Rc::clone(&crowd)));
     let mut looks = interval(LOOK_EVERY);
     let (mut nth, mut awaited) = (0, crowd.share.count);
     let mut told = false;
@@ -68,6 +66,17 @@ async fn serve(crowd: Rc<Crowd>, mut orders: UnboundedReceiver<Order>) -> Result
                 }
             }
         }
+    }
+}
+
+/// Opens the connections at the scenario's pace.
+async fn open_all(crowd: Rc<Crowd>) {
+    let Share { first, count, scenario, .. } = &crowd.share;
+    let pace = scenario.connections_a_second as f64 * *count as f64 / scenario.connections as f64;
+    let began = Instant::now();
+    for nth in 0..*count {
+        spawn_local(client::run(Rc::clone(&crowd), first + nth, crowd.add_one()));
+        sleep_until(began + Duration::from_secs_f64((nth + 1) as f64 / pace)).await;
     }
 }
 

@@ -5,11 +5,10 @@ use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until};
 
-use crate::client;
 use crate::order::Share;
 use crate::scenario::Work;
 use crate::seen::Seen;
@@ -74,6 +73,13 @@ impl Crowd {
         self.seen.borrow().counts.failures.values().sum()
     }
 
+    /// Adds a connection; returns what will be wanted of it.
+    pub(crate) fn add_one(&self) -> UnboundedReceiver<Deed> {
+        let (sender, wanted) = mpsc::unbounded_channel();
+        self.deeds.borrow_mut().push(sender);
+        wanted
+    }
+
     /// Begins to count.
     pub(crate) fn begin(self: &Rc<Self>) {
         self.seen.take();
@@ -129,18 +135,5 @@ impl Crowd {
         if let Some(connection) = self.deeds.borrow().get(nth) {
             connection.send(deed).ok();
         }
-    }
-}
-
-/// Opens the connections at the scenario's pace.
-pub(super) async fn open_all(crowd: Rc<Crowd>) {
-    let Share { first, count, scenario, .. } = &crowd.share;
-    let pace = scenario.connections_a_second as f64 * *count as f64 / scenario.connections as f64;
-    let began = Instant::now();
-    for nth in 0..*count {
-        let (sender, wanted) = mpsc::unbounded_channel();
-        crowd.deeds.borrow_mut().push(sender);
-        spawn_local(client::run(Rc::clone(&crowd), first + nth, wanted));
-        sleep_until(began + Duration::from_secs_f64((nth + 1) as f64 / pace)).await;
     }
 }
