@@ -7,5 +7,6 @@ mod redis {
     mod faults;
     mod fence;
     mod node;
+    mod presence;
     mod sentinel;
 }
