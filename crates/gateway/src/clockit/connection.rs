@@ -92,10 +92,14 @@ impl Connection {
                     Some(frame::text(&error(None, &Fault::time_uncertain())))
                 }
                 incoming = self.socket.next(), if self.under_way.is_none() => self.take_in(incoming?),
-                () = &mut ping => Some(self.check_alive()?),
+                () = &mut ping => {
+                    let asks = self.check_alive()?;
+                    self.show(Some(asks)).await?;
+                    self.timer.asked();
+                    continue;
+                }
             };
             self.show(last).await?;
-            self.timer.asked();
         }
     }
 

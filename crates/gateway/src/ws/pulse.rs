@@ -95,11 +95,9 @@ impl Timer {
         }
     }
 
-    /// Counts from now on how long the answer takes, if one is awaited: the ping has only just been written.
+    /// Counts from now on how long the answer takes: the ping has only just been written.
     pub(crate) fn asked(&mut self) {
-        if self.awaits {
-            self.set(self.heartbeat.within, true);
-        }
+        self.set(self.heartbeat.within, true);
     }
 
     /// It went off. Nothing can be heard of a client that is not `heard`.

@@ -39,6 +39,23 @@ async fn a_client_that_answers_no_ping_is_closed_whether_it_has_ticks_or_not() {
 }
 
 #[tokio::test]
+async fn news_do_not_keep_a_client_that_answers_no_ping() {
+    let node = node().await;
+    let mut silent = node.connect("userId=eve").await;
+    silent.next_of("ready").await;
+    let mut busy = node.connect("userId=eve").await;
+    let news = async {
+        for nth in 0.. {
+            busy.must("session-start", &nth.to_string(), json!({ "sessionId": "s", "label": nth.to_string() })).await;
+        }
+    };
+    tokio::select! {
+        all = read_to_end(silent) => assert!(finds(&all, &SILENT), "closed for another reason"),
+        () = news => unreachable!("there are always more"),
+    }
+}
+
+#[tokio::test]
 async fn clients_that_answer_stay_whether_they_have_ticks_or_not() {
     let node = node().await;
     let mut ticking = node.connect("userId=ann&dialect=v1").await;
