@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use harness::Client as Visitor;
+use harness::{Client as Visitor, http};
 use tokio::time::{Instant, interval};
 
 use crate::client::{Client, State};
@@ -20,10 +20,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Most disagreements that are told.
 const TOLD_MAX: usize = 20;
 
-/// Waits until every client is connected, has its answers, sees what the store holds, and sees ticks.
+/// Waits until every node is ready, and every client is connected, has its answers, sees what the store holds, and
+/// sees ticks. Where nothing has changed, the clients of a node that is still cut off see the truth all the same.
 ///
 /// # Errors
-/// What clients still lack after [`CONVERGE_WITHIN`].
+/// What is still lacking after [`CONVERGE_WITHIN`].
 pub(crate) async fn clients(cluster: &Cluster, clients: &[Client]) -> Result<BTreeMap<String, View>, Vec<String>> {
     let since = cluster.begun.elapsed();
     let end = Instant::now() + CONVERGE_WITHIN;
@@ -32,8 +33,8 @@ pub(crate) async fn clients(cluster: &Cluster, clients: &[Client]) -> Result<BTr
         look.tick().await;
         let lacks = match tokio::task::block_in_place(|| truth::read(&cluster.primary)) {
             Ok(truth) => {
-                let lacks: Vec<String> =
-                    clients.iter().filter_map(|client| lack(&client.state(), &truth, since)).collect();
+                let mut lacks = unready(cluster).await;
+                lacks.extend(clients.iter().filter_map(|client| lack(&client.state(), &truth, since)));
                 if lacks.is_empty() {
                     return Ok(truth);
                 }
@@ -45,7 +46,7 @@ pub(crate) async fn clients(cluster: &Cluster, clients: &[Client]) -> Result<BTr
             let count = lacks.len();
             let told = lacks.into_iter().take(TOLD_MAX).map(|lack| format!("no agreement: {lack}"));
             return Err(told
-                .chain((count > TOLD_MAX).then(|| format!("no agreement: {count} clients in all")))
+                .chain((count > TOLD_MAX).then(|| format!("no agreement: {count} in all")))
                 .collect());
         }
     }
@@ -68,6 +69,19 @@ pub(crate) async fn nodes(cluster: &Cluster, truth: &BTreeMap<String, View>) -> 
         }
     }
     violations
+}
+
+/// Names the nodes that are not ready.
+async fn unready(cluster: &Cluster) -> Vec<String> {
+    let mut unready = Vec::new();
+    for (nth, node) in cluster.nodes.iter().enumerate() {
+        match http::request(node.internal, "GET", "/readyz", &[], b"").await {
+            Ok(answer) if answer.status == 200 => {}
+            Ok(answer) => unready.push(format!("node {nth} is not ready: {}", answer.body)),
+            Err(error) => unready.push(format!("node {nth} does not answer: {error}")),
+        }
+    }
+    unready
 }
 
 /// Says what a client lacks.
