@@ -45,9 +45,7 @@ pub(crate) async fn clients(cluster: &Cluster, clients: &[Client]) -> Result<BTr
         if Instant::now() > end {
             let count = lacks.len();
             let told = lacks.into_iter().take(TOLD_MAX).map(|lack| format!("no agreement: {lack}"));
-            return Err(told
-                .chain((count > TOLD_MAX).then(|| format!("no agreement: {count} in all")))
-                .collect());
+            return Err(told.chain((count > TOLD_MAX).then(|| format!("no agreement: {count} in all"))).collect());
         }
     }
 }

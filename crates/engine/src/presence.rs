@@ -105,6 +105,13 @@ impl Presence {
         self.name.subscribe()
     }
 
+    /// Returns in how many rooms this node has members, and how many these are.
+    pub fn count(&self) -> (usize, usize) {
+        let held = lock(&self.held);
+        let members = held.rooms.values().filter(|members| **members > 0);
+        members.fold((0, 0), |(rooms, all), members| (rooms + 1, all + members))
+    }
+
     /// Returns the name that this node has members under now.
     pub(crate) fn current_name(&self) -> Option<NodeId> {
         lock(&self.held).name.clone()

@@ -39,6 +39,14 @@ pub(crate) struct Identity {
     pub(crate) by: By,
 }
 
+impl Identity {
+    /// Makes up somebody.
+    pub(crate) fn guest() -> Self {
+        let user = UserId::new(&format!("guest_{:016x}", fastrand::u64(..))).expect("short and printable");
+        Self { user, by: By::Guest }
+    }
+}
+
 /// What the finding rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
@@ -80,16 +88,19 @@ impl Auth {
         self.trusted
     }
 
-    /// Finds out who a client is, or a guest if it does not say.
+    /// Finds out who a client is, or a guest if it does not say and the settings admit guests.
     pub(crate) fn identify_or_guest(&self, claimed: &Claimed, headers: &HeaderMap) -> Result<Identity, Denied> {
-        if token_of(claimed, headers).is_none() && said(claimed.user_id.as_ref()).is_none() {
-            if !self.guests {
-                return Err(Denied("neither a token nor guests are admitted".to_owned()));
-            }
-            let user = UserId::new(&format!("guest_{:016x}", fastrand::u64(..))).expect("short and printable");
-            return Ok(Identity { user, by: By::Guest });
+        self.identify_or(claimed, headers, self.guests)
+    }
+
+    /// Finds out who a client is, or a guest if it does not say and these are admitted.
+    pub(crate) fn identify_or(&self, claimed: &Claimed, headers: &HeaderMap, guests: bool) -> Result<Identity, Denied> {
+        let says_nothing = token_of(claimed, headers).is_none() && said(claimed.user_id.as_ref()).is_none();
+        match (says_nothing, guests) {
+            (false, _) => self.identify(claimed, headers),
+            (true, true) => Ok(Identity::guest()),
+            (true, false) => Err(Denied("neither a token nor guests are admitted".to_owned())),
         }
-        self.identify(claimed, headers)
     }
 
     /// Finds out who a client is.

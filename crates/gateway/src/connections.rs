@@ -54,6 +54,11 @@ impl Connections {
         Ok(Seat { open: Arc::clone(&self.open), user: user.clone() })
     }
 
+    /// Tells whether there is room for nobody.
+    pub(crate) fn is_full(&self) -> bool {
+        self.count() >= self.limits.connections
+    }
+
     /// Returns how many connections are open.
     pub(crate) fn count(&self) -> usize {
         lock(&self.open).all

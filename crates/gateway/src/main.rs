@@ -1,6 +1,7 @@
 //! `tickcast`: keeps running timers on the server and shows the same second on every device.
 
 mod auth;
+mod certainty;
 mod clockit;
 mod config;
 mod connections;
@@ -8,8 +9,11 @@ mod drain;
 mod http;
 mod metrics;
 mod node;
+mod rooms;
 mod serve;
+mod socketio;
 mod telemetry;
+mod under_way;
 mod ws;
 
 use std::path::PathBuf;

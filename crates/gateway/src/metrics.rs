@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use engine::Engine;
+use engine::{Engine, ExecuteError, Made, Outcome};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
@@ -82,8 +82,8 @@ impl Metrics {
         self.refusals.add(1, &[]);
     }
 
-    pub(crate) fn command_done(&self, took: Duration, outcome: &'static str) {
-        self.commands.record(took.as_secs_f64(), &[KeyValue::new("outcome", outcome)]);
+    pub(crate) fn command_done(&self, took: Duration, outcome: &Result<Outcome, ExecuteError>) {
+        self.commands.record(took.as_secs_f64(), &[KeyValue::new("outcome", name(outcome))]);
     }
 
     /// Returns all figures in the Prometheus text format.
@@ -160,4 +160,18 @@ fn gauge(meter: &Meter, name: &'static str, what: &'static str, value: impl Fn()
         .with_description(what)
         .with_callback(move |gauge| gauge.observe(value(), &[]))
         .build();
+}
+
+/// Names an outcome.
+fn name(outcome: &Result<Outcome, ExecuteError>) -> &'static str {
+    match outcome {
+        Ok(Outcome { made: Made::Change(_), .. }) => "changed",
+        Ok(Outcome { made: Made::Nothing, .. }) => "nothing",
+        Ok(Outcome { made: Made::Repeated, .. }) => "repeated",
+        Err(ExecuteError::Refused(_)) => "refused",
+        Err(ExecuteError::Busy) => "busy",
+        Err(ExecuteError::Unavailable(_)) => "unavailable",
+        Err(ExecuteError::OutcomeUnknown) => "unknown",
+        Err(ExecuteError::Damaged(_)) => "damaged",
+    }
 }

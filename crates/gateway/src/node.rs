@@ -1,16 +1,20 @@
 //! One running node, as its routes and sockets see it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use engine::Engine;
-use timers::Beat;
+use engine::{Engine, Feed};
+use timers::{Beat, Scope};
+use tokio::time::timeout;
 
 use crate::auth::Auth;
 use crate::config::Settings;
 use crate::connections::Connections;
 use crate::drain::Drain;
 use crate::metrics::Metrics;
+
+/// How long a client waits for its timers while the store does not answer.
+const JOIN_WITHIN: Duration = Duration::from_secs(6);
 
 /// One running node.
 pub(crate) struct Node {
@@ -24,6 +28,14 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// Listens to a scope for a client, which is not kept waiting for ever.
+    pub(crate) async fn join(&self, scope: &Scope) -> Result<Feed, String> {
+        match timeout(JOIN_WITHIN, self.engine.hub().join(scope)).await {
+            Ok(joined) => joined.map_err(|error| error.to_string()),
+            Err(_) => Err("the store does not answer".to_owned()),
+        }
+    }
+
     /// Tells whether clients should be sent here, or why not.
     pub(crate) fn ready(&self) -> Result<(), String> {
         if self.drain.is_leaving() {

@@ -77,11 +77,8 @@ async fn stop(node: &Node, asked: Asked, public_server: &mut JoinHandle<()>) {
 
 fn start(settings: Settings) -> Result<Arc<Node>> {
     let metrics = Metrics::new()?;
-    let options = Options {
-        limits: settings.clockit.rules.clone(),
-        holdover: settings.holdover,
-        ..Options::new(&settings.node_id)
-    };
+    let options =
+        Options { limits: settings.rules.clone(), holdover: settings.holdover, ..Options::new(&settings.node_id) };
     let engine = Engine::start(connect(&settings)?, options, Seams::default());
     let connections = Arc::new(Connections::new(settings.limits));
     metrics.observe(&engine, &connections);

@@ -8,10 +8,13 @@ mod pulse;
 mod socket;
 
 pub(crate) use frame::Frames;
-pub(crate) use handshake::accept;
+pub(crate) use handshake::{accept, upgrade};
 pub(crate) use line::{Line, Offered};
 pub(crate) use pulse::{Due, Pulse, Timer};
-pub(crate) use socket::{Gone, Incoming, Socket};
+pub(crate) use socket::{Gone, Incoming, Socket, linger};
+
+/// After how long a client that found no room, or no store, may ask again: not all at once.
+pub(crate) const COME_BACK_MS: std::ops::RangeInclusive<u64> = 1000..=5000;
 
 /// Why a socket is closed. Codes are part of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +42,11 @@ pub(crate) enum Closing {
 }
 
 impl Closing {
+    /// The node can't serve now; clients come back one after the other.
+    pub(crate) fn overloaded() -> Self {
+        Self::Overloaded(fastrand::u64(COME_BACK_MS))
+    }
+
     /// Returns the close code.
     pub(crate) fn code(&self) -> u16 {
         match self {

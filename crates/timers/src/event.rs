@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{MemberId, NodeId, SessionId};
+use crate::ids::{LinkId, MemberId, NodeId, SessionId};
 
 /// The reason of a change. It travels with the update for logs and traces; what clients are told is
 /// derived from the old and the new view, so that a lost update loses no event.
@@ -31,10 +31,10 @@ pub enum Event {
     MemberJoined(MemberId),
     /// A member came back by another connection.
     MemberResumed(MemberId),
-    /// A member went.
-    MemberLeft(MemberId),
+    /// The member of a connection went.
+    MemberLeft(LinkId),
     /// A member's connection was lost.
-    MemberLost(MemberId),
+    MemberLost(LinkId),
     /// The members that a dead node had went.
     NodeDeparted(NodeId),
     /// A countdown was begun.

@@ -21,11 +21,10 @@ fn joining(who: u8, resumes: bool) -> Joining {
 
 fn ask() -> impl Strategy<Value = Ask> {
     let who = || 0..4_u8;
-    let of = |who: u8| (joining(who, false).member, joining(who, false).link);
     prop_oneof![
         (who(), any::<bool>()).prop_map(|(who, resumes)| Ask::Join(joining(who, resumes))),
-        who().prop_map(move |who| Ask::Leave(of(who).0, of(who).1)),
-        who().prop_map(move |who| Ask::Lose(of(who).0, of(who).1)),
+        who().prop_map(move |who| Ask::Leave(joining(who, false).link)),
+        who().prop_map(move |who| Ask::Lose(joining(who, false).link)),
         who().prop_map(|who| Ask::Depart(joining(who, false).node)),
         proptest::option::of(1..400_000_u64).prop_map(|duration| Ask::Start(duration.map(Millis))),
         Just(Ask::Pause),

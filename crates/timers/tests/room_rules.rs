@@ -193,7 +193,7 @@ fn names_are_given_or_the_lowest_free_number() {
         scene.does(ask).unwrap();
     }
     assert_eq!(scene.names(), ["User 1", "User 2", "Ann", "User 4", "User 3"]);
-    scene.does(Ask::Leave(id("b"), link("b"))).unwrap();
+    scene.does(Ask::Leave(link("b"))).unwrap();
     scene.now += 1;
     scene.does(Ask::Join(joining("f"))).unwrap();
     assert_eq!(scene.names(), ["User 1", "Ann", "User 4", "User 3", "User 2"]);
@@ -207,11 +207,11 @@ fn a_room_takes_so_many_and_no_more() {
     scene.limits.rooms.members = 2;
     scene.does(Ask::Join(joining("b"))).unwrap();
     assert_eq!(scene.does(Ask::Join(joining("c"))), Err(No::RoomFull(2)));
-    scene.does(Ask::Lose(id("b"), link("b"))).unwrap();
+    scene.does(Ask::Lose(link("b"))).unwrap();
     assert_eq!(scene.does(Ask::Join(joining("c"))), Err(No::RoomFull(2)), "their place is kept");
     let resume = Joining { resume: Some(secret("b")), ..joining("b2") };
     scene.does(Ask::Join(resume)).unwrap();
-    scene.does(Ask::Leave(id("b"), link("b2"))).unwrap();
+    scene.does(Ask::Leave(link("b2"))).unwrap();
     assert!(scene.does(Ask::Join(joining("c"))).unwrap().is_some());
 }
 
@@ -220,9 +220,9 @@ fn a_lost_member_may_come_back_for_ten_seconds() {
     let mut scene = Scene::made();
     scene.does(named("b", "Ben")).unwrap();
     let came = scene.board.member(&id("b")).unwrap().connected_at;
-    let lost = scene.does(Ask::Lose(id("b"), link("b"))).unwrap().unwrap();
+    let lost = scene.does(Ask::Lose(link("b"))).unwrap().unwrap();
     assert_eq!(lost.deadline, DeadlineMove::Set(Timestamp(scene.now + 10_000)));
-    assert_eq!(scene.does(Ask::Lose(id("b"), link("b"))), Ok(None));
+    assert_eq!(scene.does(Ask::Lose(link("b"))), Ok(None));
     scene.later(9_999);
     let node = NodeId::new("two").unwrap();
     let back = Joining { resume: Some(secret("b")), name: Some("Bob".to_owned()), node: node.clone(), ..joining("b2") };
@@ -231,10 +231,10 @@ fn a_lost_member_may_come_back_for_ten_seconds() {
     assert_eq!((member.name.as_str(), member.connected_at, &member.node, member.lost_at), ("Ben", came, &node, None));
     assert!(scene.board.member(&id("b2")).is_none());
     // What the old connection still says is nobody's.
-    assert_eq!(scene.does(Ask::Lose(id("b"), link("b"))), Ok(None));
-    assert_eq!(scene.does(Ask::Leave(id("b"), link("b"))), Ok(None));
+    assert_eq!(scene.does(Ask::Lose(link("b"))), Ok(None));
+    assert_eq!(scene.does(Ask::Leave(link("b"))), Ok(None));
     assert_eq!(scene.does(Ask::Depart(NodeId::new("three").unwrap())), Ok(None));
-    scene.does(Ask::Lose(id("b"), link("b2"))).unwrap();
+    scene.does(Ask::Lose(link("b2"))).unwrap();
     scene.later(10_000);
     assert_eq!(scene.names(), ["User 1"]);
     let late = Joining { resume: Some(secret("b")), ..joining("b3") };
@@ -259,13 +259,13 @@ fn a_dead_nodes_members_go_and_those_who_came_back_elsewhere_stay() {
 #[test]
 fn an_empty_room_lives_five_minutes_and_as_long_as_its_countdown() {
     let mut scene = Scene::made();
-    let left = scene.does(Ask::Leave(id("a"), link("a"))).unwrap().unwrap();
+    let left = scene.does(Ask::Leave(link("a"))).unwrap().unwrap();
     assert_eq!(left.deadline, DeadlineMove::Set(Timestamp(scene.now + 5 * MINUTE)));
     scene.later(4 * MINUTE);
     let back = scene.does(Ask::Join(joining("b"))).unwrap().unwrap();
     assert_eq!(back.deadline, DeadlineMove::Clear);
     scene.does(Ask::Start(Some(Millis(7 * MINUTE)))).unwrap();
-    scene.does(Ask::Leave(id("b"), link("b"))).unwrap();
+    scene.does(Ask::Leave(link("b"))).unwrap();
     let settled = scene.later(6 * MINUTE);
     assert_eq!((settled.put.len(), settled.removed.len()), (0, 0), "it runs");
     scene.later(MINUTE);
@@ -277,7 +277,7 @@ fn an_empty_room_lives_five_minutes_and_as_long_as_its_countdown() {
 fn what_is_due_happens_in_its_order_however_late() {
     let mut scene = Scene::made();
     scene.does(Ask::Start(Some(Millis(4_000)))).unwrap();
-    scene.does(Ask::Lose(id("a"), link("a"))).unwrap();
+    scene.does(Ask::Lose(link("a"))).unwrap();
     // Zero after 4 s, the member gone after 10 s, the room after 5 min and 10 s: noticed a second before that.
     scene.later(5 * MINUTE + 9_000);
     assert_eq!(

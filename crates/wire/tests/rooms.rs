@@ -50,7 +50,7 @@ impl Player {
             match line.chars().next() {
                 Some('@') => player.now = Timestamp(rest.parse().unwrap()),
                 Some('>') => player.event(rest),
-                Some('x') => player.quietly(&Command::Room(Do::Lose(player.member(rest), link(rest)))),
+                Some('x') => player.quietly(&Command::Room(Do::Lose(link(rest)))),
                 Some('!') => player.quietly(&Command::Settle),
                 Some('~') => {
                     if let Some(event) = tick(&player.board, Beat(rest.parse().unwrap())) {
@@ -125,7 +125,7 @@ impl Player {
         match ask {
             Ask::Create { duration, name } => Do::Create(duration, joining(name, None)),
             Ask::Join { name, resume, .. } => Do::Join(joining(name, resume)),
-            Ask::Leave => Do::Leave(self.member(who), link(who)),
+            Ask::Leave => Do::Leave(link(who)),
             Ask::Start { duration, .. } => Do::Start(duration),
             Ask::Pause(_) => Do::Pause,
             Ask::Resume(_) => Do::Resume,

@@ -1,9 +1,9 @@
 //! A board as a node holds it, with the frames that were rendered of it.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use timers::{Beat, Board};
 
 /// Most beats that are made up for one after the other; a connection that lags further jumps to the
@@ -105,24 +105,28 @@ impl Shown {
     }
 }
 
-/// Frames rendered of one view, shared by all its listeners: each is rendered once.
+/// What was rendered of one view, shared by all its listeners: each thing is rendered once.
 ///
-/// The key is the caller's: what kind of frame, and what else it depends on.
+/// The key is the caller's: what kind of thing, and what else it depends on. All of a kind are of one type.
 #[derive(Default)]
-pub struct Frames(Mutex<Vec<((u8, u64), Bytes)>>);
+pub struct Frames(Mutex<Vec<(Key, Frame)>>);
+
+type Key = (u8, u64);
+type Frame = Box<dyn Any + Send + Sync>;
 
 impl Frames {
-    /// Returns the frame of that key, rendering it if nobody has.
-    pub fn get(&self, kind: u8, basis: u64, render: impl FnOnce() -> Bytes) -> Bytes {
+    /// Returns what is rendered of that key, rendering it if nobody has.
+    pub fn get<T: Clone + Send + Sync + 'static>(&self, kind: u8, basis: u64, render: impl FnOnce() -> T) -> T {
         let mut frames = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, frame)) = frames.iter().find(|(key, _)| *key == (kind, basis)) {
+        let known = frames.iter().find(|(key, _)| *key == (kind, basis));
+        if let Some(frame) = known.and_then(|(_, frame)| frame.downcast_ref::<T>()) {
             return frame.clone();
         }
         let frame = render();
         if frames.len() >= FRAMES_MAX {
             frames.remove(0);
         }
-        frames.push(((kind, basis), frame.clone()));
+        frames.push(((kind, basis), Box::new(frame.clone())));
         frame
     }
 }
@@ -130,12 +134,13 @@ impl Frames {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
 
     #[test]
     fn a_frame_is_rendered_once_and_the_oldest_leave_first() {
         let frames = Frames::default();
         let first = frames.get(1, 1, || Bytes::from_static(b"a"));
-        assert_eq!(frames.get(1, 1, || panic!("rendered twice")), first);
+        assert_eq!(frames.get::<Bytes>(1, 1, || panic!("rendered twice")), first);
         for basis in 2..=FRAMES_MAX as u64 + 1 {
             frames.get(1, basis, || Bytes::from_static(b"b"));
         }

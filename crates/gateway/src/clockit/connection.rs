@@ -7,16 +7,16 @@ use bytes::Bytes;
 use engine::{ExecuteError, Feed, Onlooker, Outcome, Request};
 use timers::stopwatch;
 use timers::{Command, CommandId, Scope};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 use wire::clockit::{Dialect, Message, MessageId, Said, error, parse};
 use wire::{Code, Fault};
 
+use crate::certainty;
 use crate::clockit::gaze::Gaze;
 use crate::clockit::{outcome, shown};
 use crate::connections::Seat;
 use crate::node::Node;
+use crate::under_way::{Finished, UnderWay, finished};
 use crate::ws::{Closing, Due, Gone, Incoming, Socket, Timer, frame};
 
 /// One client, as long as it is there.
@@ -27,20 +27,20 @@ pub(crate) struct Connection {
     gaze: Arc<Gaze>,
     seat: Seat,
     dialect: Dialect,
-    under_way: Option<Box<UnderWay>>,
+    under_way: Option<Box<UnderWay<Asked, Done>>>,
     timer: Timer,
     /// What is to be written next; kept, so that showing something allocates nothing.
     out: Vec<Bytes>,
 }
 
-/// A command that was sent on. No other message is read before it is answered: that is what holds a
-/// flooding client back.
-struct UnderWay {
+/// What a client has asked for.
+struct Asked {
     id: Option<MessageId>,
     command: stopwatch::Command,
-    since: Instant,
-    task: JoinHandle<Result<Outcome, ExecuteError>>,
 }
+
+/// What became of it.
+type Done = Result<Outcome, ExecuteError>;
 
 /// There is no such value.
 enum Never {}
@@ -73,7 +73,7 @@ impl Connection {
     async fn serve(&mut self) -> Result<Never, Gone> {
         let mut closing = Box::pin(self.node.drain.turn());
         // What is seldom waited for in earnest stays registered from one turn to the next.
-        let mut uncertain = Box::pin(uncertain(self.node.engine.certainty(), false));
+        let mut uncertain = Box::pin(certainty::uncertain(self.node.engine.certainty(), false));
         let mut ping = Box::pin(sleep_until(self.timer.at()));
         self.show(None).await?;
         loop {
@@ -88,7 +88,7 @@ impl Connection {
                 done = finished(&mut self.under_way) => self.answer(done),
                 () = self.gaze.behind() => None,
                 told = &mut uncertain => {
-                    uncertain.set(self::uncertain(told, true));
+                    uncertain.set(certainty::uncertain(told, true));
                     Some(frame::text(&error(None, &Fault::time_uncertain())))
                 }
                 incoming = self.socket.next(), if self.under_way.is_none() => self.take_in(incoming?),
@@ -162,15 +162,14 @@ impl Connection {
             by: Some(user.clone()),
         };
         let engine = Arc::clone(&self.node.engine);
-        // A task of its own: a client that leaves must not tear a command in two.
-        let task = tokio::spawn(async move { engine.execute(request).await });
-        let since = Instant::now();
-        self.under_way = Some(Box::new(UnderWay { id: message.id, command: message.command, since, task }));
+        let asked = Asked { id: message.id, command: message.command };
+        self.under_way = Some(Box::new(UnderWay::begin(asked, async move { engine.execute(request).await })));
     }
 
     /// Returns the answer to a command that is done; its change is shown before.
-    fn answer(&mut self, (asked, result): Done) -> Option<Bytes> {
-        self.node.metrics.command_done(asked.since.elapsed(), outcome::name(&result));
+    fn answer(&mut self, Finished { asked, took, result }: Finished<Asked, Done>) -> Option<Bytes> {
+        let result = result.unwrap_or(Err(ExecuteError::OutcomeUnknown));
+        self.node.metrics.command_done(took, &result);
         self.timer.seen(self.gaze.pulse());
         let answer = outcome::answer(self.seat.user(), asked.id.as_ref(), &asked.command, &result)?;
         Some(frame::text(&answer))
@@ -182,36 +181,5 @@ impl Connection {
             Due::Ask => Ok(frame::ping()),
             Due::Silent => Err(Gone::Close(Closing::Silent)),
         }
-    }
-}
-
-/// Waits until the time is not certain; `again` if that was told before. Once it is certain again, ticks say so.
-async fn uncertain(mut certainty: watch::Receiver<bool>, again: bool) -> watch::Receiver<bool> {
-    // Its sender lives as long as the node.
-    if again && certainty.wait_for(|certain| *certain).await.is_err() {
-        return std::future::pending().await;
-    }
-    match certainty.wait_for(|certain| !certain).await.map(drop) {
-        Ok(()) => certainty,
-        Err(_) => std::future::pending().await,
-    }
-}
-
-/// A command that is done.
-type Done = (Box<UnderWay>, Result<Outcome, ExecuteError>);
-
-/// Waits for the command under way; for ever if there is none. Cancel-safe.
-async fn finished(under_way: &mut Option<Box<UnderWay>>) -> Done {
-    let result = match under_way {
-        Some(waiting) => (&mut waiting.task).await,
-        None => std::future::pending().await,
-    };
-    let result = result.unwrap_or_else(|error| {
-        tracing::error!(%error, "a command panicked");
-        Err(ExecuteError::OutcomeUnknown)
-    });
-    match under_way.take() {
-        Some(asked) => (asked, result),
-        None => std::future::pending().await,
     }
 }

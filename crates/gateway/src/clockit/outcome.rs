@@ -1,6 +1,6 @@
 //! From what became of a command to its answer.
 
-use engine::{ExecuteError, Made, Outcome};
+use engine::{ExecuteError, Outcome};
 use timers::stopwatch::Command;
 use timers::{Scope, UserId};
 use wire::clockit::{MessageId, ack, error};
@@ -37,19 +37,5 @@ pub(crate) fn fault(failed: &ExecuteError, repeatable: bool) -> Fault {
         ExecuteError::Damaged(_) => {
             Fault { code: Code::Unavailable, message: "the stored sessions can't be read".to_owned(), retry: false }
         }
-    }
-}
-
-/// Names an outcome for metrics.
-pub(crate) fn name(outcome: &Result<Outcome, ExecuteError>) -> &'static str {
-    match outcome {
-        Ok(Outcome { made: Made::Change(_), .. }) => "changed",
-        Ok(Outcome { made: Made::Nothing, .. }) => "nothing",
-        Ok(Outcome { made: Made::Repeated, .. }) => "repeated",
-        Err(ExecuteError::Refused(_)) => "refused",
-        Err(ExecuteError::Busy) => "busy",
-        Err(ExecuteError::Unavailable(_)) => "unavailable",
-        Err(ExecuteError::OutcomeUnknown) => "unknown",
-        Err(ExecuteError::Damaged(_)) => "damaged",
     }
 }

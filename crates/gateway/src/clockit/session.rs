@@ -1,30 +1,21 @@
 //! `/session`: who comes in, and how they are spoken to.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
-use engine::Feed;
 use serde::Deserialize;
 use timers::Scope;
-use tokio::time::timeout;
 use wire::clockit::Dialect;
 
 use crate::auth::{By, Claimed};
 use crate::clockit::connection::Connection;
 use crate::connections::Full;
 use crate::http::asked::Asked;
-use crate::http::error::error;
+use crate::http::error::{error, full};
 use crate::node::Node;
 use crate::ws::{self, Closing, Socket};
-
-/// After how long a client that found no room, or no store, may ask again: not all at once.
-const COME_BACK_MS: std::ops::RangeInclusive<u64> = 1000..=5000;
-
-/// How long a client waits for its sessions while the store does not answer.
-const JOIN_WITHIN: Duration = Duration::from_secs(6);
 
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
@@ -61,11 +52,11 @@ pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<
             By::Token | By::Guest => Dialect::V1,
         });
         let scope = Scope::User(identity.user.clone());
-        let feed = match join(&node, &scope).await {
+        let feed = match node.join(&scope).await {
             Ok(feed) => feed,
             Err(why) => {
                 tracing::warn!(%why, "a client can't be shown its sessions");
-                return refuse(&node, socket, Closing::Overloaded(fastrand::u64(COME_BACK_MS))).await;
+                return refuse(&node, socket, Closing::overloaded()).await;
             }
         };
         // A task of its own, so that nothing of the handshake stays in memory.
@@ -73,22 +64,6 @@ pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<
         node.drain.spawn(connection.run());
     };
     ws::accept(request, limit, |task| of_spawn.drain.spawn(task), serve)
-}
-
-async fn join(node: &Node, scope: &Scope) -> Result<Feed, String> {
-    match timeout(JOIN_WITHIN, node.engine.hub().join(scope)).await {
-        Ok(joined) => joined.map_err(|error| error.to_string()),
-        Err(_) => Err("the store does not answer".to_owned()),
-    }
-}
-
-/// A balancer that is told so before the upgrade can try another node.
-fn full(node: &Node) -> Response {
-    node.metrics.handshake_refused();
-    let seconds = fastrand::u64(COME_BACK_MS).div_ceil(1000);
-    let mut refused = error(StatusCode::SERVICE_UNAVAILABLE, "Full", "this node has as many connections as it takes");
-    refused.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    refused
 }
 
 async fn refuse(node: &Node, socket: Socket, closing: Closing) {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use timers::Limits;
+use timers::{Limits, RoomLimits};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -16,6 +16,10 @@ use crate::config::{Reader, StoreUrl};
 
 /// More replicas than anybody has: a typing error.
 const REPLICAS_MAX: u32 = 16;
+
+/// Most members of a room. What a node's end takes from a room, one commit takes, and a Redis deletes at most so many
+/// fields in one.
+const MEMBERS_MAX: usize = 1000;
 
 /// What the process is told.
 #[derive(Clone, Debug)]
@@ -29,7 +33,12 @@ pub(crate) struct Settings {
     pub(crate) store_replicas_ack: u32,
     pub(crate) holdover: Duration,
     pub(crate) auth: AuthSettings,
+    /// Bounds on what people keep, of all systems.
+    pub(crate) rules: Limits,
     pub(crate) clockit: ClockitSettings,
+    pub(crate) rooms: RoomsSettings,
+    /// Whether clients of Socket.IO may come without saying who they are.
+    pub(crate) socketio_anonymous: bool,
     pub(crate) limits: LimitSettings,
     pub(crate) heartbeat: HeartbeatSettings,
     pub(crate) drain: DrainSettings,
@@ -64,8 +73,13 @@ pub(crate) enum AuthMode {
 #[derive(Clone, Debug)]
 pub(crate) struct ClockitSettings {
     pub(crate) enabled: bool,
-    pub(crate) rules: Limits,
     pub(crate) ingest_bytes: usize,
+}
+
+/// The Rooms system.
+#[derive(Clone, Debug)]
+pub(crate) struct RoomsSettings {
+    pub(crate) enabled: bool,
 }
 
 /// Bounds on clients.
@@ -149,7 +163,13 @@ impl Settings {
             store_ca_file: file(reader, "store.ca_file"),
             store_replicas_ack: reader.value("store.replicas_ack", 0, replicas),
             holdover: span(reader, "beat.holdover", engine::Options::HOLDOVER),
-            clockit: ClockitSettings::read(reader),
+            clockit: ClockitSettings {
+                enabled: reader.value("clockit.enabled", true, boolean),
+                ingest_bytes: count(reader, "clockit.ingest_bytes", 8 * 1024 * 1024),
+            },
+            rooms: RoomsSettings { enabled: reader.value("rooms.enabled", true, boolean) },
+            rules: rules(reader),
+            socketio_anonymous: reader.value("socketio.anonymous", true, boolean),
             limits: LimitSettings {
                 connections: count(reader, "limits.connections", 15_000),
                 connections_per_user: count(reader, "limits.connections_per_user", 200),
@@ -212,26 +232,32 @@ impl AuthSettings {
     }
 }
 
-impl ClockitSettings {
-    fn read(reader: &mut Reader) -> Self {
-        let contract = Limits::default();
-        let rules = Limits {
-            label_chars: count(reader, "clockit.label_chars", contract.label_chars),
-            comment_chars: count(reader, "clockit.comment_chars", contract.comment_chars),
-            goals: count(reader, "clockit.goals", contract.goals),
-            live_sessions: count(reader, "clockit.live_sessions", contract.live_sessions),
-            stopped_sessions: count(reader, "clockit.stopped_sessions", contract.stopped_sessions),
-            board_bytes: count(reader, "clockit.board_bytes", contract.board_bytes),
-            paused_for: millis(span(reader, "clockit.paused_for", Duration::from_millis(contract.paused_for.0))),
-            stopped_for: millis(span(reader, "clockit.stopped_for", Duration::from_millis(contract.stopped_for.0))),
-            rooms: contract.rooms,
-        };
-        Self {
-            enabled: reader.value("clockit.enabled", true, boolean),
-            rules,
-            ingest_bytes: count(reader, "clockit.ingest_bytes", 8 * 1024 * 1024),
-        }
+fn rules(reader: &mut Reader) -> Limits {
+    let contract = Limits::default();
+    Limits {
+        label_chars: count(reader, "clockit.label_chars", contract.label_chars),
+        comment_chars: count(reader, "clockit.comment_chars", contract.comment_chars),
+        goals: count(reader, "clockit.goals", contract.goals),
+        live_sessions: count(reader, "clockit.live_sessions", contract.live_sessions),
+        stopped_sessions: count(reader, "clockit.stopped_sessions", contract.stopped_sessions),
+        board_bytes: count(reader, "clockit.board_bytes", contract.board_bytes),
+        paused_for: millis(span(reader, "clockit.paused_for", Duration::from_millis(contract.paused_for.0))),
+        stopped_for: millis(span(reader, "clockit.stopped_for", Duration::from_millis(contract.stopped_for.0))),
+        rooms: rules_of_rooms(reader, &contract.rooms),
     }
+}
+
+fn rules_of_rooms(reader: &mut Reader, contract: &RoomLimits) -> RoomLimits {
+    let rules = RoomLimits {
+        members: count(reader, "rooms.members", contract.members),
+        name_chars: count(reader, "rooms.name_chars", contract.name_chars),
+        empty_for: millis(span(reader, "rooms.empty_for", Duration::from_millis(contract.empty_for.0))),
+        lost_for: millis(span(reader, "rooms.lost_for", Duration::from_millis(contract.lost_for.0))),
+    };
+    if rules.members > MEMBERS_MAX {
+        reader.mistake("rooms.members", "must be at most 1000: they may all leave in one commit");
+    }
+    rules
 }
 
 fn address(reader: &mut Reader, key: &'static str, default: &str) -> SocketAddr {

@@ -1,9 +1,12 @@
 //! How a refusal looks over HTTP.
 
 use axum::Json;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+
+use crate::node::Node;
+use crate::ws::COME_BACK_MS;
 
 /// An error for people (`error`, `message`) with its status.
 pub(crate) fn error(status: StatusCode, error: &str, message: &str) -> Response {
@@ -19,4 +22,13 @@ pub(crate) async fn not_found(method: Method, uri: Uri) -> Response {
         "method": method.as_str(),
     });
     (StatusCode::NOT_FOUND, Json(body)).into_response()
+}
+
+/// The node takes no more connections. A balancer that is told so before the upgrade can try another node.
+pub(crate) fn full(node: &Node) -> Response {
+    node.metrics.handshake_refused();
+    let seconds = fastrand::u64(COME_BACK_MS).div_ceil(1000);
+    let mut refused = error(StatusCode::SERVICE_UNAVAILABLE, "Full", "this node has as many connections as it takes");
+    refused.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    refused
 }

@@ -16,6 +16,7 @@ use crate::clockit;
 use crate::http::body::read_body;
 use crate::http::{console, error};
 use crate::node::Node;
+use crate::socketio;
 
 /// Largest question for the time; the usual one has 80 bytes.
 const TIME_SYNC_BYTES: usize = 4096;
@@ -25,6 +26,9 @@ pub(crate) fn routes(node: Arc<Node>) -> Router {
     let mut routes = Router::new().route("/api/health", get(health)).route("/timesync", post(time_sync));
     if node.settings.clockit.enabled {
         routes = routes.merge(clockit::routes());
+    }
+    if node.settings.rooms.enabled {
+        routes = routes.merge(socketio::routes(&node));
     }
     routes
         .fallback(console::serve)

@@ -1,6 +1,7 @@
 //! From an HTTP request to a socket.
 
 use std::future::Future;
+use std::pin::Pin;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -14,10 +15,24 @@ use crate::ws::socket::Socket;
 
 /// Answers an upgrade and hands the socket to `serve` in a task of its own, which `spawn` starts.
 pub(crate) fn accept<F>(
-    mut request: Request,
+    request: Request,
     message_bytes_max: usize,
-    spawn: impl FnOnce(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>),
+    spawn: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>),
     serve: impl FnOnce(Socket) -> F + Send + 'static,
+) -> Response
+where
+    F: Future<Output = ()> + Send,
+{
+    upgrade(request, spawn, move |tcp, leftover| async move {
+        serve(Socket::new(tcp, leftover, message_bytes_max).await).await;
+    })
+}
+
+/// Answers an upgrade and hands what is below the WebSocket, and the bytes that came already, to `serve`.
+pub(crate) fn upgrade<F>(
+    mut request: Request,
+    spawn: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>),
+    serve: impl FnOnce(TcpStream, Vec<u8>) -> F + Send + 'static,
 ) -> Response
 where
     F: Future<Output = ()> + Send,
@@ -46,7 +61,7 @@ where
         // The leftover is copied: the original would hold on to all of hyper's read buffer.
         let leftover = parts.read_buf.to_vec();
         drop(parts.read_buf);
-        serve(Socket::new(parts.io.into_inner(), leftover, message_bytes_max).await).await;
+        serve(parts.io.into_inner(), leftover).await;
     }));
     let headers = [
         (header::CONNECTION, "upgrade".to_owned()),

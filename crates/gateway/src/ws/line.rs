@@ -96,16 +96,7 @@ impl Line {
 
     /// Tells the peer that nothing more comes, and reads until it says the same.
     pub(super) async fn shut(&self) -> io::Result<()> {
-        rustix::net::shutdown(&self.tcp, rustix::net::Shutdown::Write)?;
-        let mut sink = vec![0; 1024];
-        loop {
-            self.tcp.readable().await?;
-            match self.tcp.try_read(&mut sink) {
-                Ok(0) => return Ok(()),
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                Ok(_) | Err(_) => {}
-            }
-        }
+        shut(&self.tcp).await
     }
 
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -143,6 +134,20 @@ impl Line {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells a peer that nothing more comes, and reads until it says the same.
+pub(super) async fn shut(tcp: &TcpStream) -> io::Result<()> {
+    rustix::net::shutdown(tcp, rustix::net::Shutdown::Write)?;
+    let mut sink = vec![0; 1024];
+    loop {
+        tcp.readable().await?;
+        match tcp.try_read(&mut sink) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError}
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::ws::{Closing, Line, frame};
+use crate::ws::{Closing, Line, frame, line};
 
 /// tungstenite clears a buffer of this size at each read; small ones keep 10,000 connections small.
 const READ_BUFFER: usize = 1024;
@@ -148,6 +148,12 @@ impl Socket {
         };
         timeout(CLOSE_WITHIN, ending).await.ok();
     }
+}
+
+/// Lets a client whose close frame is written read it: unread bytes would turn the end into a reset, which may
+/// overtake it.
+pub(crate) async fn linger(tcp: TcpStream) {
+    timeout(CLOSE_WITHIN, line::shut(&tcp)).await.ok();
 }
 
 /// A connection that tungstenite may read, while what it writes (pongs and close frames) is put aside for

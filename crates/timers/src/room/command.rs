@@ -13,10 +13,10 @@ pub enum Command {
     Create(Option<Millis>, Joining),
     /// Come in, or take over a membership.
     Join(Joining),
-    /// Go.
-    Leave(MemberId, LinkId),
+    /// Whoever has this connection goes.
+    Leave(LinkId),
     /// The connection is lost; the member may come back for a while.
-    Lose(MemberId, LinkId),
+    Lose(LinkId),
     /// A node is dead, and with it the connections of its members.
     Depart(NodeId),
     /// Begin the countdown anew, with another duration or the room's.

@@ -53,8 +53,8 @@ pub(crate) fn apply(draft: &mut Draft<'_>, command: &Command) -> Result<Event, R
     match command {
         Command::Create(..) => Err(Refusal::RoomTaken),
         Command::Join(joining) => join(draft, room, joining),
-        Command::Leave(member, link) => Ok(leave(draft, room, member, link)),
-        Command::Lose(member, link) => Ok(lose(draft, member, link)),
+        Command::Leave(link) => Ok(leave(draft, room, link)),
+        Command::Lose(link) => Ok(lose(draft, link)),
         Command::Depart(node) => Ok(depart(draft, room, node)),
         Command::Start(duration) => start(draft, room, *duration),
         Command::Pause => Ok(pause(draft, room)),
@@ -84,7 +84,6 @@ fn create(draft: &mut Draft<'_>, duration: Option<Millis>, joining: &Joining) ->
 }
 
 fn join(draft: &mut Draft<'_>, mut room: Room, joining: &Joining) -> Result<Event, Refusal> {
-    let there = members(draft).find(|member| member.link == joining.link);
     let old = members(draft).find(|member| Some(&member.secret) == joining.resume.as_ref());
     if let Some(old) = old.cloned() {
         let id = old.id.clone();
@@ -92,7 +91,7 @@ fn join(draft: &mut Draft<'_>, mut room: Room, joining: &Joining) -> Result<Even
         put_member(draft, Member { link, node, lost_at: None, ..old });
         return Ok(Event::MemberResumed(id));
     }
-    if let Some(there) = there {
+    if let Some(there) = by_link(draft, &joining.link) {
         return Ok(Event::MemberJoined(there.id.clone()));
     }
     let most = draft.limits.rooms.members;
@@ -132,24 +131,21 @@ fn name(draft: &Draft<'_>, joining: &Joining) -> Result<String, Refusal> {
     }
 }
 
-fn leave(draft: &mut Draft<'_>, room: Room, id: &MemberId, link: &LinkId) -> Event {
-    if has(draft, id, link) {
-        draft.remove(&ItemKey::member(id));
-        let now = draft.now;
+fn leave(draft: &mut Draft<'_>, room: Room, link: &LinkId) -> Event {
+    if let Some(member) = by_link(draft, link) {
+        let (key, now) = (ItemKey::member(&member.id), draft.now);
+        draft.remove(&key);
         left(draft, room, now);
     }
-    Event::MemberLeft(id.clone())
+    Event::MemberLeft(link.clone())
 }
 
-fn lose(draft: &mut Draft<'_>, id: &MemberId, link: &LinkId) -> Event {
-    if let Some(Item::Member(member)) = draft.get(&ItemKey::member(id))
-        && member.link == *link
-        && member.lost_at.is_none()
-    {
+fn lose(draft: &mut Draft<'_>, link: &LinkId) -> Event {
+    if let Some(member) = by_link(draft, link).filter(|member| member.lost_at.is_none()) {
         let member = Member { lost_at: Some(draft.now), ..member.clone() };
         put_member(draft, member);
     }
-    Event::MemberLost(id.clone())
+    Event::MemberLost(link.clone())
 }
 
 fn depart(draft: &mut Draft<'_>, room: Room, node: &NodeId) -> Event {
@@ -263,6 +259,6 @@ fn members<'d>(draft: &'d Draft<'_>) -> impl Iterator<Item = &'d Member> {
     draft.items().filter_map(|(_, item)| item.as_member())
 }
 
-fn has(draft: &Draft<'_>, id: &MemberId, link: &LinkId) -> bool {
-    draft.get(&ItemKey::member(id)).and_then(Item::as_member).is_some_and(|member| member.link == *link)
+fn by_link<'d>(draft: &'d Draft<'_>, link: &LinkId) -> Option<&'d Member> {
+    members(draft).find(|member| member.link == *link)
 }

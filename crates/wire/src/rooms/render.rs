@@ -7,6 +7,9 @@ use timers::{Beat, Board, MemberId, ResumeSecret, RoomId, Timestamp};
 use crate::rooms::fault::Fault;
 use crate::rooms::state::{Client, Clients, TimerState, session_id};
 
+/// The event that carries the countdown's state.
+const STATE: &str = "timer:state";
+
 /// One event to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -24,6 +27,11 @@ impl Event {
         Self { name, payload, about: None }
     }
 
+    /// Tells whether this is the countdown's state.
+    pub fn is_state(&self) -> bool {
+        self.name == STATE
+    }
+
     /// Tells whether a member is to be told.
     pub fn is_for(&self, member: &MemberId) -> bool {
         self.about.as_ref() != Some(member)
@@ -32,7 +40,7 @@ impl Event {
 
 /// Renders `timer:state`; `None` if the room is gone.
 pub fn state(board: &Board, now: Timestamp) -> Option<Event> {
-    Some(Event::new("timer:state", &TimerState::of(board, board.room()?, now)))
+    Some(Event::new(STATE, &TimerState::of(board, board.room()?, now)))
 }
 
 /// Renders `session:joined` for a member; `None` if they are not there.
@@ -99,7 +107,7 @@ pub fn news(old: &Board, new: &Board, now: Timestamp, mut send: impl FnMut(Event
         send(about("session:user-joined", new, member));
     }
     if countdown(before) != countdown(after) {
-        send(Event::new("timer:state", &TimerState::of(new, after, now)));
+        send(Event::new(STATE, &TimerState::of(new, after, now)));
     }
 }
 

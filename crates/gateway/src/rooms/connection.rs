@@ -1,0 +1,476 @@
+//! One client's connection: one task that waits for the client, its room, the command under way and the clock, and
+//! sends what the client lacks. A slow client is shown the latest.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use engine::{Engine, ExecuteError, Made, Onlooker, Outcome, Request, Sight};
+use engineioxide::Str;
+use serde::Deserialize;
+use timers::room::Command;
+use timers::{NodeId, ResumeSecret, Revision, RoomId, Scope, UserId};
+use tokio::sync::watch;
+use tokio::time::sleep;
+use wire::rooms::{Ask, Code, Fault, parse};
+
+use crate::auth::{By, Claimed, Denied, Identity};
+use crate::certainty;
+use crate::connections::{Full, Seat};
+use crate::node::Node;
+use crate::rooms::entry::{Entry, Kind, new_link};
+use crate::rooms::fault::{ended, fault, not_joined, taken_over};
+use crate::rooms::gaze::{Gaze, Seen};
+use crate::rooms::membership::{Membership, Standing};
+use crate::rooms::{secret, shown};
+use crate::socketio::{self, Packet, Socket};
+use crate::under_way::{Finished, UnderWay, finished};
+use crate::ws::Closing;
+
+/// How soon it is looked whether there is room to send what waits: a frame of a film.
+const ROOM_PAUSE: Duration = Duration::from_millis(20);
+
+/// Pause before a member that was taken for gone comes in again.
+const COME_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long what a client said before it went is still carried out: a command's life.
+const LAST_WISHES: Duration = engine::COMMAND_LIFE;
+
+/// Longest name of an event that is told back.
+const NAME_TOLD: usize = 40;
+
+/// One client, as long as it is there.
+pub(super) struct Connection {
+    node: Arc<Node>,
+    socket: Socket,
+    gaze: Arc<Gaze>,
+    seat: Option<Seat>,
+    user: Option<UserId>,
+    /// Since when the client is not let in yet; none once it is.
+    outside_since: Option<Instant>,
+    membership: Option<Membership>,
+    under_way: Option<Box<UnderWay<Ack, Done>>>,
+    names: watch::Receiver<Option<NodeId>>,
+    come_again_at: Option<Instant>,
+    gone_since: Option<Instant>,
+}
+
+/// The number of the answer that a client waits for.
+type Ack = Option<i64>;
+
+/// What became of what a client asked for.
+enum Done {
+    Entered(Result<Membership, Fault>),
+    /// Who was a member came in again.
+    Returned(Result<Membership, Fault>),
+    Left(Result<RoomId, Fault>),
+    /// The revision that it made; none if it was so already.
+    Driven(Result<Option<Revision>, Fault>),
+}
+
+/// What a client is told behind what it lacks.
+enum Last {
+    Nothing,
+    Packets(Vec<Str>),
+    /// It has come in.
+    Joined(Ack),
+    /// It has driven the countdown, to this revision if anything was changed.
+    State(Ack, Option<Revision>),
+}
+
+/// What a client may say when it comes in.
+#[derive(Default, Deserialize)]
+struct Credentials {
+    token: Option<String>,
+}
+
+impl Connection {
+    pub(super) fn new(node: Arc<Node>, socket: Socket, seat: Seat) -> Self {
+        Self {
+            gaze: Arc::new(Gaze::new(socket.outlet())),
+            names: node.engine.presence().name(),
+            node,
+            socket,
+            seat: Some(seat),
+            user: None,
+            outside_since: Some(Instant::now()),
+            membership: None,
+            under_way: None,
+            come_again_at: None,
+            gone_since: None,
+        }
+    }
+
+    /// Serves the client until it leaves or has to.
+    pub(super) async fn run(mut self) {
+        let closing = self.serve().await;
+        if self.under_way.is_some()
+            && let Ok(Done::Entered(Ok(new)) | Done::Returned(Ok(new))) = finished(&mut self.under_way).await.result
+        {
+            new.lose(&self.node);
+        }
+        if let Some(here) = self.membership.take() {
+            here.lose(&self.node);
+        }
+        if let Some(closing) = closing {
+            tracing::debug!(?closing, "a client is closed");
+            self.socket.close(closing).await;
+        }
+    }
+
+    /// Returns why it is to be closed; `None` if it is gone.
+    async fn serve(&mut self) -> Option<Closing> {
+        let mut closing = Box::pin(self.node.drain.turn());
+        let mut uncertain = Box::pin(certainty::uncertain(self.node.engine.certainty(), false));
+        let outside_max = self.node.settings.limits.request_within;
+        loop {
+            let is_idle = self.under_way.is_none();
+            let waits = !self.gaze.seen().outbox.is_empty();
+            let later = self.wakes_in(waits, outside_max);
+            tokio::select! {
+                biased;
+                advice = &mut closing, if is_idle => return Some(Closing::Restarting(advice)),
+                done = finished(&mut self.under_way) => self.settle(done),
+                () = self.gaze.behind() => self.show(Last::Nothing),
+                _ = self.names.changed() => {}
+                told = &mut uncertain => {
+                    uncertain.set(certainty::uncertain(told, true));
+                    self.fail(None, &Fault::new(Code::Unavailable, "the time shown is not certain"));
+                }
+                packet = self.socket.next(), if is_idle && !waits => {
+                    if let Err(closing) = self.take_in(packet?) {
+                        return Some(closing);
+                    }
+                }
+                () = sleep(later.unwrap_or_default()), if later.is_some() => self.show(Last::Nothing),
+            }
+            if self.outside_since.is_some_and(|since| since.elapsed() > outside_max) {
+                return Some(Closing::Protocol);
+            }
+            if self.gaze.seen().outbox.is_stuck() {
+                return Some(Closing::TooSlow);
+            }
+            if self.socket.is_closed() && self.gone_since.get_or_insert_with(Instant::now).elapsed() > LAST_WISHES {
+                return None;
+            }
+            self.stand();
+        }
+    }
+
+    /// Returns when it is to look again although nothing has happened.
+    fn wakes_in(&self, waits: bool, outside_max: Duration) -> Option<Duration> {
+        let room = waits.then_some(ROOM_PAUSE);
+        let outside = self.outside_since.map(|since| (since + outside_max).saturating_duration_since(Instant::now()));
+        let again = self.come_again_at.map(|at| at.saturating_duration_since(Instant::now()));
+        [room, outside.map(|rest| rest + ROOM_PAUSE), again].into_iter().flatten().min()
+    }
+
+    fn take_in(&mut self, packet: Packet) -> Result<(), Closing> {
+        match packet {
+            Packet::ConnectElsewhere(namespace) => {
+                self.say(socketio::refused(Some(namespace), "Invalid namespace"));
+                Ok(())
+            }
+            Packet::Connect(credentials) if self.outside_since.is_some() => self.let_in(credentials.as_deref()),
+            Packet::Connect(_) => Err(Closing::Protocol),
+            // Nothing else is understood before.
+            _ if self.outside_since.is_some() => Err(Closing::Protocol),
+            Packet::Disconnect => {
+                self.outside_since = Some(Instant::now());
+                if let Some(here) = self.membership.take() {
+                    here.leave(&self.node);
+                }
+                Ok(())
+            }
+            Packet::Event { name, payload, ack } => {
+                match parse(&name, payload.as_deref()) {
+                    Some(Ok(ask)) => self.begin(ack, ask),
+                    Some(Err(fault)) => self.fail(ack, &fault),
+                    None => {
+                        let told: String = name.chars().take(NAME_TOLD).collect();
+                        self.fail(ack, &Fault::new(Code::InvalidPayload, format!("there is no event {told:?}")));
+                    }
+                }
+                Ok(())
+            }
+            Packet::Unreadable(why) => {
+                self.fail(None, &Fault::new(Code::InvalidPayload, why));
+                Ok(())
+            }
+        }
+    }
+
+    fn let_in(&mut self, credentials: Option<&str>) -> Result<(), Closing> {
+        let identity = match self.identify(credentials) {
+            Ok(identity) => identity,
+            Err(denied) => {
+                tracing::debug!(%denied, "a client is not believed");
+                self.say(socketio::refused(None, "Unauthorized"));
+                return Ok(());
+            }
+        };
+        if identity.by != By::Guest {
+            self.seat = None;
+            match self.node.connections.enter(&identity.user) {
+                Ok(seat) => self.seat = Some(seat),
+                Err(Full::Node) => return Err(Closing::overloaded()),
+                Err(Full::User) => {
+                    self.say(socketio::refused(None, "Too many connections"));
+                    return Ok(());
+                }
+            }
+            self.user = Some(identity.user);
+        }
+        self.outside_since = None;
+        self.say(socketio::connected(&secret::id()));
+        Ok(())
+    }
+
+    fn identify(&self, credentials: Option<&str>) -> Result<Identity, Denied> {
+        let request = self.socket.request();
+        let mut claimed = Claimed::of(&request.uri)?;
+        // What is no object with a token says nothing of who it is.
+        let given: Credentials =
+            credentials.and_then(|credentials| serde_json::from_str(credentials).ok()).unwrap_or_default();
+        claimed.token = given.token.or(claimed.token);
+        self.node.auth.identify_or(&claimed, &request.headers, self.node.settings.socketio_anonymous)
+    }
+
+    /// Sends on what a client asks for.
+    fn begin(&mut self, ack: Ack, ask: Ask) {
+        let here = self.membership.as_ref();
+        let command = match ask {
+            Ask::Create { duration, name } => {
+                let entry = Entry::create(duration, name, self.user.clone());
+                return self.enter(ack, entry, Done::Entered);
+            }
+            Ask::Join { room, name, resume } => {
+                let link = self.link_for(&room, resume.as_ref());
+                let entry = Entry { room, kind: Kind::Join, name, resume, link, by: self.user.clone() };
+                return self.enter(ack, entry, Done::Entered);
+            }
+            Ask::Leave => {
+                let Some(here) = here else { return self.fail(ack, &not_joined()) };
+                let (room, command) = (here.room.clone(), Command::Leave(here.link.clone()));
+                let left = self.execute(room.clone(), command);
+                return self.wait_for(ack, async move { Done::Left(left.await.map(|_| room)) });
+            }
+            Ask::Start { room, duration } => (room, Command::Start(duration)),
+            Ask::Pause(room) => (room, Command::Pause),
+            Ask::Resume(room) => (room, Command::Resume),
+            Ask::Reset(room) => (room, Command::Reset),
+            Ask::Adjust { room, by } => (room, Command::Adjust(by)),
+        };
+        let (named, command) = command;
+        match here.map(|here| here.room.clone()) {
+            Some(room) if named.is_none_or(|named| named == room) => {
+                let driven = self.execute(room, command);
+                self.wait_for(ack, async move {
+                    Done::Driven(driven.await.map(|done| match done.made {
+                        Made::Nothing => None,
+                        Made::Change(_) | Made::Repeated => Some(done.revision),
+                    }))
+                });
+            }
+            Some(_) | None => self.fail(ack, &not_joined()),
+        }
+    }
+
+    /// Returns the connection to come in by: the one that it has, unless it takes another membership over, which must
+    /// not be mistaken for its own.
+    fn link_for(&self, room: &RoomId, resume: Option<&ResumeSecret>) -> timers::LinkId {
+        let here = self.membership.as_ref().filter(|here| here.room == *room);
+        match here {
+            Some(here) if resume.is_none_or(|resume| *resume == here.secret) => here.link.clone(),
+            Some(_) | None => new_link(),
+        }
+    }
+
+    fn enter(&mut self, ack: Ack, entry: Entry, done: fn(Result<Membership, Fault>) -> Done) {
+        let node = Arc::clone(&self.node);
+        self.wait_for(ack, async move { done(entry.carry_out(node).await) });
+    }
+
+    fn execute(&self, room: RoomId, command: Command) -> impl Future<Output = Result<Outcome, Fault>> + use<> {
+        let (node, by) = (Arc::clone(&self.node), self.user.clone());
+        let request = Request { scope: Scope::Room(room), command: timers::Command::Room(command), id: None, by };
+        async move {
+            let since = Instant::now();
+            let done = Engine::execute(&node.engine, request).await;
+            node.metrics.command_done(since.elapsed(), &done);
+            done.map_err(|failed: ExecuteError| fault(&failed))
+        }
+    }
+
+    fn wait_for(&mut self, ack: Ack, task: impl Future<Output = Done> + Send + 'static) {
+        self.under_way = Some(Box::new(UnderWay::begin(ack, task)));
+    }
+
+    /// Takes in what became of what was under way.
+    fn settle(&mut self, Finished { asked: ack, result, .. }: Finished<Ack, Done>) {
+        let Ok(done) = result else {
+            return self.fail(ack, &fault(&ExecuteError::OutcomeUnknown));
+        };
+        match done {
+            Done::Entered(Ok(new)) => {
+                let (room, link) = (new.room.clone(), new.link.clone());
+                if let Some(old) = self.attend(new).filter(|old| old.room != room || old.link != link) {
+                    old.leave(&self.node);
+                }
+                self.show(Last::Joined(ack));
+            }
+            Done::Returned(Ok(new)) => self.come_back(new),
+            Done::Returned(Err(fault)) if fault.code == Code::SessionNotFound => self.lose_room(&fault),
+            Done::Returned(Err(_)) => self.come_again_at = Some(Instant::now() + COME_AGAIN),
+            Done::Left(Ok(room)) => {
+                self.membership = None;
+                let answer = ack.map(|ack| socketio::ack(ack, &wire::rooms::left(&room)));
+                self.show(Last::Packets(answer.into_iter().collect()));
+            }
+            Done::Driven(Ok(revision)) => self.show(Last::State(ack, revision)),
+            Done::Entered(Err(fault)) | Done::Left(Err(fault)) | Done::Driven(Err(fault)) => self.fail(ack, &fault),
+        }
+    }
+
+    /// Begins to look at a room; returns the membership before.
+    fn attend(&mut self, new: Membership) -> Option<Membership> {
+        let old = self.membership.replace(new);
+        self.gaze.seen().begin_anew();
+        if let Some(here) = &mut self.membership {
+            here.feed.attend(Arc::clone(&self.gaze) as Arc<dyn Onlooker>);
+        }
+        old
+    }
+
+    /// Goes on as a member that others took for gone, or as a new one if they have left.
+    fn come_back(&mut self, new: Membership) {
+        match &mut self.membership {
+            Some(here) if here.id == new.id => here.place = new.place,
+            Some(_) | None => {
+                self.attend(new);
+                self.show(Last::Joined(None));
+            }
+        }
+    }
+
+    /// Sees to being a member still.
+    fn stand(&mut self) {
+        let Some(here) = self.membership.as_ref().filter(|_| self.under_way.is_none()) else { return };
+        let standing = here.standing();
+        match standing {
+            Standing::Member if here.is_held(&self.node) => self.come_again_at = None,
+            Standing::TakenOver => self.lose_room(&taken_over()),
+            Standing::Ended => self.lose_room(&ended()),
+            Standing::Member | Standing::Absent => {
+                if self.come_again_at.is_some_and(|at| at > Instant::now()) {
+                    return;
+                }
+                let entry = Entry {
+                    room: here.room.clone(),
+                    kind: Kind::Join,
+                    name: Some(here.name.clone()),
+                    resume: Some(here.secret.clone()),
+                    link: here.link.clone(),
+                    by: self.user.clone(),
+                };
+                self.come_again_at = None;
+                self.enter(None, entry, Done::Returned);
+            }
+        }
+    }
+
+    fn lose_room(&mut self, why: &Fault) {
+        self.membership = None;
+        self.come_again_at = None;
+        self.fail(None, why);
+    }
+
+    /// Tells why something had no effect, as an event and as the answer.
+    fn fail(&mut self, ack: Ack, fault: &Fault) {
+        let error = wire::rooms::error(fault);
+        let answer = ack.map(|ack| socketio::ack(ack, &format!("{{\"error\":{}}}", error.payload)));
+        self.show(Last::Packets([shown::packet(&error)].into_iter().chain(answer).collect()));
+    }
+
+    fn say(&mut self, packet: Str) {
+        self.show(Last::Packets(vec![packet]));
+    }
+
+    /// Sends what the client lacks, and then this.
+    fn show(&mut self, last: Last) {
+        let now = || self.node.engine.clock().now().unwrap_or_default();
+        let mut seen = self.gaze.seen();
+        seen.outbox.flush(&self.gaze.outlet);
+        // What is not through yet is caught up with first, unless an answer waits: it must not overtake its change.
+        if let Some(here) = self.membership.as_ref()
+            && (seen.outbox.is_empty() || !matches!(last, Last::Nothing))
+        {
+            let greets = if let Last::Joined(ack) = last { ack } else { None };
+            seen.catch_up(here, greets, now);
+        }
+        match last {
+            Last::Nothing | Last::Joined(_) => {}
+            Last::Packets(packets) => packets.into_iter().for_each(|packet| seen.outbox.push(packet)),
+            Last::State(ack, revision) => {
+                if let Some(here) = &self.membership {
+                    seen.answer(here, ack, revision, now);
+                }
+            }
+        }
+        seen.outbox.flush(&self.gaze.outlet);
+    }
+}
+
+impl Seen {
+    fn begin_anew(&mut self) {
+        self.progress = engine::Progress::default();
+        self.state = None;
+    }
+
+    /// Puts into the outbox what a member lacks. Who has just come may wait for an answer.
+    fn catch_up(&mut self, here: &Membership, greets: Ack, now: impl Fn() -> timers::Timestamp) {
+        let Self { progress, outbox, state } = self;
+        progress.catch_up(here.feed.shown(), here.feed.last_beat(), |sight| match sight {
+            Sight::First(view) => {
+                let now = now();
+                let Some(joined) = wire::rooms::joined(&view.board, &here.id, now) else { return };
+                outbox.push(shown::packet(&joined));
+                if let Some((packet, _)) = shown::state(view, now) {
+                    outbox.push(packet);
+                }
+                if let Some(ack) = greets {
+                    outbox.push(socketio::ack(ack, &joined.payload));
+                }
+            }
+            Sight::Whole { old, new } | Sight::News { old, new } => {
+                for told in shown::news(old, new, &now).iter().filter(|told| told.is_for(&here.id)) {
+                    outbox.push(told.packet.clone());
+                    if told.state.is_some() {
+                        state.clone_from(&told.state);
+                    }
+                }
+            }
+            Sight::Beat(view, beat) => {
+                if let Some(tick) = shown::tick(view, beat) {
+                    outbox.push(tick);
+                }
+            }
+        });
+    }
+
+    /// Answers whoever has driven the countdown: with what all were told of it, or with its state now if there was
+    /// nothing to tell.
+    fn answer(&mut self, here: &Membership, ack: Ack, made: Option<Revision>, now: impl Fn() -> timers::Timestamp) {
+        let told = self.state.as_ref().filter(|state| made.is_some_and(|made| made <= state.revision));
+        let payload = match told {
+            Some(state) => state.payload.clone(),
+            None => {
+                let Some((packet, state)) = shown::state(&here.feed.shown().view, now()) else { return };
+                self.outbox.push(packet);
+                state.payload
+            }
+        };
+        if let Some(ack) = ack {
+            self.outbox.push(socketio::ack(ack, &payload));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Coming into a room: listening to it, having the store know that this node has a member there, and the commit.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use engine::{ExecuteError, Place, Request};
+use timers::room::{Command, Joining};
+use timers::{LinkId, MemberId, Millis, ResumeSecret, RoomId, Scope, UserId};
+use wire::rooms::{Code, Fault};
+
+use crate::node::Node;
+use crate::rooms::fault::{ended, fault};
+use crate::rooms::membership::{Membership, give_up};
+use crate::rooms::secret;
+
+/// Somebody who wants to come in.
+pub(super) struct Entry {
+    pub(super) room: RoomId,
+    pub(super) kind: Kind,
+    pub(super) name: Option<String>,
+    pub(super) resume: Option<ResumeSecret>,
+    pub(super) link: LinkId,
+    pub(super) by: Option<UserId>,
+}
+
+/// What becomes of the room.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    /// It is made, with a duration if it is not the usual.
+    Create(Option<Millis>),
+    /// It is there.
+    Join,
+}
+
+impl Entry {
+    /// Makes a room with an id of its own.
+    pub(super) fn create(duration: Option<Millis>, name: Option<String>, by: Option<UserId>) -> Self {
+        let room = RoomId::new(&secret::room()).expect("short and printable");
+        Self { room, kind: Kind::Create(duration), name, resume: None, link: new_link(), by }
+    }
+
+    /// Carries it out. Costs a subscription and a load where nobody of this node is in the room, and the store's
+    /// knowing of that; and a commit.
+    pub(super) async fn carry_out(self, node: Arc<Node>) -> Result<Membership, Fault> {
+        let scope = Scope::Room(self.room.clone());
+        let feed = node.join(&scope).await.map_err(unavailable)?;
+        // Ids are not chosen by clients, so a room that a view does not have yet can't be asked for.
+        if matches!(self.kind, Kind::Join) && feed.shown().view.board.room().is_none() {
+            return Err(ended());
+        }
+        let place = node.engine.presence().enter(&self.room).await.map_err(unavailable)?;
+        let command = self.command(&place);
+        let request = Request { scope, command: timers::Command::Room(command), id: None, by: self.by.clone() };
+        if let Err(failed) = node.engine.execute(request).await {
+            if matches!(failed, ExecuteError::OutcomeUnknown) {
+                let undone = self.undone();
+                give_up(&node, self.room, undone, place);
+            }
+            return Err(fault(&failed));
+        }
+        let view = feed.shown().view;
+        let Some(member) = view.board.members().find(|member| member.link == self.link).cloned() else {
+            return Err(Fault::new(Code::Unavailable, "another connection has come in between; try again"));
+        };
+        let Self { room, link, .. } = self;
+        Ok(Membership { room, id: member.id, name: member.name, secret: member.secret, link, place, feed })
+    }
+
+    fn command(&self, place: &Place) -> Command {
+        let joining = Joining {
+            member: MemberId::new(&secret::id()).expect("short and printable"),
+            secret: ResumeSecret::new(&secret::resume()).expect("short and printable"),
+            resume: self.resume.clone(),
+            name: self.name.clone(),
+            link: self.link.clone(),
+            node: place.node().clone(),
+        };
+        match self.kind {
+            Kind::Create(duration) => Command::Create(duration, joining),
+            Kind::Join => Command::Join(joining),
+        }
+    }
+
+    /// What is to be done when nobody knows whether they came in: who was told that it failed must not be listed.
+    /// Who wanted to take a membership over may still do that.
+    fn undone(&self) -> Command {
+        match self.resume {
+            Some(_) => Command::Lose(self.link.clone()),
+            None => Command::Leave(self.link.clone()),
+        }
+    }
+}
+
+/// Makes up the id of a connection to a room.
+pub(super) fn new_link() -> LinkId {
+    LinkId::new(&secret::id()).expect("short and printable")
+}
+
+fn unavailable(why: impl Display) -> Fault {
+    tracing::debug!(%why, "somebody can't come into a room now");
+    Fault::new(Code::Unavailable, "the store is away; nothing was done")
+}

@@ -1,0 +1,76 @@
+//! What a member was shown, for its own task and for the one that fans beats out.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use engine::{Lack, Onlooker, Progress, Showing};
+use tokio::sync::Notify;
+
+use crate::rooms::outbox::Outbox;
+use crate::rooms::shown::{self, State};
+use crate::socketio::Outlet;
+
+/// What a member was shown.
+pub(super) struct Gaze {
+    pub(super) outlet: Outlet,
+    seen: Mutex<Seen>,
+    behind: Notify,
+}
+
+/// How far a member has come.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) progress: Progress,
+    pub(super) outbox: Outbox,
+    /// The last state of the countdown that it was told as news.
+    pub(super) state: Option<State>,
+}
+
+impl Gaze {
+    pub(super) fn new(outlet: Outlet) -> Self {
+        Self { outlet, seen: Mutex::default(), behind: Notify::new() }
+    }
+
+    /// Waits until there is something that was not shown at once.
+    pub(super) async fn behind(&self) {
+        self.behind.notified().await;
+    }
+
+    /// Holds still what was shown. Whoever sends of it does so before letting go.
+    pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows a beat if it is all that the member lacks and there is room for it; tells whether nothing is left to
+    /// do.
+    fn shows(&self, showing: &Showing) -> bool {
+        // Its own task sends just now, and may have looked before this beat came.
+        let Ok(mut seen) = self.seen.try_lock() else { return false };
+        let beat = showing.beat();
+        match seen.progress.lacks(showing.view(), beat) {
+            Lack::Nothing => true,
+            Lack::More => false,
+            // Its task looks for room.
+            Lack::LastBeat if !seen.outbox.is_empty() => true,
+            Lack::LastBeat => {
+                let tick = shown::tick(showing.view(), beat);
+                let is_shown = tick.is_none_or(|tick| self.outlet.offer(tick).is_ok());
+                if is_shown {
+                    seen.progress.has_seen(beat);
+                }
+                is_shown
+            }
+        }
+    }
+}
+
+impl Onlooker for Gaze {
+    fn look(&self, showing: &mut Showing) {
+        if !self.shows(showing) {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        self.behind.notify_one();
+    }
+}

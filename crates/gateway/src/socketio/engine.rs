@@ -1,0 +1,214 @@
+//! `/socket.io/`: the engine that carries packets, and which clients it opens a session for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Query, Request};
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use bytes::Bytes;
+use engineioxide::config::EngineIoConfig;
+use engineioxide::handler::EngineIoHandler;
+use engineioxide::service::EngineIoService;
+use engineioxide::{DisconnectReason, Str};
+use hyper::service::Service;
+use serde::Deserialize;
+use std::sync::OnceLock;
+use tokio::time::timeout;
+
+use crate::http::error::{error, full};
+use crate::node::Node;
+use crate::rooms;
+use crate::socketio::carrier::Carrier;
+use crate::socketio::session::{Opening, Raw, Session, Sessions};
+use crate::socketio::socket::{Engine, Socket};
+use crate::ws::{Closing, upgrade};
+
+/// Most packets that wait to be carried. A client that lags further is shown the latest state instead.
+const OUTBOX_MAX: usize = 32;
+
+/// What is read at once of a WebSocket.
+const READ_BUFFER: usize = 2048;
+
+/// Makes the routes of Socket.IO.
+pub(crate) fn routes(node: &Arc<Node>) -> Router<Arc<Node>> {
+    let server = Arc::new(Server::new(node));
+    let serve = move |request: Request| {
+        let server = Arc::clone(&server);
+        async move { server.serve(request).await }
+    };
+    Router::new().route("/socket.io/", any(serve.clone())).route("/socket.io", any(serve))
+}
+
+struct Server {
+    handler: Arc<Handler>,
+    engine: EngineIoService<Handler>,
+}
+
+/// What an address asks of the engine.
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(rename = "EIO")]
+    protocol: Option<String>,
+    transport: Option<String>,
+    sid: Option<String>,
+}
+
+impl Server {
+    fn new(node: &Arc<Node>) -> Self {
+        let handler = Arc::new(Handler { node: Arc::clone(node), sessions: Sessions::default() });
+        let message_bytes = node.settings.limits.message_bytes;
+        let config = EngineIoConfig::builder()
+            .req_path("/socket.io".to_owned())
+            .ping_interval(node.settings.heartbeat.every)
+            .ping_timeout(node.settings.heartbeat.within)
+            .max_buffer_size(OUTBOX_MAX)
+            .max_payload(message_bytes as u64)
+            .ws_read_buffer_size(READ_BUFFER)
+            .ws_max_message_size(message_bytes)
+            .ws_max_frame_size(message_bytes)
+            .build();
+        Self { engine: EngineIoService::with_config(Arc::clone(&handler), config), handler }
+    }
+
+    async fn serve(&self, mut request: Request) -> Response {
+        let Ok(Query(asked)) = Query::<Asked>::try_from_uri(request.uri()) else {
+            return error(StatusCode::BAD_REQUEST, "Bad request", "the query says something twice");
+        };
+        let session = match &asked.sid {
+            Some(sid) => match self.handler.sessions.get(sid) {
+                Some(session) => session,
+                // In the words of the protocol, which have a client begin anew.
+                None => return refused(1, "Session ID unknown"),
+            },
+            None if self.handler.node.connections.is_full() => return full(&self.handler.node),
+            None => {
+                let opening = Opening::new();
+                let session = Arc::clone(&opening.session);
+                request.extensions_mut().insert(Arc::new(opening));
+                session
+            }
+        };
+        let speaks = asked.protocol.as_deref() == Some("4");
+        if speaks && asked.transport.as_deref() == Some("websocket") && request.method() == Method::GET {
+            return self.carry(request, session);
+        }
+        self.poll(request, session).await
+    }
+
+    /// Answers a request of long polling, or says what is wrong with it.
+    async fn poll(&self, request: Request, session: Arc<Session>) -> Response {
+        if request.method() != Method::POST {
+            return answered(self.engine.call(request).await);
+        }
+        let within = self.handler.node.settings.limits.request_within;
+        let taken_in = timeout(within, async {
+            session.eased().await;
+            self.engine.call(request).await
+        });
+        match taken_in.await {
+            Ok(answer) => answered(answer),
+            Err(_) => error(StatusCode::REQUEST_TIMEOUT, "Request timeout", "the request did not come in time"),
+        }
+    }
+
+    /// Answers the upgrade to a WebSocket, which the engine is given the bytes of.
+    fn carry(&self, request: Request, session: Arc<Session>) -> Response {
+        let node = Arc::clone(&self.handler.node);
+        let mut head = axum::http::Request::new(());
+        *head.uri_mut() = request.uri().clone();
+        *head.headers_mut() = request.headers().clone();
+        *head.extensions_mut() = request.extensions().clone();
+        let engine = self.engine.clone();
+        let of_spawn = Arc::clone(&node);
+        let serve = move |tcp, leftover| async move {
+            let carrier = Carrier::new(node, session, tcp, leftover);
+            if let Err(error) = engine.call((carrier, head)).await {
+                tracing::debug!(%error, "the engine can't use a WebSocket");
+            }
+        };
+        upgrade(request, |task| of_spawn.drain.spawn(task), serve)
+    }
+}
+
+/// Refuses a request in the words of the engine's protocol.
+fn refused(code: u8, message: &str) -> Response {
+    let body = serde_json::json!({ "code": code, "message": message }).to_string();
+    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+fn answered<B>(answer: Result<axum::http::Response<B>, std::convert::Infallible>) -> Response
+where
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    match answer {
+        Ok(answer) => answer.map(Body::new),
+        Err(never) => match never {},
+    }
+}
+
+/// What the engine tells.
+struct Handler {
+    node: Arc<Node>,
+    sessions: Sessions,
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handler").finish_non_exhaustive()
+    }
+}
+
+impl Handler {
+    fn take_in(engine: &Engine, raw: Raw) {
+        let Some(session) = engine.data.get() else { return };
+        if !session.take_in(raw) {
+            session.breaks(Closing::TooMany);
+        }
+    }
+}
+
+impl EngineIoHandler for Handler {
+    type Data = OnceLock<Arc<Session>>;
+
+    fn on_connect(self: Arc<Self>, engine: Arc<Engine>) {
+        let opening = engine.req_parts.extensions.get::<Arc<Opening>>();
+        let Some((session, inbox)) = opening.and_then(|opening| Some((Arc::clone(&opening.session), opening.inbox()?)))
+        else {
+            tracing::error!("a session was opened that nobody has asked for");
+            return engine.close(DisconnectReason::ClosingServer);
+        };
+        engine.data.set(Arc::clone(&session)).ok();
+        self.sessions.add(engine.id, Arc::clone(&session));
+        rooms::begin(&self.node, Socket::new(engine, session, inbox));
+    }
+
+    fn on_disconnect(&self, engine: Arc<Engine>, reason: DisconnectReason) {
+        self.sessions.remove(engine.id);
+        let closing = engine.data.get().and_then(|session| session.closing());
+        let code = match (closing, reason) {
+            (Some(closing), _) => closing.code(),
+            (None, DisconnectReason::TransportClose) => Closing::Requested.code(),
+            (None, DisconnectReason::HeartbeatTimeout) => Closing::Silent.code(),
+            (None, DisconnectReason::PacketParsingError | DisconnectReason::MultipleHttpPollingError) => {
+                Closing::Protocol.code()
+            }
+            (None, DisconnectReason::TransportError | DisconnectReason::ClosingServer) => 1006,
+        };
+        self.node.metrics.socket_closed(code);
+    }
+
+    fn on_message(self: &Arc<Self>, text: Str, engine: Arc<Engine>) {
+        self.node.metrics.message_received();
+        Self::take_in(&engine, Raw::Text(text));
+    }
+
+    fn on_binary(self: &Arc<Self>, _: Bytes, engine: Arc<Engine>) {
+        self.node.metrics.message_received();
+        Self::take_in(&engine, Raw::Binary);
+    }
+}
