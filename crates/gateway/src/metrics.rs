@@ -149,6 +149,12 @@ fn observe_engine(meter: &Meter, engine: &Weak<Engine>) {
     let of_scopes = Weak::clone(engine);
     let scopes = move || of_scopes.upgrade().map_or(0, |engine| engine.hub().scopes() as u64);
     gauge(meter, "scopes", "Scopes with a view", scopes);
+    let of_rooms = Weak::clone(engine);
+    let rooms = move || of_rooms.upgrade().map_or(0, |engine| engine.presence().count().0 as u64);
+    gauge(meter, "rooms", "Rooms with members on this node", rooms);
+    let of_members = Weak::clone(engine);
+    let members = move || of_members.upgrade().map_or(0, |engine| engine.presence().count().1 as u64);
+    gauge(meter, "members", "Members of rooms on this node", members);
     let of_leader = Weak::clone(engine);
     let leads = move || of_leader.upgrade().map_or(0, |engine| u64::from(engine.leader() == engine.node()));
     gauge(meter, "leader", "1 while this node leads the beat", leads);

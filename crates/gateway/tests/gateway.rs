@@ -11,4 +11,5 @@ mod gateway {
     mod history;
     mod nodes;
     mod operation;
+    mod rooms;
 }

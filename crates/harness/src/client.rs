@@ -80,9 +80,14 @@ impl Client {
 
     /// Waits for the next message.
     pub async fn next(&mut self) -> Value {
+        serde_json::from_str(&self.next_text().await).expect("JSON")
+    }
+
+    /// Waits for the next text.
+    pub async fn next_text(&mut self) -> String {
         loop {
             match timeout(self.patience, self.socket.next()).await.expect("a message in time") {
-                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("JSON"),
+                Some(Ok(Message::Text(text))) => return text.to_string(),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 other => panic!("{other:?}"),
             }

@@ -11,6 +11,7 @@ mod port;
 mod program;
 mod proxy;
 mod redis;
+mod socketio;
 mod tls;
 mod wait;
 
@@ -21,5 +22,6 @@ pub use port::free_port;
 pub use program::program;
 pub use proxy::{Proxy, Way};
 pub use redis::{DURABLE, RedisCluster, RedisServer, RedisWithSentinels, Reply};
+pub use socketio::SocketIo;
 pub use tls::Certificates;
 pub use wait::{DEADLINE, wait_for, wait_until};

@@ -1,0 +1,224 @@
+//! Rooms on one node: who comes, who goes, who is not let in.
+
+use std::time::{Duration, Instant};
+
+use harness::{DEADLINE, Node, SocketIo, wait_until};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+#[tokio::test]
+async fn a_lost_connection_is_missed_only_after_a_while_and_a_clean_end_at_once() {
+    let node = Node::start_with(&[("rooms.lost_for", "2s")]).await;
+    let (mut ann, room) = host(&node).await;
+    let (ben, _) = guest(&node, &room).await;
+    ann.next_of("session:user-joined").await;
+    drop(ben);
+    let lost = Instant::now();
+    assert_eq!(ann.next_of("session:user-left").await["client"]["name"], "User 2");
+    assert!(lost.elapsed() > Duration::from_millis(1900), "{:?}", lost.elapsed());
+
+    let (mut cem, _) = guest(&node, &room).await;
+    ann.next_of("session:user-joined").await;
+    let left = Instant::now();
+    cem.say("41").await;
+    ann.next_of("session:user-left").await;
+    assert!(left.elapsed() < Duration::from_millis(1500), "{:?}", left.elapsed());
+}
+
+#[tokio::test]
+async fn who_takes_a_membership_over_is_not_noticed_and_who_had_it_is_told() {
+    let node = Node::start().await;
+    let (mut ann, room) = host(&node).await;
+    let (mut ben, before) = guest(&node, &room).await;
+    ann.next_of("session:user-joined").await;
+    let mut again = SocketIo::connect(node.public).await;
+    let after = again.must("session:join", json!({ "sessionId": room, "resume": before["resume"] })).await;
+    for same in ["clientId", "name", "resume", "count"] {
+        assert_eq!(after[same], before[same], "{same}");
+    }
+    assert_eq!(ben.next_of("error").await["code"], "NOT_JOINED");
+    assert_eq!(ben.ask("timer:start", json!(60)).await["error"]["code"], "NOT_JOINED");
+    drop(ben);
+    again.must("timer:start", json!({ "duration": 60 })).await;
+    assert_eq!(ann.next().await.0, "timer:state", "nobody came and nobody left");
+}
+
+#[tokio::test]
+async fn one_connection_is_one_member_of_one_room() {
+    let node = Node::start().await;
+    let (mut ann, room) = host(&node).await;
+    let (mut ben, first) = guest(&node, &room).await;
+    ann.next_of("session:user-joined").await;
+    let twice = ben.must("session:join", json!(room)).await;
+    assert_eq!((&twice["clientId"], &twice["count"]), (&first["clientId"], &json!(2)));
+    let other = ben.must("session:create", json!({ "name": "Ben" })).await;
+    assert_ne!(other["sessionId"], json!(room));
+    let (name, gone) = ann.next().await;
+    assert_eq!((name.as_str(), &gone["client"]["id"]), ("session:user-left", &first["clientId"]));
+    // An unknown room is not come into, and the first is not left.
+    assert_eq!(ben.ask("session:join", json!("nowhere")).await["error"]["code"], "SESSION_NOT_FOUND");
+    assert_eq!(ben.must("timer:start", json!(60)).await["sessionId"], other["sessionId"]);
+    let refused = ben.ask("timer:pause", json!({ "sessionId": room })).await;
+    assert_eq!(refused["error"]["code"], "NOT_JOINED");
+}
+
+#[tokio::test]
+async fn a_full_room_says_so_and_a_member_may_still_come_back() {
+    let node = Node::start_with(&[("rooms.members", "2")]).await;
+    let (_ann, room) = host(&node).await;
+    let (_ben, joined) = guest(&node, &room).await;
+    let mut cem = SocketIo::connect(node.public).await;
+    let refused = cem.ask("session:join", json!(room)).await;
+    assert_eq!(refused["error"]["code"], "ROOM_FULL");
+    assert!(refused["error"]["message"].as_str().unwrap().contains("2 members"), "{refused}");
+    cem.must("session:join", json!({ "sessionId": room, "resume": joined["resume"] })).await;
+}
+
+#[tokio::test]
+async fn a_room_outlives_its_members_for_a_while_and_as_long_as_it_runs() {
+    let node = Node::start_with(&[("rooms.empty_for", "1s")]).await;
+    let (mut ann, room) = host(&node).await;
+    ann.must("timer:start", json!(3)).await;
+    ann.must("session:leave", Value::Null).await;
+    let began = Instant::now();
+    let (mut ben, _) = guest(&node, &room).await;
+    ben.must("session:leave", Value::Null).await;
+    wait_until("the room to end", async || {
+        let mut visitor = SocketIo::connect(node.public).await;
+        let answer = visitor.ask("session:join", json!(room)).await;
+        if answer["error"].is_null() {
+            visitor.must("session:leave", Value::Null).await;
+        }
+        // Each who looks begins its time anew, so nobody looks while it must end.
+        answer["error"]["code"] == "SESSION_NOT_FOUND" || {
+            tokio::time::sleep(Duration::from_millis(1300)).await; // tidy: allow: looking in keeps the room alive
+            false
+        }
+    })
+    .await;
+    assert!(began.elapsed() > Duration::from_secs(3), "it ran: {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn who_must_say_who_they_are_is_let_in_with_a_token_only() {
+    let settings = [("socketio.anonymous", "false"), ("auth.modes", "jwt"), ("auth.jwt.secret", "a secret of sixteen")];
+    let node = Node::start_with(&[&settings[..], &[("auth.tokens", "opaque=ann")]].concat()).await;
+    let mut nobody = SocketIo::open(node.public, "").await;
+    for refused in ["40", r#"40{"token":"wrong"}"#, "40nonsense", r#"40{"token":5}"#] {
+        nobody.say(refused).await;
+        assert_eq!(nobody.text().await, r#"44{"message":"Unauthorized"}"#, "{refused}");
+    }
+    nobody.say(r#"40{"token":"opaque"}"#).await;
+    assert!(nobody.text().await.starts_with(r#"40{"sid":""#));
+    nobody.must("session:create", Value::Null).await;
+    let mut by_query = SocketIo::open(node.public, "&token=opaque").await;
+    by_query.say("40").await;
+    assert!(by_query.text().await.starts_with(r#"40{"sid":""#));
+}
+
+#[tokio::test]
+async fn who_does_not_speak_the_protocol_is_closed_and_told_the_code() {
+    let node = Node::start_with(&[("limits.request_within", "1s")]).await;
+    for before_coming_in in [r#"42["session:create"]"#, "41", "43", "x"] {
+        let mut client = SocketIo::open(node.public, "").await;
+        client.say(&format!("4{}", before_coming_in.trim_start_matches('4'))).await;
+        assert_eq!(closed(&mut client).await.0, 1002, "{before_coming_in}");
+    }
+    let mut twice = SocketIo::connect(node.public).await;
+    twice.say("40").await;
+    assert_eq!(closed(&mut twice).await.0, 1002);
+    let mut elsewhere = SocketIo::open(node.public, "").await;
+    elsewhere.say("40/admin,").await;
+    assert_eq!(elsewhere.text().await, r#"44/admin,{"message":"Invalid namespace"}"#);
+    let mut silent = SocketIo::open(node.public, "").await;
+    assert_eq!(closed(&mut silent).await.0, 1002, "who never comes in");
+}
+
+#[tokio::test]
+async fn an_unknown_session_and_an_unknown_protocol_are_told_in_the_engines_words() {
+    let node = Node::start().await;
+    for (query, code) in [
+        ("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", 1),
+        ("EIO=4&transport=polling&sid=short", 1),
+        ("EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAA", 1),
+        ("EIO=3&transport=polling", 5),
+        ("EIO=4&transport=smoke", 0),
+        ("EIO=4", 0),
+    ] {
+        let answer = node.get(&format!("/socket.io/?{query}")).await;
+        assert_eq!(answer.status, 400, "{query}");
+        assert_eq!(answer.json()["code"].to_string().trim_matches('"'), code.to_string(), "{query}: {answer:?}");
+    }
+    let off = Node::start_with(&[("rooms.enabled", "false")]).await;
+    assert_eq!(off.get("/socket.io/?EIO=4&transport=polling").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_node_that_stops_closes_the_engine_and_says_when_to_come_again() {
+    let mut node = Node::start_with(&[("drain.notice", "0s"), ("drain.grace", "300ms")]).await;
+    let (mut ann, _) = host(&node).await;
+    node.signal("TERM");
+    let (code, reason) = closed(&mut ann).await;
+    assert_eq!(code, 1012);
+    assert!(serde_json::from_str::<Value>(&reason).unwrap()["reconnectAfterMs"].is_u64(), "{reason}");
+    assert!(node.ended().await.success());
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_closed_and_holds_up_nobody() {
+    let node = Node::start().await;
+    let (mut ann, room) = host(&node).await;
+    let (ben, _) = guest(&node, &room).await;
+    let mut frozen = ben.client.into_tcp();
+    let name = "x".repeat(80);
+    let end = Instant::now() + DEADLINE;
+    let mut rounds = 0;
+    // Each who comes and goes is told to the others; the one who does not read is closed at last.
+    let mut visitor = SocketIo::connect(node.public).await;
+    loop {
+        visitor.must("session:join", json!({ "sessionId": room, "name": name })).await;
+        visitor.must("session:leave", Value::Null).await;
+        ann.next_of("session:user-left").await;
+        rounds += 1;
+        let metrics = node.get_internal("/metrics").await.body;
+        if metrics.contains(r#"tickcast_sockets_closed_total{code="4408"} 1"#) {
+            break;
+        }
+        assert!(Instant::now() < end, "after {rounds} rounds");
+    }
+    assert_eq!(ann.next_of("session:user-left").await["client"]["name"], "User 2");
+    // What the kernel has still is of no use to a client, which only notices the end.
+    let mut sink = Vec::new();
+    timeout(DEADLINE, tokio::io::AsyncReadExt::read_to_end(&mut frozen, &mut sink)).await.unwrap().ok();
+}
+
+#[tokio::test]
+async fn rooms_and_members_are_measured() {
+    let node = Node::start().await;
+    let (_ann, room) = host(&node).await;
+    let (_ben, _) = guest(&node, &room).await;
+    let (_cem, _) = host(&node).await;
+    let metrics = node.get_internal("/metrics").await.body;
+    for figure in ["tickcast_rooms 2", "tickcast_members 3", "tickcast_connections 3"] {
+        assert!(metrics.contains(figure), "{figure}: {metrics}");
+    }
+}
+
+/// Comes in and makes a room; returns its id.
+async fn host(node: &Node) -> (SocketIo, String) {
+    let mut host = SocketIo::connect(node.public).await;
+    let created = host.must("session:create", json!({})).await;
+    (host, created["sessionId"].as_str().unwrap().to_owned())
+}
+
+/// Comes into a room; returns what it was told.
+async fn guest(node: &Node, room: &str) -> (SocketIo, Value) {
+    let mut guest = SocketIo::connect(node.public).await;
+    let joined = guest.must("session:join", json!({ "sessionId": room })).await;
+    (guest, joined)
+}
+
+/// Waits for the close frame.
+async fn closed(client: &mut SocketIo) -> (u16, String) {
+    client.client.closed().await
+}

@@ -1,0 +1,99 @@
+//! A client of Socket.IO over a WebSocket, with patience.
+
+use std::collections::VecDeque;
+
+use serde_json::Value;
+
+use crate::Client;
+
+/// One client.
+pub struct SocketIo {
+    /// What is below.
+    pub client: Client,
+    heard: VecDeque<(String, Value)>,
+    asked: u64,
+}
+
+impl SocketIo {
+    /// Comes in.
+    pub async fn connect(port: u16) -> Self {
+        let mut socket = Self::open(port, "").await;
+        socket.say("40").await;
+        let answer = socket.text().await;
+        assert!(answer.starts_with(r#"40{"sid":""#), "{answer}");
+        socket
+    }
+
+    /// Opens the engine with a further query, and stays outside.
+    pub async fn open(port: u16, query: &str) -> Self {
+        let mut client = Client::connect(port, &format!("/socket.io/?EIO=4&transport=websocket{query}")).await;
+        let open = client.next_text().await;
+        assert!(open.starts_with('0'), "{open}");
+        Self { client, heard: VecDeque::new(), asked: 0 }
+    }
+
+    pub async fn say(&mut self, packet: &str) {
+        self.client.say(packet).await;
+    }
+
+    /// Waits for the next packet, answering pings.
+    pub async fn text(&mut self) -> String {
+        loop {
+            match self.client.next_text().await.as_str() {
+                "2" => self.say("3").await,
+                text => return text.to_owned(),
+            }
+        }
+    }
+
+    /// Sends an event and waits for nothing.
+    pub async fn emit(&mut self, name: &str, payload: Value) {
+        self.say(&format!("42{}", serde_json::json!([name, payload]))).await;
+    }
+
+    /// Sends an event and waits for its answer; what comes before it is kept.
+    pub async fn ask(&mut self, name: &str, payload: Value) -> Value {
+        self.asked += 1;
+        let answer = format!("43{}[", self.asked);
+        self.say(&format!("42{}{}", self.asked, serde_json::json!([name, payload]))).await;
+        loop {
+            let text = self.text().await;
+            match text.strip_prefix(&answer) {
+                Some(payload) => {
+                    return serde_json::from_str(payload.strip_suffix(']').expect("a list")).expect("JSON");
+                }
+                None => self.heard.push_back(event(&text)),
+            }
+        }
+    }
+
+    /// Sends an event and waits for its answer, which is no error.
+    pub async fn must(&mut self, name: &str, payload: Value) -> Value {
+        let answer = self.ask(name, payload).await;
+        assert!(answer["error"].is_null(), "{name}: {answer}");
+        answer
+    }
+
+    /// Waits for the next event.
+    pub async fn next(&mut self) -> (String, Value) {
+        match self.heard.pop_front() {
+            Some(heard) => heard,
+            None => event(&self.text().await),
+        }
+    }
+
+    /// Waits for the next event of a name, passing over others.
+    pub async fn next_of(&mut self, name: &str) -> Value {
+        loop {
+            let (heard, payload) = self.next().await;
+            if heard == name {
+                return payload;
+            }
+        }
+    }
+}
+
+fn event(text: &str) -> (String, Value) {
+    let json = text.strip_prefix("42").unwrap_or_else(|| panic!("no event: {text}"));
+    serde_json::from_str(json).expect("a name and a payload")
+}
