@@ -103,7 +103,7 @@ impl Engine {
             background.clone(),
         ));
         let (firing, near) = Firing::new();
-        let (presence, entering) = Presence::new();
+        let (presence, entering) = Presence::new(Arc::clone(&clock));
         let engine = Self {
             node: options.node,
             store,

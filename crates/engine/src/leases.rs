@@ -74,9 +74,10 @@ impl Keeper {
         if let Some(name) = self.engine.presence.current_name() {
             return Ok(name);
         }
-        let name = self.engine.new_name();
+        let (name, asked) = (self.engine.new_name(), self.engine.clock.elapsed());
         self.ask(&name, node::Command::Begin).await?;
         self.engine.presence.set_name(Some(name.clone()));
+        self.engine.presence.renewed(asked);
         Ok(name)
     }
 
@@ -87,8 +88,9 @@ impl Keeper {
             // The lease runs out, and nothing is left to clear up.
             return presence.set_name(None);
         };
+        let asked = self.engine.clock.elapsed();
         match self.ask(&name, node::Command::Renew).await {
-            Ok(_) => {}
+            Ok(_) => presence.renewed(asked),
             Err(error) if is_lost(&error) => return self.lose(),
             Err(error) => return tracing::warn!(%error, "the node's lease could not be renewed"),
         }

@@ -6,9 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use timers::node::LEASE;
 use timers::{NodeId, RoomId};
 use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::Clock;
 
 /// Most who wait to enter; more wait for these. One commit takes them all.
 pub(crate) const ENTERING_MAX: usize = 512;
@@ -26,6 +30,7 @@ impl NotEntered {
 
 /// Where this node has members.
 pub struct Presence {
+    clock: Arc<Clock>,
     held: Arc<Mutex<Held>>,
     entering: mpsc::Sender<Entering>,
     /// The name that this node has members under; none when it has none, or is taken for dead.
@@ -36,6 +41,8 @@ pub struct Presence {
 #[derive(Default)]
 struct Held {
     name: Option<NodeId>,
+    /// When the lease was last renewed, by the node's own clock.
+    renewed: Duration,
     rooms: BTreeMap<RoomId, usize>,
 }
 
@@ -80,9 +87,9 @@ impl Held {
 }
 
 impl Presence {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Entering>) {
+    pub(crate) fn new(clock: Arc<Clock>) -> (Self, mpsc::Receiver<Entering>) {
         let (entering, receiver) = mpsc::channel(ENTERING_MAX);
-        (Self { held: Arc::default(), entering, name: watch::Sender::new(None) }, receiver)
+        (Self { clock, held: Arc::default(), entering, name: watch::Sender::new(None) }, receiver)
     }
 
     /// Has the store know that this node has a member in a room; returns when it does.
@@ -90,13 +97,21 @@ impl Presence {
     /// # Errors
     /// [`NotEntered`]: the store is away.
     pub async fn enter(&self, room: &RoomId) -> Result<Place, NotEntered> {
-        if let Some(place) = lock(&self.held).place(&self.held, room) {
+        if let Some(place) = self.known_place(room) {
             return Ok(place);
         }
         let stopped = || NotEntered::because("the node is stopping");
         let (answer, answered) = oneshot::channel();
         self.entering.send(Entering { room: room.clone(), answer }).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
+    }
+
+    /// Takes a place in a room that the store knows of, unless the node was stopped for so long that it may be taken
+    /// for dead by now.
+    fn known_place(&self, room: &RoomId) -> Option<Place> {
+        let mut held = lock(&self.held);
+        let age = self.clock.elapsed().saturating_sub(held.renewed);
+        if age.as_millis() < u128::from(LEASE.0) { held.place(&self.held, room) } else { None }
     }
 
     /// Follows the name that this node has members under. When it changes, those of the old name are taken for
@@ -119,8 +134,13 @@ impl Presence {
 
     /// Gives the node another name, under which it has no members yet.
     pub(crate) fn set_name(&self, name: Option<NodeId>) {
-        *lock(&self.held) = Held { name: name.clone(), rooms: BTreeMap::new() };
+        *lock(&self.held) = Held { name: name.clone(), renewed: Duration::ZERO, rooms: BTreeMap::new() };
         self.name.send_replace(name);
+    }
+
+    /// Notes that the lease was renewed, at that time or later.
+    pub(crate) fn renewed(&self, at: Duration) {
+        lock(&self.held).renewed = at;
     }
 
     /// Lets in who waited, since the store knows of their rooms; or tells them why it does not.

@@ -12,4 +12,5 @@ mod gateway {
     mod nodes;
     mod operation;
     mod rooms;
+    mod rooms_over_nodes;
 }

@@ -1,6 +1,7 @@
 //! A client of Socket.IO over a WebSocket, with patience.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -84,11 +85,13 @@ impl SocketIo {
 
     /// Waits for the next event of a name, passing over others.
     pub async fn next_of(&mut self, name: &str) -> Value {
+        let end = Instant::now() + self.client.patience;
         loop {
             let (heard, payload) = self.next().await;
             if heard == name {
                 return payload;
             }
+            assert!(Instant::now() < end, "no {name} in time");
         }
     }
 }

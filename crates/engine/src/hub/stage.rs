@@ -80,8 +80,13 @@ impl Stage {
         self.with_seats(|seats| seats.onlookers.push(onlooker));
     }
 
+    /// Takes away one of its seats.
     pub(crate) fn dismiss(&self, onlooker: &Arc<dyn Onlooker>) {
-        self.with_seats(|seats| seats.onlookers.retain(|other| !Arc::ptr_eq(other, onlooker)));
+        self.with_seats(|seats| {
+            if let Some(seat) = seats.onlookers.iter().position(|other| Arc::ptr_eq(other, onlooker)) {
+                seats.onlookers.swap_remove(seat);
+            }
+        });
     }
 
     /// Returns what is to be seen now.

@@ -115,3 +115,17 @@ async fn a_reader_beside_onlookers_is_woken_and_who_left_is_shown_nothing() {
     sleep(Duration::from_secs(3)).await; // tidy: allow: virtual time
     assert_eq!((looker.shown.lock().unwrap().len(), looker.behind.load(Relaxed)), (shown, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_listens_twice_and_lets_go_of_one_goes_on_by_the_other() {
+    let (_, _, one, _, _) = pair().await;
+    let (looker, first) = attended(&one).await;
+    let mut second = one.hub().join(&ann()).await.unwrap();
+    second.attend(Arc::clone(&looker) as Arc<dyn Onlooker>);
+    drop(first);
+    sleep(Duration::from_secs(2)).await; // tidy: allow: virtual time
+    assert_eq!(looker.shown.lock().unwrap().len(), 2);
+    drop(second);
+    sleep(Duration::from_secs(2)).await; // tidy: allow: virtual time
+    assert_eq!(looker.shown.lock().unwrap().len(), 2, "nobody listens");
+}
