@@ -2,11 +2,13 @@
 
 mod connection;
 mod entry;
+mod errand;
 mod fault;
 mod gaze;
 mod membership;
 mod outbox;
 mod secret;
+mod seen;
 mod shown;
 
 use std::sync::Arc;

@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::{Engine, ExecuteError, Made, Onlooker, Outcome, Request, Sight};
+use engine::{ExecuteError, Onlooker};
 use engineioxide::Str;
 use serde::Deserialize;
-use timers::room::Command;
-use timers::{NodeId, ResumeSecret, Revision, RoomId, Scope, UserId};
+use timers::{NodeId, Revision, UserId};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use wire::rooms::{Ask, Code, Fault, parse};
@@ -17,9 +16,10 @@ use crate::auth::{By, Claimed, Denied, Identity};
 use crate::certainty;
 use crate::connections::{Full, Seat};
 use crate::node::Node;
-use crate::rooms::entry::{Entry, Kind, new_link};
-use crate::rooms::fault::{ended, fault, not_joined, taken_over};
-use crate::rooms::gaze::{Gaze, Seen};
+use crate::rooms::entry::{Entry, Kind};
+use crate::rooms::errand::{Ack, Asking, Done};
+use crate::rooms::fault::{ended, fault, taken_over};
+use crate::rooms::gaze::Gaze;
 use crate::rooms::membership::{Membership, Standing};
 use crate::rooms::{secret, shown};
 use crate::socketio::{self, Packet, Socket};
@@ -52,19 +52,6 @@ pub(super) struct Connection {
     names: watch::Receiver<Option<NodeId>>,
     come_again_at: Option<Instant>,
     gone_since: Option<Instant>,
-}
-
-/// The number of the answer that a client waits for.
-type Ack = Option<i64>;
-
-/// What became of what a client asked for.
-enum Done {
-    Entered(Result<Membership, Fault>),
-    /// Who was a member came in again.
-    Returned(Result<Membership, Fault>),
-    Left(Result<RoomId, Fault>),
-    /// The revision that it made; none if it was so already.
-    Driven(Result<Option<Revision>, Fault>),
 }
 
 /// What a client is told behind what it lacks.
@@ -237,72 +224,11 @@ impl Connection {
 
     /// Sends on what a client asks for.
     fn begin(&mut self, ack: Ack, ask: Ask) {
-        let here = self.membership.as_ref();
-        let command = match ask {
-            Ask::Create { duration, name } => {
-                let entry = Entry::create(duration, name, self.user.clone());
-                return self.enter(ack, entry, Done::Entered);
-            }
-            Ask::Join { room, name, resume } => {
-                let link = self.link_for(&room, resume.as_ref());
-                let entry = Entry { room, kind: Kind::Join, name, resume, link, by: self.user.clone() };
-                return self.enter(ack, entry, Done::Entered);
-            }
-            Ask::Leave => {
-                let Some(here) = here else { return self.fail(ack, &not_joined()) };
-                let (room, command) = (here.room.clone(), Command::Leave(here.link.clone()));
-                let left = self.execute(room.clone(), command);
-                return self.wait_for(ack, async move { Done::Left(left.await.map(|_| room)) });
-            }
-            Ask::Start { room, duration } => (room, Command::Start(duration)),
-            Ask::Pause(room) => (room, Command::Pause),
-            Ask::Resume(room) => (room, Command::Resume),
-            Ask::Reset(room) => (room, Command::Reset),
-            Ask::Adjust { room, by } => (room, Command::Adjust(by)),
-        };
-        let (named, command) = command;
-        match here.map(|here| here.room.clone()) {
-            Some(room) if named.is_none_or(|named| named == room) => {
-                let driven = self.execute(room, command);
-                self.wait_for(ack, async move {
-                    Done::Driven(driven.await.map(|done| match done.made {
-                        Made::Nothing => None,
-                        Made::Change(_) | Made::Repeated => Some(done.revision),
-                    }))
-                });
-            }
-            Some(_) | None => self.fail(ack, &not_joined()),
+        let asking = Asking { node: &self.node, here: self.membership.as_ref(), by: self.user.as_ref() };
+        match asking.errand(ask) {
+            Ok(errand) => self.under_way = Some(Box::new(UnderWay::begin(ack, errand))),
+            Err(fault) => self.fail(ack, &fault),
         }
-    }
-
-    /// Returns the connection to come in by: the one that it has, unless it takes another membership over, which must
-    /// not be mistaken for its own.
-    fn link_for(&self, room: &RoomId, resume: Option<&ResumeSecret>) -> timers::LinkId {
-        let here = self.membership.as_ref().filter(|here| here.room == *room);
-        match here {
-            Some(here) if resume.is_none_or(|resume| *resume == here.secret) => here.link.clone(),
-            Some(_) | None => new_link(),
-        }
-    }
-
-    fn enter(&mut self, ack: Ack, entry: Entry, done: fn(Result<Membership, Fault>) -> Done) {
-        let node = Arc::clone(&self.node);
-        self.wait_for(ack, async move { done(entry.carry_out(node).await) });
-    }
-
-    fn execute(&self, room: RoomId, command: Command) -> impl Future<Output = Result<Outcome, Fault>> + use<> {
-        let (node, by) = (Arc::clone(&self.node), self.user.clone());
-        let request = Request { scope: Scope::Room(room), command: timers::Command::Room(command), id: None, by };
-        async move {
-            let since = Instant::now();
-            let done = Engine::execute(&node.engine, request).await;
-            node.metrics.command_done(since.elapsed(), &done);
-            done.map_err(|failed: ExecuteError| fault(&failed))
-        }
-    }
-
-    fn wait_for(&mut self, ack: Ack, task: impl Future<Output = Done> + Send + 'static) {
-        self.under_way = Some(Box::new(UnderWay::begin(ack, task)));
     }
 
     /// Takes in what became of what was under way.
@@ -319,8 +245,10 @@ impl Connection {
                 self.show(Last::Joined(ack));
             }
             Done::Returned(Ok(new)) => self.come_back(new),
-            Done::Returned(Err(fault)) if fault.code == Code::SessionNotFound => self.lose_room(&fault),
-            Done::Returned(Err(_)) => self.come_again_at = Some(Instant::now() + COME_AGAIN),
+            Done::Returned(Err(fault)) if fault.code == Code::Unavailable => {
+                self.come_again_at = Some(Instant::now() + COME_AGAIN);
+            }
+            Done::Returned(Err(fault)) => self.lose_room(&fault),
             Done::Left(Ok(room)) => {
                 self.membership = None;
                 let answer = ack.map(|ack| socketio::ack(ack, &wire::rooms::left(&room)));
@@ -373,7 +301,9 @@ impl Connection {
                     by: self.user.clone(),
                 };
                 self.come_again_at = None;
-                self.enter(None, entry, Done::Returned);
+                let node = Arc::clone(&self.node);
+                let errand = async move { Done::Returned(entry.carry_out(node).await) };
+                self.under_way = Some(Box::new(UnderWay::begin(None, errand)));
             }
         }
     }
@@ -417,60 +347,5 @@ impl Connection {
             }
         }
         seen.outbox.flush(&self.gaze.outlet);
-    }
-}
-
-impl Seen {
-    fn begin_anew(&mut self) {
-        self.progress = engine::Progress::default();
-        self.state = None;
-    }
-
-    /// Puts into the outbox what a member lacks. Who has just come may wait for an answer.
-    fn catch_up(&mut self, here: &Membership, greets: Ack, now: impl Fn() -> timers::Timestamp) {
-        let Self { progress, outbox, state } = self;
-        progress.catch_up(here.feed.shown(), here.feed.last_beat(), |sight| match sight {
-            Sight::First(view) => {
-                let now = now();
-                let Some(joined) = wire::rooms::joined(&view.board, &here.id, now) else { return };
-                outbox.push(shown::packet(&joined));
-                if let Some((packet, _)) = shown::state(view, now) {
-                    outbox.push(packet);
-                }
-                if let Some(ack) = greets {
-                    outbox.push(socketio::ack(ack, &joined.payload));
-                }
-            }
-            Sight::Whole { old, new } | Sight::News { old, new } => {
-                for told in shown::news(old, new, &now).iter().filter(|told| told.is_for(&here.id)) {
-                    outbox.push(told.packet.clone());
-                    if told.state.is_some() {
-                        state.clone_from(&told.state);
-                    }
-                }
-            }
-            Sight::Beat(view, beat) => {
-                if let Some(tick) = shown::tick(view, beat) {
-                    outbox.push(tick);
-                }
-            }
-        });
-    }
-
-    /// Answers whoever has driven the countdown: with what all were told of it, or with its state now if there was
-    /// nothing to tell.
-    fn answer(&mut self, here: &Membership, ack: Ack, made: Option<Revision>, now: impl Fn() -> timers::Timestamp) {
-        let told = self.state.as_ref().filter(|state| made.is_some_and(|made| made <= state.revision));
-        let payload = match told {
-            Some(state) => state.payload.clone(),
-            None => {
-                let Some((packet, state)) = shown::state(&here.feed.shown().view, now()) else { return };
-                self.outbox.push(packet);
-                state.payload
-            }
-        };
-        if let Some(ack) = ack {
-            self.outbox.push(socketio::ack(ack, &payload));
-        }
     }
 }

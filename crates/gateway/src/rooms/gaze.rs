@@ -2,11 +2,11 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use engine::{Lack, Onlooker, Progress, Showing};
+use engine::{Lack, Onlooker, Showing};
 use tokio::sync::Notify;
 
-use crate::rooms::outbox::Outbox;
-use crate::rooms::shown::{self, State};
+use crate::rooms::seen::Seen;
+use crate::rooms::shown;
 use crate::socketio::Outlet;
 
 /// What a member was shown.
@@ -14,15 +14,6 @@ pub(super) struct Gaze {
     pub(super) outlet: Outlet,
     seen: Mutex<Seen>,
     behind: Notify,
-}
-
-/// How far a member has come.
-#[derive(Default)]
-pub(super) struct Seen {
-    pub(super) progress: Progress,
-    pub(super) outbox: Outbox,
-    /// The last state of the countdown that it was told as news.
-    pub(super) state: Option<State>,
 }
 
 impl Gaze {

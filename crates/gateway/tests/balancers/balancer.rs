@@ -145,6 +145,11 @@ macro_rules! suite {
         }
 
         #[tokio::test]
+        async fn a_polling_client_comes_in() {
+            crate::balancers::routing::a_polling_client_comes_in(&$kind).await;
+        }
+
+        #[tokio::test]
         async fn a_request_arrives_as_it_was_sent() {
             crate::balancers::routing::a_request_arrives_as_it_was_sent(&$kind).await;
         }

@@ -43,6 +43,25 @@ pub(crate) async fn a_polling_client_stays_on_its_node(kind: &Kind) {
     assert_eq!(seen.len(), 3, "all clients were sent to {seen:?}");
 }
 
+/// A client of long polling comes in by a balancer, since all that it asks comes to one node.
+pub(crate) async fn a_polling_client_comes_in(kind: &Kind) {
+    let nodes = [Node::start().await, Node::start().await, Node::start().await];
+    let balancer = Balancer::start(kind, &nodes.each_ref().map(Place::from)).await;
+    for _ in 0..6 {
+        let open = balancer.http("GET", "/socket.io/?EIO=4&transport=polling", &[], b"").await.body;
+        let open: serde_json::Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
+        let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().unwrap());
+        assert_eq!(balancer.http("POST", &path, &[], b"40").await.body, "ok");
+        // A ping comes first, maybe in an answer of its own.
+        let mut heard = String::new();
+        while !heard.contains("40{\"sid\":") {
+            let answer = balancer.http("GET", &path, &[], b"").await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            heard += &answer.body;
+        }
+    }
+}
+
 /// What a client says of itself is not believed, and what it asks arrives whole.
 pub(crate) async fn a_request_arrives_as_it_was_sent(kind: &Kind) {
     let stand_in = StandIn::start("200 OK", "").await;

@@ -1,0 +1,74 @@
+//! How far a member has come, and what it lacks.
+
+use engine::{Progress, Sight};
+use timers::{Revision, Timestamp};
+
+use crate::rooms::errand::Ack;
+use crate::rooms::membership::Membership;
+use crate::rooms::outbox::Outbox;
+use crate::rooms::shown::{self, State};
+use crate::socketio;
+
+/// How far a member has come.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) progress: Progress,
+    pub(super) outbox: Outbox,
+    /// The last state of the countdown that it was told as news.
+    pub(super) state: Option<State>,
+}
+
+impl Seen {
+    pub(super) fn begin_anew(&mut self) {
+        self.progress = Progress::default();
+        self.state = None;
+    }
+
+    /// Puts into the outbox what a member lacks. Who has just come may wait for an answer.
+    pub(super) fn catch_up(&mut self, here: &Membership, greets: Ack, now: impl Fn() -> Timestamp) {
+        let Self { progress, outbox, state } = self;
+        progress.catch_up(here.feed.shown(), here.feed.last_beat(), |sight| match sight {
+            Sight::First(view) => {
+                let now = now();
+                let Some(joined) = wire::rooms::joined(&view.board, &here.id, now) else { return };
+                outbox.push(shown::packet(&joined));
+                if let Some((packet, _)) = shown::state(view, now) {
+                    outbox.push(packet);
+                }
+                if let Some(ack) = greets {
+                    outbox.push(socketio::ack(ack, &joined.payload));
+                }
+            }
+            Sight::Whole { old, new } | Sight::News { old, new } => {
+                for told in shown::news(old, new, &now).iter().filter(|told| told.is_for(&here.id)) {
+                    outbox.push(told.packet.clone());
+                    if told.state.is_some() {
+                        state.clone_from(&told.state);
+                    }
+                }
+            }
+            Sight::Beat(view, beat) => {
+                if let Some(tick) = shown::tick(view, beat) {
+                    outbox.push(tick);
+                }
+            }
+        });
+    }
+
+    /// Answers whoever has driven the countdown: with what all were told of it, or with its state now if there was
+    /// nothing to tell.
+    pub(super) fn answer(&mut self, here: &Membership, ack: Ack, made: Option<Revision>, now: impl Fn() -> Timestamp) {
+        let told = self.state.as_ref().filter(|state| made.is_some_and(|made| made <= state.revision));
+        let payload = match told {
+            Some(state) => state.payload.clone(),
+            None => {
+                let Some((packet, state)) = shown::state(&here.feed.shown().view, now()) else { return };
+                self.outbox.push(packet);
+                state.payload
+            }
+        };
+        if let Some(ack) = ack {
+            self.outbox.push(socketio::ack(ack, &payload));
+        }
+    }
+}
