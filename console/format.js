@@ -7,6 +7,14 @@ export function hms(ms) {
   return `${two(Math.floor(total / 3600))}:${two(Math.floor(total / 60) % 60)}:${two(total % 60)}`;
 }
 
+/** Whole seconds that are left, rounded up, as `M:SS`, from an hour on as `H:MM:SS`. */
+export function left(ms) {
+  const total = Math.max(0, Math.ceil(ms / 1000)) || 0;
+  const two = (n) => String(n).padStart(2, '0');
+  const [hours, minutes, seconds] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
+}
+
 /** The second hand: 0 to 59. */
 export function secondOf(ms) {
   return Math.max(0, Math.floor(ms / 1000)) % 60 || 0;

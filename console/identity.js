@@ -28,9 +28,9 @@ function recall(storage) {
   }
 }
 
-export function socketUrl(location, who) {
+export function socketUrl(location, path, query) {
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-  return `${scheme}://${location.host}/session?${new URLSearchParams({ ...who, dialect: 'v1' })}`;
+  return `${scheme}://${location.host}${path}?${new URLSearchParams(query)}`;
 }
 
 /** A token travels in a header, where proxies do not log it; a trusted user id in the address. */

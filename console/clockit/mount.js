@@ -11,7 +11,7 @@ import { createView } from './view.js';
 /** `frame` gives what surrounds every page: `announce`, `notify` and `createLink(onRetry)`. */
 export function mountClockit(main, who, frame) {
   const client = new ClockitClient({
-    url: socketUrl(location, who),
+    url: socketUrl(location, '/session', { ...who, dialect: 'v1' }),
     onChange: () => show(),
     onNews,
     onFailed: (message, fault) => frame.notify(explain(message ? nameOf(message) : 'Server', fault)),
@@ -22,7 +22,7 @@ export function mountClockit(main, who, frame) {
     submit,
     onHistoryFailed: () => frame.notify('Download: the server did not give the file. Try again in a moment.'),
   });
-  const showLink = frame.createLink(() => client.retryNow());
+  const showLink = frame.createLink({ onRetry: () => client.retryNow(), runsOn: 'Your timers run on; the times below are the last known.' });
   let wasOnline = false;
 
   function submit(command) {

@@ -12,7 +12,8 @@ const REFUSED = {
   forbidden: { name: 'Not allowed', text: 'Not allowed. The server does not let this user follow timers from here.' },
 };
 
-export function createLink({ root, chip, chipText, bar, announce, refuge, onRetry, now = Date.now }) {
+/** `runsOn` says what becomes of that which the page shows while the link is down. */
+export function createLink({ root, chip, chipText, bar, announce, refuge, onRetry, runsOn, now = Date.now }) {
   const reason = el('p', { class: 'bar-reason' });
   const countdown = el('p', { class: 'bar-countdown' });
   const waiting = el('p', { class: 'bar-waiting' });
@@ -38,7 +39,7 @@ export function createLink({ root, chip, chipText, bar, announce, refuge, onRetr
     setAttribute(root, 'data-connection', link.phase);
     setAttribute(root, 'data-fresh', link.phase === 'online' && !quiet);
     setText(chipText, nameOf(link, quiet));
-    setText(reason, REFUSED[link.refused]?.text ?? lostText(loaded));
+    setText(reason, REFUSED[link.refused]?.text ?? (loaded ? `Offline. ${runsOn}` : 'Offline. The server cannot be reached.'));
     setText(waiting, pending > 0 ? `${plural(pending, 'change')} will be sent when back` : '');
     setAttribute(retry, 'aria-disabled', link.phase === 'connecting' ? 'true' : null);
     setText(retry, link.refused ? 'Try again' : 'Retry now');
@@ -58,10 +59,4 @@ function nameOf(link, quiet) {
   if (link.refused) return REFUSED[link.refused].name;
   if (link.phase === 'online') return quiet ? 'No ticks' : 'Online';
   return link.phase === 'connecting' ? 'Connecting' : 'Offline';
-}
-
-function lostText(loaded) {
-  return loaded
-    ? 'Offline. Your timers run on; the times below are the last known.'
-    : 'Offline. The server cannot be reached.';
 }

@@ -1,6 +1,6 @@
 /**
  * One WebSocket that comes back by itself. Knows links and waiting, not what the messages mean:
- * `isGreeting` says which message proves that the other side is ready.
+ * `isGreeting` says which message proves that the other side is ready, and `protocol` how messages are written.
  */
 import { backoff } from './backoff.js';
 import { verdict } from './close.js';
@@ -9,6 +9,9 @@ const RECONNECT = { baseMs: 1_000, capMs: 15_000 };
 
 /** A link that has not greeted by then is taken for dead; browsers alone wait for minutes. */
 const GREETING_MS = 10_000;
+
+/** A message a text. `read` may answer by itself what is below messages. */
+const JSON_MESSAGES = { read: (text) => parse(text), write: (message) => JSON.stringify(message) };
 
 /** Only a link that held this long ends a series of failures; a server that drops us at once does not. */
 const STABLE_MS = 20_000;
@@ -25,7 +28,7 @@ export class Connection {
   state = { phase: 'connecting' };
 
   constructor(options, platform = browser()) {
-    this.#options = options;
+    this.#options = { protocol: JSON_MESSAGES, ...options };
     this.#platform = platform;
   }
 
@@ -42,7 +45,7 @@ export class Connection {
   /** Says whether the message was handed to an open link; that it arrives is another matter. */
   send(message) {
     if (this.state.phase !== 'online' || this.#socket.readyState !== 1) return false;
-    this.#socket.send(JSON.stringify(message));
+    this.#socket.send(this.#options.protocol.write(message));
     return true;
   }
 
@@ -50,14 +53,14 @@ export class Connection {
     if (this.state.phase === 'offline') this.open();
   }
 
-  /** Gives up a link that seems dead although the browser has not said so. */
-  drop() {
+  /** Gives up a link that seems dead although the browser has not said so, or is of no use for another reason. */
+  drop(code = 1006) {
     this.#socket?.close();
-    this.#lost(1006, '');
+    this.#lost(code, '');
   }
 
   #hear(text) {
-    const message = parse(text);
+    const message = this.#options.protocol.read(text, (answer) => this.#socket.send(answer));
     if (!message) return;
     if (this.state.phase === 'connecting' && this.#options.isGreeting(message)) {
       this.#platform.clearTimeout(this.#timer);

@@ -33,11 +33,11 @@ test('a browser without storage is only forgetful', () => {
   remember(broken, 'ada');
 });
 
-test('the socket is on the same host, in v1, for one person', () => {
+test('the socket is on the same host', () => {
   const plain = { protocol: 'http:', host: 'h:4000' };
-  assert.equal(socketUrl(plain, { userId: 'a&b' }), 'ws://h:4000/session?userId=a%26b&dialect=v1');
+  assert.equal(socketUrl(plain, '/session', { userId: 'a&b', dialect: 'v1' }), 'ws://h:4000/session?userId=a%26b&dialect=v1');
   const secure = { protocol: 'https:', host: 'h' };
-  assert.equal(socketUrl(secure, { token: 'x.y' }), 'wss://h/session?token=x.y&dialect=v1');
+  assert.equal(socketUrl(secure, '/socket.io/', { token: 'x.y' }), 'wss://h/socket.io/?token=x.y');
 });
 
 test('a token is sent in a header and never in an HTTP address', () => {
