@@ -16,7 +16,7 @@ mod results;
 mod running;
 
 /// What is measured, in this order: baselines beside what is compared with them, since machines drift.
-const MEASUREMENTS: [Measurement; 10] = [
+const MEASUREMENTS: [Measurement; 12] = [
     Measurement { name: "idle", system: System::Tickcast { nodes: 1 }, scenario: "idle" },
     Measurement { name: "ticks, bare loop", system: System::Bare, scenario: "ticks" },
     Measurement { name: "ticks", system: System::Tickcast { nodes: 1 }, scenario: "ticks" },
@@ -27,6 +27,8 @@ const MEASUREMENTS: [Measurement; 10] = [
     Measurement { name: "storm", system: System::Tickcast { nodes: 2 }, scenario: "storm" },
     Measurement { name: "slow", system: System::Tickcast { nodes: 1 }, scenario: "slow" },
     Measurement { name: "churn", system: System::Tickcast { nodes: 1 }, scenario: "churn" },
+    Measurement { name: "room", system: System::Rooms { nodes: 2 }, scenario: "room" },
+    Measurement { name: "rooms", system: System::Rooms { nodes: 2 }, scenario: "rooms" },
 ];
 
 struct Measurement {
@@ -38,8 +40,10 @@ struct Measurement {
 
 #[derive(Clone, Copy)]
 enum System {
-    /// Nodes over one Redis.
+    /// Nodes over one Redis, by Clockit.
     Tickcast { nodes: usize },
+    /// The same, by Rooms.
+    Rooms { nodes: usize },
     /// The least that a server of ticks can do.
     Bare,
     /// What Clockit had before.
@@ -97,7 +101,11 @@ fn measure(parts: &Parts, measurement: &Measurement) -> Result<Value> {
     let before = running.redis_calls()?;
     let report = parts.folder.join("report.json");
     fs::write(&report, "")?;
-    let speech = if matches!(measurement.system, System::SocketIo) { "socket-io" } else { "clockit" };
+    let speech = match measurement.system {
+        System::Tickcast { .. } | System::Bare | System::Express => "clockit",
+        System::Rooms { .. } => "rooms",
+        System::SocketIo => "socket-io",
+    };
     let mut loadgen = Command::new(parts.binaries.join("loadgen"));
     loadgen
         .arg("run")
@@ -106,7 +114,7 @@ fn measure(parts: &Parts, measurement: &Measurement) -> Result<Value> {
         .arg(&report);
     let judged = process::run(loadgen.current_dir(&parts.folder)).with_context(|| running.tails());
     // What a baseline misses or doubles is a figure, not a failure.
-    if matches!(measurement.system, System::Tickcast { .. }) {
+    if matches!(measurement.system, System::Tickcast { .. } | System::Rooms { .. }) {
         judged?;
     }
     let mut report: Value = serde_json::from_str(&fs::read_to_string(report)?)?;

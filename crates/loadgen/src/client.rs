@@ -12,15 +12,24 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::crowd::{Crowd, Deed};
-use crate::message::Heard;
+use crate::message::{Heard, Speech};
 
 /// Pause before a connection that failed is tried again, ms.
 const AGAIN_MS: std::ops::Range<u64> = 200..400;
 
 /// Serves one connection, and makes it anew whenever it ends.
 pub(crate) async fn run(crowd: Rc<Crowd>, nth: usize, mut deeds: UnboundedReceiver<Deed>) {
-    let mut client =
-        Client { nth, began: Instant::now(), awaited: true, ready: false, next_id: 0, last: 0, runs: true, crowd };
+    let mut client = Client {
+        nth,
+        began: Instant::now(),
+        let_in: false,
+        awaited: true,
+        ready: false,
+        next_id: 0,
+        last: 0,
+        runs: true,
+        crowd,
+    };
     loop {
         let ended = match socket::open(&client.crowd.share, nth).await {
             Ok(socket) => client.follow(socket, &mut deeds).await,
@@ -30,6 +39,7 @@ pub(crate) async fn run(crowd: Rc<Crowd>, nth: usize, mut deeds: UnboundedReceiv
             client.began = Instant::now();
         }
         client.set_ready(false);
+        client.let_in = false;
         match ended {
             Ended::Left => client.awaited = true,
             Ended::Failed(why) => {
@@ -53,6 +63,8 @@ struct Client {
     nth: usize,
     /// When it began to come.
     began: Instant,
+    /// It is let in, which is another thing than to be in a room.
+    let_in: bool,
     /// It is one of those that are waited for.
     awaited: bool,
     ready: bool,
@@ -88,6 +100,13 @@ impl Client {
                             return Ended::Failed(error.to_string());
                         }
                     }
+                    Deed::Enter => {
+                        if let Some(text) = self.enter()
+                            && let Err(error) = socket.send(Message::text(text)).await
+                        {
+                            return Ended::Failed(error.to_string());
+                        }
+                    }
                     Deed::ComeAgain => return Ended::Left,
                     Deed::StopReading => std::future::pending().await,
                 }
@@ -104,25 +123,27 @@ impl Client {
         });
         match self.crowd.share.speech.read(text) {
             Heard::Tick(at) => self.tick(at),
-            Heard::Ready => {
-                let took = now - self.began;
-                self.crowd.note(|seen| seen.ready.note(u64::try_from(took.as_micros()).unwrap_or(u64::MAX)));
-                self.last = 0;
-                if self.sessions() == 0 || !self.is_hand() {
-                    self.set_ready(true);
-                }
-                return if self.is_hand() { self.begin_sessions() } else { Vec::new() };
+            Heard::LetIn => {
+                self.let_in = true;
+                return self.enter().into_iter().collect();
             }
-            Heard::Update(rev) if self.is_elsewhere() => {
-                if let Some(micros) = self.crowd.user(self.nth).borrow_mut().shown(rev, now) {
-                    self.crowd.note(|seen| seen.update.note(micros));
+            Heard::Joined(room) => {
+                if self.is_hand() {
+                    self.crowd.user(self.nth).borrow_mut().room = Some(room.to_owned());
+                    self.crowd.room_is_there(self.nth);
                 }
+                return self.is_there(now);
+            }
+            Heard::Ready => return self.is_there(now),
+            Heard::Update(rev) if self.is_elsewhere(self.nth) => {
+                let shown = self.crowd.user(self.nth).borrow_mut().shown(rev, now, self.devices_elsewhere());
+                self.crowd.note(|seen| shown.into_iter().for_each(|sight| seen.note_update(sight)));
             }
             Heard::Ack { id, rev } => {
-                let shown = self.crowd.user(self.nth).borrow_mut().ack(id, rev);
+                let shown = self.crowd.user(self.nth).borrow_mut().ack(id, rev, self.devices_elsewhere());
                 self.crowd.note(|seen| {
                     seen.counts.acks += 1;
-                    shown.into_iter().for_each(|micros| seen.update.note(micros));
+                    shown.into_iter().for_each(|sight| seen.note_update(sight));
                 });
             }
             Heard::Error => self.crowd.note(|seen| seen.counts.errors += 1),
@@ -149,12 +170,25 @@ impl Client {
         });
     }
 
-    fn begin_sessions(&mut self) -> Vec<String> {
-        (0..self.sessions())
+    /// Returns what has it come into the room, once it may and the room is there; the hand makes the room.
+    fn enter(&self) -> Option<String> {
+        let user = self.crowd.user(self.nth).borrow();
+        (self.let_in && (self.is_hand() || user.room.is_some())).then(|| Speech::enter(user.room.as_deref()))
+    }
+
+    /// Everything is there; returns what is to be begun.
+    fn is_there(&mut self, now: Instant) -> Vec<String> {
+        let took = now - self.began;
+        self.crowd.note(|seen| seen.ready.note(u64::try_from(took.as_micros()).unwrap_or(u64::MAX)));
+        self.last = 0;
+        if self.sessions() == 0 || !self.is_hand() {
+            self.set_ready(true);
+        }
+        let begun = if self.is_hand() { self.sessions() } else { 0 };
+        (0..begun)
             .map(|nth| {
-                let payload = format!(r#"{{"sessionId":"s{nth}","label":"load"}}"#);
                 self.next_id += 1;
-                self.crowd.share.speech.command("session-start", self.next_id, &payload)
+                self.crowd.share.speech.begin(nth, self.next_id)
             })
             .collect()
     }
@@ -164,8 +198,7 @@ impl Client {
         self.next_id += 1;
         self.crowd.user(self.nth).borrow_mut().send(self.next_id, at);
         self.crowd.note(|seen| seen.counts.sent += 1);
-        let kind = if self.runs { "session-resume" } else { "session-pause" };
-        self.crowd.share.speech.command(kind, self.next_id, r#"{"sessionId":"s0"}"#)
+        self.crowd.share.speech.toggle(self.runs, self.next_id)
     }
 
     fn set_ready(&mut self, ready: bool) {
@@ -191,10 +224,16 @@ impl Client {
         self.nth.is_multiple_of(self.crowd.share.scenario.devices())
     }
 
-    /// Whether it is on another server than the one that gives the commands, if there are several.
-    fn is_elsewhere(&self) -> bool {
+    /// Whether a device's sight of a change counts: in a room everybody's but the hand's, else that of devices on
+    /// another server than the hand, if there are several.
+    fn is_elsewhere(&self, nth: usize) -> bool {
         let targets = self.crowd.share.targets.len();
-        let device = self.nth % self.crowd.share.scenario.devices();
-        device > 0 && (targets == 1 || !device.is_multiple_of(targets))
+        let device = nth % self.crowd.share.scenario.devices();
+        let counts_all = targets == 1 || self.crowd.share.speech == Speech::Rooms;
+        device > 0 && (counts_all || !device.is_multiple_of(targets))
+    }
+
+    fn devices_elsewhere(&self) -> usize {
+        (0..self.crowd.share.scenario.devices()).filter(|device| self.is_elsewhere(*device)).count()
     }
 }

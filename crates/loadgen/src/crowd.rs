@@ -19,6 +19,8 @@ use crate::user::User;
 pub(crate) enum Deed {
     /// Pause or resume; it should have been done at this instant.
     Toggle(Instant),
+    /// Come into the room, which is there now.
+    Enter,
     /// Break, and come back.
     ComeAgain,
     /// Read no more.
@@ -84,7 +86,9 @@ impl Crowd {
     pub(crate) fn begin(self: &Rc<Self>) {
         self.seen.take();
         self.counts.set(true);
-        if let Work::Mutate { devices, rate } = self.share.scenario.work {
+        if let Work::Mutate { devices, rate } = self.share.scenario.work
+            && rate > 0.0
+        {
             let crowd = Rc::clone(self);
             let mut hands = (0..self.users.len()).map(move |user| user * devices).cycle();
             spawn_local(Rc::clone(self).at_rate(rate, move |instant| {
@@ -129,6 +133,12 @@ impl Crowd {
             next += Duration::from_secs_f64(1.0 / rate);
             sleep_until(next).await;
         }
+    }
+
+    /// Tells the other devices of a user that its room is there.
+    pub(crate) fn room_is_there(&self, hand: usize) {
+        let first = hand - self.share.first;
+        (first + 1..first + self.share.scenario.devices()).for_each(|nth| self.want(nth, Deed::Enter));
     }
 
     fn want(&self, nth: usize, deed: Deed) {

@@ -10,11 +10,17 @@ pub(crate) enum Speech {
     Clockit,
     /// The same messages as events of Socket.IO.
     SocketIo,
+    /// The Rooms dialect: the devices of a user are the members of a room.
+    Rooms,
 }
 
 /// What a server said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Heard<'t> {
+    /// The client is let in, and may come into a room.
+    LetIn,
+    /// It has come into this room.
+    Joined(&'t str),
     /// The first message, with all there is.
     Ready,
     /// A second, by its instant, in ms.
@@ -42,19 +48,21 @@ impl Speech {
         match self {
             Self::Clockit => format!("/session?userId=load-{user}&dialect=v1"),
             Self::SocketIo => format!("/socket.io/?EIO=4&transport=websocket&userId=load-{user}"),
+            Self::Rooms => "/socket.io/?EIO=4&transport=websocket".to_owned(),
         }
     }
 
     /// Reads a message.
-    pub(crate) fn read(self, text: &str) -> Heard {
-        match self {
-            Self::Clockit => text.strip_prefix(r#"{"type":""#).map_or(Heard::Other, of_kind),
-            Self::SocketIo => match text.as_bytes() {
-                [b'0', ..] => Heard::Answer("40"),
-                [b'2', ..] => Heard::Answer("3"),
-                [b'4', b'2', ..] => text.strip_prefix(r#"42[""#).map_or(Heard::Other, of_kind),
-                _ => Heard::Other,
-            },
+    pub(crate) fn read(self, text: &str) -> Heard<'_> {
+        match (self, text.as_bytes()) {
+            (Self::Clockit, _) => text.strip_prefix(r#"{"type":""#).map_or(Heard::Other, of_kind),
+            (Self::SocketIo | Self::Rooms, [b'0', ..]) => Heard::Answer("40"),
+            (Self::SocketIo | Self::Rooms, [b'2', ..]) => Heard::Answer("3"),
+            (Self::SocketIo, [b'4', b'2', ..]) => text.strip_prefix(r#"42[""#).map_or(Heard::Other, of_kind),
+            (Self::Rooms, [b'4', b'0', ..]) => Heard::LetIn,
+            (Self::Rooms, [b'4', b'2', ..]) => text.strip_prefix(r#"42[""#).map_or(Heard::Other, of_event),
+            (Self::Rooms, [b'4', b'3', ..]) => answer(&text[2..]),
+            (Self::SocketIo | Self::Rooms, _) => Heard::Other,
         }
     }
 
@@ -63,11 +71,64 @@ impl Speech {
         match self {
             Self::Clockit => format!(r#"{{"type":"{kind}","id":"{id}","payload":{payload}}}"#),
             Self::SocketIo => format!(r#"42["{kind}",{payload}]"#),
+            Self::Rooms => format!(r#"42{id}["{kind}",{payload}]"#),
+        }
+    }
+
+    /// Writes the command that begins what ticks.
+    pub(crate) fn begin(self, nth: usize, id: u64) -> String {
+        match self {
+            Self::Clockit | Self::SocketIo => {
+                self.command("session-start", id, &format!(r#"{{"sessionId":"s{nth}","label":"load"}}"#))
+            }
+            Self::Rooms => self.command("timer:start", id, r#"{"duration":86400}"#),
+        }
+    }
+
+    /// Writes the command that pauses what ticks, or lets it go on.
+    pub(crate) fn toggle(self, runs: bool, id: u64) -> String {
+        let kind = match (self, runs) {
+            (Self::Clockit | Self::SocketIo, true) => "session-resume",
+            (Self::Clockit | Self::SocketIo, false) => "session-pause",
+            (Self::Rooms, true) => "timer:resume",
+            (Self::Rooms, false) => "timer:pause",
+        };
+        let payload = if self == Self::Rooms { "{}" } else { r#"{"sessionId":"s0"}"# };
+        self.command(kind, id, payload)
+    }
+
+    /// Writes what has a client come into a room, or make one.
+    pub(crate) fn enter(room: Option<&str>) -> String {
+        match room {
+            Some(room) => format!(r#"42["session:join","{room}"]"#),
+            None => r#"42["session:create"]"#.to_owned(),
         }
     }
 }
 
-fn of_kind(text: &str) -> Heard {
+fn of_event(text: &str) -> Heard<'_> {
+    let Some((name, rest)) = text.split_once('"') else { return Heard::Other };
+    match name {
+        "timer:tick" => number_behind(rest, r#""serverTime":"#).map_or(Heard::Other, Heard::Tick),
+        "timer:state" => number_behind(rest, r#""rev":"#).map_or(Heard::Other, Heard::Update),
+        "session:joined" => {
+            let room = rest.split_once(r#""sessionId":""#).and_then(|(_, rest)| rest.split_once('"'));
+            room.map_or(Heard::Other, |(room, _)| Heard::Joined(room))
+        }
+        "error" => Heard::Error,
+        _ => Heard::Other,
+    }
+}
+
+fn answer(text: &str) -> Heard<'_> {
+    let Some((id, rest)) = text.split_once('[') else { return Heard::Other };
+    match (id.parse(), number_behind(rest, r#""rev":"#)) {
+        (Ok(id), Some(rev)) => Heard::Ack { id, rev },
+        _ => Heard::Other,
+    }
+}
+
+fn of_kind(text: &str) -> Heard<'_> {
     let Some((kind, rest)) = text.split_once('"') else { return Heard::Other };
     let number = |name: &str| number_behind(rest, name);
     match kind {
@@ -118,6 +179,17 @@ mod tests {
             (r#"40{"sid":"y"}"#, Heard::Other),
         ] {
             assert_eq!(Speech::SocketIo.read(text), heard, "{text}");
+        }
+        for (text, heard) in [
+            (r#"40{"sid":"y"}"#, Heard::LetIn),
+            (r#"42["session:joined",{"sessionId":"r","state":{"sessionId":"r","rev":1}}]"#, Heard::Joined("r")),
+            (r#"42["timer:tick",{"sessionId":"r","remainingTime":9,"serverTime":7,"endsAt":8}]"#, Heard::Tick(7)),
+            (r#"42["timer:state",{"sessionId":"r","rev":12}]"#, Heard::Update(12)),
+            (r#"4317[{"sessionId":"r","rev":12}]"#, Heard::Ack { id: 17, rev: 12 }),
+            (r#"4317[{"error":{"code":"UNAVAILABLE"}}]"#, Heard::Other),
+            (r#"42["error",{"code":"UNAVAILABLE"}]"#, Heard::Error),
+        ] {
+            assert_eq!(Speech::Rooms.read(text), heard, "{text}");
         }
     }
 }

@@ -56,6 +56,7 @@ pub(crate) struct Window {
     pub(crate) counts: Counts,
     pub(crate) late: Option<Quantiles>,
     pub(crate) update: Option<Quantiles>,
+    pub(crate) last: Option<Quantiles>,
     pub(crate) ready: Option<Quantiles>,
 }
 
@@ -92,6 +93,7 @@ impl Window {
             resident: after.resident,
             late: Quantiles::of(&seen.late),
             update: Quantiles::of(&seen.update),
+            last: Quantiles::of(&seen.last),
             ready: Quantiles::of(&seen.ready),
             counts: seen.counts,
         }
@@ -128,7 +130,8 @@ impl fmt::Display for Report {
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  {} ({:.1} s)", self.name, self.seconds)?;
-        let quantiles = [("late", self.late), ("update", self.update), ("ready", self.ready)];
+        let quantiles =
+            [("late", self.late), ("update", self.update), ("last update", self.last), ("ready", self.ready)];
         for (name, Quantiles { p50_ms, p99_ms, max_ms }) in
             quantiles.iter().filter_map(|(name, of)| Some((name, (*of)?)))
         {

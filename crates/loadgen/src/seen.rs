@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use crate::user::Sight;
+
 /// Longest span that is told apart, in µs: two minutes.
 const LONGEST_US: u64 = 120_000_000;
 
@@ -16,6 +18,8 @@ pub(crate) struct Seen {
     pub(crate) late: Spans,
     /// From when a command was to be sent until another device was shown its change.
     pub(crate) update: Spans,
+    /// The same until the last of them was shown it.
+    pub(crate) last: Spans,
     /// From the beginning of a connection until all was there.
     pub(crate) ready: Spans,
 }
@@ -68,11 +72,20 @@ impl Counts {
 }
 
 impl Seen {
+    /// Notes that a device was shown a change.
+    pub(crate) fn note_update(&mut self, Sight { micros, is_last }: Sight) {
+        self.update.note(micros);
+        if is_last {
+            self.last.note(micros);
+        }
+    }
+
     /// Adds what others have seen.
     pub(crate) fn add(&mut self, other: &Self) {
         self.counts.add(&other.counts);
         self.late.add(&other.late);
         self.update.add(&other.update);
+        self.last.add(&other.last);
         self.ready.add(&other.ready);
     }
 }

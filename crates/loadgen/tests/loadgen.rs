@@ -8,21 +8,22 @@ use std::process::{Command, Output};
 use harness::{Node, free_port};
 use serde_json::Value;
 
-fn loadgen(folder: &Path, scenario: &str, port: u16, pid: Option<u32>) -> Output {
+fn loadgen(folder: &Path, scenario: &str, speech: &str, port: u16, pid: Option<u32>) -> Output {
     let file = folder.join("small.toml");
     std::fs::write(&file, scenario).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.arg("run").arg(file).arg("--target").arg(format!("127.0.0.1:{port}"));
+    command.args(["--speech", speech]);
     if let Some(pid) = pid {
         command.arg("--pid").arg(pid.to_string());
     }
     command.arg("--json").arg(folder.join("report.json")).output().unwrap()
 }
 
-async fn report(scenario: &str) -> (Value, String) {
+async fn report(scenario: &str, speech: &str) -> (Value, String) {
     let node = Node::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let output = loadgen(folder.path(), scenario, node.public, Some(node.pid()));
+    let output = loadgen(folder.path(), scenario, speech, node.public, Some(node.pid()));
     let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{told}");
     let report = std::fs::read_to_string(folder.path().join("report.json")).unwrap();
@@ -33,6 +34,7 @@ async fn report(scenario: &str) -> (Value, String) {
 async fn every_tick_of_every_connection_is_counted_once() {
     let (report, told) = report(
         "connections = 40\nconnections_a_second = 200\nsettle_seconds = 1\nseconds = 3\n[work.ticks]\nsessions = 2\n",
+        "clockit",
     )
     .await;
     let window = &report["windows"][0];
@@ -46,13 +48,25 @@ async fn every_tick_of_every_connection_is_counted_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mutations_are_followed_to_every_device() {
-    let (report, told) =
-        report("connections = 12\nsettle_seconds = 1\nseconds = 3\n[work.mutate]\ndevices = 3\nrate = 40.0\n").await;
+    let scenario = "connections = 12\nsettle_seconds = 1\nseconds = 3\n[work.mutate]\ndevices = 3\nrate = 40.0\n";
+    let (report, told) = report(scenario, "clockit").await;
     let window = &report["windows"][0];
     let (sent, acks) = (window["sent"].as_u64().unwrap(), window["acks"].as_u64().unwrap());
     assert!((80..=160).contains(&sent) && acks >= sent - 4, "{told}");
     assert_eq!(window["errors"], 0, "{told}");
     assert!(window["update"]["p50_ms"].as_f64().unwrap() > 0.0, "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn presses_are_followed_to_the_last_member_of_a_room() {
+    let scenario = "connections = 12\nsettle_seconds = 1\nseconds = 3\n[work.mutate]\ndevices = 4\nrate = 6\n";
+    let (report, told) = report(scenario, "rooms").await;
+    let window = &report["windows"][0];
+    let (sent, acks) = (window["sent"].as_u64().unwrap(), window["acks"].as_u64().unwrap());
+    assert!((12..=24).contains(&sent) && acks >= sent - 3, "{told}");
+    assert_eq!((&window["errors"], &window["missing"]), (&0.into(), &0.into()), "{told}");
+    assert!(window["last"]["p50_ms"].as_f64() >= window["update"]["p50_ms"].as_f64(), "{told}");
+    assert!(window["last"]["p50_ms"].as_f64().unwrap() > 0.0, "{told}");
 }
 
 #[tokio::test]
@@ -63,7 +77,7 @@ async fn what_is_wrong_is_named_and_fails() {
         ("connections = 0\nseconds = 1\n[work.idle]\n", "connections must be more than 0"),
         ("connections = 1\nseconds = 1\nsecond = 2\n[work.idle]\n", "second"),
     ] {
-        let output = loadgen(folder.path(), scenario, free_port(), None);
+        let output = loadgen(folder.path(), scenario, "clockit", free_port(), None);
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && told.contains(named) && told.contains("small.toml"), "{told}");
     }

@@ -106,15 +106,23 @@ fn beside(report: &Value) -> String {
     }
     for window in list(&report["windows"]) {
         let title = title(report, window);
-        for what in ["update", "ready"] {
+        for what in ["update", "last", "ready"] {
             if let Some(p50) = window[what]["p50_ms"].as_f64() {
                 let (p99, max) = (number(&window[what]["p99_ms"]), number(&window[what]["max_ms"]));
+                let what = if what == "last" { "update of the last one" } else { what };
                 text += &format!("- {title}, {what}: p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms\n");
             }
         }
         if number(&window["acks"]) > 0.0 && report["scenario"]["work"]["mutate"].is_object() {
             let trips = number(&report["redisCalls"]) / number(&window["acks"]);
             text += &format!("- {title}: {trips:.2} round trips to Redis a mutation, beginning and beats included\n");
+        }
+        if name == "rooms" {
+            text += &format!(
+                "- {title}: memory of a member {:.1} KiB in the nodes, {:.1} KiB in the kernel\n",
+                number(&memory["resident_a_connection"]) / 1024.0,
+                number(&memory["kernel_a_connection"]) / 1024.0
+            );
         }
         if name == "storm" {
             let comings = 2.0 * number(&report["scenario"]["connections"]);

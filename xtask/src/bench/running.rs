@@ -35,7 +35,7 @@ impl Running {
     pub(super) fn start(parts: &Parts, system: System) -> Result<Self> {
         let mut running = Self { servers: Vec::new(), redis: None };
         match system {
-            System::Tickcast { nodes } => {
+            System::Tickcast { nodes } | System::Rooms { nodes } => {
                 let redis = running.start_redis(parts)?;
                 for nth in 1..=nodes {
                     let ports = probe::free_ports(2)?;
