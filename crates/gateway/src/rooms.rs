@@ -7,6 +7,7 @@ mod fault;
 mod gaze;
 mod membership;
 mod outbox;
+mod patience;
 mod secret;
 mod seen;
 mod shown;

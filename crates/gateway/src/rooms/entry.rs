@@ -11,7 +11,7 @@ use wire::rooms::{Code, Fault};
 use crate::node::Node;
 use crate::rooms::fault::{ended, fault};
 use crate::rooms::membership::{Membership, give_up};
-use crate::rooms::secret;
+use crate::rooms::{patience, secret};
 
 /// Somebody who wants to come in.
 pub(super) struct Entry {
@@ -51,7 +51,7 @@ impl Entry {
         let place = node.engine.presence().enter(&self.room).await.map_err(unavailable)?;
         let command = self.command(&place);
         let request = Request { scope, command: timers::Command::Room(command), id: None, by: self.by.clone() };
-        if let Err(failed) = node.engine.execute(request).await {
+        if let Err(failed) = patience::execute(&node, request).await {
             if matches!(failed, ExecuteError::OutcomeUnknown) {
                 let undone = self.undone();
                 give_up(&node, self.room, undone, place);

@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
 
 use engine::{Made, Outcome, Request};
 use timers::room::Command;
@@ -13,6 +12,7 @@ use crate::node::Node;
 use crate::rooms::entry::{Entry, Kind, new_link};
 use crate::rooms::fault::{fault, not_joined};
 use crate::rooms::membership::Membership;
+use crate::rooms::patience;
 
 /// The number of the answer that a client waits for.
 pub(super) type Ack = Option<i64>;
@@ -90,9 +90,7 @@ impl Asking<'_> {
         let command = timers::Command::Room(command);
         let request = Request { scope: Scope::Room(room), command, id: None, by: self.by.cloned() };
         async move {
-            let since = Instant::now();
-            let done = node.engine.execute(request).await;
-            node.metrics.command_done(since.elapsed(), &done);
+            let done = patience::execute(&node, request).await;
             done.map_err(|failed| fault(&failed))
         }
     }
