@@ -1,6 +1,7 @@
 /**
  * Socket.IO over one WebSocket, as a protocol of a `Connection`: the namespace `/`, text only. Messages are
- * `{type, payload, id?}`; `connected` says that the server has let us in, `answer` is what an `id` was waiting for.
+ * `{type, payload, id?}`; `opened` says how often the server pings, `connected` that it has let us in, `answer` is
+ * what an `id` was waiting for.
  */
 
 export const PATH = '/socket.io/';
@@ -20,9 +21,10 @@ export function socketIo(credentials) {
 }
 
 function message(text) {
-  const [, kind, id, json] = /^(2|4[0-4])(\d*)(.*)$/s.exec(text) ?? [];
+  const [, kind, id, json] = /^(0|2|4[0-4])(\d*)(.*)$/s.exec(text) ?? [];
   if (kind === '2') return { type: 'ping' };
   const body = parse(json);
+  if (kind === '0') return { type: 'opened', payload: body };
   if (kind === '40') return { type: 'connected' };
   if (kind === '41') return { type: 'disconnected' };
   if (kind === '42' && typeof body?.[0] === 'string') return { type: body[0], payload: body[1] };

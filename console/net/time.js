@@ -1,13 +1,16 @@
 /**
  * What time the server has, by a clock of our own that may be wrong by minutes: asked now and then by the rules of
- * `POST /timesync`, and held against each second that the server tells.
+ * `POST /timesync`, and held against each time that the server tells besides.
  */
 
 /** Questions of one round; the quickest answer says it best. */
 const ASKED = 5;
 
-/** A told second that is off by more says that our clock was moved. */
-const MOVED_MS = 1_500;
+/** How long one answer may take. */
+const ANSWER_MS = 5_000;
+
+/** A told time that lies so far back says that it came late, or that our clock was moved: it is asked. */
+const DOUBTED_MS = 1_500;
 
 /** How long a clock is believed: a bad one is off by some ten milliseconds then. */
 const ASK_EVERY_MS = 10 * 60_000;
@@ -18,6 +21,7 @@ const ASK_AGAIN_MS = 5_000;
 export class ServerTime {
   #ask;
   #now;
+  #askNextAt = -Infinity;
   #askedAt = -Infinity;
   #asking = false;
 
@@ -36,28 +40,31 @@ export class ServerTime {
 
   /** Asks if that is due; says whether the time is known better now. */
   async keep() {
-    if (this.#asking || this.#now() - this.#askedAt < ASK_EVERY_MS) return false;
+    const now = this.#now();
+    // A clock that was set back would otherwise wait for its old time.
+    const wasSetBack = now < this.#askedAt;
+    if (this.#asking || (now < this.#askNextAt && !wasSetBack)) return false;
     this.#asking = true;
     const answers = [];
     for (let nth = 0; nth < ASKED; nth++) {
       const answer = await this.#once().catch(() => null);
-      if (answer) answers.push(answer);
+      // Our clock was moved while we waited.
+      if (answer && answer.withinMs >= 0) answers.push(answer);
+      else if (answer === null && answers.length === 0) break;
     }
     this.#asking = false;
-    this.#askedAt = answers.length > 0 ? this.#now() : this.#now() - ASK_EVERY_MS + ASK_AGAIN_MS;
+    this.#askedAt = this.#now();
+    this.#askNextAt = this.#askedAt + (answers.length > 0 ? ASK_EVERY_MS : ASK_AGAIN_MS);
     const best = answers.sort((a, b) => a.withinMs - b.withinMs)[0];
     if (best) Object.assign(this, best);
     return best !== undefined;
   }
 
-  /** Takes in a second that the server has just told. */
+  /** Takes in a time that the server has told: it is at least that late there. */
   told(serverMs) {
-    const offMs = serverMs - this.now();
-    if (Math.abs(offMs) <= MOVED_MS) return;
-    // Better than nothing, until it is asked.
-    this.offsetMs += offMs;
-    this.withinMs = MOVED_MS;
-    this.#askedAt = -Infinity;
+    const aheadMs = serverMs - this.now();
+    if (aheadMs > 0 || this.withinMs === Infinity) this.offsetMs += aheadMs;
+    else if (aheadMs < -DOUBTED_MS) this.#askNextAt = Math.min(this.#askNextAt, this.#askedAt + ASK_AGAIN_MS);
   }
 
   async #once() {
@@ -73,6 +80,7 @@ async function askServer() {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ jsonrpc: '2.0', id: '1', method: 'timesync' }),
+    signal: AbortSignal.timeout(ANSWER_MS),
   });
   const { result } = await answer.json();
   if (typeof result !== 'number') throw new Error('no time was told');

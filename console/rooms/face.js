@@ -5,9 +5,7 @@ import { ADJUST_SECONDS, phaseOf } from './countdown.js';
 import { createDuration } from './duration.js';
 
 const STATES = { running: 'Running', paused: 'Paused', ready: 'Ready' };
-
-/** How long the end of a countdown is told, before it is just ready again. */
-const OVER_MS = 15_000;
+const UP = { told: 'Time is up', here: 'Time is up, as counted here' };
 
 /** Figures that are longer have to be smaller. */
 const LONG = '1:00:00'.length;
@@ -18,7 +16,7 @@ const ROUND = 2 * Math.PI * RADIUS;
 export function createCountdown({ drive }) {
   let phase = 'ready';
   let shownDuration = null;
-  const figures = el('p', { class: 'figures', role: 'timer', 'aria-label': 'Remaining' });
+  const figures = el('p', { class: 'figures', role: 'timer', 'aria-label': 'Remaining', tabindex: '-1' });
   const said = el('p', { class: 'figures-state', 'data-phase-text': true });
   const until = el('p', { class: 'muted figures-until' });
   const done = svg('circle', { class: 'ring-left', cx: 50, cy: 50, r: RADIUS, 'stroke-dasharray': ROUND });
@@ -53,21 +51,21 @@ export function createCountdown({ drive }) {
 
   return {
     node,
-    update({ state, ms, online, fresh, completedAt }) {
+    focus: () => figures.focus(),
+    update({ state, ms, isUp, fresh, drives }) {
       phase = phaseOf(state);
       const whole = Math.max(state.duration * 1000, ms);
-      const isOver = phase === 'ready' && completedAt !== null && state.serverTime - completedAt < OVER_MS;
       setAttribute(node, 'data-phase', phase);
       setText(figures, left(ms));
       setAttribute(figures, 'data-long', left(ms).length > LONG);
-      setText(said, isOver ? 'Time is up' : `${STATES[phase]}${fresh ? '' : ', counted on here'}`);
-      setText(until, phase === 'running' ? `until ${timeOfDay(ms)}` : '');
+      setText(said, UP[isUp] ?? `${STATES[phase]}${fresh ? '' : phase === 'running' ? ', counted on here' : ', last known'}`);
+      setText(until, phase === 'running' && ms > 0 ? `until ${timeOfDay(ms)}` : '');
       setAttribute(done, 'stroke-dashoffset', (ROUND * (1 - ms / whole)).toFixed(2));
       setText(toggle, phase === 'running' ? 'Pause' : 'Resume');
       setShown(underWay, phase !== 'ready', figures);
       setText(start, phase === 'ready' ? 'Start' : 'Start anew');
       for (const control of [toggle, less, more, reset, start]) {
-        setAttribute(control, 'aria-disabled', online ? null : 'true');
+        setAttribute(control, 'aria-disabled', drives ? null : 'true');
       }
       if (state.duration !== shownDuration) duration.show(state.duration);
       shownDuration = state.duration;

@@ -4,6 +4,7 @@ import { load } from './fixture/modules.mjs';
 
 const { foresee, phaseOf, remainingMs } = await load('rooms/countdown.js');
 const { EMPTY, reduce, spoken } = await load('rooms/store.js');
+const { createComings } = await load('rooms/comings.js');
 const { addressOf, pageOf, roomIn, roomOf } = await load('route.js');
 const { socketIo } = await load('net/socketio.js');
 
@@ -43,10 +44,41 @@ test('a state older than the one that is shown is passed over, and another room 
 });
 
 test('what others do is said, what is heard twice is not', () => {
-  const before = { room: { state: ready } };
-  assert.equal(spoken({ type: 'timer:state', payload: { ...running, rev: 4 } }, before), 'The countdown runs.');
-  assert.equal(spoken({ type: 'timer:state', payload: ready }, before), '');
-  assert.equal(spoken({ type: 'session:user-joined', payload: { client: { name: 'Ann' } } }, before), 'Ann has joined.');
+  const check = (before, after, text, completedAt = null) => {
+    const said = spoken({ type: 'timer:state', payload: { ...after, rev: 4 } }, { room: { state: before }, completedAt });
+    assert.equal(said, text);
+  };
+  check(ready, running, 'The countdown has begun.');
+  check({ ...running, startedAt: 1 }, running, 'The countdown has begun.');
+  check(running, { ...running, endsAt: NOW + 9 }, 'The end has moved.');
+  check(running, paused, 'The countdown is paused.');
+  check(paused, { ...paused, remainingTime: 80 }, 'The time that is left has changed.');
+  check({ ...paused, startedAt: running.startedAt }, running, 'The countdown goes on.');
+  check(running, ready, 'The countdown is reset.');
+  check(running, ready, '', NOW);
+  assert.equal(spoken({ type: 'timer:state', payload: ready }, { room: { state: ready }, completedAt: null }), '');
+});
+
+test('an end is over once it is begun anew', () => {
+  const joined = { sessionId: 'r', state: ready, clients: [], count: 0 };
+  const at = (...messages) => messages.reduce(reduce, reduce(EMPTY, { type: 'session:joined', payload: joined }));
+  const completed = { type: 'timer:completed', payload: { sessionId: 'r', completedAt: NOW } };
+  const state = (payload, rev) => ({ type: 'timer:state', payload: { ...payload, rev } });
+  assert.equal(at(completed, state(ready, 4)).completedAt, NOW);
+  assert.equal(at(completed, state(ready, 4), state(running, 5), state(ready, 6)).completedAt, null);
+});
+
+test('who comes and goes is said together', () => {
+  const said = [];
+  let run;
+  const heard = createComings((text) => said.push(text), (later) => (run = later));
+  const come = (name, type = 'session:user-joined') => heard({ type, payload: { client: { name } } });
+  come('Ann');
+  run();
+  for (const name of ['Ben', 'Cem', 'Dan']) come(name);
+  come('Ann', 'session:user-left');
+  run();
+  assert.deepEqual(said, ['Ann has joined.', '3 people have joined. Ann has left.']);
 });
 
 test('addresses lead to rooms and back', () => {
@@ -60,7 +92,7 @@ test('Socket.IO is read and written', () => {
   const protocol = socketIo({ token: 't' });
   const replies = [];
   const read = (text) => protocol.read(text, (reply) => replies.push(reply));
-  assert.equal(read('0{"sid":"x"}'), null);
+  assert.deepEqual(read('0{"sid":"x"}'), { type: 'opened', payload: { sid: 'x' } });
   assert.deepEqual(read('2'), { type: 'ping' });
   assert.deepEqual(replies, ['40{"token":"t"}', '3']);
   assert.deepEqual(read('40{"sid":"y"}'), { type: 'connected' });

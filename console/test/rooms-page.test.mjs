@@ -67,11 +67,12 @@ test('a countdown comes to its end on every device, and is ready again', async (
   const ben = await browser.openRoom(server, await ann.create());
   await ann.start({ minutes: 0, seconds: 3 });
   for (const person of [ann, ben]) await person.phase('running');
-  for (const person of [ann, ben]) await person.page.getByText('Time is up').first().waitFor();
+  for (const person of [ann, ben]) await person.says('Time is up');
   for (const person of [ann, ben]) {
     await person.phase('ready');
     assert.equal(await person.left(), 3);
   }
+  await ann.says('Ready');
 });
 
 test('devices whose clocks differ by minutes show the same second', async () => {
@@ -106,7 +107,7 @@ test('while the server is away the countdown is counted on, and then goes on as 
   await ann.connection('offline');
   const before = await ann.left();
   await ann.untilLeft((left) => left < before - 1);
-  await ann.page.getByText('Running, counted on here').waitFor();
+  await ann.says('Running, counted on here');
   assert.equal(await ann.button('Pause').getAttribute('aria-disabled'), 'true');
   await shoot(ann, 'room-offline');
   await server.start();
@@ -117,6 +118,36 @@ test('while the server is away the countdown is counted on, and then goes on as 
   }
   await ann.press('Pause');
   await ben.phase('paused');
+});
+
+test('whoever was away at zero is told when they are back', async () => {
+  const ann = await browser.openRoom(server);
+  await ann.create();
+  await ann.start({ minutes: 0, seconds: 4 });
+  await ann.phase('running');
+  await server.kill('SIGKILL');
+  await ann.says('Time is up, as counted here');
+  await server.start();
+  await ann.connection('online');
+  await ann.says('Time is up');
+  await ann.phase('ready');
+});
+
+test('the keyboard finds its place again when what it was on is gone', async () => {
+  const ann = await browser.openRoom(server);
+  await ann.button('Create a room').focus();
+  await ann.page.keyboard.press('Enter');
+  await ann.isIn();
+  assert.equal(await ann.focusedRole(), 'timer');
+  await ann.press('Start');
+  await ann.phase('running');
+  await ann.button('Reset').focus();
+  await ann.page.keyboard.press('Enter');
+  await ann.phase('ready');
+  assert.equal(await ann.focusedRole(), 'timer');
+  await ann.page.goto(`${server.url}/#/room/nowhere`);
+  await ann.page.getByText('There is no such room').first().waitFor();
+  await until('the reason has the focus', async () => (await ann.focusedText()).startsWith('There is no such room'));
 });
 
 test('a press is shown at once, and settles on what the server says', async () => {
@@ -141,9 +172,13 @@ test('a reloaded page is the same member, and a second tab is another', async ()
   const link = await ann.create({ name: 'Ann' });
   const ben = await browser.openRoom(server, link);
   await ben.people('Ann', 'User 1');
+  await ben.watchPeople();
   await ann.page.reload();
   await ann.isIn();
   await ann.people('Ann', 'User 1');
+  await ann.press('Start');
+  await ben.phase('running');
+  assert.equal(await ben.peopleMoves(), 0, 'nobody saw it');
   // What a browser does when a tab is duplicated: the second one knows the first one's secret.
   const copied = await ann.page.evaluate(() => JSON.stringify({ ...sessionStorage }));
   const second = await ann.page.context().newPage();
@@ -160,7 +195,7 @@ test('a room that is not there is said to be, and another can be made or joined 
   const link = await ann.create();
   const ben = await browser.openRoom(server);
   await ben.page.goto(`${server.url}/#/room/nowhere`);
-  await ben.page.getByText('There is no such room').waitFor();
+  await ben.page.locator('[data-refusal]').getByText('There is no such room').waitFor();
   await shoot(ben, 'room-unknown');
   await ben.page.getByLabel('Or the link or id of a room').fill(link);
   await ben.press('Join');

@@ -84,10 +84,7 @@ impl Board {
 
     /// Returns the rooms in which the node has members.
     pub fn presences(&self) -> impl Iterator<Item = &RoomId> {
-        self.items.values().filter_map(|item| match item.as_ref() {
-            Item::Presence(presence) => Some(&presence.room),
-            Item::Stopwatch(_) | Item::Room(_) | Item::Member(_) | Item::Lease(_) | Item::Unknown(_) => None,
-        })
+        self.items.values().filter_map(|item| Some(&item.as_presence()?.room))
     }
 
     /// Returns one member of the room.

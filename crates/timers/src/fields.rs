@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::raw_json::RawJson;
 
@@ -65,6 +66,20 @@ impl Fields {
     pub fn rest(self) -> Vec<(String, RawJson)> {
         self.0
     }
+}
+
+/// Writes a field if it has a value.
+pub(crate) fn write_some<M: SerializeMap>(
+    map: &mut M,
+    name: &'static str,
+    value: Option<&impl Serialize>,
+) -> Result<(), M::Error> {
+    value.map_or(Ok(()), |value| map.serialize_entry(name, value))
+}
+
+/// Writes what was not taken when it was read.
+pub(crate) fn write_rest<M: SerializeMap>(map: &mut M, rest: &[(String, RawJson)]) -> Result<(), M::Error> {
+    rest.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))
 }
 
 /// Words the parser's error without its line and column, which mean nothing within one value.

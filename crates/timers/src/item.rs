@@ -107,34 +107,27 @@ struct Stored {
 impl Item {
     /// Returns the stopwatch session that this is.
     pub fn as_stopwatch(&self) -> Option<&Stopwatch> {
-        match self {
-            Self::Stopwatch(stopwatch) => Some(stopwatch),
-            Self::Room(_) | Self::Member(_) | Self::Lease(_) | Self::Presence(_) | Self::Unknown(_) => None,
-        }
+        if let Self::Stopwatch(stopwatch) = self { Some(stopwatch) } else { None }
     }
 
     /// Returns the room that this is.
     pub fn as_room(&self) -> Option<&Room> {
-        match self {
-            Self::Room(room) => Some(room),
-            Self::Stopwatch(_) | Self::Member(_) | Self::Lease(_) | Self::Presence(_) | Self::Unknown(_) => None,
-        }
+        if let Self::Room(room) = self { Some(room) } else { None }
     }
 
     /// Returns the member that this is.
     pub fn as_member(&self) -> Option<&Member> {
-        match self {
-            Self::Member(member) => Some(member),
-            Self::Stopwatch(_) | Self::Room(_) | Self::Lease(_) | Self::Presence(_) | Self::Unknown(_) => None,
-        }
+        if let Self::Member(member) = self { Some(member) } else { None }
     }
 
     /// Returns the lease that this is.
     pub fn as_lease(&self) -> Option<&Lease> {
-        match self {
-            Self::Lease(lease) => Some(lease),
-            Self::Stopwatch(_) | Self::Room(_) | Self::Member(_) | Self::Presence(_) | Self::Unknown(_) => None,
-        }
+        if let Self::Lease(lease) = self { Some(lease) } else { None }
+    }
+
+    /// Returns the presence that this is.
+    pub fn as_presence(&self) -> Option<&Presence> {
+        if let Self::Presence(presence) = self { Some(presence) } else { None }
     }
 
     /// Returns the bytes to store, JSON.

@@ -193,6 +193,43 @@ async fn who_does_not_read_is_closed_and_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn who_polls_no_more_is_closed_and_holds_up_nobody() {
+    let node = Node::start().await;
+    let (mut ann, room) = host(&node).await;
+    let open = node.get("/socket.io/?EIO=4&transport=polling").await.body;
+    let open: Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
+    let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().unwrap());
+    let join = format!("40\u{1e}42{}", json!(["session:join", room]));
+    assert_eq!(node.http("POST", &path, &[], join.as_bytes()).await.body, "ok");
+    ann.next_of("session:user-joined").await;
+    let end = Instant::now() + DEADLINE;
+    // Each press is told to it; nothing is fetched.
+    while !node.get_internal("/metrics").await.body.contains(r#"tickcast_sockets_closed_total{code="4408"} 1"#) {
+        ann.must("timer:start", json!(60)).await;
+        assert!(Instant::now() < end, "it is not closed");
+    }
+    let late = node.get(&path).await;
+    assert_eq!((late.status, late.json()["code"].as_u64()), (400, Some(1)), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let node = Node::start_with(&[("limits.request_within", "500ms")]).await;
+    let open = node.get("/socket.io/?EIO=4&transport=polling").await.body;
+    let open: Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
+    let mut tcp = tokio::net::TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+    let head = format!(
+        "POST /socket.io/?EIO=4&transport=polling&sid={} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n40",
+        open["sid"].as_str().unwrap()
+    );
+    tokio::io::AsyncWriteExt::write_all(&mut tcp, head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let read = tokio::io::AsyncReadExt::read_to_end(&mut tcp, &mut answer);
+    timeout(DEADLINE, read).await.expect("an end in time").unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[tokio::test]
 async fn rooms_and_members_are_measured() {
     let node = Node::start().await;
     let (_ann, room) = host(&node).await;

@@ -61,7 +61,7 @@ fn exit(draft: &mut Draft<'_>, rooms: &BTreeSet<RoomId>) {
 
 /// Ends a lost lease once nothing is left to clear up.
 fn forget_if_cleared(draft: &mut Draft<'_>) {
-    let left = draft.items().any(|(_, item)| matches!(item, Item::Presence(_)));
+    let left = draft.items().any(|(_, item)| item.as_presence().is_some());
     if !left && lease(draft).is_some_and(|lease| lease.lost) {
         draft.remove(&ItemKey::lease());
     }

@@ -4,7 +4,7 @@ use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::fields::{BadField, Fields};
+use crate::fields::{BadField, Fields, write_rest, write_some};
 use crate::room::countdown::{Phase, Room};
 use crate::room::member::Member;
 
@@ -25,16 +25,10 @@ impl Serialize for Room {
                 map.serialize_entry("remaining_ms", remaining)?;
             }
         }
-        for (name, at) in
-            [("started_at", self.started_at), ("completed_at", self.completed_at), ("empty_since", self.empty_since)]
-        {
-            if let Some(at) = at {
-                map.serialize_entry(name, &at)?;
-            }
-        }
-        for (name, value) in &self.rest {
-            map.serialize_entry(name, value)?;
-        }
+        write_some(&mut map, "started_at", self.started_at.as_ref())?;
+        write_some(&mut map, "completed_at", self.completed_at.as_ref())?;
+        write_some(&mut map, "empty_since", self.empty_since.as_ref())?;
+        write_rest(&mut map, &self.rest)?;
         map.end()
     }
 }
@@ -72,12 +66,8 @@ impl Serialize for Member {
         map.serialize_entry("secret", &self.secret)?;
         map.serialize_entry("link", &self.link)?;
         map.serialize_entry("node", &self.node)?;
-        if let Some(at) = &self.lost_at {
-            map.serialize_entry("lost_at", at)?;
-        }
-        for (name, value) in &self.rest {
-            map.serialize_entry(name, value)?;
-        }
+        write_some(&mut map, "lost_at", self.lost_at.as_ref())?;
+        write_rest(&mut map, &self.rest)?;
         map.end()
     }
 }

@@ -4,7 +4,7 @@ use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::fields::{BadField, Fields};
+use crate::fields::{BadField, Fields, write_rest, write_some};
 use crate::stopwatch::session::{Phase, Stopwatch};
 
 impl Serialize for Stopwatch {
@@ -13,13 +13,9 @@ impl Serialize for Stopwatch {
         map.serialize_entry("id", &self.id)?;
         map.serialize_entry("created", &self.created)?;
         map.serialize_entry("label", &self.label)?;
-        for (name, value) in
-            [("group_id", &self.group_id), ("group_name", &self.group_name), ("comment", &self.comment)]
-        {
-            if let Some(value) = value {
-                map.serialize_entry(name, value)?;
-            }
-        }
+        write_some(&mut map, "group_id", self.group_id.as_ref())?;
+        write_some(&mut map, "group_name", self.group_name.as_ref())?;
+        write_some(&mut map, "comment", self.comment.as_ref())?;
         map.serialize_entry("goals", &self.goals)?;
         map.serialize_entry("first_started_at", &self.first_started_at)?;
         map.serialize_entry("started_at", &self.started_at)?;
@@ -29,9 +25,7 @@ impl Serialize for Stopwatch {
             Phase::Paused(at) => map.serialize_entry("paused_at", &at)?,
             Phase::Stopped(at) => map.serialize_entry("stopped_at", &at)?,
         }
-        for (name, value) in &self.rest {
-            map.serialize_entry(name, value)?;
-        }
+        write_rest(&mut map, &self.rest)?;
         map.end()
     }
 }
