@@ -75,18 +75,37 @@ impl Seat {
     pub(crate) fn user(&self) -> &UserId {
         &self.user
     }
+
+    /// Gives the seat to whom the person on it is found to be; `false` if they have as many as they may.
+    pub(crate) fn pass_to(&mut self, user: &UserId, limits: &LimitSettings) -> bool {
+        let mut open = lock(&self.open);
+        let of_user = open.by_user.entry(user.clone()).or_default();
+        if *user != self.user && *of_user >= limits.connections_per_user {
+            return false;
+        }
+        *of_user += 1;
+        let before = std::mem::replace(&mut self.user, user.clone());
+        open.leave(&before);
+        true
+    }
+}
+
+impl Open {
+    fn leave(&mut self, user: &UserId) {
+        if let Some(of_user) = self.by_user.get_mut(user) {
+            *of_user -= 1;
+            if *of_user == 0 {
+                self.by_user.remove(user);
+            }
+        }
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut open = lock(&self.open);
         open.all -= 1;
-        if let Some(of_user) = open.by_user.get_mut(&self.user) {
-            *of_user -= 1;
-            if *of_user == 0 {
-                open.by_user.remove(&self.user);
-            }
-        }
+        open.leave(&self.user);
     }
 }
 
@@ -113,5 +132,22 @@ mod tests {
         drop(seats);
         assert_eq!((connections.count(), connections.users()), (1, 1));
         assert!(connections.enter(&ann).is_ok());
+    }
+
+    #[test]
+    fn a_seat_is_passed_to_whom_a_guest_is_found_to_be() {
+        let limits =
+            LimitSettings { connections: 2, connections_per_user: 1, message_bytes: 1, request_within: Duration::ZERO };
+        let connections = Connections::new(limits);
+        let (guest, ann) = (UserId::new("guest").unwrap(), UserId::new("ann").unwrap());
+        let (mut one, mut two) = (connections.enter(&guest).unwrap(), connections.enter(&ann).unwrap());
+        assert!(!one.pass_to(&ann, &limits), "she has one");
+        assert_eq!((one.user(), connections.users()), (&guest, 2));
+        assert!(two.pass_to(&ann, &limits), "it is hers");
+        drop(two);
+        assert!(one.pass_to(&ann, &limits));
+        assert_eq!((one.user(), connections.count(), connections.users()), (&ann, 1, 1));
+        drop(one);
+        assert_eq!((connections.count(), connections.users()), (0, 0));
     }
 }

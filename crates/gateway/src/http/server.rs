@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 /// Most connections that are not WebSockets (yet). With `limits.connections` at its default, a process may
 /// have 20,000 files open and some are needed for the store.
-const CONNECTIONS_MAX: usize = 4096;
+pub(crate) const CONNECTIONS_MAX: usize = 4096;
 
 /// With more than so many, a connection serves one request: idle ones would keep out others.
 const BUSY: usize = CONNECTIONS_MAX / 2;

@@ -14,7 +14,7 @@ use wire::rooms::{Ask, Code, Fault, parse};
 
 use crate::auth::{By, Claimed, Denied, Identity};
 use crate::certainty;
-use crate::connections::{Full, Seat};
+use crate::connections::Seat;
 use crate::node::Node;
 use crate::rooms::entry::{Entry, Kind};
 use crate::rooms::errand::{Ack, Asking, Done};
@@ -43,7 +43,7 @@ pub(super) struct Connection {
     node: Arc<Node>,
     socket: Socket,
     gaze: Arc<Gaze>,
-    seat: Option<Seat>,
+    seat: Seat,
     user: Option<UserId>,
     /// Since when the client is not let in yet; none once it is.
     outside_since: Option<Instant>,
@@ -51,6 +51,8 @@ pub(super) struct Connection {
     under_way: Option<Box<UnderWay<Ack, Done>>>,
     names: watch::Receiver<Option<NodeId>>,
     come_again_at: Option<Instant>,
+    /// It is coming in again.
+    returns: bool,
     gone_since: Option<Instant>,
 }
 
@@ -77,12 +79,13 @@ impl Connection {
             names: node.engine.presence().name(),
             node,
             socket,
-            seat: Some(seat),
+            seat,
             user: None,
             outside_since: Some(Instant::now()),
             membership: None,
             under_way: None,
             come_again_at: None,
+            returns: false,
             gone_since: None,
         }
     }
@@ -147,7 +150,8 @@ impl Connection {
     fn wakes_in(&self, waits: bool, outside_max: Duration) -> Option<Duration> {
         let room = waits.then_some(ROOM_PAUSE);
         let outside = self.outside_since.map(|since| (since + outside_max).saturating_duration_since(Instant::now()));
-        let again = self.come_again_at.map(|at| at.saturating_duration_since(Instant::now()));
+        let returns = self.membership.is_some() && self.under_way.is_none();
+        let again = self.come_again_at.filter(|_| returns).map(|at| at.saturating_duration_since(Instant::now()));
         [room, outside.map(|rest| rest + ROOM_PAUSE), again].into_iter().flatten().min()
     }
 
@@ -157,12 +161,16 @@ impl Connection {
                 self.say(socketio::refused(Some(namespace), "Invalid namespace"));
                 Ok(())
             }
-            Packet::Connect(credentials) if self.outside_since.is_some() => self.let_in(credentials.as_deref()),
+            Packet::Connect(credentials) if self.outside_since.is_some() => {
+                self.let_in(credentials.as_deref());
+                Ok(())
+            }
             Packet::Connect(_) => Err(Closing::Protocol),
             // Nothing else is understood before.
             _ if self.outside_since.is_some() => Err(Closing::Protocol),
             Packet::Disconnect => {
                 self.outside_since = Some(Instant::now());
+                self.come_again_at = None;
                 if let Some(here) = self.membership.take() {
                     here.leave(&self.node);
                 }
@@ -186,30 +194,20 @@ impl Connection {
         }
     }
 
-    fn let_in(&mut self, credentials: Option<&str>) -> Result<(), Closing> {
+    fn let_in(&mut self, credentials: Option<&str>) {
         let identity = match self.identify(credentials) {
             Ok(identity) => identity,
             Err(denied) => {
                 tracing::debug!(%denied, "a client is not believed");
-                self.say(socketio::refused(None, "Unauthorized"));
-                return Ok(());
+                return self.say(socketio::refused(None, "Unauthorized"));
             }
         };
-        if identity.by != By::Guest {
-            self.seat = None;
-            match self.node.connections.enter(&identity.user) {
-                Ok(seat) => self.seat = Some(seat),
-                Err(Full::Node) => return Err(Closing::overloaded()),
-                Err(Full::User) => {
-                    self.say(socketio::refused(None, "Too many connections"));
-                    return Ok(());
-                }
-            }
-            self.user = Some(identity.user);
+        if !self.seat.pass_to(&identity.user, &self.node.settings.limits) {
+            return self.say(socketio::refused(None, "Too many connections"));
         }
+        self.user = (identity.by != By::Guest).then_some(identity.user);
         self.outside_since = None;
         self.say(socketio::connected(&secret::id()));
-        Ok(())
     }
 
     fn identify(&self, credentials: Option<&str>) -> Result<Identity, Denied> {
@@ -233,6 +231,7 @@ impl Connection {
 
     /// Takes in what became of what was under way.
     fn settle(&mut self, Finished { asked: ack, result, .. }: Finished<Ack, Done>) {
+        self.returns = false;
         let Ok(done) = result else {
             return self.fail(ack, &fault(&ExecuteError::OutcomeUnknown));
         };
@@ -249,13 +248,17 @@ impl Connection {
                 self.come_again_at = Some(Instant::now() + COME_AGAIN);
             }
             Done::Returned(Err(fault)) => self.lose_room(&fault),
-            Done::Left(Ok(room)) => {
-                self.membership = None;
+            Done::Left { room, told } => {
+                self.come_again_at = None;
+                // Whoever wants to go does, and the store hears of it when it can.
+                if let Some(here) = self.membership.take().filter(|_| !told) {
+                    here.leave(&self.node);
+                }
                 let answer = ack.map(|ack| socketio::ack(ack, &wire::rooms::left(&room)));
                 self.show(Last::Packets(answer.into_iter().collect()));
             }
             Done::Driven(Ok(revision)) => self.show(Last::State(ack, revision)),
-            Done::Entered(Err(fault)) | Done::Left(Err(fault)) | Done::Driven(Err(fault)) => self.fail(ack, &fault),
+            Done::Entered(Err(fault)) | Done::Driven(Err(fault)) => self.fail(ack, &fault),
         }
     }
 
@@ -298,9 +301,11 @@ impl Connection {
                     name: Some(here.name.clone()),
                     resume: Some(here.secret.clone()),
                     link: here.link.clone(),
+                    holds: true,
                     by: self.user.clone(),
                 };
                 self.come_again_at = None;
+                self.returns = true;
                 let node = Arc::clone(&self.node);
                 let errand = async move { Done::Returned(entry.carry_out(node).await) };
                 self.under_way = Some(Box::new(UnderWay::begin(None, errand)));
@@ -316,9 +321,9 @@ impl Connection {
 
     /// Tells why something had no effect, as an event and as the answer.
     fn fail(&mut self, ack: Ack, fault: &Fault) {
-        let error = wire::rooms::error(fault);
-        let answer = ack.map(|ack| socketio::ack(ack, &format!("{{\"error\":{}}}", error.payload)));
-        self.show(Last::Packets([shown::packet(&error)].into_iter().chain(answer).collect()));
+        let told = shown::packet(&wire::rooms::error(fault));
+        let answer = ack.map(|ack| shown::refusal(ack, fault));
+        self.show(Last::Packets([told].into_iter().chain(answer).collect()));
     }
 
     fn say(&mut self, packet: Str) {
@@ -331,7 +336,8 @@ impl Connection {
         let mut seen = self.gaze.seen();
         seen.outbox.flush(&self.gaze.outlet);
         // What is not through yet is caught up with first, unless an answer waits: it must not overtake its change.
-        if let Some(here) = self.membership.as_ref()
+        // Who comes in again as somebody else is told so first, and not of itself.
+        if let Some(here) = self.membership.as_ref().filter(|here| !self.returns || here.standing() == Standing::Member)
             && (seen.outbox.is_empty() || !matches!(last, Last::Nothing))
         {
             let greets = if let Last::Joined(ack) = last { ack } else { None };

@@ -20,6 +20,8 @@ pub(super) struct Entry {
     pub(super) name: Option<String>,
     pub(super) resume: Option<ResumeSecret>,
     pub(super) link: LinkId,
+    /// Whether somebody is a member by this link already, whatever becomes of this.
+    pub(super) holds: bool,
     pub(super) by: Option<UserId>,
 }
 
@@ -36,7 +38,7 @@ impl Entry {
     /// Makes a room with an id of its own.
     pub(super) fn create(duration: Option<Millis>, name: Option<String>, by: Option<UserId>) -> Self {
         let room = RoomId::new(&secret::room()).expect("short and printable");
-        Self { room, kind: Kind::Create(duration), name, resume: None, link: new_link(), by }
+        Self { room, kind: Kind::Create(duration), name, resume: None, link: new_link(), holds: false, by }
     }
 
     /// Carries it out. Costs a subscription and a load where nobody of this node is in the room, and the store's
@@ -53,14 +55,15 @@ impl Entry {
         let request = Request { scope, command: timers::Command::Room(command), id: None, by: self.by.clone() };
         if let Err(failed) = patience::execute(&node, request).await {
             if matches!(failed, ExecuteError::OutcomeUnknown) {
-                let undone = self.undone();
-                give_up(&node, self.room, undone, place);
+                self.undo(&node, place);
             }
             return Err(fault(&failed));
         }
         let view = feed.shown().view;
         let Some(member) = view.board.members().find(|member| member.link == self.link).cloned() else {
-            return Err(Fault::new(Code::Unavailable, "another connection has come in between; try again"));
+            // It can't be shown, or another connection has taken over already.
+            self.undo(&node, place);
+            return Err(Fault::new(Code::Unavailable, "what was done can't be shown yet; try again"));
         };
         let Self { room, link, .. } = self;
         Ok(Membership { room, id: member.id, name: member.name, secret: member.secret, link, place, feed })
@@ -81,13 +84,17 @@ impl Entry {
         }
     }
 
-    /// What is to be done when nobody knows whether they came in: who was told that it failed must not be listed.
-    /// Who wanted to take a membership over may still do that.
-    fn undone(&self) -> Command {
-        match self.resume {
-            Some(_) => Command::Lose(self.link.clone()),
-            None => Command::Leave(self.link.clone()),
+    /// Sees to it that who was told that it failed is not listed. Who wanted to take a membership over may still do
+    /// that, and who was a member before still is.
+    fn undo(self, node: &Arc<Node>, place: Place) {
+        if self.holds {
+            return;
         }
+        let undone = match self.resume {
+            Some(_) => Command::Lose(self.link),
+            None => Command::Leave(self.link),
+        };
+        give_up(node, self.room, undone, place);
     }
 }
 

@@ -22,7 +22,11 @@ pub(super) enum Done {
     Entered(Result<Membership, Fault>),
     /// Who was a member came in again.
     Returned(Result<Membership, Fault>),
-    Left(Result<RoomId, Fault>),
+    /// The store may not have heard it yet.
+    Left {
+        room: RoomId,
+        told: bool,
+    },
     /// The revision that it made; none if it was so already.
     Driven(Result<Option<Revision>, Fault>),
 }
@@ -43,9 +47,10 @@ impl Asking<'_> {
         let (named, command) = match ask {
             Ask::Create { duration, name } => return Ok(self.enter(Entry::create(duration, name, self.by.cloned()))),
             Ask::Join { room, name, resume } => {
-                let link = self.link_for(&room, resume.as_ref());
+                let held = self.held_link(&room, resume.as_ref());
+                let (holds, link) = (held.is_some(), held.unwrap_or_else(new_link));
                 let by = self.by.cloned();
-                return Ok(self.enter(Entry { room, kind: Kind::Join, name, resume, link, by }));
+                return Ok(self.enter(Entry { room, kind: Kind::Join, name, resume, link, holds, by }));
             }
             Ask::Leave => return self.leave(),
             Ask::Start { room, duration } => (room, Command::Start(duration)),
@@ -64,13 +69,11 @@ impl Asking<'_> {
         }))
     }
 
-    /// Returns the connection to come in by: the one that it has, unless it takes another membership over, which must
-    /// not be mistaken for its own.
-    fn link_for(&self, room: &RoomId, resume: Option<&ResumeSecret>) -> LinkId {
-        match self.here.filter(|here| here.room == *room) {
-            Some(here) if resume.is_none_or(|resume| *resume == here.secret) => here.link.clone(),
-            Some(_) | None => new_link(),
-        }
+    /// Returns the link that it is a member of the room by, unless it takes another membership over, which must not be
+    /// mistaken for its own.
+    fn held_link(&self, room: &RoomId, resume: Option<&ResumeSecret>) -> Option<LinkId> {
+        let here = self.here.filter(|here| here.room == *room)?;
+        resume.is_none_or(|resume| *resume == here.secret).then(|| here.link.clone())
     }
 
     fn enter(&self, entry: Entry) -> Errand {
@@ -82,7 +85,7 @@ impl Asking<'_> {
         let here = self.here.ok_or_else(not_joined)?;
         let room = here.room.clone();
         let left = self.execute(room.clone(), Command::Leave(here.link.clone()));
-        Ok(Box::pin(async move { Done::Left(left.await.map(|_| room)) }))
+        Ok(Box::pin(async move { Done::Left { room, told: left.await.is_ok() } }))
     }
 
     fn execute(&self, room: RoomId, command: Command) -> impl Future<Output = Result<Outcome, Fault>> + use<> {

@@ -9,8 +9,9 @@ use timers::{LinkId, MemberId, ResumeSecret, RoomId, Scope};
 use tokio::time::sleep;
 
 use crate::node::Node;
+use crate::rooms::patience;
 
-/// Pause before the store is told again that a member is gone.
+/// About how long it takes until the store is told again that a member is gone: not all at once.
 const TELL_AGAIN: Duration = Duration::from_secs(1);
 
 /// A member's place in a room.
@@ -42,8 +43,10 @@ impl Membership {
     pub(super) fn standing(&self) -> Standing {
         let view = self.feed.shown().view;
         match view.board.member(&self.id) {
-            Some(member) if member.link == self.link => Standing::Member,
-            Some(_) => Standing::TakenOver,
+            Some(member) if member.link != self.link => Standing::TakenOver,
+            // Somebody took it for lost.
+            Some(member) if member.lost_at.is_some() => Standing::Absent,
+            Some(_) => Standing::Member,
             None if view.board.room().is_some() => Standing::Absent,
             None => Standing::Ended,
         }
@@ -68,15 +71,15 @@ impl Membership {
 /// Tells the store of somebody's end until it has heard. They keep their place for so long, so that they end at the
 /// latest with this node.
 pub(super) fn give_up(node: &Arc<Node>, room: RoomId, command: Command, place: Place) {
-    let engine = Arc::clone(&node.engine);
+    let of_task = Arc::clone(node);
     node.drain.spawn(async move {
         let request = Request { scope: Scope::Room(room), command: timers::Command::Room(command), id: None, by: None };
         loop {
-            match engine.execute(request.clone()).await {
+            match patience::execute(&of_task, request.clone()).await {
                 Ok(_) | Err(ExecuteError::Refused(_) | ExecuteError::Damaged(_)) => break,
                 Err(error) => tracing::debug!(%error, "a member that is gone can't be told of yet"),
             }
-            sleep(TELL_AGAIN).await;
+            sleep(TELL_AGAIN.mul_f64(0.5 + fastrand::f64())).await;
         }
         drop(place);
     });

@@ -2,8 +2,10 @@
 
 use engine::{Progress, Sight};
 use timers::{Revision, Timestamp};
+use wire::rooms::{Code, Fault};
 
 use crate::rooms::errand::Ack;
+use crate::rooms::fault::ended;
 use crate::rooms::membership::Membership;
 use crate::rooms::outbox::Outbox;
 use crate::rooms::shown::{self, State};
@@ -30,7 +32,10 @@ impl Seen {
         progress.catch_up(here.feed.shown(), here.feed.last_beat(), |sight| match sight {
             Sight::First(view) => {
                 let now = now();
-                let Some(joined) = wire::rooms::joined(&view.board, &here.id, now) else { return };
+                let Some(joined) = wire::rooms::joined(&view.board, &here.id, now) else {
+                    let fault = Fault::new(Code::Unavailable, "the membership has ended already; try again");
+                    return greets.into_iter().for_each(|ack| outbox.push(shown::refusal(ack, &fault)));
+                };
                 outbox.push(shown::packet(&joined));
                 if let Some((packet, _)) = shown::state(view, now) {
                     outbox.push(packet);
@@ -62,7 +67,9 @@ impl Seen {
         let payload = match told {
             Some(state) => state.payload.clone(),
             None => {
-                let Some((packet, state)) = shown::state(&here.feed.shown().view, now()) else { return };
+                let Some((packet, state)) = shown::state(&here.feed.shown().view, now()) else {
+                    return ack.into_iter().for_each(|ack| self.outbox.push(shown::refusal(ack, &ended())));
+                };
                 self.outbox.push(packet);
                 state.payload
             }

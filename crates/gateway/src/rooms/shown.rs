@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::View;
 use engineioxide::Str;
 use timers::{Beat, MemberId, Revision, Timestamp};
-use wire::rooms::Event;
+use wire::rooms::{Event, Fault};
 
 use crate::socketio;
 
@@ -38,6 +38,11 @@ impl Told {
 /// Makes a packet of an event.
 pub(super) fn packet(event: &Event) -> Str {
     socketio::event(event.name, &event.payload)
+}
+
+/// Makes the answer to what had no effect.
+pub(super) fn refusal(ack: i64, fault: &Fault) -> Str {
+    socketio::ack(ack, &format!("{{\"error\":{}}}", wire::rooms::error(fault).payload))
 }
 
 /// Returns the countdown's state at an instant; `None` if the room is gone.

@@ -59,14 +59,15 @@ impl Carrier {
 
     /// Writes some bytes, or fails if the client takes none for too long.
     fn poll_put(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if !self.session.is_broken() {
+        if self.session.closing() != Some(&Closing::TooSlow) {
             if let Poll::Ready(written) = self.tcp().poll_write(cx, bytes) {
                 self.patience = None;
                 return Poll::Ready(written);
             }
             let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(WRITE_WITHIN)));
             ready!(patience.as_mut().poll(cx));
-            self.session.breaks(Closing::TooSlow);
+            self.session.close(Closing::TooSlow);
+            self.session.breaks();
         }
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -131,6 +132,8 @@ impl AsyncWrite for Carrier {
 
 impl Drop for Carrier {
     fn drop(&mut self) {
+        // Also when it was to take over from long polling and did not: the engine would keep such a session for ever.
+        self.session.breaks();
         let is_through = self.farewell.as_ref().is_some_and(Bytes::is_empty);
         if let Some(tcp) = self.tcp.take().filter(|_| is_through) {
             self.node.drain.spawn(linger(tcp));

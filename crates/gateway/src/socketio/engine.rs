@@ -1,12 +1,12 @@
 //! `/socket.io/`: the engine that carries packets, and which clients it opens a session for.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, Request};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
@@ -14,12 +14,14 @@ use engineioxide::config::EngineIoConfig;
 use engineioxide::handler::EngineIoHandler;
 use engineioxide::service::EngineIoService;
 use engineioxide::{DisconnectReason, Str};
+use http_body_util::Limited;
 use hyper::service::Service;
 use serde::Deserialize;
-use std::sync::OnceLock;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::http::error::{error, full};
+use crate::http::server::CONNECTIONS_MAX;
 use crate::node::Node;
 use crate::rooms;
 use crate::socketio::carrier::Carrier;
@@ -29,6 +31,13 @@ use crate::ws::{Closing, upgrade};
 
 /// Most packets that wait to be carried. A client that lags further is shown the latest state instead.
 const OUTBOX_MAX: usize = 32;
+
+/// Largest answer to a client of long polling. It has room for all packets that wait: what does not fit the engine
+/// would put aside, and lose if a WebSocket takes over meanwhile.
+const PAYLOAD_MAX: u64 = 16 * 1024 * 1024;
+
+/// Most requests of long polling that wait at once: half of the connections that are no WebSockets.
+const POLLS_MAX: usize = CONNECTIONS_MAX / 2;
 
 /// What is read at once of a WebSocket.
 const READ_BUFFER: usize = 2048;
@@ -46,6 +55,7 @@ pub(crate) fn routes(node: &Arc<Node>) -> Router<Arc<Node>> {
 struct Server {
     handler: Arc<Handler>,
     engine: EngineIoService<Handler>,
+    polls: Semaphore,
 }
 
 /// What an address asks of the engine.
@@ -66,25 +76,33 @@ impl Server {
             .ping_interval(node.settings.heartbeat.every)
             .ping_timeout(node.settings.heartbeat.within)
             .max_buffer_size(OUTBOX_MAX)
-            .max_payload(message_bytes as u64)
+            .max_payload(PAYLOAD_MAX)
             .ws_read_buffer_size(READ_BUFFER)
             .ws_max_message_size(message_bytes)
             .ws_max_frame_size(message_bytes)
             .build();
-        Self { engine: EngineIoService::with_config(Arc::clone(&handler), config), handler }
+        let polls = Semaphore::new(POLLS_MAX);
+        Self { engine: EngineIoService::with_config(Arc::clone(&handler), config), handler, polls }
     }
 
     async fn serve(&self, mut request: Request) -> Response {
         let Ok(Query(asked)) = Query::<Asked>::try_from_uri(request.uri()) else {
             return error(StatusCode::BAD_REQUEST, "Bad request", "the query says something twice");
         };
+        let carries = match (asked.protocol.as_deref(), asked.transport.as_deref()) {
+            (Some("4"), Some("websocket")) if request.method() == Method::GET => true,
+            (Some("4"), Some("polling")) => false,
+            (Some("4"), _) => return refused(0, "Transport unknown"),
+            (_, _) => return refused(5, "Unsupported protocol version"),
+        };
+        let node = &self.handler.node;
         let session = match &asked.sid {
             Some(sid) => match self.handler.sessions.get(sid) {
                 Some(session) => session,
                 // In the words of the protocol, which have a client begin anew.
                 None => return refused(1, "Session ID unknown"),
             },
-            None if self.handler.node.connections.is_full() => return full(&self.handler.node),
+            None if node.connections.is_full() => return full(node),
             None => {
                 let opening = Opening::new();
                 let session = Arc::clone(&opening.session);
@@ -92,20 +110,40 @@ impl Server {
                 session
             }
         };
-        let speaks = asked.protocol.as_deref() == Some("4");
-        if speaks && asked.transport.as_deref() == Some("websocket") && request.method() == Method::GET {
-            return self.carry(request, session);
+        *request.uri_mut() = asked.uri(request.uri());
+        match (carries, request.method()) {
+            (true, _) if session.carry() => self.carry(request, session),
+            (true, _) => refused(3, "Bad request"),
+            (false, &Method::POST) => self.take_in(request, session).await,
+            (false, _) => self.poll(request, asked.sid.is_none()).await,
         }
-        self.poll(request, session).await
     }
 
-    /// Answers a request of long polling, or says what is wrong with it.
-    async fn poll(&self, request: Request, session: Arc<Session>) -> Response {
-        if request.method() != Method::POST {
-            return answered(self.engine.call(request).await);
-        }
-        let within = self.handler.node.settings.limits.request_within;
-        let taken_in = timeout(within, async {
+    /// Answers a request of long polling that opens a session or waits for packets, or says what is wrong with it.
+    async fn poll(&self, request: Request, opens: bool) -> Response {
+        let Ok(_place) = self.polls.try_acquire() else { return full(&self.handler.node) };
+        let answer = answered(self.engine.call(request).await);
+        if opens { self.tell_limit(answer).await } else { answer }
+    }
+
+    /// Has a client that comes in know how much it may send at once, which is not what the engine may.
+    async fn tell_limit(&self, answer: Response) -> Response {
+        let (mut head, body) = answer.into_parts();
+        // It is the engine's own, and short.
+        let Ok(body) = axum::body::to_bytes(body, READ_BUFFER).await else {
+            return error(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", "a session could not be opened");
+        };
+        let engines = format!("\"maxPayload\":{PAYLOAD_MAX}");
+        let clients = format!("\"maxPayload\":{}", self.handler.node.settings.limits.message_bytes);
+        head.headers.remove(header::CONTENT_LENGTH);
+        Response::from_parts(head, Body::from(String::from_utf8_lossy(&body).replace(&engines, &clients)))
+    }
+
+    /// Takes in what a client of long polling sends, when it may send more.
+    async fn take_in(&self, request: Request, session: Arc<Session>) -> Response {
+        let limits = &self.handler.node.settings.limits;
+        let request = request.map(|body| Body::new(Limited::new(body, limits.message_bytes)));
+        let taken_in = timeout(limits.request_within, async {
             session.eased().await;
             self.engine.call(request).await
         });
@@ -131,6 +169,16 @@ impl Server {
             }
         };
         upgrade(request, |task| of_spawn.drain.spawn(task), serve)
+    }
+}
+
+impl Asked {
+    /// Puts what was understood before all else that an address says, so that the engine understands the same.
+    fn uri(&self, given: &Uri) -> Uri {
+        let transport = self.transport.as_deref().unwrap_or_default();
+        let sid = self.sid.as_ref().map(|sid| format!("&sid={sid}")).unwrap_or_default();
+        let rest = given.query().unwrap_or_default();
+        format!("/socket.io/?EIO=4&transport={transport}{sid}&{rest}").parse().unwrap_or_else(|_| given.clone())
     }
 }
 
@@ -167,7 +215,8 @@ impl Handler {
     fn take_in(engine: &Engine, raw: Raw) {
         let Some(session) = engine.data.get() else { return };
         if !session.take_in(raw) {
-            session.breaks(Closing::TooMany);
+            session.close(Closing::TooMany);
+            session.breaks();
         }
     }
 }

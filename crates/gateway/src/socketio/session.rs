@@ -1,11 +1,12 @@
 //! What a client's task and whatever carries its packets share.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use engineioxide::Str;
 use engineioxide::socket::Sid;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::ws::Closing;
@@ -13,8 +14,9 @@ use crate::ws::Closing;
 /// Most packets that wait for their turn. As many as a request can bring: 64 KiB of the shortest events there are.
 const INBOX_MAX: usize = 4096;
 
-/// With more than so many waiting, no more are taken from a client.
+/// With more than so many packets waiting, or so many bytes of them, no more are taken from a client.
 const CROWDED: usize = 64;
+const CROWDED_BYTES: usize = 64 * 1024;
 
 /// What came of a client.
 #[derive(Debug)]
@@ -23,10 +25,24 @@ pub(super) enum Raw {
     Binary,
 }
 
+impl Raw {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary => 0,
+        }
+    }
+}
+
 /// One client, by whatever carries its packets.
 pub(super) struct Session {
     inbox: mpsc::Sender<Raw>,
+    waiting: AtomicUsize,
+    waiting_bytes: AtomicUsize,
+    eased: Notify,
     closing: OnceLock<Closing>,
+    /// A WebSocket carries its packets, or is about to.
+    carried: AtomicBool,
     /// What carries its packets is of no more use, which the engine would not find out by itself.
     broken: CancellationToken,
 }
@@ -34,23 +50,58 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new() -> (Arc<Self>, mpsc::Receiver<Raw>) {
         let (inbox, receiver) = mpsc::channel(INBOX_MAX);
-        (Arc::new(Self { inbox, closing: OnceLock::new(), broken: CancellationToken::new() }), receiver)
+        let session = Self {
+            inbox,
+            waiting: AtomicUsize::new(0),
+            waiting_bytes: AtomicUsize::new(0),
+            eased: Notify::new(),
+            closing: OnceLock::new(),
+            carried: AtomicBool::new(false),
+            broken: CancellationToken::new(),
+        };
+        (Arc::new(session), receiver)
     }
 
     /// Takes in what came; `false` if there is no room for it.
     pub(super) fn take_in(&self, raw: Raw) -> bool {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.waiting_bytes.fetch_add(raw.bytes(), Ordering::Relaxed);
         // A task that is gone needs nothing more.
         !matches!(self.inbox.try_send(raw), Err(mpsc::error::TrySendError::Full(_)))
     }
 
-    pub(super) fn is_crowded(&self) -> bool {
-        self.inbox.capacity() < INBOX_MAX - CROWDED
+    /// Notes that something that came has its turn.
+    pub(super) fn taken(&self, raw: &Raw) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.waiting_bytes.fetch_sub(raw.bytes(), Ordering::Relaxed);
+        if !self.is_crowded() {
+            self.eased.notify_waiters();
+        }
     }
 
-    /// Waits until more can be taken from the client.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > CROWDED || self.waiting_bytes.load(Ordering::Relaxed) > CROWDED_BYTES
+    }
+
+    /// Waits until more can be taken from the client. An inbox that nobody reads any more holds nobody up.
     pub(super) async fn eased(self: Arc<Self>) {
-        // An inbox that nobody reads any more holds nobody up.
-        self.inbox.reserve_many(INBOX_MAX - CROWDED).await.map(drop).ok();
+        loop {
+            let mut eased = std::pin::pin!(self.eased.notified());
+            // From here on no word of it is missed.
+            eased.as_mut().enable();
+            if !self.is_crowded() {
+                return;
+            }
+            tokio::select! {
+                () = eased => {}
+                () = self.inbox.closed() => return,
+            }
+        }
+    }
+
+    /// Claims the session for a WebSocket; `false` if another one has it.
+    pub(super) fn carry(&self) -> bool {
+        !self.carried.swap(true, Ordering::Relaxed)
     }
 
     /// Notes why it ends; the first reason counts.
@@ -59,13 +110,8 @@ impl Session {
     }
 
     /// Has its task end it.
-    pub(super) fn breaks(&self, closing: Closing) {
-        self.close(closing);
+    pub(super) fn breaks(&self) {
         self.broken.cancel();
-    }
-
-    pub(super) fn is_broken(&self) -> bool {
-        self.broken.is_cancelled()
     }
 
     pub(super) async fn broken(&self) {
@@ -81,7 +127,7 @@ impl Session {
 /// A session that the engine has not opened yet.
 pub(super) struct Opening {
     pub(super) session: Arc<Session>,
-    pub(super) inbox: Mutex<Option<mpsc::Receiver<Raw>>>,
+    inbox: Mutex<Option<mpsc::Receiver<Raw>>>,
 }
 
 impl Opening {
@@ -114,5 +160,38 @@ impl Sessions {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Sid, Arc<Session>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn a_client_is_held_back_by_packets_and_by_bytes_until_they_have_had_their_turn() {
+        for (text, count) in [("x".to_owned(), CROWDED), ("x".repeat(CROWDED_BYTES / 2), 2)] {
+            let (session, mut inbox) = Session::new();
+            for _ in 0..count {
+                assert!(session.take_in(Raw::Text(text.clone().into())));
+                assert!(!session.is_crowded());
+            }
+            assert!(session.take_in(Raw::Text(text.clone().into())));
+            assert!(timeout(Duration::from_millis(20), Arc::clone(&session).eased()).await.is_err());
+            let eased = tokio::spawn(Arc::clone(&session).eased());
+            session.taken(&inbox.recv().await.unwrap());
+            timeout(Duration::from_secs(5), eased).await.expect("it is eased").unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn an_inbox_that_is_full_says_so_and_one_that_nobody_reads_holds_nobody_up() {
+        let (session, inbox) = Session::new();
+        assert!((0..INBOX_MAX).all(|_| session.take_in(Raw::Binary)));
+        assert!(!session.take_in(Raw::Binary));
+        drop(inbox);
+        timeout(Duration::from_secs(5), Arc::clone(&session).eased()).await.expect("nobody is held up");
+        assert!(session.take_in(Raw::Binary));
     }
 }

@@ -38,10 +38,13 @@ impl Socket {
     pub(crate) async fn next(&mut self) -> Option<Packet> {
         tokio::select! {
             biased;
-            Some(raw) = self.inbox.recv() => Some(match raw {
-                Raw::Text(text) => Packet::read(text),
-                Raw::Binary => Packet::Unreadable("binary messages are not read"),
-            }),
+            Some(raw) = self.inbox.recv() => {
+                self.session.taken(&raw);
+                Some(match raw {
+                    Raw::Text(text) => Packet::read(text),
+                    Raw::Binary => Packet::Unreadable("binary messages are not read"),
+                })
+            }
             () = self.engine.closed() => None,
             () = self.session.broken() => {
                 self.engine.close(DisconnectReason::TransportError);
@@ -70,10 +73,15 @@ pub(crate) struct Outlet(Arc<Engine>);
 impl Outlet {
     /// Sends a packet if there is room; gives it back if there is none. Never waits.
     pub(crate) fn offer(&self, packet: Str) -> Result<(), Str> {
-        match self.0.emit(packet) {
-            Err(TrySendError::Full(packet)) => Err(packet),
+        // The last place is for the engine's own: a ping that finds none ends a client that reads.
+        match (self.0.reserve(), self.0.reserve()) {
+            (Ok(place), Ok(_)) => {
+                place.emit(packet);
+                Ok(())
+            }
             // Whoever is gone lacks nothing.
-            Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
+            (Err(TrySendError::Closed(())), _) | (_, Err(TrySendError::Closed(()))) => Ok(()),
+            (Err(TrySendError::Full(())), _) | (_, Err(TrySendError::Full(()))) => Err(packet),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{DEADLINE, Node, SocketIo, wait_until};
+use harness::{Client, DEADLINE, Node, SocketIo, wait_until};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -142,6 +142,8 @@ async fn an_unknown_session_and_an_unknown_protocol_are_told_in_the_engines_word
         ("EIO=4&transport=polling&sid=short", 1),
         ("EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAA", 1),
         ("EIO=3&transport=polling", 5),
+        ("EIO=4%20&transport=polling", 5),
+        ("EIO=4&transport=websocket=", 0),
         ("EIO=4&transport=smoke", 0),
         ("EIO=4", 0),
     ] {
@@ -196,11 +198,7 @@ async fn who_does_not_read_is_closed_and_holds_up_nobody() {
 async fn who_polls_no_more_is_closed_and_holds_up_nobody() {
     let node = Node::start().await;
     let (mut ann, room) = host(&node).await;
-    let open = node.get("/socket.io/?EIO=4&transport=polling").await.body;
-    let open: Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
-    let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().unwrap());
-    let join = format!("40\u{1e}42{}", json!(["session:join", room]));
-    assert_eq!(node.http("POST", &path, &[], join.as_bytes()).await.body, "ok");
+    let path = poll_into(&node, &room).await;
     ann.next_of("session:user-joined").await;
     let end = Instant::now() + DEADLINE;
     // Each press is told to it; nothing is fetched.
@@ -213,20 +211,59 @@ async fn who_polls_no_more_is_closed_and_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn who_begins_to_change_to_a_websocket_and_goes_is_missed() {
+    let node = Node::start_with(&[("rooms.lost_for", "1s")]).await;
+    let (mut ann, room) = host(&node).await;
+    let path = poll_into(&node, &room).await.replace("polling", "websocket");
+    ann.next_of("session:user-joined").await;
+    let mut half = Client::connect(node.public, &path).await;
+    half.say("2probe").await;
+    assert_eq!(half.next_text().await, "3probe");
+    let second = node.http("GET", &path, &UPGRADE, b"").await;
+    assert_eq!(second.status, 400, "one WebSocket is enough: {second:?}");
+    drop(half);
+    ann.next_of("session:user-left").await;
+}
+
+#[tokio::test]
+async fn a_client_of_long_polling_is_told_how_much_it_may_send_and_held_to_it() {
+    let node = Node::start_with(&[("limits.message_bytes", "2000")]).await;
+    let open = opened(&node).await;
+    assert_eq!(open["maxPayload"], 2000);
+    let path = polling(&open);
+    assert_eq!(node.http("POST", &path, &[], "4".repeat(2001).as_bytes()).await.status, 400);
+    assert_eq!(node.get(&path).await.json()["code"], 1, "it is closed");
+}
+
+#[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
     let node = Node::start_with(&[("limits.request_within", "500ms")]).await;
-    let open = node.get("/socket.io/?EIO=4&transport=polling").await.body;
-    let open: Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
+    let path = polling(&opened(&node).await);
     let mut tcp = tokio::net::TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
-    let head = format!(
-        "POST /socket.io/?EIO=4&transport=polling&sid={} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n40",
-        open["sid"].as_str().unwrap()
-    );
+    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n40");
     tokio::io::AsyncWriteExt::write_all(&mut tcp, head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let read = tokio::io::AsyncReadExt::read_to_end(&mut tcp, &mut answer);
     timeout(DEADLINE, read).await.expect("an end in time").unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[tokio::test]
+async fn connections_of_one_person_are_bounded_and_being_refused_leaves_no_way_round() {
+    let settings = [("auth.tokens", "opaque=ann"), ("limits.connections_per_user", "1"), ("limits.connections", "3")];
+    let node = Node::start_with(&settings).await;
+    let mut one = SocketIo::open(node.public, "").await;
+    one.say(r#"40{"token":"opaque"}"#).await;
+    assert!(one.text().await.starts_with(r#"40{"sid":""#));
+    let mut two = SocketIo::open(node.public, "").await;
+    two.say(r#"40{"token":"opaque"}"#).await;
+    assert_eq!(two.text().await, r#"44{"message":"Too many connections"}"#);
+    two.say("40").await;
+    assert!(two.text().await.starts_with(r#"40{"sid":""#), "anybody may come as nobody");
+    let _three = SocketIo::open(node.public, "").await;
+    let full = node.get("/socket.io/?EIO=4&transport=polling").await;
+    assert_eq!(full.status, 503, "each of them has a seat: {full:?}");
+    assert!(full.header("retry-after").is_some());
 }
 
 #[tokio::test]
@@ -239,6 +276,32 @@ async fn rooms_and_members_are_measured() {
     for figure in ["tickcast_rooms 2", "tickcast_members 3", "tickcast_connections 3"] {
         assert!(metrics.contains(figure), "{figure}: {metrics}");
     }
+}
+
+/// The head of an upgrade to a WebSocket.
+const UPGRADE: [(&str, &str); 4] = [
+    ("connection", "upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+];
+
+/// Opens a session of long polling; returns what it is told.
+async fn opened(node: &Node) -> Value {
+    let open = node.get("/socket.io/?EIO=4&transport=polling").await.body;
+    serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap()
+}
+
+fn polling(open: &Value) -> String {
+    format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().unwrap())
+}
+
+/// Comes into a room by long polling and fetches nothing; returns where it polls.
+async fn poll_into(node: &Node, room: &str) -> String {
+    let path = polling(&opened(node).await);
+    let join = format!("40\u{1e}42{}", json!(["session:join", room]));
+    assert_eq!(node.http("POST", &path, &[], join.as_bytes()).await.body, "ok");
+    path
 }
 
 /// Comes in and makes a room; returns its id.
