@@ -211,6 +211,29 @@ async fn who_polls_no_more_is_closed_and_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn who_polls_seldom_is_shown_the_latest_and_never_anything_older_than_before() {
+    const PRESSES: usize = 200;
+    let node = Node::start().await;
+    let (mut ann, room) = host(&node).await;
+    let path = poll_into(&node, &room).await;
+    let mut last = Value::Null;
+    for _ in 0..PRESSES {
+        last = ann.must("timer:start", json!(60)).await;
+    }
+    let mut revisions = Vec::new();
+    while revisions.last() != Some(&last["rev"].as_u64().unwrap()) {
+        let packets = node.get(&path).await.body;
+        for event in packets.split('\u{1e}').filter_map(|packet| packet.strip_prefix("42")) {
+            let (name, payload): (String, Value) = serde_json::from_str(event).unwrap();
+            if name == "timer:state" {
+                revisions.push(payload["rev"].as_u64().unwrap());
+            }
+        }
+    }
+    assert!(revisions.is_sorted() && revisions.len() < PRESSES / 2, "{revisions:?}");
+}
+
+#[tokio::test]
 async fn who_begins_to_change_to_a_websocket_and_goes_is_missed() {
     let node = Node::start_with(&[("rooms.lost_for", "1s")]).await;
     let (mut ann, room) = host(&node).await;
