@@ -15,9 +15,9 @@ const TOO_MANY = 4429;
 /** The server pings by itself; later than it says by so much, the link is dead. */
 const PING_LATE_MS = 5_000;
 
-/** While something is asked, so long a silence makes one doubt, and so long a one gives the link up. */
+/** While something is asked, so long a silence makes one doubt; the server has answered in twenty seconds at most. */
 const DOUBT_MS = 3_000;
-const SILENT_MS = 12_000;
+const SILENT_MS = 25_000;
 
 const LOST = { message: 'The connection was lost. Whether the last press counts is shown when it is back.' };
 const TAKEN = { message: 'Another tab goes on as you; here you are somebody else now. That was not done.' };

@@ -9,7 +9,7 @@ import { spoken } from './store.js';
 import { createView } from './view.js';
 
 /** How long it is shown that time is up, before the countdown is just ready again. */
-const OVER_MS = 15_000;
+const OVER_MS = 8_000;
 
 const COMINGS = ['session:user-joined', 'session:user-left'];
 

@@ -205,7 +205,7 @@ test('a link that is lost under a press says so, and one that does not answer is
   world.now += 4_000;
   world.client.look();
   assert.equal(world.client.quiet, true);
-  world.now += 9_000;
+  world.now += 22_000;
   world.client.look();
   assert.deepEqual(world.dropped, [undefined]);
   assert.equal(phase(world), 'ready');

@@ -132,17 +132,6 @@ for (const [version, io] of Object.entries(CLIENTS)) {
         assert.equal((await ann.ask('timer:start', 60)).isRunning, true);
       }));
 
-    test('ten thousand emits are carried out in order', () =>
-      withPeople(io, 1, {}, async (ann) => {
-        await ann.ask('session:create');
-        const answers = [];
-        for (let nth = 1; nth <= 10_000; nth++) {
-          ann.socket.emit('timer:start', nth, (state) => answers.push(state.duration));
-        }
-        await until('all are answered', () => answers.length === 10_000, 60_000);
-        assert.ok(answers.every((duration, nth) => nth === 0 || answers[nth - 1] < duration));
-      }));
-
     test('a connection that comes back with its secret is not noticed', () =>
       withPeople(io, 2, {}, async (ann, ben) => {
         const created = await ann.ask('session:create', { name: 'Ann' });
@@ -184,3 +173,14 @@ for (const [version, io] of Object.entries(CLIENTS)) {
     });
   });
 }
+
+test('ten thousand emits are carried out in order', () =>
+  withPeople(newest, 1, {}, async (ann) => {
+    await ann.ask('session:create');
+    const answers = [];
+    for (let nth = 1; nth <= 10_000; nth++) {
+      ann.socket.emit('timer:start', nth, (state) => answers.push(state.duration));
+    }
+    await until('all are answered', () => answers.length === 10_000, 60_000);
+    assert.ok(answers.every((duration, nth) => nth === 0 || answers[nth - 1] < duration));
+  }));

@@ -13,6 +13,16 @@ async fn node() -> Node {
     Node::start_with(&[("heartbeat.every", "2s"), ("heartbeat.within", "1s")]).await
 }
 
+/// A node, a client that something ticks for, and one that nothing does.
+async fn ticking_and_quiet() -> (Node, Client, Client) {
+    let node = node().await;
+    let mut ticking = node.connect("userId=ann&dialect=v1").await;
+    ticking.must("session-start", "a", json!({ "label": "runs" })).await;
+    let mut quiet = node.connect("userId=ben").await;
+    quiet.next_of("ready").await;
+    (node, ticking, quiet)
+}
+
 /// Reads to the end what is sent to a client that has stopped to answer.
 async fn read_to_end(client: Client) -> Vec<u8> {
     let mut all = Vec::new();
@@ -26,11 +36,7 @@ fn finds(all: &[u8], part: &[u8]) -> bool {
 
 #[tokio::test]
 async fn a_client_that_answers_no_ping_is_closed_whether_it_has_ticks_or_not() {
-    let node = node().await;
-    let mut ticking = node.connect("userId=ann&dialect=v1").await;
-    ticking.must("session-start", "a", json!({ "label": "runs" })).await;
-    let mut quiet = node.connect("userId=ben").await;
-    quiet.next_of("ready").await;
+    let (_node, ticking, quiet) = ticking_and_quiet().await;
     let (ticking, quiet) = tokio::join!(read_to_end(ticking), read_to_end(quiet));
     for all in [&ticking, &quiet] {
         assert!(finds(all, &PING) && all.len() > 4 && finds(all, &SILENT), "{}", String::from_utf8_lossy(all));
@@ -57,11 +63,7 @@ async fn news_do_not_keep_a_client_that_answers_no_ping() {
 
 #[tokio::test]
 async fn clients_that_answer_stay_whether_they_have_ticks_or_not() {
-    let node = node().await;
-    let mut ticking = node.connect("userId=ann&dialect=v1").await;
-    ticking.must("session-start", "a", json!({ "label": "runs" })).await;
-    let mut quiet = node.connect("userId=ben").await;
-    quiet.next_of("ready").await;
+    let (_node, mut ticking, mut quiet) = ticking_and_quiet().await;
     // Who does not answer may stay for one ping.
     for _ in 0..4 {
         tokio::join!(ticking.answer_ping(), quiet.answer_ping());

@@ -2,12 +2,9 @@
 //!
 //! `@ ms` moves the clock, `> who event payload` is what a client sends, `~ n` is a beat, `!` carries out what is
 //! due, `x who` loses a connection. `< who event payload` is what one client gets, `< * …` all, `< -who …` all
-//! others, `= who payload` an acknowledgement. With `UPDATE_FIXTURES=1` the answers are written anew.
-
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! others, `= who payload` an acknowledgement.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use timers::room::{Command as Do, Joining};
 use timers::{
@@ -16,21 +13,11 @@ use timers::{
 };
 use wire::rooms::{Ask, Event, Fault, error, joined, left, news, parse, state, tick};
 
+use super::replay::replay;
+
 #[test]
-fn every_transcript_is_replayed_to_the_letter() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/rooms");
-    let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    names.sort();
-    assert!(names.len() >= 3, "the transcripts are missing");
-    for path in names {
-        let wanted = std::fs::read_to_string(&path).unwrap();
-        let played = Player::play(&wanted);
-        if std::env::var_os("UPDATE_FIXTURES").is_some() {
-            std::fs::write(&path, &played).unwrap();
-            continue;
-        }
-        assert_eq!(played, wanted, "{}", path.display());
-    }
+fn every_transcript_of_rooms_is_replayed_to_the_letter() {
+    replay("rooms", 3, Player::play);
 }
 
 /// A room and a clock.
