@@ -113,7 +113,7 @@ fn beside(report: &Value) -> String {
                 text += &format!("- {title}, {what}: p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms\n");
             }
         }
-        if number(&window["acks"]) > 0.0 && report["scenario"]["work"]["mutate"].is_object() {
+        if name == "mutate" && number(&window["acks"]) > 0.0 {
             let trips = number(&report["redisCalls"]) / number(&window["acks"]);
             text += &format!("- {title}: {trips:.2} round trips to Redis a mutation, beginning and beats included\n");
         }
