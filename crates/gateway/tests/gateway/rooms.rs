@@ -234,6 +234,24 @@ async fn who_polls_seldom_is_shown_the_latest_and_never_anything_older_than_befo
 }
 
 #[tokio::test]
+async fn a_ping_finds_room_where_nothing_else_does() {
+    let node = Node::start_with(&[("heartbeat.every", "1s")]).await;
+    let (mut ann, room) = host(&node).await;
+    let path = poll_into(&node, &room).await;
+    let pings = |packets: &str| packets.split('\u{1e}').filter(|packet| *packet == "2").count();
+    // The first ping comes at once; the next one falls into the crowd.
+    while pings(&node.get(&path).await.body) == 0 {}
+    assert_eq!(node.http("POST", &path, &[], b"3").await.body, "ok");
+    for _ in 0..100 {
+        ann.must("timer:start", json!(60)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(2500)).await; // tidy: allow: nothing is fetched while pings are due
+    let fetched = node.get(&path).await;
+    assert_eq!(fetched.status, 200, "{fetched:?}");
+    assert_eq!(pings(&fetched.body), 1, "{}", fetched.body);
+}
+
+#[tokio::test]
 async fn who_begins_to_change_to_a_websocket_and_goes_is_missed() {
     let node = Node::start_with(&[("rooms.lost_for", "1s")]).await;
     let (mut ann, room) = host(&node).await;
