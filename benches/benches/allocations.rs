@@ -76,15 +76,17 @@ impl Client {
 }
 
 impl Onlooker for Client {
-    fn look(&self, showing: &mut Showing) {
+    fn look(&self, showing: &mut Showing) -> bool {
         let (mut progress, beat) = (self.progress(), showing.beat());
-        if progress.lacks(showing.view(), beat) == Lack::LastBeat {
+        let shows = progress.lacks(showing.view(), beat) == Lack::LastBeat;
+        if shows {
             let frame = showing.sheet(0, render);
             self.shown.fetch_add(u64::from(!frame.is_empty()), Ordering::Relaxed);
             progress.has_seen(beat);
         } else {
             self.behind.store(true, Ordering::Relaxed);
         }
+        shows
     }
 
     fn wake(&self) {}

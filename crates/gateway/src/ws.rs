@@ -7,11 +7,16 @@ mod line;
 mod pulse;
 mod socket;
 
+use std::time::Duration;
+
 pub(crate) use frame::Frames;
 pub(crate) use handshake::{accept, upgrade};
 pub(crate) use line::{Line, Offered};
 pub(crate) use pulse::{Due, Pulse, Timer};
 pub(crate) use socket::{Gone, Incoming, Socket, linger};
+
+/// How long a client may take to receive what is written. Its kernel has buffered for it all along.
+pub(crate) const WRITE_WITHIN: Duration = Duration::from_secs(5);
 
 /// After how long a client that found no room, or no store, may ask again: not all at once.
 pub(crate) const COME_BACK_MS: std::ops::RangeInclusive<u64> = 1000..=5000;

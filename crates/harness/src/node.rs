@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::http::{Answer, request};
-use crate::{Client, DEADLINE, free_port};
+use crate::{Client, DEADLINE, RedisServer, free_port};
 
 /// Returns the binary under test: `TICKCAST_BIN`, else the one beside the test that runs.
 ///
@@ -48,6 +48,11 @@ impl Node {
         let mut node = Self::launch(settings);
         node.is_ready().await;
         node
+    }
+
+    /// Starts a node of a name over a Redis and waits until it is ready.
+    pub async fn start_over(redis: &RedisServer, name: &str) -> Self {
+        Self::start_with(&[("store.url", &redis.url()), ("node.id", name)]).await
     }
 
     /// Starts a node and waits for nothing.

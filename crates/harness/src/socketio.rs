@@ -25,6 +25,20 @@ impl SocketIo {
         socket
     }
 
+    /// Comes in and makes a room; returns its id.
+    pub async fn host(port: u16) -> (Self, String) {
+        let mut host = Self::connect(port).await;
+        let created = host.must("session:create", serde_json::json!({})).await;
+        (host, created["sessionId"].as_str().expect("an id").to_owned())
+    }
+
+    /// Comes into a room; returns what it was told.
+    pub async fn guest(port: u16, room: &str) -> (Self, Value) {
+        let mut guest = Self::connect(port).await;
+        let joined = guest.must("session:join", serde_json::json!({ "sessionId": room })).await;
+        (guest, joined)
+    }
+
     /// Opens the engine with a further query, and stays outside.
     pub async fn open(port: u16, query: &str) -> Self {
         let mut client = Client::connect(port, &format!("/socket.io/?EIO=4&transport=websocket{query}")).await;

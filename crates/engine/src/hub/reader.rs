@@ -125,8 +125,8 @@ pub struct Reader {
 struct Bell(Notify);
 
 impl Onlooker for Bell {
-    fn look(&self, _: &mut Showing) {
-        self.wake();
+    fn look(&self, _: &mut Showing) -> bool {
+        false
     }
 
     fn wake(&self) {

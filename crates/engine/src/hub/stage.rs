@@ -14,8 +14,9 @@ use crate::hub::view::{Shown, View};
 ///
 /// Neither call may wait for anything, nor join or leave a scope.
 pub trait Onlooker: Send + Sync + 'static {
-    /// Shows a beat. What can't be shown at once is left to the listener's own task, which this has to wake.
-    fn look(&self, showing: &mut Showing);
+    /// Shows a beat; tells whether nothing is left to do. What can't be shown at once is left to the listener's own
+    /// task, which is then woken.
+    fn look(&self, showing: &mut Showing) -> bool;
 
     /// Wakes the listener's own task: there is something new to catch up with.
     fn wake(&self);
@@ -124,7 +125,9 @@ impl Stage {
             }
             let Seats { onlookers, showing: Some(showing) } = seats else { return 0 };
             for onlooker in &*onlookers {
-                onlooker.look(showing);
+                if !onlooker.look(showing) {
+                    onlooker.wake();
+                }
             }
             onlookers.len()
         })

@@ -21,10 +21,11 @@ struct Looker {
 }
 
 impl Onlooker for Looker {
-    fn look(&self, showing: &mut Showing) {
+    fn look(&self, showing: &mut Showing) -> bool {
         let mut progress = self.progress.lock().unwrap();
         let beat = showing.beat();
-        if progress.lacks(showing.view(), beat) == Lack::LastBeat && !self.is_full.load(Relaxed) {
+        let shows = progress.lacks(showing.view(), beat) == Lack::LastBeat && !self.is_full.load(Relaxed);
+        if shows {
             let frame = showing.sheet(0, |sheet, _, beat| {
                 self.rendered.fetch_add(1, Relaxed);
                 sheet.bytes_mut().extend_from_slice(&beat.0.to_be_bytes());
@@ -34,6 +35,7 @@ impl Onlooker for Looker {
         } else {
             self.behind.fetch_add(1, Relaxed);
         }
+        shows
     }
 
     fn wake(&self) {

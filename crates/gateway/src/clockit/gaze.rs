@@ -38,24 +38,6 @@ impl Gaze {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shows a beat if it is all that the client lacks and can be written now; tells whether nothing is left to
-    /// do.
-    fn shows(&self, showing: &mut Showing) -> bool {
-        // Its own task writes just now, and may have looked before this beat came.
-        let Ok(mut progress) = self.progress.try_lock() else { return false };
-        match progress.lacks(showing.view(), showing.beat()) {
-            Lack::Nothing => true,
-            Lack::More => false,
-            Lack::LastBeat => {
-                let offered = self.offer(shown::ticks_at(self.dialect, showing));
-                if offered != Offered::Refused {
-                    progress.has_seen(showing.beat());
-                }
-                offered == Offered::Written
-            }
-        }
-    }
-
     fn offer(&self, ticks: &[u8]) -> Offered {
         if ticks.is_empty() {
             return Offered::Written;
@@ -73,9 +55,20 @@ impl Gaze {
 }
 
 impl Onlooker for Gaze {
-    fn look(&self, showing: &mut Showing) {
-        if !self.shows(showing) {
-            self.wake();
+    /// Shows a beat if it is all that is lacking and there is room for it.
+    fn look(&self, showing: &mut Showing) -> bool {
+        // Its own task writes just now, and may have looked before this beat came.
+        let Ok(mut progress) = self.progress.try_lock() else { return false };
+        match progress.lacks(showing.view(), showing.beat()) {
+            Lack::Nothing => true,
+            Lack::More => false,
+            Lack::LastBeat => {
+                let offered = self.offer(shown::ticks_at(self.dialect, showing));
+                if offered != Offered::Refused {
+                    progress.has_seen(showing.beat());
+                }
+                offered == Offered::Written
+            }
         }
     }
 

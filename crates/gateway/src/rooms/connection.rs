@@ -16,7 +16,7 @@ use crate::auth::{By, Claimed, Denied, Identity};
 use crate::certainty;
 use crate::connections::Seat;
 use crate::node::Node;
-use crate::rooms::entry::{Entry, Kind};
+use crate::rooms::entry::Entry;
 use crate::rooms::errand::{Ack, Asking, Done};
 use crate::rooms::fault::{ended, fault, taken_over};
 use crate::rooms::gaze::Gaze;
@@ -50,7 +50,6 @@ pub(super) struct Connection {
     membership: Option<Membership>,
     under_way: Option<Box<UnderWay<Ack, Done>>>,
     names: watch::Receiver<Option<NodeId>>,
-    come_again_at: Option<Instant>,
     /// It is coming in again.
     returns: bool,
     gone_since: Option<Instant>,
@@ -84,7 +83,6 @@ impl Connection {
             outside_since: Some(Instant::now()),
             membership: None,
             under_way: None,
-            come_again_at: None,
             returns: false,
             gone_since: None,
         }
@@ -150,8 +148,8 @@ impl Connection {
     fn wakes_in(&self, waits: bool, outside_max: Duration) -> Option<Duration> {
         let room = waits.then_some(ROOM_PAUSE);
         let outside = self.outside_since.map(|since| (since + outside_max).saturating_duration_since(Instant::now()));
-        let returns = self.membership.is_some() && self.under_way.is_none();
-        let again = self.come_again_at.filter(|_| returns).map(|at| at.saturating_duration_since(Instant::now()));
+        let again = self.membership.as_ref().filter(|_| self.under_way.is_none()).and_then(|here| here.come_again_at);
+        let again = again.map(|at| at.saturating_duration_since(Instant::now()));
         [room, outside.map(|rest| rest + ROOM_PAUSE), again].into_iter().flatten().min()
     }
 
@@ -170,7 +168,6 @@ impl Connection {
             _ if self.outside_since.is_some() => Err(Closing::Protocol),
             Packet::Disconnect => {
                 self.outside_since = Some(Instant::now());
-                self.come_again_at = None;
                 if let Some(here) = self.membership.take() {
                     here.leave(&self.node);
                 }
@@ -245,11 +242,12 @@ impl Connection {
             }
             Done::Returned(Ok(new)) => self.come_back(new),
             Done::Returned(Err(fault)) if fault.code == Code::Unavailable => {
-                self.come_again_at = Some(Instant::now() + COME_AGAIN);
+                if let Some(here) = &mut self.membership {
+                    here.come_again_at = Some(Instant::now() + COME_AGAIN);
+                }
             }
             Done::Returned(Err(fault)) => self.lose_room(&fault),
             Done::Left { room, told } => {
-                self.come_again_at = None;
                 // Whoever wants to go does, and the store hears of it when it can.
                 if let Some(here) = self.membership.take().filter(|_| !told) {
                     here.leave(&self.node);
@@ -285,26 +283,17 @@ impl Connection {
 
     /// Sees to being a member still.
     fn stand(&mut self) {
-        let Some(here) = self.membership.as_ref().filter(|_| self.under_way.is_none()) else { return };
-        let standing = here.standing();
-        match standing {
-            Standing::Member if here.is_held(&self.node) => self.come_again_at = None,
+        let Some(here) = self.membership.as_mut().filter(|_| self.under_way.is_none()) else { return };
+        match here.standing() {
+            Standing::Member if here.is_held(&self.node) => here.come_again_at = None,
             Standing::TakenOver => self.lose_room(&taken_over()),
             Standing::Ended => self.lose_room(&ended()),
             Standing::Member | Standing::Absent => {
-                if self.come_again_at.is_some_and(|at| at > Instant::now()) {
+                if here.come_again_at.is_some_and(|at| at > Instant::now()) {
                     return;
                 }
-                let entry = Entry {
-                    room: here.room.clone(),
-                    kind: Kind::Join,
-                    name: Some(here.name.clone()),
-                    resume: Some(here.secret.clone()),
-                    link: here.link.clone(),
-                    holds: true,
-                    by: self.user.clone(),
-                };
-                self.come_again_at = None;
+                here.come_again_at = None;
+                let entry = Entry::again(here, self.user.clone());
                 self.returns = true;
                 let node = Arc::clone(&self.node);
                 let errand = async move { Done::Returned(entry.carry_out(node).await) };
@@ -315,7 +304,6 @@ impl Connection {
 
     fn lose_room(&mut self, why: &Fault) {
         self.membership = None;
-        self.come_again_at = None;
         self.fail(None, why);
     }
 

@@ -41,6 +41,19 @@ impl Entry {
         Self { room, kind: Kind::Create(duration), name, resume: None, link: new_link(), holds: false, by }
     }
 
+    /// Has a member come in again that others took for gone.
+    pub(super) fn again(here: &Membership, by: Option<UserId>) -> Self {
+        Self {
+            room: here.room.clone(),
+            kind: Kind::Join,
+            name: Some(here.name.clone()),
+            resume: Some(here.secret.clone()),
+            link: here.link.clone(),
+            holds: true,
+            by,
+        }
+    }
+
     /// Carries it out. Costs a subscription and a load where nobody of this node is in the room, and the store's
     /// knowing of that; and a commit.
     pub(super) async fn carry_out(self, node: Arc<Node>) -> Result<Membership, Fault> {
@@ -66,7 +79,8 @@ impl Entry {
             return Err(Fault::new(Code::Unavailable, "what was done can't be shown yet; try again"));
         };
         let Self { room, link, .. } = self;
-        Ok(Membership { room, id: member.id, name: member.name, secret: member.secret, link, place, feed })
+        let timers::room::Member { id, name, secret, .. } = member;
+        Ok(Membership { room, id, name, secret, link, place, feed, come_again_at: None })
     }
 
     fn command(&self, place: &Place) -> Command {

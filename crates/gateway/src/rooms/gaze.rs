@@ -30,10 +30,11 @@ impl Gaze {
     pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Shows a beat if it is all that the member lacks and there is room for it; tells whether nothing is left to
-    /// do.
-    fn shows(&self, showing: &Showing) -> bool {
+impl Onlooker for Gaze {
+    /// Shows a beat if it is all that is lacking and there is room for it.
+    fn look(&self, showing: &mut Showing) -> bool {
         // Its own task sends just now, and may have looked before this beat came.
         let Ok(mut seen) = self.seen.try_lock() else { return false };
         let beat = showing.beat();
@@ -50,14 +51,6 @@ impl Gaze {
                 }
                 is_shown
             }
-        }
-    }
-}
-
-impl Onlooker for Gaze {
-    fn look(&self, showing: &mut Showing) {
-        if !self.shows(showing) {
-            self.wake();
         }
     }
 

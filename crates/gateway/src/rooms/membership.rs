@@ -1,7 +1,7 @@
 //! A member's place in a room, as its connection holds it, and how it is given up.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::{ExecuteError, Feed, Place, Request};
 use timers::room::Command;
@@ -24,6 +24,8 @@ pub(super) struct Membership {
     /// Has the member leave when this node dies.
     pub(super) place: Place,
     pub(super) feed: Feed,
+    /// When it is to come in again, since that could not be done before.
+    pub(super) come_again_at: Option<Instant>,
 }
 
 /// How the others see the member now.

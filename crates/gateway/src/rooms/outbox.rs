@@ -1,14 +1,12 @@
 //! What there was no room to send.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use engineioxide::Str;
 
 use crate::socketio::Outlet;
-
-/// How long a client may take nothing of what is sent to it.
-const STUCK_MAX: Duration = Duration::from_secs(5);
+use crate::ws::WRITE_WITHIN;
 
 /// What there was no room to send. It is caught up with before anything new is rendered, so that it never holds
 /// more than one such step: at most, who has gone and come among all members of a room.
@@ -43,6 +41,6 @@ impl Outbox {
 
     /// Tells whether nothing could be sent for too long.
     pub(super) fn is_stuck(&self) -> bool {
-        self.stuck_since.is_some_and(|since| since.elapsed() > STUCK_MAX)
+        self.stuck_since.is_some_and(|since| since.elapsed() > WRITE_WITHIN)
     }
 }

@@ -1,7 +1,6 @@
 //! Commands that wait their turn: a thousand people may come into one room at once, as after the end of a node, and
 //! each of them waits for one command at most.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::{ExecuteError, Outcome, Request};
@@ -16,7 +15,7 @@ const WITHIN: Duration = Duration::from_secs(15);
 const AGAIN_MS: std::ops::Range<u64> = 20..200;
 
 /// Carries out a command, and tries it again as long as the scope is only busy.
-pub(super) async fn execute(node: &Arc<Node>, request: Request) -> Result<Outcome, ExecuteError> {
+pub(super) async fn execute(node: &Node, request: Request) -> Result<Outcome, ExecuteError> {
     let since = Instant::now();
     loop {
         let done = node.engine.execute(request.clone()).await;

@@ -5,7 +5,6 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -14,13 +13,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::node::Node;
 use crate::socketio::session::Session;
-use crate::ws::{Closing, frame, linger};
-
-/// How long a client may take to receive what is written. Its kernel has buffered for it all along.
-const WRITE_WITHIN: Duration = Duration::from_secs(5);
-
-/// The opcode of a close frame (RFC 6455 §5.2).
-const CLOSE: u8 = 0x8;
+use crate::ws::{Closing, WRITE_WITHIN, frame, linger};
 
 /// A WebSocket's bytes.
 pub(super) struct Carrier {
@@ -170,7 +163,7 @@ impl Frames {
         while let Some(&byte) = bytes.get(passed) {
             let mut step = 1;
             self.0 = match self.0 {
-                At::Opcode if byte & 0x0f == CLOSE => break,
+                At::Opcode if byte & 0x0f == frame::CLOSE => break,
                 At::Opcode => At::Length,
                 At::Length => match byte & 0x7f {
                     126 => At::Extended { left: 2, length: 0 },

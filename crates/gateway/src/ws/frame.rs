@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes};
 
 const FINAL: u8 = 0x80;
 const TEXT: u8 = 0x1;
-const CLOSE: u8 = 0x8;
+pub(crate) const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 
 /// Longest payload of a control frame.

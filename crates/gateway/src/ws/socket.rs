@@ -16,13 +16,10 @@ use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError}
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::ws::{Closing, Line, frame, line};
+use crate::ws::{Closing, Line, WRITE_WITHIN, frame, line};
 
 /// tungstenite clears a buffer of this size at each read; small ones keep 10,000 connections small.
 const READ_BUFFER: usize = 1024;
-
-/// How long a client may take to receive what is written. Its kernel has buffered for it all along.
-const WRITE_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long a closed client may take to close its side, so that the close frame is not lost in a reset.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);

@@ -8,7 +8,7 @@ use serde_json::json;
 #[tokio::test]
 async fn what_happens_on_one_node_is_seen_on_the_other_and_both_tick_alike() {
     let redis = RedisServer::start();
-    let (one, two) = (on(&redis, "a").await, on(&redis, "b").await);
+    let (one, two) = (Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await);
     let mut here = one.connect("userId=ann&dialect=v1").await;
     let mut there = two.connect("userId=ann&dialect=v1").await;
     here.next_of("ready").await;
@@ -35,7 +35,7 @@ async fn what_happens_on_one_node_is_seen_on_the_other_and_both_tick_alike() {
 #[tokio::test]
 async fn a_leader_that_dies_is_followed_and_no_second_is_missing() {
     let redis = RedisServer::start();
-    let mut nodes = [on(&redis, "a").await, on(&redis, "b").await];
+    let mut nodes = [Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await];
     let leader = nodes[0].get_internal("/cluster").await.json()["leader"].clone();
     if leader == "b" {
         nodes.reverse();
@@ -87,7 +87,7 @@ async fn a_redis_that_is_not_there_is_named_without_its_password_and_waited_for(
 #[tokio::test]
 async fn who_comes_while_redis_is_silent_is_sent_away_and_not_kept_waiting() {
     let redis = RedisServer::start();
-    let mut node = on(&redis, "a").await;
+    let mut node = Node::start_over(&redis, "a").await;
     redis.freeze();
     let (code, reason) = node.connect("userId=early").await.closed().await;
     assert_eq!(code, 1013, "{reason}");
@@ -130,8 +130,4 @@ async fn once_redis_was_away_for_too_long_clients_are_told_and_later_go_on() {
     client.next_of("session-snapshot").await;
     client.must("session-start", "b", json!({ "sessionId": "s", "label": "again" })).await;
     client.next_of("tick").await;
-}
-
-async fn on(redis: &RedisServer, name: &str) -> Node {
-    Node::start_with(&[("store.url", &redis.url()), ("node.id", name)]).await
 }

@@ -9,15 +9,15 @@ use tokio::time::timeout;
 #[tokio::test]
 async fn a_lost_connection_is_missed_only_after_a_while_and_a_clean_end_at_once() {
     let node = Node::start_with(&[("rooms.lost_for", "2s")]).await;
-    let (mut ann, room) = host(&node).await;
-    let (ben, _) = guest(&node, &room).await;
+    let (mut ann, room) = SocketIo::host(node.public).await;
+    let (ben, _) = SocketIo::guest(node.public, &room).await;
     ann.next_of("session:user-joined").await;
     drop(ben);
     let lost = Instant::now();
     assert_eq!(ann.next_of("session:user-left").await["client"]["name"], "User 2");
     assert!(lost.elapsed() > Duration::from_millis(1900), "{:?}", lost.elapsed());
 
-    let (mut cem, _) = guest(&node, &room).await;
+    let (mut cem, _) = SocketIo::guest(node.public, &room).await;
     ann.next_of("session:user-joined").await;
     let left = Instant::now();
     cem.say("41").await;
@@ -28,8 +28,8 @@ async fn a_lost_connection_is_missed_only_after_a_while_and_a_clean_end_at_once(
 #[tokio::test]
 async fn who_takes_a_membership_over_is_not_noticed_and_who_had_it_is_told() {
     let node = Node::start().await;
-    let (mut ann, room) = host(&node).await;
-    let (mut ben, before) = guest(&node, &room).await;
+    let (mut ann, room) = SocketIo::host(node.public).await;
+    let (mut ben, before) = SocketIo::guest(node.public, &room).await;
     ann.next_of("session:user-joined").await;
     let mut again = SocketIo::connect(node.public).await;
     let after = again.must("session:join", json!({ "sessionId": room, "resume": before["resume"] })).await;
@@ -46,8 +46,8 @@ async fn who_takes_a_membership_over_is_not_noticed_and_who_had_it_is_told() {
 #[tokio::test]
 async fn one_connection_is_one_member_of_one_room() {
     let node = Node::start().await;
-    let (mut ann, room) = host(&node).await;
-    let (mut ben, first) = guest(&node, &room).await;
+    let (mut ann, room) = SocketIo::host(node.public).await;
+    let (mut ben, first) = SocketIo::guest(node.public, &room).await;
     ann.next_of("session:user-joined").await;
     let twice = ben.must("session:join", json!(room)).await;
     assert_eq!((&twice["clientId"], &twice["count"]), (&first["clientId"], &json!(2)));
@@ -65,8 +65,8 @@ async fn one_connection_is_one_member_of_one_room() {
 #[tokio::test]
 async fn a_full_room_says_so_and_a_member_may_still_come_back() {
     let node = Node::start_with(&[("rooms.members", "2")]).await;
-    let (_ann, room) = host(&node).await;
-    let (_ben, joined) = guest(&node, &room).await;
+    let (_ann, room) = SocketIo::host(node.public).await;
+    let (_ben, joined) = SocketIo::guest(node.public, &room).await;
     let mut cem = SocketIo::connect(node.public).await;
     let refused = cem.ask("session:join", json!(room)).await;
     assert_eq!(refused["error"]["code"], "ROOM_FULL");
@@ -77,11 +77,11 @@ async fn a_full_room_says_so_and_a_member_may_still_come_back() {
 #[tokio::test]
 async fn a_room_outlives_its_members_for_a_while_and_as_long_as_it_runs() {
     let node = Node::start_with(&[("rooms.empty_for", "1s")]).await;
-    let (mut ann, room) = host(&node).await;
+    let (mut ann, room) = SocketIo::host(node.public).await;
     ann.must("timer:start", json!(3)).await;
     ann.must("session:leave", Value::Null).await;
     let began = Instant::now();
-    let (mut ben, _) = guest(&node, &room).await;
+    let (mut ben, _) = SocketIo::guest(node.public, &room).await;
     ben.must("session:leave", Value::Null).await;
     wait_until("the room to end", async || {
         let mut visitor = SocketIo::connect(node.public).await;
@@ -158,7 +158,7 @@ async fn an_unknown_session_and_an_unknown_protocol_are_told_in_the_engines_word
 #[tokio::test]
 async fn a_node_that_stops_closes_the_engine_and_says_when_to_come_again() {
     let mut node = Node::start_with(&[("drain.notice", "0s"), ("drain.grace", "300ms")]).await;
-    let (mut ann, _) = host(&node).await;
+    let (mut ann, _) = SocketIo::host(node.public).await;
     node.signal("TERM");
     let (code, reason) = closed(&mut ann).await;
     assert_eq!(code, 1012);
@@ -169,8 +169,8 @@ async fn a_node_that_stops_closes_the_engine_and_says_when_to_come_again() {
 #[tokio::test]
 async fn who_does_not_read_is_closed_and_holds_up_nobody() {
     let node = Node::start().await;
-    let (mut ann, room) = host(&node).await;
-    let (ben, _) = guest(&node, &room).await;
+    let (mut ann, room) = SocketIo::host(node.public).await;
+    let (ben, _) = SocketIo::guest(node.public, &room).await;
     let mut frozen = ben.client.into_tcp();
     let name = "x".repeat(80);
     let end = Instant::now() + DEADLINE;
@@ -197,7 +197,7 @@ async fn who_does_not_read_is_closed_and_holds_up_nobody() {
 #[tokio::test]
 async fn who_polls_no_more_is_closed_and_holds_up_nobody() {
     let node = Node::start().await;
-    let (mut ann, room) = host(&node).await;
+    let (mut ann, room) = SocketIo::host(node.public).await;
     let path = poll_into(&node, &room).await;
     ann.next_of("session:user-joined").await;
     let end = Instant::now() + DEADLINE;
@@ -214,7 +214,7 @@ async fn who_polls_no_more_is_closed_and_holds_up_nobody() {
 async fn who_polls_seldom_is_shown_the_latest_and_never_anything_older_than_before() {
     const PRESSES: usize = 200;
     let node = Node::start().await;
-    let (mut ann, room) = host(&node).await;
+    let (mut ann, room) = SocketIo::host(node.public).await;
     let path = poll_into(&node, &room).await;
     let mut last = Value::Null;
     for _ in 0..PRESSES {
@@ -236,7 +236,7 @@ async fn who_polls_seldom_is_shown_the_latest_and_never_anything_older_than_befo
 #[tokio::test]
 async fn a_ping_finds_room_where_nothing_else_does() {
     let node = Node::start_with(&[("heartbeat.every", "1s")]).await;
-    let (mut ann, room) = host(&node).await;
+    let (mut ann, room) = SocketIo::host(node.public).await;
     let path = poll_into(&node, &room).await;
     let pings = |packets: &str| packets.split('\u{1e}').filter(|packet| *packet == "2").count();
     // The first ping comes at once; the next one falls into the crowd.
@@ -254,7 +254,7 @@ async fn a_ping_finds_room_where_nothing_else_does() {
 #[tokio::test]
 async fn who_begins_to_change_to_a_websocket_and_goes_is_missed() {
     let node = Node::start_with(&[("rooms.lost_for", "1s")]).await;
-    let (mut ann, room) = host(&node).await;
+    let (mut ann, room) = SocketIo::host(node.public).await;
     let path = poll_into(&node, &room).await.replace("polling", "websocket");
     ann.next_of("session:user-joined").await;
     let mut half = Client::connect(node.public, &path).await;
@@ -310,9 +310,9 @@ async fn connections_of_one_person_are_bounded_and_being_refused_leaves_no_way_r
 #[tokio::test]
 async fn rooms_and_members_are_measured() {
     let node = Node::start().await;
-    let (_ann, room) = host(&node).await;
-    let (_ben, _) = guest(&node, &room).await;
-    let (_cem, _) = host(&node).await;
+    let (_ann, room) = SocketIo::host(node.public).await;
+    let (_ben, _) = SocketIo::guest(node.public, &room).await;
+    let (_cem, _) = SocketIo::host(node.public).await;
     let metrics = node.get_internal("/metrics").await.body;
     for figure in ["tickcast_rooms 2", "tickcast_members 3", "tickcast_connections 3"] {
         assert!(metrics.contains(figure), "{figure}: {metrics}");
@@ -343,20 +343,6 @@ async fn poll_into(node: &Node, room: &str) -> String {
     let join = format!("40\u{1e}42{}", json!(["session:join", room]));
     assert_eq!(node.http("POST", &path, &[], join.as_bytes()).await.body, "ok");
     path
-}
-
-/// Comes in and makes a room; returns its id.
-async fn host(node: &Node) -> (SocketIo, String) {
-    let mut host = SocketIo::connect(node.public).await;
-    let created = host.must("session:create", json!({})).await;
-    (host, created["sessionId"].as_str().unwrap().to_owned())
-}
-
-/// Comes into a room; returns what it was told.
-async fn guest(node: &Node, room: &str) -> (SocketIo, Value) {
-    let mut guest = SocketIo::connect(node.public).await;
-    let joined = guest.must("session:join", json!({ "sessionId": room })).await;
-    (guest, joined)
 }
 
 /// Waits for the close frame.

@@ -13,10 +13,10 @@ const NOTICED_WITHIN: Duration = Duration::from_secs(15);
 #[tokio::test]
 async fn the_members_of_a_node_that_dies_leave_once_and_those_who_come_back_do_not() {
     let redis = RedisServer::start();
-    let (mut one, two) = (on(&redis, "a").await, on(&redis, "b").await);
-    let (mut ann, room) = host(&two).await;
-    let (_ben, ben) = guest(&one, &room).await;
-    let (_cem, cem) = guest(&one, &room).await;
+    let (mut one, two) = (Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await);
+    let (mut ann, room) = SocketIo::host(two.public).await;
+    let (_ben, ben) = SocketIo::guest(one.public, &room).await;
+    let (_cem, cem) = SocketIo::guest(one.public, &room).await;
     ann.next_of("session:user-joined").await;
     ann.next_of("session:user-joined").await;
     one.kill();
@@ -35,9 +35,9 @@ async fn the_members_of_a_node_that_dies_leave_once_and_those_who_come_back_do_n
 #[tokio::test]
 async fn members_of_a_node_that_was_taken_for_dead_come_in_again_and_are_told() {
     let redis = RedisServer::start();
-    let (one, two) = (on(&redis, "a").await, on(&redis, "b").await);
-    let (mut ann, room) = host(&two).await;
-    let (mut ben, before) = guest(&one, &room).await;
+    let (one, two) = (Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await);
+    let (mut ann, room) = SocketIo::host(two.public).await;
+    let (mut ben, before) = SocketIo::guest(one.public, &room).await;
     ann.next_of("session:user-joined").await;
     one.freeze();
     ann.client.patience = NOTICED_WITHIN;
@@ -60,9 +60,9 @@ async fn members_of_a_node_that_was_taken_for_dead_come_in_again_and_are_told() 
 #[tokio::test]
 async fn zero_comes_once_and_on_time_though_the_rooms_node_is_dead() {
     let redis = RedisServer::start();
-    let (mut one, two) = (on(&redis, "a").await, on(&redis, "b").await);
-    let (mut ann, room) = host(&one).await;
-    let (mut ben, _) = guest(&two, &room).await;
+    let (mut one, two) = (Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await);
+    let (mut ann, room) = SocketIo::host(one.public).await;
+    let (mut ben, _) = SocketIo::guest(two.public, &room).await;
     let ends_at = ends_at(&ann.must("timer:start", json!(3)).await);
     one.kill();
     comes_to_zero(&mut ben, ends_at, Duration::from_secs(1)).await;
@@ -71,12 +71,12 @@ async fn zero_comes_once_and_on_time_though_the_rooms_node_is_dead() {
 #[tokio::test]
 async fn zero_comes_once_and_on_time_though_the_leader_is_killed_in_that_second() {
     let redis = RedisServer::start();
-    let mut nodes = [on(&redis, "a").await, on(&redis, "b").await];
+    let mut nodes = [Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await];
     if nodes[0].get_internal("/cluster").await.json()["leader"] == "b" {
         nodes.reverse();
     }
     let [mut leader, follower] = nodes;
-    let (mut ann, _) = host(&follower).await;
+    let (mut ann, _) = SocketIo::host(follower.public).await;
     let ends_at = ends_at(&ann.must("timer:start", json!(3)).await);
     while ann.next_of("timer:tick").await["remainingTime"] != 1 {}
     leader.kill();
@@ -87,9 +87,9 @@ async fn zero_comes_once_and_on_time_though_the_leader_is_killed_in_that_second(
 #[tokio::test]
 async fn zero_that_falls_into_an_outage_comes_once_when_redis_is_back() {
     let mut redis = RedisServer::start_with(&DURABLE);
-    let (one, two) = (on(&redis, "a").await, on(&redis, "b").await);
-    let (mut ann, room) = host(&one).await;
-    let (mut ben, _) = guest(&two, &room).await;
+    let (one, two) = (Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await);
+    let (mut ann, room) = SocketIo::host(one.public).await;
+    let (mut ben, _) = SocketIo::guest(two.public, &room).await;
     let ends_at = ends_at(&ann.must("timer:start", json!(2)).await);
     redis.kill();
     // Displays go on to the last second, and nothing is told that is not so.
@@ -105,12 +105,12 @@ async fn zero_that_falls_into_an_outage_comes_once_when_redis_is_back() {
 #[tokio::test]
 async fn a_countdown_ends_with_nobody_there() {
     let redis = RedisServer::start();
-    let (mut one, two) = (on(&redis, "a").await, on(&redis, "b").await);
-    let (mut ann, room) = host(&one).await;
+    let (mut one, two) = (Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await);
+    let (mut ann, room) = SocketIo::host(one.public).await;
     ann.must("timer:start", json!(2)).await;
     one.kill();
     wait_until("the countdown to be over", async || {
-        let (_, joined) = guest(&two, &room).await;
+        let (_, joined) = SocketIo::guest(two.public, &room).await;
         joined["state"]["isRunning"] == false && joined["state"]["remainingTime"] == 2
     })
     .await;
@@ -122,8 +122,8 @@ async fn a_member_who_is_lost_while_redis_is_away_leaves_when_it_is_back() {
     let settings = [("store.url", redis.url()), ("rooms.lost_for", "1s".to_owned())];
     let settings = settings.each_ref().map(|(key, value)| (*key, value.as_str()));
     let (one, two) = (Node::start_with(&settings).await, Node::start_with(&settings).await);
-    let (mut ann, room) = host(&one).await;
-    let (ben, joined) = guest(&two, &room).await;
+    let (mut ann, room) = SocketIo::host(one.public).await;
+    let (ben, joined) = SocketIo::guest(two.public, &room).await;
     ann.next_of("session:user-joined").await;
     redis.kill();
     wait_until("it to be noticed", async || two.get_internal("/readyz").await.status == 503).await;
@@ -146,12 +146,12 @@ async fn fifty_members_on_two_nodes_press_at_random_and_see_the_same_in_the_same
     const MEMBERS: usize = 50;
     const PRESS_FOR: Duration = Duration::from_secs(3);
     let redis = RedisServer::start();
-    let nodes = [on(&redis, "a").await, on(&redis, "b").await];
-    let (ann, room) = host(&nodes[0]).await;
+    let nodes = [Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await];
+    let (ann, room) = SocketIo::host(nodes[0].public).await;
     let mut members = JoinSet::new();
     let over = Instant::now() + PRESS_FOR;
     for nth in 0..MEMBERS {
-        let (mut member, joined) = guest(&nodes[nth % 2], &room).await;
+        let (mut member, joined) = SocketIo::guest(nodes[nth % 2].public, &room).await;
         members.spawn(async move {
             let mut seen = joined["state"]["rev"].as_u64().unwrap();
             for press in 0.. {
@@ -182,7 +182,7 @@ async fn fifty_members_on_two_nodes_press_at_random_and_see_the_same_in_the_same
     let mut members = members.join_all().await;
     // The host has not read meanwhile.
     drop(ann);
-    let (mut late, _) = guest(&nodes[0], &room).await;
+    let (mut late, _) = SocketIo::guest(nodes[0].public, &room).await;
     let after = late.must("timer:start", json!({ "duration": 77 })).await;
     for member in &mut members {
         let state = loop {
@@ -199,8 +199,8 @@ async fn fifty_members_on_two_nodes_press_at_random_and_see_the_same_in_the_same
 async fn a_hundred_who_come_at_once_are_each_told_of_all_who_come_after() {
     const MEMBERS: usize = 100;
     let redis = RedisServer::start();
-    let nodes = [on(&redis, "a").await, on(&redis, "b").await];
-    let (mut ann, room) = host(&nodes[0]).await;
+    let nodes = [Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await];
+    let (mut ann, room) = SocketIo::host(nodes[0].public).await;
     let mut coming = JoinSet::new();
     for nth in 0..MEMBERS {
         let (port, room) = (nodes[nth % 2].public, room.clone());
@@ -264,20 +264,4 @@ fn ends_at(state: &Value) -> u64 {
 fn now_ms() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     now.as_millis().try_into().unwrap()
-}
-
-async fn on(redis: &RedisServer, name: &str) -> Node {
-    Node::start_with(&[("store.url", &redis.url()), ("node.id", name)]).await
-}
-
-async fn host(node: &Node) -> (SocketIo, String) {
-    let mut host = SocketIo::connect(node.public).await;
-    let created = host.must("session:create", json!({})).await;
-    (host, created["sessionId"].as_str().unwrap().to_owned())
-}
-
-async fn guest(node: &Node, room: &str) -> (SocketIo, Value) {
-    let mut guest = SocketIo::connect(node.public).await;
-    let joined = guest.must("session:join", json!({ "sessionId": room })).await;
-    (guest, joined)
 }

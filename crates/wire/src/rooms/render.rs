@@ -31,11 +31,6 @@ impl Event {
     pub fn is_state(&self) -> bool {
         self.name == STATE
     }
-
-    /// Tells whether a member is to be told.
-    pub fn is_for(&self, member: &MemberId) -> bool {
-        self.about.as_ref() != Some(member)
-    }
 }
 
 /// Renders `timer:state`; `None` if the room is gone.
