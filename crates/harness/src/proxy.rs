@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use way::carry;
 
-use crate::free_port;
+use crate::port;
 
 mod way;
 
@@ -58,8 +58,9 @@ impl Proxy {
     /// # Panics
     /// If it cannot listen, or outside of a runtime.
     pub async fn start(target: u16) -> Self {
-        let port = free_port();
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+        let (listener, port) = port::listen();
+        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
         let state = State { to_server: Way::FREE, to_client: Way::FREE, target, resets: 0 };
         let (state, seen) = watch::channel(state);
         let lost_bytes = Arc::new(AtomicU64::new(0));
