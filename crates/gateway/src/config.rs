@@ -1,16 +1,21 @@
 //! The configuration: defaults, then `tickcast.toml`, then `TICKCAST__SECTION__KEY`, then `--set`.
 
+mod auth;
+mod edge;
 mod given;
+mod parse;
 mod reader;
+mod secret;
 mod settings;
 mod show;
 mod store_url;
 
+pub(crate) use auth::{AuthMode, AuthSettings, ExpressSessionSettings, IssuerSettings, JwksSettings};
+pub(crate) use edge::{ForwardedBy, LimitSettings, ProxySettings, PublicSettings, TlsSettings};
 pub(crate) use given::{Given, Sources, read_sources};
 pub(crate) use reader::{Mistake, Reader};
-pub(crate) use settings::{
-    AuthMode, AuthSettings, DrainSettings, HeartbeatSettings, LimitSettings, LogFormat, LogSettings, Settings,
-};
+pub(crate) use secret::Secret;
+pub(crate) use settings::{DrainSettings, HeartbeatSettings, LogFormat, LogSettings, Mode, Settings, StoreSettings};
 pub(crate) use show::show;
 pub(crate) use store_url::StoreUrl;
 
@@ -30,7 +35,7 @@ pub(crate) fn load(sources: &Sources) -> Result<(Settings, Vec<Setting>), Vec<Mi
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Setting {
     /// Its key, dotted.
-    pub(crate) key: &'static str,
+    pub(crate) key: String,
     /// Its value, or stars for a secret.
     pub(crate) value: String,
     /// Where it comes from.

@@ -1,22 +1,51 @@
-//! Who is connected, and how many more may come.
+//! Who is connected, how many more may come, and how they are sent away.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use timers::UserId;
+use timers::disconnect::Whom;
+use timers::{Millis, RoomId, Scope, Timestamp, UserId};
+use tokio::sync::Notify;
 
-use crate::config::LimitSettings;
+use crate::addresses::{Addresses, Counted};
+use crate::auth::System;
+use crate::config::{LimitSettings, ProxySettings};
+
+/// How far the instant that a connection came at may be from the store's: whoever came that little later is sent away as
+/// well, and may come again.
+const CLOCKS_DIFFER: Millis = Millis(1000);
 
 /// The connections of this node.
 pub(crate) struct Connections {
-    limits: LimitSettings,
+    /// What their ids begin with, so that no other node has the same.
+    node: String,
+    most: usize,
+    most_of_user: usize,
+    addresses: Addresses,
     open: Arc<Mutex<Open>>,
 }
 
 #[derive(Default)]
 struct Open {
-    all: usize,
+    last: u64,
+    all: HashMap<u64, Entry>,
     by_user: HashMap<UserId, usize>,
+}
+
+struct Entry {
+    guest: Guest,
+    user: UserId,
+    room: Option<RoomId>,
+    sent_away: Arc<Notify>,
+}
+
+/// Who comes, and from where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guest {
+    pub(crate) system: System,
+    pub(crate) address: IpAddr,
+    pub(crate) since: Timestamp,
 }
 
 /// Why there is no room.
@@ -26,47 +55,113 @@ pub(crate) enum Full {
     Node,
     /// The person has.
     User,
+    /// The address has.
+    Address,
 }
 
 /// One open connection; dropping it is leaving.
 pub(crate) struct Seat {
-    open: Arc<Mutex<Open>>,
+    number: u64,
     user: UserId,
+    most_of_user: usize,
+    sent_away: Arc<Notify>,
+    open: Arc<Mutex<Open>>,
+    _counted: Counted,
+}
+
+/// What is known of a connection.
+pub(crate) struct Known {
+    pub(crate) id: String,
+    pub(crate) user: UserId,
+    pub(crate) room: Option<RoomId>,
+    pub(crate) guest: Guest,
 }
 
 impl Connections {
-    pub(crate) fn new(limits: LimitSettings) -> Self {
-        Self { limits, open: Arc::default() }
+    pub(crate) fn new(node: &str, limits: &LimitSettings, proxy: &ProxySettings) -> Self {
+        Self {
+            node: node.to_owned(),
+            most: limits.connections,
+            most_of_user: limits.connections_per_user,
+            addresses: Addresses::new(limits, proxy),
+            open: Arc::default(),
+        }
     }
 
     /// Takes a seat for a person.
-    pub(crate) fn enter(&self, user: &UserId) -> Result<Seat, Full> {
+    pub(crate) fn enter(&self, user: &UserId, guest: Guest) -> Result<Seat, Full> {
         let mut open = lock(&self.open);
-        if open.all >= self.limits.connections {
+        if open.all.len() >= self.most {
             return Err(Full::Node);
         }
-        let of_user = open.by_user.entry(user.clone()).or_default();
-        if *of_user >= self.limits.connections_per_user {
+        if open.by_user.get(user).is_some_and(|count| *count >= self.most_of_user) {
             return Err(Full::User);
         }
-        *of_user += 1;
-        open.all += 1;
-        Ok(Seat { open: Arc::clone(&self.open), user: user.clone() })
+        let counted = self.addresses.enter(guest.address).ok_or(Full::Address)?;
+        *open.by_user.entry(user.clone()).or_default() += 1;
+        open.last += 1;
+        let (number, sent_away) = (open.last, Arc::<Notify>::default());
+        let entry = Entry { guest, user: user.clone(), room: None, sent_away: Arc::clone(&sent_away) };
+        open.all.insert(number, entry);
+        Ok(Seat {
+            number,
+            user: user.clone(),
+            most_of_user: self.most_of_user,
+            sent_away,
+            open: Arc::clone(&self.open),
+            _counted: counted,
+        })
     }
 
-    /// Tells whether there is room for nobody.
-    pub(crate) fn is_full(&self) -> bool {
-        self.count() >= self.limits.connections
+    /// Tells whether there is room for somebody from there, as far as can be told before it is known who it is.
+    pub(crate) fn room_for(&self, address: IpAddr) -> Result<(), Full> {
+        if self.count() >= self.most {
+            return Err(Full::Node);
+        }
+        self.addresses.enter(address).map(drop).ok_or(Full::Address)
     }
 
     /// Returns how many connections are open.
     pub(crate) fn count(&self) -> usize {
-        lock(&self.open).all
+        lock(&self.open).all.len()
     }
 
     /// Returns how many people are connected.
     pub(crate) fn users(&self) -> usize {
         lock(&self.open).by_user.len()
+    }
+
+    /// Returns what is known of the connections, at most so many, in the order of their coming.
+    pub(crate) fn list(&self, user: Option<&UserId>, most: usize) -> Vec<Known> {
+        let open = lock(&self.open);
+        let mut found: Vec<(&u64, &Entry)> =
+            open.all.iter().filter(|(_, entry)| user.is_none_or(|user| entry.user == *user)).collect();
+        found.sort_by_key(|(number, _)| **number);
+        let known = |(number, entry): (&u64, &Entry)| Known {
+            id: self.id(*number),
+            user: entry.user.clone(),
+            room: entry.room.clone(),
+            guest: entry.guest,
+        };
+        found.into_iter().take(most).map(known).collect()
+    }
+
+    /// Sends connections away that were there at an instant; returns how many.
+    pub(crate) fn send_away(&self, whom: &Whom, at: Timestamp) -> usize {
+        let open = lock(&self.open);
+        let is_meant = |number: u64, entry: &Entry| match whom {
+            Whom::User(user) | Whom::Scope(Scope::User(user)) => entry.user == *user,
+            Whom::Scope(Scope::Room(room)) => entry.room.as_ref() == Some(room),
+            Whom::Scope(Scope::Node(_) | Scope::Cluster) => false,
+            Whom::Connection(id) => *id == self.id(number),
+        };
+        let were_there = open.all.iter().filter(|(_, entry)| entry.guest.since <= at + CLOCKS_DIFFER);
+        let meant = were_there.filter(|(number, entry)| is_meant(**number, entry));
+        meant.map(|(_, entry)| entry.sent_away.notify_one()).count()
+    }
+
+    fn id(&self, number: u64) -> String {
+        format!("{}-{number}", self.node)
     }
 }
 
@@ -77,16 +172,32 @@ impl Seat {
     }
 
     /// Gives the seat to whom the person on it is found to be; `false` if they have as many as they may.
-    pub(crate) fn pass_to(&mut self, user: &UserId, limits: &LimitSettings) -> bool {
+    pub(crate) fn pass_to(&mut self, user: &UserId) -> bool {
         let mut open = lock(&self.open);
         let of_user = open.by_user.entry(user.clone()).or_default();
-        if *user != self.user && *of_user >= limits.connections_per_user {
+        if *user != self.user && *of_user >= self.most_of_user {
             return false;
         }
         *of_user += 1;
         let before = std::mem::replace(&mut self.user, user.clone());
         open.leave(&before);
+        if let Some(entry) = open.all.get_mut(&self.number) {
+            entry.user = user.clone();
+        }
         true
+    }
+
+    /// Notes which room the person has come into, or that it is none.
+    pub(crate) fn is_in(&self, room: Option<&RoomId>) {
+        if let Some(entry) = lock(&self.open).all.get_mut(&self.number) {
+            entry.room = room.cloned();
+        }
+    }
+
+    /// Waits until somebody sends the person away.
+    pub(crate) fn sent_away(&self) -> impl Future<Output = ()> + Send + use<> {
+        let sent_away = Arc::clone(&self.sent_away);
+        async move { sent_away.notified().await }
     }
 }
 
@@ -104,50 +215,11 @@ impl Open {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut open = lock(&self.open);
-        open.all -= 1;
+        open.all.remove(&self.number);
         open.leave(&self.user);
     }
 }
 
 fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
     open.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn seats_are_bounded_and_given_back() {
-        let limits =
-            LimitSettings { connections: 3, connections_per_user: 2, message_bytes: 1, request_within: Duration::ZERO };
-        let connections = Connections::new(limits);
-        let (ann, ben) = (UserId::new("ann").unwrap(), UserId::new("ben").unwrap());
-        let seats = [connections.enter(&ann).unwrap(), connections.enter(&ann).unwrap()];
-        assert_eq!(connections.enter(&ann).err(), Some(Full::User));
-        let _third = connections.enter(&ben).unwrap();
-        assert_eq!(connections.enter(&ben).err(), Some(Full::Node));
-        assert_eq!((connections.count(), connections.users()), (3, 2));
-        drop(seats);
-        assert_eq!((connections.count(), connections.users()), (1, 1));
-        assert!(connections.enter(&ann).is_ok());
-    }
-
-    #[test]
-    fn a_seat_is_passed_to_whom_a_guest_is_found_to_be() {
-        let limits =
-            LimitSettings { connections: 2, connections_per_user: 1, message_bytes: 1, request_within: Duration::ZERO };
-        let connections = Connections::new(limits);
-        let (guest, ann) = (UserId::new("guest").unwrap(), UserId::new("ann").unwrap());
-        let (mut one, mut two) = (connections.enter(&guest).unwrap(), connections.enter(&ann).unwrap());
-        assert!(!one.pass_to(&ann, &limits), "she has one");
-        assert_eq!((one.user(), connections.users()), (&guest, 2));
-        assert!(two.pass_to(&ann, &limits), "it is hers");
-        drop(two);
-        assert!(one.pass_to(&ann, &limits));
-        assert_eq!((one.user(), connections.count(), connections.users()), (&ann, 1, 1));
-        drop(one);
-        assert_eq!((connections.count(), connections.users()), (0, 0));
-    }
 }

@@ -1,10 +1,17 @@
 //! The HTTP routes that all systems share.
 
+pub(crate) mod address;
+mod admin;
 pub(crate) mod asked;
 pub(crate) mod body;
 pub(crate) mod console;
+pub(crate) mod entrance;
 pub(crate) mod error;
 pub(crate) mod internal;
+mod origin;
 pub(crate) mod person;
 pub(crate) mod public;
 pub(crate) mod server;
+pub(crate) mod tls;
+
+pub(crate) use origin::Origin;

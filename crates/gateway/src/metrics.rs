@@ -9,7 +9,8 @@ use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder, Registry, TextEncoder};
 
-use crate::connections::Connections;
+use crate::connections::{Connections, Full};
+use crate::ws::Closing;
 
 /// Upper bounds of the command histogram, seconds: from a memory store's microseconds to a command's life.
 const COMMAND_SECONDS: [f64; 12] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 2.5, 5.0];
@@ -23,6 +24,76 @@ pub(crate) struct Metrics {
     closes: Counter<u64>,
     refusals: Counter<u64>,
     commands: Histogram<f64>,
+}
+
+/// Why a client was not let in, or not heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The node has as many connections as it takes.
+    Connections,
+    /// The person has.
+    ConnectionsOfUser,
+    /// The address has.
+    ConnectionsOfAddress,
+    /// Too many messages.
+    Messages,
+    /// A message that is too large.
+    MessageBytes,
+    /// The head of a request that is too large.
+    HeadBytes,
+    /// The body of a request that is too large.
+    BodyBytes,
+    /// A request, or a client's first words, did not come in time.
+    Time,
+    /// A page of another origin.
+    Origin,
+    /// The client is not believed.
+    Unauthorized,
+}
+
+impl Refusal {
+    /// Returns the limit that a socket was closed for.
+    pub(crate) fn of(closing: &Closing) -> Option<Self> {
+        match closing {
+            Closing::TooLarge(_) => Some(Self::MessageBytes),
+            Closing::TooManyMessages => Some(Self::Messages),
+            Closing::Unauthorized
+            | Closing::TooSlow
+            | Closing::TooManyConnections
+            | Closing::Forbidden
+            | Closing::Restarting(_)
+            | Closing::Overloaded(_)
+            | Closing::InvalidUtf8
+            | Closing::Protocol
+            | Closing::Silent
+            | Closing::Requested => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::ConnectionsOfUser => "connections_of_user",
+            Self::ConnectionsOfAddress => "connections_of_address",
+            Self::Messages => "messages",
+            Self::MessageBytes => "message_bytes",
+            Self::HeadBytes => "head_bytes",
+            Self::BodyBytes => "body_bytes",
+            Self::Time => "time",
+            Self::Origin => "origin",
+            Self::Unauthorized => "unauthorized",
+        }
+    }
+}
+
+impl From<Full> for Refusal {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Node => Self::Connections,
+            Full::User => Self::ConnectionsOfUser,
+            Full::Address => Self::ConnectionsOfAddress,
+        }
+    }
 }
 
 impl Metrics {
@@ -41,8 +112,8 @@ impl Metrics {
             messages: meter.u64_counter("messages_received").with_description("Messages of clients").build(),
             closes: meter.u64_counter("sockets_closed").with_description("Sockets closed, by close code").build(),
             refusals: meter
-                .u64_counter("handshakes_refused")
-                .with_description("Handshakes answered with 503, the node being full")
+                .u64_counter("refusals")
+                .with_description("Connections, requests and messages refused, by reason")
                 .build(),
             commands: meter
                 .f64_histogram("command_duration")
@@ -78,8 +149,8 @@ impl Metrics {
         self.closes.add(1, &[KeyValue::new("code", i64::from(code))]);
     }
 
-    pub(crate) fn handshake_refused(&self) {
-        self.refusals.add(1, &[]);
+    pub(crate) fn refused(&self, why: Refusal) {
+        self.refusals.add(1, &[KeyValue::new("reason", why.name())]);
     }
 
     pub(crate) fn command_done(&self, took: Duration, outcome: &Result<Outcome, ExecuteError>) {

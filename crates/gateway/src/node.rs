@@ -23,7 +23,7 @@ pub(crate) struct Node {
     pub(crate) auth: Auth,
     pub(crate) connections: Arc<Connections>,
     pub(crate) drain: Drain,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) started: Instant,
 }
 

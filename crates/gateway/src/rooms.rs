@@ -14,7 +14,9 @@ mod shown;
 
 use std::sync::Arc;
 
-use crate::auth::Identity;
+use crate::auth::{Identity, System};
+use crate::connections::{Full, Guest};
+use crate::http::address::client_address;
 use crate::node::Node;
 use crate::rooms::connection::Connection;
 use crate::socketio::Socket;
@@ -23,12 +25,19 @@ use crate::ws::Closing;
 /// Serves a client that has just come, in a task of its own.
 pub(crate) fn begin(node: &Arc<Node>, socket: Socket) {
     // Until it has said who it is, it has a seat all the same.
-    let seat = node.connections.enter(&Identity::guest().user);
+    let head = socket.request();
+    let address = client_address(&head.extensions, &head.headers, &node.settings.public.proxy);
+    let since = node.engine.clock().now().unwrap_or_default();
+    let seat = node.connections.enter(&Identity::guest().user, Guest { system: System::Rooms, address, since });
     let of_task = Arc::clone(node);
     node.drain.spawn(async move {
         match seat {
             Ok(seat) => Connection::new(of_task, socket, seat).run().await,
-            Err(_) => socket.close(Closing::overloaded()).await,
+            Err(Full::Node) => socket.close(Closing::overloaded()).await,
+            Err(full) => {
+                of_task.metrics.refused(full.into());
+                socket.close(Closing::TooManyConnections).await;
+            }
         }
     });
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use engine::store::Connected;
 use engine::{Engine, MemoryStore, Options, Seams, Store, StoreClock};
 use store::embedded::EmbeddedStore;
@@ -16,10 +16,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::addresses::Addresses;
 use crate::auth::Auth;
 use crate::config::{Settings, StoreUrl};
 use crate::connections::Connections;
 use crate::drain::{Asked, Drain};
+use crate::exile;
+use crate::http::entrance::Entrance;
+use crate::http::server::Manners;
+use crate::http::tls::Certificate;
 use crate::http::{internal, public, server};
 use crate::metrics::Metrics;
 use crate::node::Node;
@@ -35,19 +40,21 @@ const SEND_BUFFER_BYTES: u32 = 64 * 1024;
 
 /// Runs a node until it is told to stop.
 pub(crate) async fn serve(settings: Settings) -> Result<()> {
-    let public_listener = listen(settings.public_listen, "public.listen")?;
+    let public_listener = listen(settings.public.listen, "public.listen")?;
     let internal_listener = listen(settings.internal_listen, "internal.listen")?;
     let mut signals = Signals::new()?;
-    let head_within = settings.limits.request_within;
     let node = start(settings)?;
+    let public_manners = public_manners(&node)?;
     greet(&node, public_listener.local_addr()?);
 
+    let internal_manners = Manners { entrance: None, ..public_manners.clone() };
     let internal_routes = internal::routes(Arc::clone(&node));
-    let internal_server = tokio::spawn(server::serve(internal_listener, internal_routes, head_within, pending()));
+    let internal_server = tokio::spawn(server::serve(internal_listener, internal_routes, internal_manners, pending()));
+    let exile = tokio::spawn(exile::watch(Arc::clone(&node)));
     let of_public = Arc::clone(&node);
     let mut public_server = tokio::spawn(async move {
         let routes = public::routes(Arc::clone(&of_public));
-        server::serve(public_listener, routes, head_within, of_public.drain.closing()).await;
+        server::serve(public_listener, routes, public_manners, of_public.drain.closing()).await;
     });
 
     let asked = signals.first().await;
@@ -58,6 +65,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
     }
     public_server.abort();
     internal_server.abort();
+    exile.abort();
     Ok(())
 }
 
@@ -80,21 +88,45 @@ fn start(settings: Settings) -> Result<Arc<Node>> {
     let options =
         Options { limits: settings.rules.clone(), holdover: settings.holdover, ..Options::new(&settings.node_id) };
     let engine = Engine::start(connect(&settings)?, options, Seams::default());
-    let connections = Arc::new(Connections::new(settings.limits));
+    let auth = Auth::new(&settings.auth).map_err(|why| anyhow!("auth: {why}"))?;
+    let connections = Connections::new(&settings.node_id, &settings.limits, &settings.public.proxy);
+    let connections = Arc::new(connections);
     metrics.observe(&engine, &connections);
     Ok(Arc::new(Node {
-        auth: Auth::new(&settings.auth),
+        auth,
         drain: Drain::new(settings.drain),
         engine,
         connections,
-        metrics,
+        metrics: Arc::new(metrics),
         started: Instant::now(),
         settings,
     }))
 }
 
+/// Returns what is asked of clients' connections.
+fn public_manners(node: &Node) -> Result<Manners> {
+    let Settings { public, limits, .. } = &node.settings;
+    let certificate = public.tls.as_ref().map(Certificate::load).transpose();
+    let certificate = certificate.map_err(|why| anyhow!("public.tls: {why}"))?.map(Arc::new);
+    if let Some(certificate) = certificate.clone() {
+        tokio::spawn(async move { certificate.keep_fresh().await });
+    }
+    let entrance = Entrance {
+        within: limits.request_within,
+        addresses: Addresses::new(limits, &public.proxy),
+        proxy: public.proxy.clone(),
+        certificate,
+        metrics: Arc::clone(&node.metrics),
+    };
+    Ok(Manners {
+        head_within: limits.request_within,
+        head_bytes: limits.head_bytes,
+        entrance: Some(Arc::new(entrance)),
+    })
+}
+
 fn connect(settings: &Settings) -> Result<Connected<dyn Store>> {
-    match &settings.store_url {
+    match &settings.store.url {
         StoreUrl::Embedded(folder) => Ok(EmbeddedStore::open(folder)?),
         StoreUrl::Memory => {
             let clock = StoreClock::new();
@@ -103,9 +135,9 @@ fn connect(settings: &Settings) -> Result<Connected<dyn Store>> {
         }
         StoreUrl::Redis(url) => {
             let options = redis::Options {
-                prefix: settings.store_prefix.clone(),
-                ca_file: settings.store_ca_file.clone(),
-                replicas_ack: settings.store_replicas_ack,
+                prefix: settings.store.prefix.clone(),
+                ca_file: settings.store.ca_file.clone(),
+                replicas_ack: settings.store.replicas_ack,
                 ..redis::Options::new(url.clone(), &settings.node_id)
             };
             Ok(RedisStore::connect(&options)?)
@@ -127,11 +159,12 @@ fn greet(node: &Node, public: SocketAddr) {
     let port = public.port();
     let public = if public.ip().is_unspecified() { format!("localhost:{port}") } else { public.to_string() };
     let settings = &node.settings;
+    let scheme = if settings.public.tls.is_some() { "https" } else { "http" };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         node = %settings.node_id,
-        store = %settings.store_url,
-        console = %format!("http://{public}"),
+        store = %settings.store.url,
+        console = %format!("{scheme}://{public}"),
         internal = %format!("http://{}", settings.internal_listen),
         "Tickcast is up"
     );
@@ -142,7 +175,7 @@ fn greet(node: &Node, public: SocketAddr) {
         );
     }
     if io::stdout().is_terminal() {
-        println!("\n  Tickcast   http://{public}\n  Timers in  {}\n", settings.store_url);
+        println!("\n  Tickcast   {scheme}://{public}\n  Timers in  {}\n", settings.store.url);
     }
 }
 

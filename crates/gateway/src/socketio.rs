@@ -8,5 +8,5 @@ mod session;
 mod socket;
 
 pub(crate) use engine::routes;
-pub(crate) use packet::{Packet, ack, connected, event, refused};
+pub(crate) use packet::{Packet, ack, connected, disconnected, event, refused};
 pub(crate) use socket::{Outlet, Socket};

@@ -3,15 +3,20 @@
 
 pub(crate) mod frame;
 mod handshake;
+mod heads;
 mod line;
+mod meter;
 mod pulse;
+mod sealing;
 mod socket;
 
 use std::time::Duration;
 
 pub(crate) use frame::Frames;
 pub(crate) use handshake::{accept, upgrade};
+pub(crate) use heads::FrameHeads;
 pub(crate) use line::{Line, Offered};
+pub(crate) use meter::{Bucket, Meter};
 pub(crate) use pulse::{Due, Pulse, Timer};
 pub(crate) use socket::{Gone, Incoming, Socket, linger};
 
@@ -30,8 +35,12 @@ pub(crate) enum Closing {
     TooSlow,
     /// A message was larger than the limit.
     TooLarge(usize),
-    /// Too many connections of one person.
-    TooMany,
+    /// Too many connections of one person, or from one address.
+    TooManyConnections,
+    /// The client says too much.
+    TooManyMessages,
+    /// Somebody who runs the service has sent it away, or the client has become somebody else.
+    Forbidden,
     /// The node restarts; come back after so many milliseconds.
     Restarting(u64),
     /// The node can't serve now; come back after so many milliseconds.
@@ -63,7 +72,8 @@ impl Closing {
             Self::Unauthorized => 4401,
             Self::TooSlow | Self::Silent => 4408,
             Self::TooLarge(_) => 4413,
-            Self::TooMany => 4429,
+            Self::Forbidden => 4403,
+            Self::TooManyConnections | Self::TooManyMessages => 4429,
         }
     }
 
@@ -78,7 +88,9 @@ impl Closing {
             Self::TooSlow => "Too slow".to_owned(),
             Self::Silent => "No answer to a ping".to_owned(),
             Self::TooLarge(most) => format!("A message is at most {most} bytes"),
-            Self::TooMany => "Too many connections".to_owned(),
+            Self::Forbidden => "Forbidden".to_owned(),
+            Self::TooManyConnections => "Too many connections".to_owned(),
+            Self::TooManyMessages => "Too many messages".to_owned(),
         }
     }
 }

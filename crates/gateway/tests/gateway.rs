@@ -6,11 +6,18 @@ mod gateway {
     mod access;
     mod clockit;
     mod configuration;
+    mod exile;
     mod faults;
     mod heartbeat;
     mod history;
+    mod hostile;
+    mod limits;
     mod nodes;
     mod operation;
+    mod origins;
+    mod proxies;
     mod rooms;
     mod rooms_over_nodes;
+    mod tls;
+    mod tokens;
 }

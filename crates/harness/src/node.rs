@@ -25,6 +25,9 @@ pub fn binary() -> PathBuf {
     )
 }
 
+/// Has a node hear clients out that say more than people do.
+pub const TALKATIVE: (&str, &str) = ("limits.message_burst", "1000000");
+
 /// One node.
 pub struct Node {
     /// The public port.
@@ -115,6 +118,11 @@ impl Node {
     /// Reads from the internal port.
     pub async fn get_internal(&self, path: &str) -> Answer {
         request(self.internal, "GET", path, &[], b"").await.unwrap()
+    }
+
+    /// Sends a request to the internal port.
+    pub async fn http_internal(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        request(self.internal, method, path, headers, body).await.unwrap()
     }
 
     /// Returns what it has logged.

@@ -25,6 +25,26 @@ impl SocketIo {
         socket
     }
 
+    /// Comes in with something that says who it is.
+    pub async fn connect_as(port: u16, credentials: &Value) -> Self {
+        let mut socket = Self::open(port, "").await;
+        let answer = socket.come_in(credentials).await;
+        assert!(answer.starts_with(r#"40{"sid":""#), "{answer}");
+        socket
+    }
+
+    /// Asks to be let in; returns the answer.
+    pub async fn come_in(&mut self, credentials: &Value) -> String {
+        self.say(&format!("40{credentials}")).await;
+        self.text().await
+    }
+
+    /// Waits until it is told to go and not to come again, passing over events; returns the close code.
+    pub async fn is_disconnected(&mut self) -> u16 {
+        while self.text().await != "41" {}
+        self.client.closed().await.0
+    }
+
     /// Comes in and makes a room; returns its id.
     pub async fn host(port: u16) -> (Self, String) {
         let mut host = Self::connect(port).await;

@@ -31,6 +31,26 @@ impl Certificates {
         Self { folder }
     }
 
+    /// Returns the file of the server's certificate.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.path().join("server.pem")
+    }
+
+    /// Returns the file of its private key.
+    pub fn key(&self) -> PathBuf {
+        self.folder.path().join("server.key")
+    }
+
+    /// Puts other certificates in the place of these, as a rotation does.
+    ///
+    /// # Panics
+    /// If they can't be written.
+    pub fn replace_with(&self, others: &Self) {
+        for name in ["ca.pem", "server.pem", "server.key"] {
+            std::fs::copy(others.folder.path().join(name), self.folder.path().join(name)).unwrap();
+        }
+    }
+
     /// Returns the file of the authority.
     pub fn authority(&self) -> PathBuf {
         self.folder.path().join("ca.pem")

@@ -17,14 +17,15 @@ mod routes;
 mod score;
 mod script;
 mod server;
+mod sessions;
 mod shared;
 mod signals;
 mod store;
 mod subscriptions;
-mod tls;
 mod wanted;
 
 pub use address::{BadUrl, RedisUrl};
+pub use sessions::Sessions;
 pub use store::RedisStore;
 
 use std::path::PathBuf;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::change::Change;
+use crate::disconnect::Disconnect;
 use crate::ids::{MemberId, RoomId, SessionId};
 use crate::item::{Item, ItemKey};
 use crate::limits::Limits;
@@ -85,6 +86,11 @@ impl Board {
     /// Returns the rooms in which the node has members.
     pub fn presences(&self) -> impl Iterator<Item = &RoomId> {
         self.items.values().filter_map(|item| Some(&item.as_presence()?.room))
+    }
+
+    /// Returns the clients that were sent away lately.
+    pub fn disconnects(&self) -> impl Iterator<Item = &Disconnect> {
+        self.items.values().filter_map(|item| item.as_disconnect())
     }
 
     /// Returns one member of the room.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::history::HistoryId;
-use crate::{node, room, stopwatch};
+use crate::{disconnect, node, room, stopwatch};
 
 /// One request to a board.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -16,6 +16,8 @@ pub enum Command {
     Room(room::Command),
     /// Something about a node.
     Node(node::Command),
+    /// Something about clients of all nodes.
+    Disconnect(disconnect::Command),
     /// Carry out what is due.
     Settle,
 }
@@ -25,7 +27,7 @@ impl Command {
     pub fn asks_about(&self) -> Vec<HistoryId> {
         match self {
             Self::Stopwatch(command) => command.asks_about(),
-            Self::Room(_) | Self::Node(_) | Self::Settle => Vec::new(),
+            Self::Room(_) | Self::Node(_) | Self::Disconnect(_) | Self::Settle => Vec::new(),
         }
     }
 }

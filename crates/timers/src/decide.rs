@@ -9,7 +9,7 @@ use crate::history::Known;
 use crate::limits::Limits;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::{node, room, stopwatch};
+use crate::{disconnect, node, room, stopwatch};
 
 /// Says what a command does to a board at `now`.
 ///
@@ -30,6 +30,7 @@ pub fn decide(
     let mut draft = Draft::new(board, now.max(board.at), limits);
     stopwatch::settle(&mut draft);
     room::settle(&mut draft);
+    disconnect::settle(&mut draft);
     let event = match command {
         Command::Stopwatch(command) => {
             let event = stopwatch::apply(&mut draft, known, command, id)?;
@@ -38,6 +39,7 @@ pub fn decide(
         }
         Command::Room(command) => room::apply(&mut draft, command)?,
         Command::Node(command) => node::apply(&mut draft, command)?,
+        Command::Disconnect(command) => disconnect::apply(&mut draft, command)?,
         Command::Settle => {
             node::settle(&mut draft);
             return Ok(Decision::Change(settled(draft)));

@@ -55,6 +55,8 @@ pub enum Event {
     NodeEntered,
     /// A node has no members in rooms any more.
     NodeExited,
+    /// Clients were sent away.
+    ClientsSentAway,
     /// Deadlines were carried out.
     Settled,
 }

@@ -110,6 +110,10 @@ id!(
     LinkId
 );
 id!(
+    /// Clients that were sent away at one time.
+    DisconnectId
+);
+id!(
     /// One run of a node, from its start to its end.
     NodeId
 );

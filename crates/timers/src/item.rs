@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{MemberId, RoomId, SessionId};
+use crate::disconnect::Disconnect;
+use crate::ids::{DisconnectId, MemberId, RoomId, SessionId};
 use crate::node::{Lease, Presence};
 use crate::raw_json::RawJson;
 use crate::room::{Member, Room};
@@ -48,6 +49,11 @@ impl ItemKey {
         Self(format!("presence:{room}").into())
     }
 
+    /// Returns the key of clients that were sent away.
+    pub fn disconnect(id: &DisconnectId) -> Self {
+        Self(format!("disconnect:{id}").into())
+    }
+
     /// Takes a key as it is stored.
     pub fn from_stored(text: &str) -> Self {
         Self(text.into())
@@ -84,6 +90,8 @@ pub enum Item {
     Lease(Lease),
     /// A room in which a node has members.
     Presence(Presence),
+    /// Clients that were sent away.
+    Disconnect(Disconnect),
     /// Something a newer version wrote. It is kept, and never changed.
     Unknown(RawJson),
 }
@@ -102,6 +110,7 @@ struct Stored {
     member: Option<RawJson>,
     lease: Option<RawJson>,
     presence: Option<RawJson>,
+    disconnect: Option<RawJson>,
 }
 
 impl Item {
@@ -130,6 +139,11 @@ impl Item {
         if let Self::Presence(presence) = self { Some(presence) } else { None }
     }
 
+    /// Returns the clients sent away that this is about.
+    pub fn as_disconnect(&self) -> Option<&Disconnect> {
+        if let Self::Disconnect(disconnect) = self { Some(disconnect) } else { None }
+    }
+
     /// Returns the bytes to store, JSON.
     pub fn encode(&self) -> Vec<u8> {
         match self {
@@ -138,6 +152,7 @@ impl Item {
             Self::Member(member) => encode("member", member),
             Self::Lease(lease) => encode("lease", lease),
             Self::Presence(presence) => encode("presence", presence),
+            Self::Disconnect(disconnect) => encode("disconnect", disconnect),
             Self::Unknown(raw) => raw.as_str().as_bytes().to_vec(),
         }
     }
@@ -158,6 +173,9 @@ impl Item {
             Stored { v: ..=FORMAT, member: Some(raw), .. } => Ok(Self::Member(serde_json::from_str(raw.as_str())?)),
             Stored { v: ..=FORMAT, lease: Some(raw), .. } => Ok(Self::Lease(serde_json::from_str(raw.as_str())?)),
             Stored { v: ..=FORMAT, presence: Some(raw), .. } => Ok(Self::Presence(serde_json::from_str(raw.as_str())?)),
+            Stored { v: ..=FORMAT, disconnect: Some(raw), .. } => {
+                Ok(Self::Disconnect(serde_json::from_str(raw.as_str())?))
+            }
             Stored { .. } => Ok(Self::Unknown(serde_json::from_slice(bytes)?)),
         }
     }
@@ -169,6 +187,7 @@ impl Item {
             Self::Room(room) => room.deadline(limits),
             Self::Member(member) => member.deadline(limits),
             Self::Lease(lease) => Some(lease.until),
+            Self::Disconnect(disconnect) => Some(disconnect.deadline()),
             Self::Presence(_) | Self::Unknown(_) => None,
         }
     }
@@ -178,7 +197,7 @@ impl Item {
         match self {
             Self::Stopwatch(stopwatch) => stopwatch.is_running(),
             Self::Room(room) => room.is_running(),
-            Self::Member(_) | Self::Lease(_) | Self::Presence(_) | Self::Unknown(_) => false,
+            Self::Member(_) | Self::Lease(_) | Self::Presence(_) | Self::Disconnect(_) | Self::Unknown(_) => false,
         }
     }
 
@@ -186,7 +205,7 @@ impl Item {
     pub fn weight(&self) -> usize {
         match self {
             Self::Stopwatch(stopwatch) => stopwatch.weight(),
-            Self::Room(_) | Self::Member(_) | Self::Lease(_) | Self::Presence(_) => 0,
+            Self::Room(_) | Self::Member(_) | Self::Lease(_) | Self::Presence(_) | Self::Disconnect(_) => 0,
             Self::Unknown(raw) => raw.as_str().len(),
         }
     }

@@ -7,6 +7,7 @@ mod board;
 mod change;
 mod command;
 mod decide;
+pub mod disconnect;
 mod draft;
 mod event;
 mod fields;
@@ -30,7 +31,9 @@ pub use decide::decide;
 pub use event::Event;
 pub use fields::{BadField, Fields};
 pub use history::{HistoryId, Known, Row};
-pub use ids::{BadId, GoalId, ID_BYTES_MAX, LinkId, MemberId, NodeId, ResumeSecret, RoomId, SessionId, UserId};
+pub use ids::{
+    BadId, DisconnectId, GoalId, ID_BYTES_MAX, LinkId, MemberId, NodeId, ResumeSecret, RoomId, SessionId, UserId,
+};
 pub use item::{BadItem, Item, ItemKey};
 pub use limits::{GOAL_BYTES_MAX, Limits, ROWS_MAX, RoomLimits};
 pub use position::{Position, Revision, Tag};

@@ -1,7 +1,7 @@
 //! What the rules say no to.
 
 use crate::limits::{GOAL_BYTES_MAX, ROWS_MAX};
-use crate::{node, room};
+use crate::{disconnect, node, room};
 
 /// Why the rules refuse a command. A retry does not help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,4 +42,7 @@ pub enum Refusal {
     /// It is about a node.
     #[error(transparent)]
     Node(#[from] node::Refusal),
+    /// It is about clients that are to be sent away.
+    #[error(transparent)]
+    Disconnect(#[from] disconnect::Refusal),
 }

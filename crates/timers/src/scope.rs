@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::ids::{BadId, NodeId, RoomId, UserId};
 
 /// The unit of storage, of ordering and of fan-out. Written as `user:42`.
@@ -14,6 +17,8 @@ pub enum Scope {
     Room(RoomId),
     /// One run of a node: its lease, and where it has members.
     Node(NodeId),
+    /// All nodes.
+    Cluster,
 }
 
 /// Why a text names no scope.
@@ -31,7 +36,7 @@ impl Scope {
     /// Tells whether an empty board of it may be forgotten: its id does not come again.
     pub fn fades(&self) -> bool {
         match self {
-            Self::User(_) => false,
+            Self::User(_) | Self::Cluster => false,
             Self::Room(_) | Self::Node(_) => true,
         }
     }
@@ -43,7 +48,20 @@ impl fmt::Display for Scope {
             Self::User(id) => write!(f, "user:{id}"),
             Self::Room(id) => write!(f, "room:{id}"),
             Self::Node(id) => write!(f, "node:{id}"),
+            Self::Cluster => f.write_str("cluster:all"),
         }
+    }
+}
+
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -55,6 +73,7 @@ impl FromStr for Scope {
             Some(("user", id)) => Ok(Self::User(UserId::new(id)?)),
             Some(("room", id)) => Ok(Self::Room(RoomId::new(id)?)),
             Some(("node", id)) => Ok(Self::Node(NodeId::new(id)?)),
+            Some(("cluster", "all")) => Ok(Self::Cluster),
             Some(_) | None => Err(BadScope::Kind(text.to_owned())),
         }
     }
@@ -66,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_scope_is_read_back_as_written() {
-        for scope in [Scope::User(UserId::new("a:b c").unwrap()), Scope::Room(RoomId::new("user:x").unwrap())] {
+        let (user, room) = (UserId::new("a:b c").unwrap(), RoomId::new("user:x").unwrap());
+        for scope in [Scope::User(user), Scope::Room(room), Scope::Cluster] {
             assert_eq!(scope.to_string().parse(), Ok(scope));
         }
         assert_eq!(Scope::User(UserId::new("a:b c").unwrap()).to_string(), "user:a:b c");

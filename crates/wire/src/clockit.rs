@@ -7,8 +7,8 @@ pub mod rows;
 mod state;
 mod tick;
 
-pub use message::{Message, MessageId, Said, parse};
-pub use render::{ack, catch_up, error, news, ready};
+pub use message::{Auth, Message, MessageId, Said, parse};
+pub use render::{ack, authenticated, catch_up, error, news, ready};
 pub use tick::ticks;
 
 /// Which of the two ways of speaking a client knows.

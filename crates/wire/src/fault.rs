@@ -21,6 +21,8 @@ pub enum Code {
     Unavailable,
     /// The store did not answer; whether the command happened is unknown.
     OutcomeUnknown,
+    /// A token is not believed.
+    Unauthorized,
     /// The store was away for so long that the time shown is no longer certain.
     TimeUncertain,
 }
@@ -37,6 +39,7 @@ impl Code {
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
             Self::OutcomeUnknown => "outcome_unknown",
+            Self::Unauthorized => "unauthorized",
             Self::TimeUncertain => "time_uncertain",
         }
     }
@@ -76,7 +79,9 @@ impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         let code = match refusal {
             Refusal::UnknownSession => Code::UnknownSession,
-            Refusal::RepeatedGoal | Refusal::Room(_) | Refusal::Node(_) => Code::InvalidMessage,
+            Refusal::RepeatedGoal | Refusal::Room(_) | Refusal::Node(_) | Refusal::Disconnect(_) => {
+                Code::InvalidMessage
+            }
             Refusal::LabelTooLong(_)
             | Refusal::CommentTooLong(_)
             | Refusal::GroupNameTooLong(_)

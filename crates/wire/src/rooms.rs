@@ -5,9 +5,9 @@ mod fault;
 mod render;
 mod state;
 
-pub use ask::{Ask, parse};
+pub use ask::{Ask, Token, parse};
 pub use fault::{Code, Fault};
-pub use render::{Event, error, joined, left, news, state, tick};
+pub use render::{Event, authenticated, error, joined, left, news, state, tick};
 
 /// Most members that a list names; beside it is the whole number.
 pub const LISTED_MAX: usize = 100;

@@ -147,6 +147,11 @@ impl Reader {
         self.bell.0.notified().await;
     }
 
+    /// Returns what is to be seen now.
+    pub fn shown(&self) -> Shown {
+        self.feed.shown()
+    }
+
     /// Shows all that the client lacks.
     pub fn catch_up(&mut self, show: impl FnMut(Sight<'_>)) {
         self.progress.catch_up(self.feed.shown(), self.feed.last_beat(), show);

@@ -1,6 +1,7 @@
 //! One client's connection: one task that waits for the client, the feed, the command under way and the
 //! clock, and writes what the client lacks. There is no queue: a slow client is shown the latest.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,13 +9,15 @@ use engine::{ExecuteError, Feed, Onlooker, Outcome, Request};
 use timers::stopwatch;
 use timers::{Command, CommandId, Scope};
 use tokio::time::sleep_until;
-use wire::clockit::{Dialect, Message, MessageId, Said, error, parse};
+use wire::clockit::{Auth, Dialect, Message, MessageId, Said, authenticated, error, parse};
 use wire::{Code, Fault};
 
+use crate::auth::{Claimed, Denied, Identity, System};
 use crate::certainty;
 use crate::clockit::gaze::Gaze;
 use crate::clockit::{outcome, shown};
 use crate::connections::Seat;
+use crate::metrics::Refusal;
 use crate::node::Node;
 use crate::under_way::{Finished, UnderWay, finished};
 use crate::ws::{Closing, Due, Gone, Incoming, Socket, Timer, frame};
@@ -26,6 +29,8 @@ pub(crate) struct Connection {
     feed: Feed,
     gaze: Arc<Gaze>,
     seat: Seat,
+    /// Ends when it is no longer believed who the client is.
+    end: Pin<Box<dyn Future<Output = ()> + Send>>,
     dialect: Dialect,
     under_way: Option<Box<UnderWay<Asked, Done>>>,
     timer: Timer,
@@ -34,23 +39,34 @@ pub(crate) struct Connection {
 }
 
 /// What a client has asked for.
-struct Asked {
-    id: Option<MessageId>,
-    command: stopwatch::Command,
+enum Asked {
+    Command { id: Option<MessageId>, command: stopwatch::Command },
+    Auth { id: Option<MessageId> },
 }
 
 /// What became of it.
-type Done = Result<Outcome, ExecuteError>;
+enum Done {
+    Command(Result<Outcome, ExecuteError>),
+    Auth(Result<Identity, Denied>),
+}
 
 /// There is no such value.
 enum Never {}
 
 impl Connection {
-    pub(crate) fn new(node: Arc<Node>, socket: Socket, mut feed: Feed, seat: Seat, dialect: Dialect) -> Self {
+    pub(crate) fn new(
+        node: Arc<Node>,
+        socket: Socket,
+        mut feed: Feed,
+        seat: Seat,
+        identity: &Identity,
+        dialect: Dialect,
+    ) -> Self {
         let (timer, pulse) = Timer::new(node.settings.heartbeat, node.started.into());
         let gaze = Arc::new(Gaze::new(dialect, socket.line(), pulse));
         feed.attend(Arc::clone(&gaze) as Arc<dyn Onlooker>);
-        Self { node, socket, feed, gaze, seat, dialect, under_way: None, timer, out: Vec::new() }
+        let end = Box::pin(node.auth.end(identity));
+        Self { node, socket, feed, gaze, seat, end, dialect, under_way: None, timer, out: Vec::new() }
     }
 
     /// Serves the client until it leaves or has to. Ten thousand of these are kept in memory: what is seldom is put
@@ -65,6 +81,9 @@ impl Connection {
             let metrics = &self.node.metrics;
             let Gone::Close(closing) = gone else { return metrics.socket_closed(1006) };
             metrics.socket_closed(closing.code());
+            if let Some(refusal) = Refusal::of(&closing) {
+                metrics.refused(refusal);
+            }
             tracing::debug!(?closing, "a socket is closed");
             Box::pin(self.socket.close(&closing)).await;
         }
@@ -74,6 +93,7 @@ impl Connection {
         let mut closing = Box::pin(self.node.drain.turn());
         // What is seldom waited for in earnest stays registered from one turn to the next.
         let mut uncertain = Box::pin(certainty::uncertain(self.node.engine.certainty(), false));
+        let mut sent_away = Box::pin(self.seat.sent_away());
         let mut ping = Box::pin(sleep_until(self.timer.at()));
         self.show(None).await?;
         loop {
@@ -85,7 +105,9 @@ impl Connection {
                 advice = &mut closing, if self.under_way.is_none() => {
                     return Err(Gone::Close(Closing::Restarting(advice)));
                 }
-                done = finished(&mut self.under_way) => self.answer(done),
+                () = &mut sent_away => return Err(Gone::Close(Closing::Forbidden)),
+                () = &mut self.end => return Err(Gone::Close(Closing::Unauthorized)),
+                done = finished(&mut self.under_way) => self.answer(done)?,
                 () = self.gaze.behind() => None,
                 told = &mut uncertain => {
                     uncertain.set(certainty::uncertain(told, true));
@@ -137,6 +159,10 @@ impl Connection {
                         self.begin(message);
                         return None;
                     }
+                    Ok(Said::Auth(auth)) => {
+                        self.begin_auth(auth);
+                        return None;
+                    }
                     Ok(Said::TimePing(ping)) => match self.node.engine.certain_time() {
                         Some(now) => ping.pong(now, now),
                         None => error(None, &Fault::time_uncertain()),
@@ -144,7 +170,7 @@ impl Connection {
                     Err((id, fault)) => error(id.as_ref(), &fault),
                 }
             }
-            Incoming::Binary => error(
+            Incoming::Binary(_) => error(
                 None,
                 &Fault::of_client(Code::InvalidMessage, "messages are JSON in text frames, not binary ones"),
             ),
@@ -162,17 +188,55 @@ impl Connection {
             by: Some(user.clone()),
         };
         let engine = Arc::clone(&self.node.engine);
-        let asked = Asked { id: message.id, command: message.command };
-        self.under_way = Some(Box::new(UnderWay::begin(asked, async move { engine.execute(request).await })));
+        let asked = Asked::Command { id: message.id, command: message.command };
+        let done = async move { Done::Command(engine.execute(request).await) };
+        self.under_way = Some(Box::new(UnderWay::begin(asked, done)));
     }
 
-    /// Returns the answer to a command that is done; its change is shown before.
-    fn answer(&mut self, Finished { asked, took, result }: Finished<Asked, Done>) -> Option<Bytes> {
-        let result = result.unwrap_or(Err(ExecuteError::OutcomeUnknown));
-        self.node.metrics.command_done(took, &result);
+    fn begin_auth(&mut self, Auth { id, token }: Auth) {
+        let (node, claimed) = (Arc::clone(&self.node), Claimed::default().with_token(Some(token)));
+        let done = async move { Done::Auth(node.auth.identify(&claimed, System::Clockit).await) };
+        self.under_way = Some(Box::new(UnderWay::begin(Asked::Auth { id }, done)));
+    }
+
+    /// Returns the answer to what is done; its change is shown before.
+    fn answer(&mut self, Finished { asked, took, result }: Finished<Asked, Done>) -> Result<Option<Bytes>, Gone> {
         self.timer.seen(self.gaze.pulse());
-        let answer = outcome::answer(self.seat.user(), asked.id.as_ref(), &asked.command, &result)?;
-        Some(frame::text(&answer))
+        let answer = match (asked, result) {
+            (Asked::Auth { id }, Ok(Done::Auth(found))) => Some(self.go_on_as(id.as_ref(), found)?),
+            (Asked::Auth { id }, _) => Some(error(id.as_ref(), &outcome::fault(&ExecuteError::OutcomeUnknown, true))),
+            (Asked::Command { id, command }, result) => {
+                let result = match result {
+                    Ok(Done::Command(result)) => result,
+                    Ok(Done::Auth(_)) | Err(_) => Err(ExecuteError::OutcomeUnknown),
+                };
+                self.node.metrics.command_done(took, &result);
+                outcome::answer(self.seat.user(), id.as_ref(), &command, &result)
+            }
+        };
+        Ok(answer.map(|answer| frame::text(&answer)))
+    }
+
+    /// Takes a fresh token of the same person. One that is not believed changes nothing; another person's ends the
+    /// connection, or one would act in the other's name.
+    fn go_on_as(&mut self, id: Option<&MessageId>, found: Result<Identity, Denied>) -> Result<String, Gone> {
+        match found {
+            Ok(identity) if identity.user == *self.seat.user() => {
+                self.end = Box::pin(self.node.auth.end(&identity));
+                Ok(authenticated(id, identity.ends_at()))
+            }
+            Ok(_) => Err(Gone::Close(Closing::Forbidden)),
+            Err(Denied::NotBelieved(why)) => {
+                tracing::debug!(%why, "a fresh token is not believed");
+                self.node.metrics.refused(Refusal::Unauthorized);
+                Ok(error(id, &Fault::of_client(Code::Unauthorized, "the token is not believed")))
+            }
+            Err(Denied::Unavailable(why)) => {
+                tracing::warn!(%why, "a fresh token can't be looked at");
+                let message = "it can't be told now whether the token is good".to_owned();
+                Ok(error(id, &Fault { code: Code::Unavailable, message, retry: true }))
+            }
+        }
     }
 
     fn check_alive(&mut self) -> Result<Bytes, Gone> {

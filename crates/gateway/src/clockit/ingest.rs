@@ -26,7 +26,8 @@ pub(crate) async fn ingest(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let bytes = match read_body(body, node.settings.clockit.ingest_bytes, node.settings.limits.request_within).await {
+    let (bytes_max, within) = (node.settings.clockit.ingest_bytes, node.settings.limits.request_within);
+    let bytes = match read_body(body, bytes_max, within, &node.metrics).await {
         Ok(bytes) => bytes,
         Err(refusal) => return refusal,
     };

@@ -7,63 +7,154 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use timers::Scope;
-use wire::clockit::Dialect;
+use tokio::time::timeout;
+use wire::clockit::{Dialect, Said, parse};
 
-use crate::auth::{By, Claimed};
+use crate::auth::{By, Claimed, Denied, Identity, System};
 use crate::clockit::connection::Connection;
-use crate::connections::Full;
+use crate::connections::{Full, Guest, Seat};
+use crate::http::address::client_address;
 use crate::http::asked::Asked;
 use crate::http::error::{error, full};
+use crate::metrics::Refusal;
 use crate::node::Node;
-use crate::ws::{self, Closing, Socket};
+use crate::ws::{self, Closing, Incoming, Socket};
 
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
     dialect: Option<String>,
 }
 
+/// What a client is found to be by its request alone.
+enum Found {
+    Somebody(Identity),
+    /// It has still to say who it is.
+    Nobody,
+    /// It is let in only to be told why it is not.
+    Closing(Closing),
+}
+
 /// Answers the upgrade. A client that is not believed is let in and closed with a code, since browsers do
 /// not show why a handshake failed.
 pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<Wanted>, request: Request) -> Response {
-    let asked = match wanted.dialect.as_deref().filter(|dialect| !dialect.is_empty()).map(str::parse::<Dialect>) {
+    let dialect = match wanted.dialect.as_deref().filter(|dialect| !dialect.is_empty()).map(str::parse::<Dialect>) {
         None => None,
         Some(Ok(dialect)) => Some(dialect),
         Some(Err(())) => return error(StatusCode::BAD_REQUEST, "Bad request", "dialect must be seed or v1"),
     };
-    let claimed = Claimed::of(request.uri());
-    let identity = claimed.and_then(|claimed| node.auth.identify_or_guest(&claimed, request.headers()));
-    let limit = node.settings.limits.message_bytes;
-    let seat = identity.as_ref().ok().map(|identity| node.connections.enter(&identity.user));
-    if matches!(seat, Some(Err(Full::Node))) {
-        return full(&node);
-    }
-    let of_spawn = Arc::clone(&node);
-    let serve = move |socket: Socket| async move {
-        let (identity, seat) = match (identity, seat) {
-            (Ok(identity), Some(Ok(seat))) => (identity, seat),
-            (Ok(_), _) => return refuse(&node, socket, Closing::TooMany).await,
-            (Err(denied), _) => {
-                tracing::debug!(%denied, "a client is not believed");
-                return refuse(&node, socket, Closing::Unauthorized).await;
-            }
-        };
-        let dialect = asked.unwrap_or(match identity.by {
-            By::UserId => Dialect::Seed,
-            By::Token | By::Guest => Dialect::V1,
-        });
-        let scope = Scope::User(identity.user.clone());
-        let feed = match node.join(&scope).await {
-            Ok(feed) => feed,
-            Err(why) => {
-                tracing::warn!(%why, "a client can't be shown its sessions");
-                return refuse(&node, socket, Closing::overloaded()).await;
-            }
-        };
-        // A task of its own, so that nothing of the handshake stays in memory.
-        let connection = Connection::new(Arc::clone(&node), socket, feed, seat, dialect);
-        node.drain.spawn(connection.run());
+    let claimed = Claimed::of(request.uri(), request.headers());
+    let found = match &claimed {
+        Ok(claimed) => find(&node, claimed).await,
+        Err(denied) => Found::Closing(refusal(&node, denied)),
     };
-    ws::accept(request, limit, |task| of_spawn.drain.spawn(task), serve)
+    let user = match &found {
+        Found::Somebody(identity) => identity.user.clone(),
+        // Until it has said who it is, it has a seat all the same.
+        Found::Nobody | Found::Closing(_) => Identity::guest().user,
+    };
+    let address = client_address(request.extensions(), request.headers(), &node.settings.public.proxy);
+    let since = node.engine.clock().now().unwrap_or_default();
+    let (found, seat) = match node.connections.enter(&user, Guest { system: System::Clockit, address, since }) {
+        Ok(seat) => (found, Some(seat)),
+        Err(why @ Full::Node) => return full(&node, why),
+        Err(full) => {
+            node.metrics.refused(full.into());
+            (Found::Closing(Closing::TooManyConnections), None)
+        }
+    };
+    let of_spawn = Arc::clone(&node);
+    let limits = node.settings.limits.clone();
+    let serve = move |socket: Socket| async move {
+        let (Some(seat), Ok(claimed)) = (seat, claimed) else {
+            let closing = if let Found::Closing(closing) = found { closing } else { Closing::Unauthorized };
+            return refuse(&node, socket, closing).await;
+        };
+        match found {
+            Found::Somebody(identity) => begin(node, socket, seat, identity, dialect).await,
+            Found::Nobody => introduce(node, socket, seat, claimed, dialect).await,
+            Found::Closing(closing) => refuse(&node, socket, closing).await,
+        }
+    };
+    ws::accept(request, &limits, |task| of_spawn.drain.spawn(task), serve)
+}
+
+async fn find(node: &Node, claimed: &Claimed) -> Found {
+    let auth = &node.auth;
+    if claimed.brings_token() || auth.is_trusting() || auth.is_claimed_by_cookie(claimed) || auth.admits_guests() {
+        return match auth.identify_or(claimed, System::Clockit, auth.admits_guests()).await {
+            Ok(identity) => Found::Somebody(identity),
+            Err(denied) => Found::Closing(refusal(node, &denied)),
+        };
+    }
+    Found::Nobody
+}
+
+/// Waits for the first message of a client, which has to say who it is.
+async fn introduce(node: Arc<Node>, mut socket: Socket, mut seat: Seat, claimed: Claimed, dialect: Option<Dialect>) {
+    let within = node.settings.auth.first_message_within;
+    let Ok(Some(token)) = timeout(within, first_token(&mut socket)).await else {
+        node.metrics.refused(Refusal::Unauthorized);
+        return refuse(&node, socket, Closing::Unauthorized).await;
+    };
+    let identity = match node.auth.identify(&claimed.with_token(Some(token)), System::Clockit).await {
+        Ok(identity) => identity,
+        Err(denied) => {
+            let closing = refusal(&node, &denied);
+            return refuse(&node, socket, closing).await;
+        }
+    };
+    if !seat.pass_to(&identity.user) {
+        node.metrics.refused(Refusal::ConnectionsOfUser);
+        return refuse(&node, socket, Closing::TooManyConnections).await;
+    }
+    begin(node, socket, seat, identity, dialect).await;
+}
+
+/// Returns the token that a client's first message brings.
+async fn first_token(socket: &mut Socket) -> Option<String> {
+    loop {
+        match socket.next().await.ok()? {
+            Incoming::Alive => socket.flush().await.ok()?,
+            Incoming::Text(text) => {
+                let Ok(Said::Auth(auth)) = parse(&text) else { return None };
+                return Some(auth.token);
+            }
+            Incoming::Binary(_) => return None,
+        }
+    }
+}
+
+/// Serves somebody.
+async fn begin(node: Arc<Node>, socket: Socket, seat: Seat, identity: Identity, dialect: Option<Dialect>) {
+    let dialect = dialect.unwrap_or(match identity.by {
+        By::UserId => Dialect::Seed,
+        By::Token | By::Session | By::Guest => Dialect::V1,
+    });
+    let feed = match node.join(&Scope::User(identity.user.clone())).await {
+        Ok(feed) => feed,
+        Err(why) => {
+            tracing::warn!(%why, "a client can't be shown its sessions");
+            return refuse(&node, socket, Closing::overloaded()).await;
+        }
+    };
+    // A task of its own, so that nothing of the handshake stays in memory.
+    let connection = Connection::new(Arc::clone(&node), socket, feed, seat, &identity, dialect);
+    node.drain.spawn(connection.run());
+}
+
+/// Says how a client is refused that was not found to be anybody.
+fn refusal(node: &Node, denied: &Denied) -> Closing {
+    match denied {
+        Denied::NotBelieved(why) => {
+            tracing::debug!(%why, "a client is not believed");
+            node.metrics.refused(Refusal::Unauthorized);
+            Closing::Unauthorized
+        }
+        Denied::Unavailable(why) => {
+            tracing::warn!(%why, "it can't be told who a client is");
+            Closing::overloaded()
+        }
+    }
 }
 
 async fn refuse(node: &Node, socket: Socket, closing: Closing) {

@@ -1,10 +1,10 @@
 //! Reading typed settings, and gathering every mistake on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::config::given::GivenValues;
-use crate::config::{Given, Setting};
+use crate::config::{Given, Secret, Setting};
 
 /// One thing that is wrong with the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Reader {
     /// Reads one value; `parse` says what is wrong with a text.
     pub(crate) fn value<T: fmt::Display>(
         &mut self,
-        key: &'static str,
+        key: &str,
         default: T,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> T {
@@ -61,31 +61,70 @@ impl Reader {
                 }
             },
         };
-        self.settings.push(Setting { key, value: value.to_string(), place });
+        self.note(key, value.to_string(), place);
         value
     }
 
-    /// Reads a secret; neither it nor what is wrong with it is ever shown.
-    pub(crate) fn secret(&mut self, key: &'static str, check: impl Fn(&str) -> Result<(), String>) -> Option<String> {
+    /// Reads secrets that are good one as the other, from the key or from the file that `<key>_file` names, one a
+    /// line; neither they nor what is wrong with them is ever shown.
+    pub(crate) fn secrets(&mut self, key: &str, check: impl Fn(&str) -> Result<(), String>) -> Vec<Secret> {
+        self.look_into_file(key);
         let Some((given, place)) = self.given.remove(key) else {
-            self.settings.push(Setting { key, value: String::new(), place: DEFAULT.to_owned() });
-            return None;
+            self.note(key, String::new(), DEFAULT.to_owned());
+            return Vec::new();
         };
-        self.settings.push(Setting { key, value: "***".to_owned(), place: place.clone() });
-        match given {
-            Given::List(_) => self.mistakes.push(Mistake::new(&place, key, "must be one value, not a list")),
-            Given::Text(text) => match check(&text) {
-                Ok(()) => return Some(text),
-                Err(reason) => self.mistakes.push(Mistake::new(&place, key, &reason)),
-            },
+        self.note(key, "***".to_owned(), place.clone());
+        let secrets = match given {
+            Given::Text(text) => vec![text],
+            Given::List(list) => list,
+        };
+        for secret in &secrets {
+            if let Err(reason) = check(secret) {
+                self.mistakes.push(Mistake::new(&place, key, &reason));
+            }
         }
-        None
+        secrets.into_iter().map(Secret::new).collect()
+    }
+
+    /// Takes the value of a key from the file that `<key>_file` names, if it names one.
+    pub(crate) fn look_into_file(&mut self, key: &str) {
+        let file_key = format!("{key}_file");
+        let (path, place) = match self.given.remove(&file_key) {
+            None => (String::new(), DEFAULT.to_owned()),
+            Some((Given::Text(path), place)) => {
+                if self.given.contains_key(key) {
+                    self.mistakes.push(Mistake::new(&place, &file_key, &format!("is given besides {key}")));
+                }
+                match lines_of(&path) {
+                    Ok(mut lines) => {
+                        let given = if lines.len() == 1 { Given::Text(lines.remove(0)) } else { Given::List(lines) };
+                        self.given.insert(key.to_owned(), (given, path.clone()));
+                    }
+                    Err(reason) => {
+                        self.mistakes.push(Mistake::new(&place, &file_key, &format!("is {path:?}, but {reason}")));
+                    }
+                }
+                (path, place)
+            }
+            Some((Given::List(_), place)) => {
+                self.mistakes.push(Mistake::new(&place, &file_key, "must be one value, not a list"));
+                (String::new(), place)
+            }
+        };
+        self.note(&file_key, path, place);
+    }
+
+    /// Returns the names of the tables below a key: `acme` for `auth.issuers.acme.secret`.
+    pub(crate) fn names_below(&self, key: &str) -> BTreeSet<String> {
+        let prefix = format!("{key}.");
+        let below = self.given.keys().filter_map(|given| given.strip_prefix(&prefix)?.split_once('.'));
+        below.map(|(name, _)| name.to_owned()).collect()
     }
 
     /// Reads a list of words.
     pub(crate) fn list<T: fmt::Display>(
         &mut self,
-        key: &'static str,
+        key: &str,
         default: Vec<T>,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Vec<T> {
@@ -106,19 +145,22 @@ impl Reader {
             }
         };
         let words: Vec<String> = values.iter().map(ToString::to_string).collect();
-        self.settings.push(Setting { key, value: words.join(","), place });
+        self.note(key, words.join(","), place);
         values
     }
 
     /// Reads a table whose names are secrets and whose values are texts. In the environment it is written
     /// `name=value,name=value`; there a name may have `=` in it, as tokens do, and a value none.
-    pub(crate) fn secret_table(&mut self, key: &'static str) -> BTreeMap<String, String> {
+    pub(crate) fn secret_table(&mut self, key: &str) -> BTreeMap<Secret, String> {
+        self.look_into_file(key);
         let mut table = BTreeMap::new();
         let mut place = DEFAULT.to_owned();
         if let Some((given, from)) = self.given.remove(key) {
             for pair in given.into_list() {
                 match pair.rsplit_once('=') {
-                    Some((name, value)) if !name.is_empty() => drop(table.insert(name.to_owned(), value.to_owned())),
+                    Some((name, value)) if !name.is_empty() => {
+                        table.insert(Secret::new(name.to_owned()), value.to_owned());
+                    }
                     Some(_) | None => self.mistakes.push(Mistake::new(&from, key, "must be name=value pairs")),
                 }
             }
@@ -129,7 +171,7 @@ impl Reader {
         for name in names {
             match self.given.remove(&name) {
                 Some((Given::Text(value), from)) => {
-                    table.insert(name[prefix.len()..].to_owned(), value);
+                    table.insert(Secret::new(name[prefix.len()..].to_owned()), value);
                     place = from;
                 }
                 Some((Given::List(_), from)) => {
@@ -139,27 +181,38 @@ impl Reader {
             }
         }
         let shown = if table.is_empty() { String::new() } else { format!("*** ({} entries)", table.len()) };
-        self.settings.push(Setting { key, value: shown, place });
+        self.note(key, shown, place);
         table
     }
 
     /// Notes something that is wrong with settings that are right one by one.
-    pub(crate) fn mistake(&mut self, key: &'static str, reason: &str) {
+    pub(crate) fn mistake(&mut self, key: &str, reason: &str) {
         let setting = self.settings.iter().find(|setting| setting.key == key);
         let place = setting.map_or(DEFAULT, |setting| &setting.place).to_owned();
         self.mistakes.push(Mistake::new(&place, key, reason));
     }
 
+    fn note(&mut self, key: &str, value: String, place: String) {
+        self.settings.push(Setting { key: key.to_owned(), value, place });
+    }
+
     /// Ends the reading: everything that is left over is a mistake.
     pub(crate) fn finish(mut self) -> Result<Vec<Setting>, Vec<Mistake>> {
         for (key, (_, place)) in &self.given {
-            let near = self.settings.iter().map(|setting| setting.key).find(|known| is_near(known, key));
+            let near = self.settings.iter().map(|setting| &setting.key).find(|known| is_near(known, key));
             let hint = near.map_or(String::new(), |known| format!(" (did you mean {known}?)"));
             self.mistakes.push(Mistake::new(place, key, &format!("is no setting{hint}")));
         }
         self.mistakes.sort_by(|a, b| (&a.place, &a.key).cmp(&(&b.place, &b.key)));
         if self.mistakes.is_empty() { Ok(self.settings) } else { Err(self.mistakes) }
     }
+}
+
+/// Reads the lines of a file that are not empty.
+fn lines_of(path: &str) -> Result<Vec<String>, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("it can't be read: {error}"))?;
+    let lines: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+    if lines.is_empty() { Err("there is nothing in it".to_owned()) } else { Ok(lines) }
 }
 
 /// Quotes what was given, unless it may be an address with a password in it.

@@ -6,7 +6,7 @@ use crate::config::Setting;
 pub(crate) fn show(settings: &[Setting]) -> String {
     let mut out = String::new();
     let mut settings: Vec<&Setting> = settings.iter().collect();
-    settings.sort_by_key(|setting| (setting.key.contains('.'), setting.key));
+    settings.sort_by_key(|setting| (setting.key.contains('.'), &setting.key));
     for setting in settings {
         let value = if setting.value.parse::<i64>().is_ok() || setting.value.parse::<bool>().is_ok() {
             setting.value.clone()

@@ -3,33 +3,39 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::http::error::error;
+use crate::http::error::{error, unavailable};
+use crate::metrics::{Metrics, Refusal};
 
 /// Most bodies that are read at once, some 256 MiB at the default of `clockit.ingest_bytes`.
 static ROOM: Semaphore = Semaphore::const_new(32);
 
 /// Reads all of a body, or returns the refusal to answer: 413, 408, 400, or 503 when too many are being read.
-pub(crate) async fn read_body(body: Body, bytes_max: usize, within: Duration) -> Result<Bytes, Response> {
+pub(crate) async fn read_body(
+    body: Body,
+    bytes_max: usize,
+    within: Duration,
+    metrics: &Metrics,
+) -> Result<Bytes, Response> {
     let Ok(_room) = ROOM.try_acquire() else {
-        let mut busy = error(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "too much is being sent; try again");
-        busy.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        return Err(busy);
+        return Err(unavailable("too much is being sent; try again"));
     };
     match timeout(within, Limited::new(body, bytes_max).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(unread)) if unread.is::<LengthLimitError>() => {
+            metrics.refused(Refusal::BodyBytes);
             let message = format!("the body is at most {bytes_max} bytes");
             Err(error(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large", &message))
         }
         Ok(Err(unread)) => Err(error(StatusCode::BAD_REQUEST, "Bad request", &format!("the body: {unread}"))),
         Err(_) => {
+            metrics.refused(Refusal::Time);
             let message = format!("the body did not come within {within:?}");
             Err(error(StatusCode::REQUEST_TIMEOUT, "Request timeout", &message))
         }

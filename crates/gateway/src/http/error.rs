@@ -5,6 +5,7 @@ use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::connections::Full;
 use crate::node::Node;
 use crate::ws::COME_BACK_MS;
 
@@ -24,11 +25,23 @@ pub(crate) async fn not_found(method: Method, uri: Uri) -> Response {
     (StatusCode::NOT_FOUND, Json(body)).into_response()
 }
 
-/// The node takes no more connections. A balancer that is told so before the upgrade can try another node.
-pub(crate) fn full(node: &Node) -> Response {
-    node.metrics.handshake_refused();
+/// Something that is needed is away.
+pub(crate) fn unavailable(message: &str) -> Response {
+    let mut refused = error(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", message);
+    refused.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    refused
+}
+
+/// There is no room for a connection. A balancer that is told before the upgrade that the node has none can try another.
+pub(crate) fn full(node: &Node, why: Full) -> Response {
+    node.metrics.refused(why.into());
+    let mut refused = match why {
+        Full::Node => error(StatusCode::SERVICE_UNAVAILABLE, "Full", "this node has as many connections as it takes"),
+        Full::User | Full::Address => {
+            error(StatusCode::TOO_MANY_REQUESTS, "Too many connections", "you have as many connections as one may")
+        }
+    };
     let seconds = fastrand::u64(COME_BACK_MS).div_ceil(1000);
-    let mut refused = error(StatusCode::SERVICE_UNAVAILABLE, "Full", "this node has as many connections as it takes");
     refused.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     refused
 }

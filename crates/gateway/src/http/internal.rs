@@ -9,7 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
-use crate::http::error;
+use crate::http::{admin, error};
 use crate::node::Node;
 
 /// Makes the routes.
@@ -19,6 +19,7 @@ pub(crate) fn routes(node: Arc<Node>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/cluster", get(cluster))
+        .merge(admin::routes())
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::not_found)
         .with_state(node)

@@ -8,8 +8,9 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use timers::UserId;
 
-use crate::auth::Claimed;
-use crate::http::error::error;
+use crate::auth::{Claimed, Denied, System};
+use crate::http::error::{error, unavailable};
+use crate::metrics::Refusal;
 use crate::node::Node;
 
 /// The person that a request is believed to come from; others are answered 401.
@@ -19,12 +20,30 @@ impl FromRequestParts<Arc<Node>> for Person {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, Response> {
-        match Claimed::of(&parts.uri).and_then(|claimed| node.auth.identify(&claimed, &parts.headers)) {
-            Ok(identity) => Ok(Self(identity.user)),
-            Err(denied) => {
-                tracing::debug!(%denied, "a client is not believed");
-                Err(error(StatusCode::UNAUTHORIZED, "Unauthorized", "a token or a user id is needed"))
+        let identified = match Claimed::of(&parts.uri, &parts.headers) {
+            Ok(claimed) => node.auth.identify(&claimed, System::Clockit).await,
+            Err(denied) => Err(denied),
+        };
+        match identified {
+            Ok(identity) => {
+                node.auth.seen(&identity).await;
+                Ok(Self(identity.user))
             }
+            Err(denied) => Err(refuse(node, &denied)),
+        }
+    }
+}
+
+fn refuse(node: &Node, denied: &Denied) -> Response {
+    match denied {
+        Denied::NotBelieved(why) => {
+            tracing::debug!(%why, "a client is not believed");
+            node.metrics.refused(Refusal::Unauthorized);
+            error(StatusCode::UNAUTHORIZED, "Unauthorized", "a token or a user id is needed")
+        }
+        Denied::Unavailable(why) => {
+            tracing::warn!(%why, "it can't be told who a client is");
+            unavailable("it can't be told who you are now; try again")
         }
     }
 }

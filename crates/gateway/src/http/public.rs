@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, Method, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -14,7 +15,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::clockit;
 use crate::http::body::read_body;
-use crate::http::{console, error};
+use crate::http::{console, error, origin};
 use crate::node::Node;
 use crate::socketio;
 
@@ -34,11 +35,12 @@ pub(crate) fn routes(node: Arc<Node>) -> Router {
         .fallback(console::serve)
         .method_not_allowed_fallback(error::not_found)
         .layer(cors())
+        .layer(from_fn_with_state(Arc::clone(&node), origin::guard))
         .layer(CatchPanicLayer::new())
         .with_state(node)
 }
 
-/// Every HTTP route answers to pages of other origins.
+/// Every HTTP route answers to pages of other origins, if these were admitted.
 fn cors() -> CorsLayer {
     let headers = [
         header::AUTHORIZATION,
@@ -57,7 +59,8 @@ fn cors() -> CorsLayer {
 
 /// Tells the cluster's time as the npm package `timesync` asks for it.
 async fn time_sync(State(node): State<Arc<Node>>, body: Body) -> Response {
-    let request = match read_body(body, TIME_SYNC_BYTES, node.settings.limits.request_within).await {
+    let within = node.settings.limits.request_within;
+    let request = match read_body(body, TIME_SYNC_BYTES, within, &node.metrics).await {
         Ok(request) => request,
         Err(refused) => return refused,
     };

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{Request, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -18,6 +20,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::http::entrance::{Entered, Entrance};
+
 /// Most connections that are not WebSockets (yet). With `limits.connections` at its default, a process may
 /// have 20,000 files open and some are needed for the store.
 pub(crate) const CONNECTIONS_MAX: usize = 4096;
@@ -25,20 +29,31 @@ pub(crate) const CONNECTIONS_MAX: usize = 4096;
 /// With more than so many, a connection serves one request: idle ones would keep out others.
 const BUSY: usize = CONNECTIONS_MAX / 2;
 
-/// Largest head of a request; a token may have 8 KiB, cookies as much.
-const HEAD_BYTES_MAX: usize = 32 * 1024;
-
 /// Pause after a connection that could not be accepted, as when the process has too many files open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What is asked of connections.
+#[derive(Clone)]
+pub(crate) struct Manners {
+    /// How long a client may take to send the head of a request, or the next one.
+    pub(crate) head_within: Duration,
+    /// Largest head of a request.
+    pub(crate) head_bytes: usize,
+    /// What a connection passes before; nothing on a port for those who run the node.
+    pub(crate) entrance: Option<Arc<Entrance>>,
+}
+
+impl Manners {
+    fn builder(&self) -> http1::Builder {
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(self.head_within).max_buf_size(self.head_bytes);
+        builder
+    }
+}
+
 /// Serves until `stop`; then accepts no more and returns when all requests under way are answered. A client
-/// that does not send the head of a request within `head_within`, or the next one, is let go.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    routes: Router,
-    head_within: Duration,
-    stop: impl Future<Output = ()>,
-) {
+/// that does not send the head of a request in time, or the next one, is let go.
+pub(crate) async fn serve(listener: TcpListener, routes: Router, manners: Manners, stop: impl Future<Output = ()>) {
     let routes_when_busy = routes.clone().layer(map_response(close_after));
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let (connections, ending) = (TaskTracker::new(), CancellationToken::new());
@@ -51,7 +66,7 @@ pub(crate) async fn serve(
         };
         let is_busy = room.available_permits() < CONNECTIONS_MAX - BUSY;
         let routes = if is_busy { &routes_when_busy } else { &routes };
-        let connection = serve_connection(tcp, builder(head_within), routes.clone(), ending.clone());
+        let connection = serve_connection(tcp, manners.clone(), routes.clone(), ending.clone());
         connections.spawn(async move {
             connection.await;
             drop(permit);
@@ -86,16 +101,20 @@ async fn close_after(mut answer: Response) -> Response {
     answer
 }
 
-fn builder(head_within: Duration) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(head_within).max_buf_size(HEAD_BYTES_MAX);
-    builder
-}
-
-async fn serve_connection(tcp: TcpStream, builder: http1::Builder, routes: Router, ending: CancellationToken) {
+async fn serve_connection(tcp: TcpStream, manners: Manners, routes: Router, ending: CancellationToken) {
     // Without it a tick may wait for the acknowledgement of the one before.
     tcp.set_nodelay(true).ok();
-    let connection = builder.serve_connection(TokioIo::new(tcp), TowerToHyperService::new(routes));
+    let entered = match &manners.entrance {
+        None => Entered::at_once(tcp),
+        Some(entrance) => entrance.admit(tcp).await,
+    };
+    let Some(Entered { stream, peer, counted: _counted }) = entered else { return };
+    let routes = TowerToHyperService::new(routes);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        routes.call(request)
+    });
+    let connection = manners.builder().serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection.with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -104,7 +123,9 @@ async fn serve_connection(tcp: TcpStream, builder: http1::Builder, routes: Route
             connection.await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "an HTTP connection has failed");
+    let Err(error) = ended else { return };
+    tracing::debug!(%error, "an HTTP connection has failed");
+    if let Some(entrance) = &manners.entrance {
+        entrance.failed(&error);
     }
 }

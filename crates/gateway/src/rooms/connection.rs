@@ -1,6 +1,8 @@
 //! One client's connection: one task that waits for the client, its room, the command under way and the clock, and
 //! sends what the client lacks. A slow client is shown the latest.
 
+use std::future::pending;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,9 +14,10 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use wire::rooms::{Ask, Code, Fault, parse};
 
-use crate::auth::{By, Claimed, Denied, Identity};
+use crate::auth::{By, Claimed, Denied, Identity, System};
 use crate::certainty;
 use crate::connections::Seat;
+use crate::metrics::Refusal;
 use crate::node::Node;
 use crate::rooms::entry::Entry;
 use crate::rooms::errand::{Ack, Asking, Done};
@@ -45,6 +48,8 @@ pub(super) struct Connection {
     gaze: Arc<Gaze>,
     seat: Seat,
     user: Option<UserId>,
+    /// Ends when it is no longer believed who the client is.
+    end: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Since when the client is not let in yet; none once it is.
     outside_since: Option<Instant>,
     membership: Option<Membership>,
@@ -80,6 +85,7 @@ impl Connection {
             socket,
             seat,
             user: None,
+            end: Box::pin(pending()),
             outside_since: Some(Instant::now()),
             membership: None,
             under_way: None,
@@ -109,6 +115,7 @@ impl Connection {
     async fn serve(&mut self) -> Option<Closing> {
         let mut closing = Box::pin(self.node.drain.turn());
         let mut uncertain = Box::pin(certainty::uncertain(self.node.engine.certainty(), false));
+        let mut sent_away = Box::pin(self.seat.sent_away());
         let outside_max = self.node.settings.limits.request_within;
         loop {
             let is_idle = self.under_way.is_none();
@@ -117,7 +124,13 @@ impl Connection {
             tokio::select! {
                 biased;
                 advice = &mut closing, if is_idle => return Some(Closing::Restarting(advice)),
-                done = finished(&mut self.under_way) => self.settle(done),
+                () = &mut sent_away => return Some(self.send_away(Closing::Forbidden)),
+                () = &mut self.end => return Some(self.send_away(Closing::Unauthorized)),
+                done = finished(&mut self.under_way) => {
+                    if let Err(closing) = self.settle(done) {
+                        return Some(closing);
+                    }
+                }
                 () = self.gaze.behind() => self.show(Last::Nothing),
                 _ = self.names.changed() => {}
                 told = &mut uncertain => {
@@ -159,18 +172,15 @@ impl Connection {
                 self.say(socketio::refused(Some(namespace), "Invalid namespace"));
                 Ok(())
             }
-            Packet::Connect(credentials) if self.outside_since.is_some() => {
-                self.let_in(credentials.as_deref());
-                Ok(())
-            }
+            Packet::Connect(credentials) if self.outside_since.is_some() => self.identify(credentials.as_deref()),
             Packet::Connect(_) => Err(Closing::Protocol),
             // Nothing else is understood before.
             _ if self.outside_since.is_some() => Err(Closing::Protocol),
             Packet::Disconnect => {
-                self.outside_since = Some(Instant::now());
                 if let Some(here) = self.membership.take() {
                     here.leave(&self.node);
                 }
+                self.is_nobody();
                 Ok(())
             }
             Packet::Event { name, payload, ack } => {
@@ -191,30 +201,91 @@ impl Connection {
         }
     }
 
-    fn let_in(&mut self, credentials: Option<&str>) {
-        let identity = match self.identify(credentials) {
-            Ok(identity) => identity,
-            Err(denied) => {
-                tracing::debug!(%denied, "a client is not believed");
-                return self.say(socketio::refused(None, "Unauthorized"));
-            }
-        };
-        if !self.seat.pass_to(&identity.user, &self.node.settings.limits) {
-            return self.say(socketio::refused(None, "Too many connections"));
-        }
-        self.user = (identity.by != By::Guest).then_some(identity.user);
-        self.outside_since = None;
-        self.say(socketio::connected(&secret::id()));
-    }
-
-    fn identify(&self, credentials: Option<&str>) -> Result<Identity, Denied> {
+    /// Begins to find out who a client is that comes in.
+    fn identify(&mut self, credentials: Option<&str>) -> Result<(), Closing> {
         let request = self.socket.request();
-        let mut claimed = Claimed::of(&request.uri)?;
         // What is no object with a token says nothing of who it is.
         let given: Credentials =
             credentials.and_then(|credentials| serde_json::from_str(credentials).ok()).unwrap_or_default();
-        claimed.token = given.token.or(claimed.token);
-        self.node.auth.identify_or(&claimed, &request.headers, self.node.settings.socketio_anonymous)
+        let node = Arc::clone(&self.node);
+        let claimed = Claimed::of(&request.uri, &request.headers).map(|claimed| claimed.with_token(given.token));
+        let errand = async move {
+            Done::Identified(match claimed {
+                Ok(claimed) => node.auth.identify_or(&claimed, System::Rooms, node.settings.socketio_anonymous).await,
+                Err(denied) => Err(denied),
+            })
+        };
+        self.under_way = Some(Box::new(UnderWay::begin(None, errand)));
+        Ok(())
+    }
+
+    fn let_in(&mut self, found: Result<Identity, Denied>) -> Result<(), Closing> {
+        let identity = match found {
+            Ok(identity) => identity,
+            Err(Denied::NotBelieved(why)) => {
+                tracing::debug!(%why, "a client is not believed");
+                self.node.metrics.refused(Refusal::Unauthorized);
+                // As the original says it where a session of a web server is what is asked for.
+                let by_session = self.node.settings.auth.express_session.is_some();
+                let told = if by_session { "Unauthorized: No valid session" } else { "Unauthorized" };
+                self.say(socketio::refused(None, told));
+                return Ok(());
+            }
+            Err(Denied::Unavailable(why)) => {
+                tracing::warn!(%why, "it can't be told who a client is");
+                return Err(Closing::overloaded());
+            }
+        };
+        if !self.seat.pass_to(&identity.user) {
+            self.node.metrics.refused(Refusal::ConnectionsOfUser);
+            self.say(socketio::refused(None, "Too many connections"));
+            return Ok(());
+        }
+        self.end = Box::pin(self.node.auth.end(&identity));
+        self.user = (identity.by != By::Guest).then_some(identity.user);
+        self.outside_since = None;
+        self.say(socketio::connected(&secret::id()));
+        Ok(())
+    }
+
+    /// Has somebody who went be nobody until they come in again.
+    fn is_nobody(&mut self) {
+        self.outside_since = Some(Instant::now());
+        self.end = Box::pin(pending());
+        self.user = None;
+        self.seat.is_in(None);
+    }
+
+    /// Takes a fresh token of the same person. One that is not believed changes nothing; another person's ends the
+    /// connection, or one would act in the other's name.
+    fn go_on_as(&mut self, ack: Ack, found: Result<Identity, Denied>) -> Result<(), Closing> {
+        match found {
+            Ok(identity) if self.user.as_ref() == Some(&identity.user) => {
+                self.end = Box::pin(self.node.auth.end(&identity));
+                let told = wire::rooms::authenticated(identity.ends_at());
+                let answer = ack.map(|ack| socketio::ack(ack, &told.payload));
+                self.show(Last::Packets([shown::packet(&told)].into_iter().chain(answer).collect()));
+            }
+            Ok(_) => return Err(self.send_away(Closing::Forbidden)),
+            Err(Denied::NotBelieved(why)) => {
+                tracing::debug!(%why, "a fresh token is not believed");
+                self.node.metrics.refused(Refusal::Unauthorized);
+                self.fail(ack, &Fault::new(Code::Unauthorized, "the token is not believed"));
+            }
+            Err(Denied::Unavailable(why)) => {
+                tracing::warn!(%why, "a fresh token can't be looked at");
+                self.fail(ack, &Fault::new(Code::Unavailable, "it can't be told now whether the token is good"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells a client to go and not to come again by itself.
+    fn send_away(&mut self, closing: Closing) -> Closing {
+        if self.outside_since.is_none() {
+            self.say(socketio::disconnected());
+        }
+        closing
     }
 
     /// Sends on what a client asks for.
@@ -227,12 +298,15 @@ impl Connection {
     }
 
     /// Takes in what became of what was under way.
-    fn settle(&mut self, Finished { asked: ack, result, .. }: Finished<Ack, Done>) {
+    fn settle(&mut self, Finished { asked: ack, result, .. }: Finished<Ack, Done>) -> Result<(), Closing> {
         self.returns = false;
         let Ok(done) = result else {
-            return self.fail(ack, &fault(&ExecuteError::OutcomeUnknown));
+            self.fail(ack, &fault(&ExecuteError::OutcomeUnknown));
+            return Ok(());
         };
         match done {
+            Done::Identified(found) => return self.let_in(found),
+            Done::Refreshed(found) => return self.go_on_as(ack, found),
             Done::Entered(Ok(new)) => {
                 let (room, link) = (new.room.clone(), new.link.clone());
                 if let Some(old) = self.attend(new).filter(|old| old.room != room || old.link != link) {
@@ -258,6 +332,8 @@ impl Connection {
             Done::Driven(Ok(revision)) => self.show(Last::State(ack, revision)),
             Done::Entered(Err(fault)) | Done::Driven(Err(fault)) => self.fail(ack, &fault),
         }
+        self.seat.is_in(self.membership.as_ref().map(|here| &here.room));
+        Ok(())
     }
 
     /// Begins to look at a room; returns the membership before.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use engine::{Made, Outcome, Request};
 use timers::room::Command;
 use timers::{LinkId, ResumeSecret, Revision, RoomId, Scope, UserId};
-use wire::rooms::{Ask, Fault};
+use wire::rooms::{Ask, Fault, Token};
 
+use crate::auth::{Claimed, Denied, Identity, System};
 use crate::node::Node;
 use crate::rooms::entry::{Entry, Kind, new_link};
 use crate::rooms::fault::{fault, not_joined};
@@ -29,6 +30,10 @@ pub(super) enum Done {
     },
     /// The revision that it made; none if it was so already.
     Driven(Result<Option<Revision>, Fault>),
+    /// Who the client is that wants to be let in.
+    Identified(Result<Identity, Denied>),
+    /// Who a fresh token is.
+    Refreshed(Result<Identity, Denied>),
 }
 
 /// Something that is being seen to.
@@ -53,6 +58,7 @@ impl Asking<'_> {
                 return Ok(self.enter(Entry { room, kind: Kind::Join, name, resume, link, holds, by }));
             }
             Ask::Leave => return self.leave(),
+            Ask::Auth(Token(token)) => return Ok(self.refresh(token)),
             Ask::Start { room, duration } => (room, Command::Start(duration)),
             Ask::Pause(room) => (room, Command::Pause),
             Ask::Resume(room) => (room, Command::Resume),
@@ -79,6 +85,11 @@ impl Asking<'_> {
     fn enter(&self, entry: Entry) -> Errand {
         let node = Arc::clone(self.node);
         Box::pin(async move { Done::Entered(entry.carry_out(node).await) })
+    }
+
+    fn refresh(&self, token: String) -> Errand {
+        let (node, claimed) = (Arc::clone(self.node), Claimed::default().with_token(Some(token)));
+        Box::pin(async move { Done::Refreshed(node.auth.identify(&claimed, System::Rooms).await) })
     }
 
     fn leave(&self) -> Result<Errand, Fault> {

@@ -8,52 +8,72 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use crate::node::Node;
 use crate::socketio::session::Session;
-use crate::ws::{Closing, WRITE_WITHIN, frame, linger};
+use crate::stream::Stream;
+use crate::ws::{Closing, FrameHeads, Meter, WRITE_WITHIN, frame, linger};
 
 /// A WebSocket's bytes.
 pub(super) struct Carrier {
     node: Arc<Node>,
     session: Arc<Session>,
     /// There until it is dropped.
-    tcp: Option<TcpStream>,
+    stream: Option<Stream>,
     /// Bytes that came with the handshake.
     leftover: Bytes,
     /// Waits until the client may say more.
     eased: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Runs while the client does not take what is written.
     patience: Option<Pin<Box<Sleep>>>,
-    frames: Frames,
+    written: FrameHeads,
+    meter: Meter,
     /// What is written instead of the engine's close frame, as far as it is not written yet.
     farewell: Option<Bytes>,
 }
 
 impl Carrier {
-    pub(super) fn new(node: Arc<Node>, session: Arc<Session>, tcp: TcpStream, leftover: Vec<u8>) -> Self {
+    pub(super) fn new(node: Arc<Node>, session: Arc<Session>, stream: Stream, leftover: Vec<u8>) -> Self {
+        let meter = Meter::new(&node.settings.limits);
         Self {
             node,
             session,
-            tcp: Some(tcp),
+            stream: Some(stream),
             leftover: leftover.into(),
             eased: None,
             patience: None,
-            frames: Frames::default(),
+            written: FrameHeads::default(),
+            meter,
             farewell: None,
         }
     }
 
-    fn tcp(&mut self) -> Pin<&mut TcpStream> {
-        Pin::new(self.tcp.as_mut().expect("it is taken in drop"))
+    fn stream(&mut self) -> Pin<&mut Stream> {
+        Pin::new(self.stream.as_mut().expect("it is taken in drop"))
+    }
+
+    /// Reads what has come; fails if the client says too much.
+    fn poll_take(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        if self.leftover.is_empty() {
+            ready!(self.stream().poll_read(cx, buffer))?;
+        } else {
+            let count = self.leftover.len().min(buffer.remaining());
+            buffer.put_slice(&self.leftover.split_to(count));
+        }
+        if self.meter.admits(&buffer.filled()[before..]) {
+            return Poll::Ready(Ok(()));
+        }
+        self.session.close(Closing::TooManyMessages);
+        self.session.breaks();
+        Poll::Ready(Err(io::ErrorKind::QuotaExceeded.into()))
     }
 
     /// Writes some bytes, or fails if the client takes none for too long.
     fn poll_put(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.session.closing() != Some(&Closing::TooSlow) {
-            if let Poll::Ready(written) = self.tcp().poll_write(cx, bytes) {
+            if let Poll::Ready(written) = self.stream().poll_write(cx, bytes) {
                 self.patience = None;
                 return Poll::Ready(written);
             }
@@ -83,22 +103,17 @@ impl AsyncRead for Carrier {
             ready!(eased.as_mut().poll(cx));
             self.eased = None;
         }
-        if !self.leftover.is_empty() {
-            let count = self.leftover.len().min(buffer.remaining());
-            buffer.put_slice(&self.leftover.split_to(count));
-            return Poll::Ready(Ok(()));
-        }
-        self.tcp().poll_read(cx, buffer)
+        self.poll_take(cx, buffer)
     }
 }
 
 impl AsyncWrite for Carrier {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.farewell.is_none() {
-            let before_close = self.frames.clone().pass(bytes);
+            let before_close = self.written.clone().pass(bytes, is_close);
             if before_close > 0 || bytes.is_empty() {
                 let written = ready!(self.poll_put(cx, &bytes[..before_close]))?;
-                self.frames.pass(&bytes[..written]);
+                self.written.pass(&bytes[..written], is_close);
                 return Poll::Ready(Ok(written));
             }
             let Some(closing) = self.session.closing() else {
@@ -119,7 +134,7 @@ impl AsyncWrite for Carrier {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_farewell(cx))?;
-        self.tcp().poll_shutdown(cx)
+        self.stream().poll_shutdown(cx)
     }
 }
 
@@ -128,85 +143,12 @@ impl Drop for Carrier {
         // Also when it was to take over from long polling and did not: the engine would keep such a session for ever.
         self.session.breaks();
         let is_through = self.farewell.as_ref().is_some_and(Bytes::is_empty);
-        if let Some(tcp) = self.tcp.take().filter(|_| is_through) {
-            self.node.drain.spawn(linger(tcp));
+        if let Some(stream) = self.stream.take().filter(|_| is_through) {
+            self.node.drain.spawn(linger(stream));
         }
     }
 }
 
-/// Follows the frames in what a server writes.
-#[derive(Clone, Default)]
-struct Frames(At);
-
-#[derive(Clone, Copy, Default)]
-enum At {
-    #[default]
-    Opcode,
-    Length,
-    Extended {
-        left: u8,
-        length: u64,
-    },
-    Payload(u64),
-}
-
-impl At {
-    fn payload(length: u64) -> Self {
-        if length == 0 { Self::Opcode } else { Self::Payload(length) }
-    }
-}
-
-impl Frames {
-    /// Passes over bytes up to a close frame; returns how many come before it.
-    fn pass(&mut self, bytes: &[u8]) -> usize {
-        let mut passed = 0;
-        while let Some(&byte) = bytes.get(passed) {
-            let mut step = 1;
-            self.0 = match self.0 {
-                At::Opcode if byte & 0x0f == frame::CLOSE => break,
-                At::Opcode => At::Length,
-                At::Length => match byte & 0x7f {
-                    126 => At::Extended { left: 2, length: 0 },
-                    127 => At::Extended { left: 8, length: 0 },
-                    length => At::payload(length.into()),
-                },
-                At::Extended { left: 1, length } => At::payload(length << 8 | u64::from(byte)),
-                At::Extended { left, length } => At::Extended { left: left - 1, length: length << 8 | u64::from(byte) },
-                At::Payload(length) => {
-                    step = (bytes.len() - passed).min(usize::try_from(length).unwrap_or(usize::MAX));
-                    At::payload(length - step as u64)
-                }
-            };
-            passed += step;
-        }
-        passed
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_close_frame_is_found_behind_frames_of_every_length_however_they_are_cut() {
-        let mut bytes = Vec::new();
-        for length in [0, 1, 125, 126, 300, 65_535, 65_536, 70_000] {
-            // A payload that looks like close frames.
-            frame::put_text(&mut bytes, &"\u{8}".repeat(length));
-        }
-        let before = bytes.len();
-        bytes.extend_from_slice(&frame::close(1000, "bye"));
-        for cut in [1, 2, 3, 7, 1000, 65_536, bytes.len()] {
-            let mut frames = Frames::default();
-            let mut passed = 0;
-            for part in bytes.chunks(cut) {
-                let in_part = frames.pass(part);
-                passed += in_part;
-                if in_part < part.len() {
-                    break;
-                }
-            }
-            assert_eq!(passed, before, "cut into parts of {cut}");
-        }
-    }
+fn is_close(opcode: u8) -> bool {
+    opcode == frame::CLOSE
 }

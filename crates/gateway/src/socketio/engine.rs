@@ -1,6 +1,7 @@
 //! `/socket.io/`: the engine that carries packets, and which clients it opens a session for.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
@@ -20,8 +21,11 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::connections::Full;
+use crate::http::address::client_address;
 use crate::http::error::{error, full};
 use crate::http::server::CONNECTIONS_MAX;
+use crate::metrics::Refusal;
 use crate::node::Node;
 use crate::rooms;
 use crate::socketio::carrier::Carrier;
@@ -102,9 +106,11 @@ impl Server {
                 // In the words of the protocol, which have a client begin anew.
                 None => return refused(1, "Session ID unknown"),
             },
-            None if node.connections.is_full() => return full(node),
             None => {
-                let opening = Opening::new();
+                if let Err(why) = node.connections.room_for(self.address(&request)) {
+                    return full(node, why);
+                }
+                let opening = Opening::new(&node.settings.limits);
                 let session = Arc::clone(&opening.session);
                 request.extensions_mut().insert(Arc::new(opening));
                 session
@@ -119,9 +125,13 @@ impl Server {
         }
     }
 
+    fn address(&self, request: &Request) -> IpAddr {
+        client_address(request.extensions(), request.headers(), &self.handler.node.settings.public.proxy)
+    }
+
     /// Answers a request of long polling that opens a session or waits for packets, or says what is wrong with it.
     async fn poll(&self, request: Request, opens: bool) -> Response {
-        let Ok(_place) = self.polls.try_acquire() else { return full(&self.handler.node) };
+        let Ok(_place) = self.polls.try_acquire() else { return full(&self.handler.node, Full::Node) };
         let answer = answered(self.engine.call(request).await);
         if opens { self.tell_limit(answer).await } else { answer }
     }
@@ -162,8 +172,8 @@ impl Server {
         *head.extensions_mut() = request.extensions().clone();
         let engine = self.engine.clone();
         let of_spawn = Arc::clone(&node);
-        let serve = move |tcp, leftover| async move {
-            let carrier = Carrier::new(node, session, tcp, leftover);
+        let serve = move |stream, leftover| async move {
+            let carrier = Carrier::new(node, session, stream, leftover);
             if let Err(error) = engine.call((carrier, head)).await {
                 tracing::debug!(%error, "the engine can't use a WebSocket");
             }
@@ -215,7 +225,7 @@ impl Handler {
     fn take_in(engine: &Engine, raw: Raw) {
         let Some(session) = engine.data.get() else { return };
         if !session.take_in(raw) {
-            session.close(Closing::TooMany);
+            session.close(Closing::TooManyMessages);
             session.breaks();
         }
     }
@@ -249,6 +259,9 @@ impl EngineIoHandler for Handler {
             (None, DisconnectReason::TransportError | DisconnectReason::ClosingServer) => 1006,
         };
         self.node.metrics.socket_closed(code);
+        if let Some(refusal) = closing.and_then(Refusal::of) {
+            self.node.metrics.refused(refusal);
+        }
     }
 
     fn on_message(self: &Arc<Self>, text: Str, engine: Arc<Engine>) {

@@ -84,6 +84,11 @@ pub(crate) fn connected(id: &str) -> Str {
     written(Envelope::connect(NAMESPACE, Some(value(format!("{{\"sid\":\"{id}\"}}")))))
 }
 
+/// Makes the packet that sends a client away for good: it does not come again by itself.
+pub(crate) fn disconnected() -> Str {
+    written(Envelope { inner: PacketData::Disconnect, ns: NAMESPACE.into() })
+}
+
 /// Does not let a client in, and says why.
 pub(crate) fn refused(namespace: Option<String>, why: &str) -> Str {
     written(Envelope::connect_error(namespace.unwrap_or_else(|| NAMESPACE.to_owned()), why))

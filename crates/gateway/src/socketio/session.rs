@@ -9,7 +9,8 @@ use engineioxide::socket::Sid;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::ws::Closing;
+use crate::config::LimitSettings;
+use crate::ws::{Bucket, Closing};
 
 /// Most packets that wait for their turn. As many as a request can bring: 64 KiB of the shortest events there are.
 const INBOX_MAX: usize = 4096;
@@ -37,6 +38,8 @@ impl Raw {
 /// One client, by whatever carries its packets.
 pub(super) struct Session {
     inbox: mpsc::Sender<Raw>,
+    /// How many packets the client may send still, by whatever carries them.
+    bucket: Mutex<Bucket>,
     waiting: AtomicUsize,
     waiting_bytes: AtomicUsize,
     eased: Notify,
@@ -48,10 +51,11 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new() -> (Arc<Self>, mpsc::Receiver<Raw>) {
+    pub(super) fn new(bucket: Bucket) -> (Arc<Self>, mpsc::Receiver<Raw>) {
         let (inbox, receiver) = mpsc::channel(INBOX_MAX);
         let session = Self {
             inbox,
+            bucket: Mutex::new(bucket),
             waiting: AtomicUsize::new(0),
             waiting_bytes: AtomicUsize::new(0),
             eased: Notify::new(),
@@ -62,8 +66,11 @@ impl Session {
         (Arc::new(session), receiver)
     }
 
-    /// Takes in what came; `false` if there is no room for it.
+    /// Takes in what came; `false` if it is too much, or there is no room for it.
     pub(super) fn take_in(&self, raw: Raw) -> bool {
+        if !self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(1) {
+            return false;
+        }
         self.waiting.fetch_add(1, Ordering::Relaxed);
         self.waiting_bytes.fetch_add(raw.bytes(), Ordering::Relaxed);
         // A task that is gone needs nothing more.
@@ -131,8 +138,8 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    pub(super) fn new() -> Self {
-        let (session, inbox) = Session::new();
+    pub(super) fn new(limits: &LimitSettings) -> Self {
+        let (session, inbox) = Session::new(Bucket::new(limits));
         Self { session, inbox: Mutex::new(Some(inbox)) }
     }
 
@@ -172,7 +179,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_is_held_back_by_packets_and_by_bytes_until_they_have_had_their_turn() {
         for (text, count) in [("x".to_owned(), CROWDED), ("x".repeat(CROWDED_BYTES / 2), 2)] {
-            let (session, mut inbox) = Session::new();
+            let (session, mut inbox) = Session::new(Bucket::of(INBOX_MAX + 1, INBOX_MAX + 1));
             for _ in 0..count {
                 assert!(session.take_in(Raw::Text(text.clone().into())));
                 assert!(!session.is_crowded());
@@ -187,7 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_inbox_that_is_full_says_so_and_one_that_nobody_reads_holds_nobody_up() {
-        let (session, inbox) = Session::new();
+        let (session, inbox) = Session::new(Bucket::of(INBOX_MAX + 1, INBOX_MAX + 1));
         assert!((0..INBOX_MAX).all(|_| session.take_in(Raw::Binary)));
         assert!(!session.take_in(Raw::Binary));
         drop(inbox);

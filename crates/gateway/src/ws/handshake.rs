@@ -4,27 +4,33 @@ use std::future::Future;
 use std::pin::Pin;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::auth::BEARER_PROTOCOL;
+use crate::config::LimitSettings;
 use crate::http::error::error;
+use crate::stream::Stream;
 use crate::ws::socket::Socket;
+
+/// The protocol that is picked where a client offers some.
+const PROTOCOL: &str = "tickcast";
 
 /// Answers an upgrade and hands the socket to `serve` in a task of its own, which `spawn` starts.
 pub(crate) fn accept<F>(
     request: Request,
-    message_bytes_max: usize,
+    limits: &LimitSettings,
     spawn: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>),
     serve: impl FnOnce(Socket) -> F + Send + 'static,
 ) -> Response
 where
     F: Future<Output = ()> + Send,
 {
-    upgrade(request, spawn, move |tcp, leftover| async move {
-        serve(Socket::new(tcp, leftover, message_bytes_max).await).await;
+    let limits = limits.clone();
+    upgrade(request, spawn, move |stream, leftover| async move {
+        serve(Socket::new(stream, leftover, &limits).await).await;
     })
 }
 
@@ -32,7 +38,7 @@ where
 pub(crate) fn upgrade<F>(
     mut request: Request,
     spawn: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>),
-    serve: impl FnOnce(TcpStream, Vec<u8>) -> F + Send + 'static,
+    serve: impl FnOnce(Stream, Vec<u8>) -> F + Send + 'static,
 ) -> Response
 where
     F: Future<Output = ()> + Send,
@@ -41,9 +47,13 @@ where
         Ok(key) => derive_accept_key(key.as_bytes()),
         Err(reason) => {
             let mut refused = error(StatusCode::UPGRADE_REQUIRED, "Upgrade required", reason);
-            refused.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
+            refused.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             return refused;
         }
+    };
+    let protocol = match protocol(request.headers()) {
+        Ok(protocol) => protocol,
+        Err(reason) => return error(StatusCode::BAD_REQUEST, "Bad request", reason),
     };
     let upgrade = hyper::upgrade::on(&mut request);
     spawn(Box::pin(async move {
@@ -54,8 +64,8 @@ where
                 return;
             }
         };
-        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-            tracing::error!("a WebSocket came over something else than TCP");
+        let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else {
+            tracing::error!("a WebSocket came over something else than a stream of ours");
             return;
         };
         // The leftover is copied: the original would hold on to all of hyper's read buffer.
@@ -68,7 +78,25 @@ where
         (header::UPGRADE, "websocket".to_owned()),
         (header::SEC_WEBSOCKET_ACCEPT, key),
     ];
-    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+    let mut answer = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
+    if let Some(protocol) = protocol {
+        answer.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+    }
+    answer
+}
+
+/// Picks the protocol that is spoken, if the client offers it. A token that is offered beside it is not sent back, and a
+/// browser takes no answer that picks none of those that it offers.
+fn protocol(headers: &HeaderMap) -> Result<Option<&'static str>, &'static str> {
+    let offers = |fits: fn(&str) -> bool| {
+        let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+        offered.flat_map(|value| value.split(',')).any(|protocol| fits(protocol.trim()))
+    };
+    match (offers(|protocol| protocol == PROTOCOL), offers(|protocol| protocol.starts_with(BEARER_PROTOCOL))) {
+        (true, _) => Ok(Some(PROTOCOL)),
+        (false, true) => Err("offer the protocol tickcast beside the one with the token"),
+        (false, false) => Ok(None),
+    }
 }
 
 fn check(headers: &HeaderMap) -> Result<String, &'static str> {

@@ -9,9 +9,17 @@ use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::{Interest, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::stream::Stream;
+use crate::ws::sealing::Seal;
+
+/// What is read at once of TLS.
+const SEALED_BYTES: usize = 4096;
+
 /// The writing side of a socket.
 pub(crate) struct Line {
     tcp: TcpStream,
+    /// The bytes are those of TLS.
+    is_sealed: bool,
     queue: Mutex<Queue>,
 }
 
@@ -22,6 +30,8 @@ struct Queue {
     rest: Vec<u8>,
     /// Nothing more is taken from others.
     ended: bool,
+    /// There if what is written has to be sealed.
+    seal: Option<Box<Seal>>,
 }
 
 /// What became of frames that were offered.
@@ -36,8 +46,15 @@ pub(crate) enum Offered {
 }
 
 impl Line {
-    pub(super) fn new(tcp: TcpStream) -> Self {
-        Self { tcp, queue: Mutex::default() }
+    pub(super) fn new(stream: Stream) -> Self {
+        let (tcp, seal) = match stream {
+            Stream::Plain(tcp) => (tcp, None),
+            Stream::Tls(tls) => {
+                let (tcp, session) = tls.into_inner();
+                (tcp, Some(Box::new(Seal::new(session))))
+            }
+        };
+        Self { tcp, is_sealed: seal.is_some(), queue: Mutex::new(Queue { seal, ..Queue::default() }) }
     }
 
     /// Writes frames if that can be done at once. Never waits.
@@ -45,6 +62,13 @@ impl Line {
         let mut queue = self.lock();
         if queue.ended || !queue.rest.is_empty() {
             return Offered::Refused;
+        }
+        if let Some(seal) = &mut queue.seal {
+            // What is sealed has to be sent, or nothing that follows could be opened.
+            let sealed = seal.close(frames);
+            let written = rustix::net::send(&self.tcp, &sealed, SendFlags::NOSIGNAL).unwrap_or(0);
+            queue.rest.extend_from_slice(&sealed[written..]);
+            return if queue.rest.is_empty() { Offered::Written } else { Offered::Begun };
         }
         // Past tokio, which would first look up what it knows of the socket: with ten thousand of them that is
         // seldom in the processor's cache, and the kernel knows better.
@@ -62,8 +86,10 @@ impl Line {
     /// Writes frames behind what is still to be written, as far as the kernel takes them. Never waits.
     pub(super) fn put(&self, frames: &[u8]) -> io::Result<()> {
         let mut queue = self.lock();
-        let written = if queue.rest.is_empty() { self.write(frames)? } else { 0 };
-        queue.rest.extend_from_slice(&frames[written..]);
+        let sealed = queue.seal.as_mut().map(|seal| seal.close(frames));
+        let bytes = sealed.as_deref().unwrap_or(frames);
+        let written = if queue.rest.is_empty() { self.write(bytes)? } else { 0 };
+        queue.rest.extend_from_slice(&bytes[written..]);
         Ok(())
     }
 
@@ -96,16 +122,59 @@ impl Line {
 
     /// Tells the peer that nothing more comes, and reads until it says the same.
     pub(super) async fn shut(&self) -> io::Result<()> {
-        shut(&self.tcp).await
+        {
+            let mut queue = self.lock();
+            let last = queue.seal.as_mut().map(|seal| seal.end()).unwrap_or_default();
+            queue.rest.extend_from_slice(&last);
+        }
+        self.flush().await?;
+        rustix::net::shutdown(&self.tcp, rustix::net::Shutdown::Write)?;
+        let mut sink = vec![0; 1024];
+        loop {
+            self.tcp.readable().await?;
+            match self.tcp.try_read(&mut sink) {
+                Ok(0) => return Ok(()),
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+        }
     }
 
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.is_sealed {
+            return self.poll_open(cx, buffer);
+        }
         loop {
             ready!(self.tcp.poll_read_ready(cx))?;
             match self.read(buffer.initialize_unfilled()) {
                 Ok(read) => {
                     buffer.advance(read);
                     return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Reads sealed bytes until there is something to open.
+    fn poll_open(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut sealed = [0; SEALED_BYTES];
+        loop {
+            {
+                let mut queue = self.lock();
+                let Queue { seal: Some(seal), rest, .. } = &mut *queue else { return Poll::Ready(Ok(())) };
+                if let Some(read) = seal.open(buffer.initialize_unfilled(), rest)? {
+                    buffer.advance(read);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            ready!(self.tcp.poll_read_ready(cx))?;
+            match self.read(&mut sealed) {
+                Ok(read) => {
+                    if let Some(seal) = &mut self.lock().seal {
+                        seal.take_in(&sealed[..read]);
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
@@ -137,20 +206,6 @@ impl Line {
     }
 }
 
-/// Tells a peer that nothing more comes, and reads until it says the same.
-pub(super) async fn shut(tcp: &TcpStream) -> io::Result<()> {
-    rustix::net::shutdown(tcp, rustix::net::Shutdown::Write)?;
-    let mut sink = vec![0; 1024];
-    loop {
-        tcp.readable().await?;
-        match tcp.try_read(&mut sink) {
-            Ok(0) => return Ok(()),
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-            Ok(_) | Err(_) => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,7 +215,7 @@ mod tests {
     async fn pair() -> (Line, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (peer, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-        (Line::new(accepted.unwrap().0), peer.unwrap())
+        (Line::new(Stream::Plain(accepted.unwrap().0)), peer.unwrap())
     }
 
     /// Numbered frames of 1 KiB.

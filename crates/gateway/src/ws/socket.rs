@@ -3,20 +3,21 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::ws::{Closing, Line, WRITE_WITHIN, frame, line};
+use crate::config::LimitSettings;
+use crate::stream::Stream;
+use crate::ws::{Closing, Line, Meter, WRITE_WITHIN, frame};
 
 /// tungstenite clears a buffer of this size at each read; small ones keep 10,000 connections small.
 const READ_BUFFER: usize = 1024;
@@ -30,7 +31,7 @@ pub(crate) enum Incoming {
     /// A text.
     Text(Utf8Bytes),
     /// Bytes, which no dialect speaks.
-    Binary,
+    Binary(Bytes),
     /// A ping or pong: a sign of life.
     Alive,
 }
@@ -51,13 +52,16 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) async fn new(tcp: TcpStream, leftover: Vec<u8>, message_bytes_max: usize) -> Self {
+    pub(crate) async fn new(stream: Stream, leftover: Vec<u8>, limits: &LimitSettings) -> Self {
+        let message_bytes_max = limits.message_bytes;
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max));
-        let io = ReadMostly { line: Arc::new(Line::new(tcp)), control: Vec::new() };
+        let mut meter = Meter::new(limits);
+        let exceeded = !meter.admits(&leftover);
+        let io = ReadMostly { line: Arc::new(Line::new(stream)), control: Vec::new(), meter, exceeded };
         let stream = WebSocketStream::from_partially_read(io, leftover, Role::Server, Some(config)).await;
         Self { stream, message_bytes_max }
     }
@@ -67,7 +71,7 @@ impl Socket {
     pub(crate) async fn next(&mut self) -> Result<Incoming, Gone> {
         match self.stream.next().await {
             Some(Ok(Message::Text(text))) => Ok(Incoming::Text(text)),
-            Some(Ok(Message::Binary(_))) => Ok(Incoming::Binary),
+            Some(Ok(Message::Binary(bytes))) => Ok(Incoming::Binary(bytes)),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
                 self.put_aside_answers().await;
                 Ok(Incoming::Alive)
@@ -82,6 +86,7 @@ impl Socket {
             Some(Err(Error::Utf8(_))) => Err(Gone::Close(Closing::InvalidUtf8)),
             Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => Err(Gone::Broken),
             Some(Err(Error::Protocol(_))) => Err(Gone::Close(Closing::Protocol)),
+            Some(Err(_)) | None if self.stream.get_ref().exceeded => Err(Gone::Close(Closing::TooManyMessages)),
             Some(Err(_)) | None => Err(Gone::Broken),
         }
     }
@@ -149,8 +154,14 @@ impl Socket {
 
 /// Lets a client whose close frame is written read it: unread bytes would turn the end into a reset, which may
 /// overtake it.
-pub(crate) async fn linger(tcp: TcpStream) {
-    timeout(CLOSE_WITHIN, line::shut(&tcp)).await.ok();
+pub(crate) async fn linger(mut stream: Stream) {
+    let ending = async {
+        stream.shutdown().await?;
+        let mut sink = vec![0; 1024];
+        while stream.read(&mut sink).await? > 0 {}
+        io::Result::Ok(())
+    };
+    timeout(CLOSE_WITHIN, ending).await.ok();
 }
 
 /// A connection that tungstenite may read, while what it writes (pongs and close frames) is put aside for
@@ -158,11 +169,18 @@ pub(crate) async fn linger(tcp: TcpStream) {
 struct ReadMostly {
     line: Arc<Line>,
     control: Vec<u8>,
+    meter: Meter,
+    /// The client has said too much.
+    exceeded: bool,
 }
 
 impl AsyncRead for ReadMostly {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.line.poll_read(cx, buf)
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(self.line.poll_read(cx, buffer))?;
+        let io = self.get_mut();
+        io.exceeded = io.exceeded || !io.meter.admits(&buffer.filled()[before..]);
+        if io.exceeded { Poll::Ready(Err(io::ErrorKind::QuotaExceeded.into())) } else { Poll::Ready(Ok(())) }
     }
 }
 

@@ -91,7 +91,7 @@ async fn a_full_node_sends_clients_elsewhere() {
     assert_eq!((refused.status, refused.json()["error"].as_str()), (503, Some("Full")));
     let after: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=5).contains(&after), "{after}");
-    assert!(node.get_internal("/metrics").await.body.contains("tickcast_handshakes_refused_total 1"));
+    assert!(node.get_internal("/metrics").await.body.contains("tickcast_refusals_total{reason=\"connections\"} 1"));
     drop(one);
     wait_until("room", async || node.get_internal("/cluster").await.json()["connections"] == 0).await;
     node.connect("userId=ben").await.next_of("ready").await;

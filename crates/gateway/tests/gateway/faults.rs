@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::{DEADLINE, Node, RedisServer};
+use harness::{DEADLINE, Node, RedisServer, TALKATIVE};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -127,7 +127,7 @@ async fn another_persons_session_is_no_session() {
 #[tokio::test]
 async fn ten_thousand_messages_at_once_are_all_answered_in_order_and_others_wait_for_none_of_them() {
     const MESSAGES: usize = 10_000;
-    let node = Node::start().await;
+    let node = Node::start_with(&[TALKATIVE]).await;
     let mut flood = node.connect("userId=ann").await;
     let mut other = node.connect("userId=ben").await;
     flood.next_of("ready").await;

@@ -1,6 +1,6 @@
 //! Who is still there.
 
-use harness::{Client, DEADLINE, Node};
+use harness::{Client, DEADLINE, Node, TALKATIVE};
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
@@ -10,7 +10,7 @@ const PING: [u8; 2] = [0x89, 0x00];
 const SILENT: [u8; 2] = 4408_u16.to_be_bytes();
 
 async fn node() -> Node {
-    Node::start_with(&[("heartbeat.every", "2s"), ("heartbeat.within", "1s")]).await
+    Node::start_with(&[("heartbeat.every", "2s"), ("heartbeat.within", "1s"), TALKATIVE]).await
 }
 
 /// A node, a client that something ticks for, and one that nothing does.

@@ -82,7 +82,8 @@ async fn the_internal_port_tells_how_the_node_is() {
     assert_eq!(node.get_internal("/readyz").await.json(), json!({ "ready": true }));
     let cluster = node.get_internal("/cluster").await.json();
     assert_eq!((&cluster["node"], &cluster["leader"]), (&json!("node-a"), &json!("node-a")));
-    assert_eq!((&cluster["scopes"], &cluster["connections"]), (&json!(1), &json!(1)));
+    // Ann, and the board that all nodes watch.
+    assert_eq!((&cluster["scopes"], &cluster["connections"]), (&json!(2), &json!(1)));
     assert!(cluster["beat"].as_u64().unwrap() > 1_700_000_000 && cluster["beatLagMs"].as_u64().unwrap() < 1000);
     let metrics = node.get_internal("/metrics").await.body;
     for line in [

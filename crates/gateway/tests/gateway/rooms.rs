@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{Client, DEADLINE, Node, SocketIo, wait_until};
+use harness::{Client, DEADLINE, Node, SocketIo, TALKATIVE, wait_until};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -168,7 +168,7 @@ async fn a_node_that_stops_closes_the_engine_and_says_when_to_come_again() {
 
 #[tokio::test]
 async fn who_does_not_read_is_closed_and_holds_up_nobody() {
-    let node = Node::start().await;
+    let node = Node::start_with(&[TALKATIVE]).await;
     let (mut ann, room) = SocketIo::host(node.public).await;
     let (ben, _) = SocketIo::guest(node.public, &room).await;
     let mut frozen = ben.client.into_tcp();
@@ -196,7 +196,7 @@ async fn who_does_not_read_is_closed_and_holds_up_nobody() {
 
 #[tokio::test]
 async fn who_polls_no_more_is_closed_and_holds_up_nobody() {
-    let node = Node::start().await;
+    let node = Node::start_with(&[TALKATIVE]).await;
     let (mut ann, room) = SocketIo::host(node.public).await;
     let path = poll_into(&node, &room).await;
     ann.next_of("session:user-joined").await;

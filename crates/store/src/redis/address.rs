@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use fred::types::config::{Config, ServerConfig};
+use fred::rustls::ClientConfig;
+use fred::types::config::{Config, ServerConfig, TlsConnector};
 
 use crate::redis::claims::Address;
-use crate::redis::tls;
+use crate::tls;
 
 /// The address of a Redis.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,7 +45,8 @@ impl RedisUrl {
         let url = driver_url(&self.0).expect("checked when made");
         let mut config = Config::from_url(&url).expect("checked when made");
         if self.0.starts_with("rediss") {
-            config.tls = Some(tls::trusting(ca_file)?);
+            let trusting = ClientConfig::builder().with_root_certificates(tls::roots(ca_file)?).with_no_client_auth();
+            config.tls = Some(TlsConnector::from(trusting).into());
         }
         let ServerConfig::Clustered { hosts, .. } = &config.server else { return Ok(Target::One(config)) };
         let seeds = hosts.iter().map(|server| Address { host: server.host.to_string(), port: server.port });

@@ -1,5 +1,7 @@
 //! What a client sends.
 
+use std::fmt;
+
 use serde::Serialize;
 use timers::stopwatch::{Command, Goal, Start};
 use timers::{BadField, Fields, GoalId, ID_BYTES_MAX, RawJson, SessionId};
@@ -7,6 +9,9 @@ use timers::{BadField, Fields, GoalId, ID_BYTES_MAX, RawJson, SessionId};
 use crate::clockit::goal;
 use crate::fault::{Code, Fault};
 use crate::time_sync::{PING, TimePing};
+
+/// The type of a message that brings a token, and of its answer.
+pub(crate) const AUTH: &str = "auth";
 
 /// The id that a client gives a message, to recognise the answer and to repeat it safely: a string or a
 /// number, sent back as it came.
@@ -38,6 +43,24 @@ pub enum Said {
     Message(Message),
     /// It wants to know the time.
     TimePing(TimePing),
+    /// It says who it is, or that it still is.
+    Auth(Auth),
+}
+
+/// A token that a client sends.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Auth {
+    /// The client's id, for the answer.
+    pub id: Option<MessageId>,
+    /// The token.
+    pub token: String,
+}
+
+impl fmt::Debug for Auth {
+    /// Leaves out the token: it must not get into a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// One message of a client that is to have an effect.
@@ -61,10 +84,23 @@ pub fn parse(text: &str) -> Result<Said, (Option<MessageId>, Fault)> {
     };
     let said = match fields.require::<String>("type") {
         Ok(kind) if kind == PING => TimePing::read(&mut fields).map(Said::TimePing),
+        Ok(kind) if kind == AUTH => token(&mut fields).map(|token| Said::Auth(Auth { id: id.clone(), token })),
         Ok(kind) => command(&kind, &mut fields).map(|command| Said::Message(Message { id: id.clone(), command })),
         Err(bad) => Err(Fault::in_field("", &bad)),
     };
     said.map_err(|fault| (id, fault))
+}
+
+fn token(fields: &mut Fields) -> Result<String, Fault> {
+    let not_fields = |_| Fault::of_client(Code::InvalidMessage, "payload must be an object");
+    let mut payload: Fields = fields.require("payload").map_err(not_fields)?;
+    let wrong = |reason: &str| BadField { field: "token".to_owned(), reason: reason.to_owned() };
+    // What is wrong with it is not told: the reader of a fault may quote what it has read.
+    let token = payload
+        .take::<String>("token")
+        .map_err(|_| wrong("must be a string"))
+        .and_then(|token| token.filter(|token| !token.is_empty()).ok_or_else(|| wrong("is missing")));
+    token.map_err(|bad| Fault::in_field("payload", &bad))
 }
 
 fn not_an_object(error: &serde_json::Error) -> Fault {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use timers::{Board, ItemKey, Revision, SessionId, Timestamp};
 
 use crate::clockit::Dialect;
-use crate::clockit::message::MessageId;
+use crate::clockit::message::{AUTH, MessageId};
 use crate::clockit::state::{State, States, in_order};
 use crate::clockit::tick::last_ticks;
 use crate::fault::Fault;
@@ -59,6 +59,24 @@ pub fn ack(id: &MessageId, rev: Revision, session: Option<&SessionId>) -> String
         session_id: Option<&'a SessionId>,
     }
     json(&Ack { r#type: "ack", id, rev, session_id: session })
+}
+
+/// Renders that a token was taken, and when it ends if that is known.
+pub fn authenticated(id: Option<&MessageId>, ends_at: Option<Timestamp>) -> String {
+    #[derive(Serialize)]
+    struct Authenticated<'a> {
+        r#type: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a MessageId>,
+        payload: Payload,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Payload {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
+    }
+    json(&Authenticated { r#type: AUTH, id, payload: Payload { expires_at: ends_at } })
 }
 
 /// Renders why a message had no effect.

@@ -1,5 +1,7 @@
 //! What a client asks for.
 
+use std::fmt;
+
 use timers::room::{ADJUST_MAX, DURATION_MAX};
 use timers::{BadField, Fields, MILLIS_PER_BEAT, Millis, RawJson, ResumeSecret, RoomId};
 
@@ -39,6 +41,8 @@ pub enum Ask {
     Resume(Option<RoomId>),
     /// Put it back.
     Reset(Option<RoomId>),
+    /// Go on as who one is, with another token.
+    Auth(Token),
     /// Move its end.
     Adjust {
         /// The room, if it is named.
@@ -46,6 +50,17 @@ pub enum Ask {
         /// By how many milliseconds.
         by: i64,
     },
+}
+
+/// A token that a client sends.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(pub String);
+
+impl fmt::Debug for Token {
+    /// Leaves it out: it must not get into a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(***)")
+    }
 }
 
 /// What comes with an event: nothing, one bare value, or fields.
@@ -69,6 +84,7 @@ pub fn parse(event: &str, payload: Option<&str>) -> Option<Result<Ask, Fault>> {
         "timer:resume" => |payload| of_room(payload).map(Ask::Resume),
         "timer:reset" => |payload| of_room(payload).map(Ask::Reset),
         "timer:adjust" => adjust,
+        "auth" => auth,
         _ => return None,
     };
     Some(Payload::read(payload).and_then(read))
@@ -135,6 +151,12 @@ fn adjust(payload: Payload) -> Result<Ask, Fault> {
     }
     #[expect(clippy::cast_possible_truncation, reason = "an hour at most")]
     Ok(Ask::Adjust { room: room(&mut fields)?, by: millis as i64 })
+}
+
+fn auth(payload: Payload) -> Result<Ask, Fault> {
+    let token = payload.fields()?.take::<String>("token").ok().flatten().filter(|token| !token.is_empty());
+    // What is wrong with it is not told: the reader of a fault may quote what it has read.
+    token.map(|token| Ask::Auth(Token(token))).ok_or_else(|| Fault::payload("token must be a string"))
 }
 
 fn of_room(payload: Payload) -> Result<Option<RoomId>, Fault> {

@@ -17,6 +17,8 @@ pub enum Code {
     InvalidSeconds,
     /// The payload is not what this event takes.
     InvalidPayload,
+    /// A token is not believed.
+    Unauthorized,
     /// The store is away, or too much is going on; the same may succeed later.
     Unavailable,
 }
@@ -31,6 +33,7 @@ impl Code {
             Self::InvalidDuration => "INVALID_DURATION",
             Self::InvalidSeconds => "INVALID_SECONDS",
             Self::InvalidPayload => "INVALID_PAYLOAD",
+            Self::Unauthorized => "UNAUTHORIZED",
             Self::Unavailable => "UNAVAILABLE",
         }
     }

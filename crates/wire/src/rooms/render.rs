@@ -69,6 +69,17 @@ pub fn joined(board: &Board, member: &MemberId, now: Timestamp) -> Option<Event>
     ))
 }
 
+/// Renders that a token was taken, and when it ends if that is known.
+pub fn authenticated(ends_at: Option<Timestamp>) -> Event {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Authenticated {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
+    }
+    Event::new("auth", &Authenticated { expires_at: ends_at })
+}
+
 /// Renders the answer to `session:leave`, which is no event of its own.
 pub fn left(room: &RoomId) -> String {
     #[derive(Serialize)]

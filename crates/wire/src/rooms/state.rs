@@ -84,5 +84,6 @@ pub(crate) fn session_id(board: &Board) -> &str {
         Scope::Room(room) => room.as_str(),
         Scope::User(user) => user.as_str(),
         Scope::Node(node) => node.as_str(),
+        Scope::Cluster => "",
     }
 }

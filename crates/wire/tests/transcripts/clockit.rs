@@ -8,7 +8,7 @@ use std::fmt::Write;
 use timers::{
     Beat, Board, Command, CommandId, Decision, Known, Limits, Position, Scope, Tag, Timestamp, UserId, decide,
 };
-use wire::clockit::{Dialect, Said, ack, catch_up, error, news, parse, ready, ticks};
+use wire::clockit::{Dialect, Said, ack, authenticated, catch_up, error, news, parse, ready, ticks};
 
 use super::replay::replay;
 
@@ -65,6 +65,8 @@ impl Player {
     fn message(&mut self, text: &str) {
         let message = match parse(text) {
             Ok(Said::Message(message)) => message,
+            // Whether it is believed is not for the dialect to say.
+            Ok(Said::Auth(auth)) => return self.says(&authenticated(auth.id.as_ref(), Some(self.now))),
             Ok(Said::TimePing(ping)) => return self.says(&ping.pong(self.now, self.now)),
             Err((id, fault)) => return self.says(&error(id.as_ref(), &fault)),
         };

@@ -11,7 +11,7 @@ use timers::{
     Beat, Board, Command, CommandId, Decision, Known, Limits, LinkId, MemberId, NodeId, Position, Refusal,
     ResumeSecret, RoomId, Scope, Tag, Timestamp, decide,
 };
-use wire::rooms::{Ask, Event, Fault, error, joined, left, news, parse, state, tick};
+use wire::rooms::{Ask, Event, Fault, authenticated, error, joined, left, news, parse, state, tick};
 
 use super::replay::replay;
 
@@ -73,6 +73,12 @@ impl Player {
             Ok(ask) => ask,
             Err(fault) => return self.refuses(who, &fault),
         };
+        if let Ask::Auth(_) = ask {
+            // Whether it is believed is not for the dialect to say.
+            let event = authenticated(Some(self.now));
+            self.says(who, &event);
+            return self.answers(who, &event.payload);
+        }
         let joins = matches!(ask, Ask::Create { .. } | Ask::Join { .. });
         let leaves = matches!(ask, Ask::Leave);
         let before = self.board.clone();
@@ -113,6 +119,7 @@ impl Player {
             Ask::Create { duration, name } => Do::Create(duration, joining(name, None)),
             Ask::Join { name, resume, .. } => Do::Join(joining(name, resume)),
             Ask::Leave => Do::Leave(link(who)),
+            Ask::Auth(_) => unreachable!("it is no command"),
             Ask::Start { duration, .. } => Do::Start(duration),
             Ask::Pause(_) => Do::Pause,
             Ask::Resume(_) => Do::Resume,

@@ -1,18 +1,16 @@
 //! Whom TLS believes: the system's certificates, and those in a file of the operator's.
 
 use std::path::Path;
-use std::sync::Arc;
 
+use fred::rustls::RootCertStore;
 use fred::rustls::pki_types::CertificateDer;
 use fred::rustls::pki_types::pem::PemObject;
-use fred::rustls::{ClientConfig, RootCertStore};
-use fred::types::config::{TlsConfig, TlsConnector};
 
-/// Makes the driver's configuration.
+/// Returns the certificates to believe: the system's, and those in `ca_file` (PEM).
 ///
 /// # Errors
 /// What is wrong with the file, in words.
-pub(crate) fn trusting(ca_file: Option<&Path>) -> Result<TlsConfig, String> {
+pub fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     // A slim image has none, and then the file must do.
     roots.add_parsable_certificates(fred::rustls_native_certs::load_native_certs().certs);
@@ -29,6 +27,5 @@ pub(crate) fn trusting(ca_file: Option<&Path>) -> Result<TlsConfig, String> {
             return Err(wrong("there is no certificate in it".to_owned()));
         }
     }
-    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config).as_ref().clone()).into())
+    Ok(roots)
 }

@@ -1,0 +1,129 @@
+//! Keys that an issuer publishes at an address and changes when it likes.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::{StatusCode, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::sync::Mutex;
+use tokio::time::{sleep, timeout};
+
+use crate::auth::keys::{Key, read_set};
+use crate::config::JwksSettings;
+
+/// Largest set that is read; a key has a kilobyte.
+const SET_BYTES_MAX: usize = 256 * 1024;
+
+/// How long a fetch may take: somebody waits for it.
+const FETCH_WITHIN: Duration = Duration::from_secs(5);
+
+/// How soon keys are fetched again for a token whose key is not known: anybody can make up such tokens.
+const REFETCH_PAUSE: Duration = Duration::from_secs(10);
+
+/// Pauses between attempts while there are no keys at all: they double from the first to the second.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// The keys of one address; the last good ones stay while it is away.
+pub(super) struct Jwks {
+    url: Uri,
+    every: Duration,
+    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    keys: RwLock<Option<Arc<[Key]>>>,
+    /// When it was last tried; whoever holds it fetches.
+    tried_at: Mutex<Option<Instant>>,
+}
+
+/// There are no keys yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoneYet;
+
+impl Jwks {
+    /// # Errors
+    /// What is wrong with the file of certificates, in words.
+    pub(super) fn new(settings: &JwksSettings) -> Result<Self, String> {
+        let roots = store::tls::roots(settings.ca_file.as_deref())?;
+        let tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+        Ok(Self {
+            url: settings.url.clone(),
+            every: settings.every,
+            client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector),
+            keys: RwLock::default(),
+            tried_at: Mutex::default(),
+        })
+    }
+
+    /// Returns the keys that satisfy `fits`. If none does they may have changed: they are fetched anew, though not
+    /// again and again.
+    pub(super) async fn keys(&self, fits: impl Fn(&Key) -> bool) -> Result<Vec<Key>, NoneYet> {
+        let fitting = || self.known().map(|keys| keys.iter().filter(|key| fits(key)).cloned().collect::<Vec<_>>());
+        if let Some(keys) = fitting().filter(|keys| !keys.is_empty()) {
+            return Ok(keys);
+        }
+        // Whoever had to wait for another's fetch finds that it was just tried.
+        let mut tried_at = self.tried_at.lock().await;
+        if tried_at.is_none_or(|at| at.elapsed() > REFETCH_PAUSE) {
+            self.fetch(&mut tried_at).await;
+        }
+        drop(tried_at);
+        fitting().ok_or(NoneYet)
+    }
+
+    /// Fetches the keys now and then, for ever.
+    pub(super) async fn keep_fresh(&self) {
+        let mut retry = RETRY.0;
+        loop {
+            {
+                let mut tried_at = self.tried_at.lock().await;
+                if tried_at.is_none_or(|at| at.elapsed() >= retry) {
+                    self.fetch(&mut tried_at).await;
+                }
+            }
+            if self.known().is_some() {
+                // Many nodes began together.
+                sleep(self.every.mul_f64(0.9 + fastrand::f64() / 5.0)).await;
+            } else {
+                sleep(retry).await;
+                retry = (retry * 2).min(RETRY.1);
+            }
+        }
+    }
+
+    fn known(&self) -> Option<Arc<[Key]>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn fetch(&self, tried_at: &mut Option<Instant>) {
+        let fetched = timeout(FETCH_WITHIN, self.get()).await.unwrap_or_else(|_| Err("it does not answer".to_owned()));
+        *tried_at = Some(Instant::now());
+        match fetched.and_then(|set| read_set(&set)) {
+            Ok(keys) => {
+                if keys.is_empty() {
+                    tracing::warn!(url = %self.url, "there is no key that could check a token");
+                }
+                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(keys.into());
+            }
+            Err(why) => tracing::warn!(url = %self.url, %why, "keys can't be fetched; the last ones stay"),
+        }
+    }
+
+    async fn get(&self) -> Result<Bytes, String> {
+        let answer = self.client.get(self.url.clone()).await.map_err(|error| chain(&error))?;
+        if answer.status() != StatusCode::OK {
+            return Err(format!("it answers {}", answer.status()));
+        }
+        let body = Limited::new(answer.into_body(), SET_BYTES_MAX).collect().await;
+        Ok(body.map_err(|error| error.to_string())?.to_bytes())
+    }
+}
+
+/// An error and what caused it, which is where the reason is.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
+}

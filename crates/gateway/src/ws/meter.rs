@@ -1,0 +1,77 @@
+//! How much a client says: a bucket of tokens, filled at a steady rate, of which each frame takes one.
+
+use std::time::Instant;
+
+use crate::config::LimitSettings;
+use crate::ws::FrameHeads;
+
+/// Counts what a client says.
+pub(crate) struct Bucket {
+    per_second: f64,
+    burst: f64,
+    tokens: f64,
+    at: Instant,
+}
+
+/// Counts the frames in what a client sends: pings and parts of messages, too, which cost as much to read as others.
+pub(crate) struct Meter {
+    heads: FrameHeads,
+    bucket: Bucket,
+}
+
+impl Bucket {
+    pub(crate) fn new(limits: &LimitSettings) -> Self {
+        Self::of(limits.messages_per_second, limits.message_burst)
+    }
+
+    pub(crate) fn of(per_second: usize, burst: usize) -> Self {
+        let burst = burst as f64;
+        Self { per_second: per_second as f64, burst, tokens: burst, at: Instant::now() }
+    }
+
+    /// Takes tokens; `false` if there are not so many.
+    pub(crate) fn take(&mut self, count: usize) -> bool {
+        self.take_at(count, Instant::now())
+    }
+
+    fn take_at(&mut self, count: usize, now: Instant) -> bool {
+        let since = now.saturating_duration_since(self.at).as_secs_f64();
+        self.at = now;
+        self.tokens = (self.tokens + since * self.per_second).min(self.burst) - count as f64;
+        self.tokens >= 0.0
+    }
+}
+
+impl Meter {
+    pub(crate) fn new(limits: &LimitSettings) -> Self {
+        Self { heads: FrameHeads::default(), bucket: Bucket::new(limits) }
+    }
+
+    /// Takes note of bytes that came; `false` if it is more than a client may say.
+    pub(crate) fn admits(&mut self, bytes: &[u8]) -> bool {
+        let mut frames = 0;
+        self.heads.pass(bytes, |_| {
+            frames += 1;
+            false
+        });
+        frames == 0 || self.bucket.take(frames)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_burst_is_admitted_and_then_the_rate() {
+        let begun = Instant::now();
+        let mut bucket = Bucket { at: begun, ..Bucket::of(10, 5) };
+        let mut take = |count, millis| bucket.take_at(count, begun + Duration::from_millis(millis));
+        assert!(take(5, 0), "the burst");
+        assert!(take(1, 100) && take(1, 200), "the rate");
+        assert!(!take(1, 210), "one too many");
+        assert!(take(5, 5000), "after a while, a burst again and no more");
+        assert!(!take(1, 5000));
+    }
+}

@@ -1,0 +1,144 @@
+//! Clients that mean harm.
+
+use std::time::{Duration, Instant};
+
+use harness::{Client, DEADLINE, Node, SocketIo, TALKATIVE, wait_until};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Somebody else, who is served all the while.
+async fn is_served(node: &Node) {
+    let mut client = node.connect("userId=honest").await;
+    client.must("session-start", "a", json!({ "sessionId": "s", "label": "x" })).await;
+    SocketIo::host(node.public).await;
+    assert_eq!(node.get("/api/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn who_sends_a_head_byte_by_byte_is_let_go_and_keeps_nobody_out() {
+    let node = Node::start_with(&[("limits.request_within", "2s")]).await;
+    let begun = Instant::now();
+    let mut slow = Vec::new();
+    for _ in 0..500 {
+        let mut tcp = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+        tcp.write_all(b"GET /session?userId=ann HTTP/1.1\r\n").await.unwrap();
+        slow.push(tcp);
+    }
+    is_served(&node).await;
+    for (nth, tcp) in slow.iter_mut().enumerate() {
+        // A byte now and then does not give it more time.
+        tcp.write_all(format!("x-{nth}: y\r\n").as_bytes()).await.ok();
+        assert!(tokio::time::timeout(DEADLINE, tcp.read_to_end(&mut Vec::new())).await.is_ok(), "it is let go");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    is_served(&node).await;
+}
+
+#[tokio::test]
+async fn who_is_let_in_and_then_says_nothing_is_closed() {
+    let settings = [
+        ("auth.modes", "jwt"),
+        ("auth.jwt.secret", "a secret of sixteen bytes"),
+        ("auth.first_message_within", "1s"),
+        ("limits.request_within", "1s"),
+    ];
+    let node = Node::start_with(&settings).await;
+    let mut waiting = Vec::new();
+    for _ in 0..100 {
+        waiting.push(node.connect("").await);
+        waiting.push(SocketIo::open(node.public, "").await.client);
+    }
+    for client in &mut waiting {
+        let (code, _) = client.closed().await;
+        assert!([4401, 1002].contains(&code), "{code}");
+    }
+    wait_until("nobody", async || node.get_internal("/cluster").await.json()["connections"] == 0).await;
+}
+
+#[tokio::test]
+async fn a_million_tiny_frames_end_one_connection() {
+    let node = Node::start().await;
+    let empty_part = [0x00, 0x80, 0, 0, 0, 0];
+    for path in ["/session?userId=eve", "/socket.io/?EIO=4&transport=websocket"] {
+        let mut client = Client::connect(node.public, path).await.into_tcp();
+        client.write_all(&[0x01, 0x80, 0, 0, 0, 0]).await.unwrap();
+        let mut sent = 0;
+        let frames = empty_part.repeat(1000);
+        while sent < 1_000_000 && client.write_all(&frames).await.is_ok() {
+            sent += 1000;
+        }
+        let mut answer = Vec::new();
+        tokio::time::timeout(DEADLINE, client.read_to_end(&mut answer)).await.expect("an end").ok();
+        is_served(&node).await;
+    }
+    let metrics = node.get_internal("/metrics").await.body;
+    assert!(metrics.contains("tickcast_refusals_total{reason=\"messages\"} 2"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_flood_of_pings_is_answered_or_ended_and_keeps_nobody_waiting() {
+    let node = Node::start_with(&[TALKATIVE, ("limits.messages_per_second", "1000000")]).await;
+    let mut client = node.connect("userId=eve").await;
+    client.next_of("ready").await;
+    for _ in 0..100_000 {
+        client.feed(Message::Ping("12345678".into())).await;
+    }
+    let flooding = async {
+        client.flush().await;
+        client
+    };
+    let (mut client, ()) = tokio::join!(flooding, is_served(&node));
+    client.must("session-start", "a", json!({ "label": "x" })).await;
+    is_served(&node).await;
+}
+
+#[tokio::test]
+async fn no_compression_is_agreed_on_and_what_claims_to_be_compressed_ends_the_connection() {
+    let node = Node::start().await;
+    let mut request =
+        b"GET /session?userId=eve HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n".to_vec();
+    request.extend(b"sec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n");
+    request.extend(b"sec-websocket-extensions: permessage-deflate; client_max_window_bits\r\n\r\n");
+    let mut tcp = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+    tcp.write_all(&request).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(tcp.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    assert!(head.starts_with("http/1.1 101") && !head.contains("extensions"), "{head}");
+    // A text with the bit that says it is compressed.
+    tcp.write_all(&[0xc1, 0x81, 0, 0, 0, 0, b'x']).await.unwrap();
+    let mut rest = Vec::new();
+    tokio::time::timeout(DEADLINE, tcp.read_to_end(&mut rest)).await.expect("an end").unwrap();
+    let protocol_error = [&[0x88, 16][..], &1002_u16.to_be_bytes(), b"Protocol error"].concat();
+    assert!(rest.ends_with(&protocol_error), "{rest:?}");
+    // Nor does a compressed body unfold into anything.
+    let headers = [("content-type", "text/csv"), ("content-encoding", "gzip")];
+    let bomb = [&[0x1f, 0x8b, 8, 0][..], &[0; 1000]].concat();
+    assert_eq!(node.http("POST", "/ingestCsv?userId=eve", &headers, &bomb).await.status, 422);
+}
+
+#[tokio::test]
+async fn an_upgrade_that_is_none_is_refused() {
+    let node = Node::start().await;
+    let good = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "MDEyMzQ1Njc4OWFiY2RlZg=="),
+    ];
+    for path in ["/session?userId=eve", "/socket.io/?EIO=4&transport=websocket"] {
+        for missing in 0..good.len() {
+            let headers: Vec<(&str, &str)> =
+                good.iter().enumerate().filter(|(nth, _)| *nth != missing).map(|(_, header)| *header).collect();
+            assert_eq!(node.http("GET", path, &headers, b"").await.status, 426, "{path} without {}", good[missing].0);
+        }
+        let mut wrong = good;
+        wrong[3].1 = "short";
+        assert_eq!(node.http("GET", path, &wrong, b"").await.status, 426);
+    }
+    wait_until("nobody", async || node.get_internal("/cluster").await.json()["connections"] == 0).await;
+}

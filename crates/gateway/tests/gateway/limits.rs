@@ -1,0 +1,141 @@
+//! How much a client may ask for, and what it is told beyond.
+
+use harness::{Client, Node, SocketIo, wait_until};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+
+const FORWARDED: [(&str, &str); 2] =
+    [("public.proxy.networks", "127.0.0.0/8"), ("limits.connections_per_address", "2")];
+
+async fn counted(node: &Node, reason: &str) -> u64 {
+    let metrics = node.get_internal("/metrics").await.body;
+    let name = format!("tickcast_refusals_total{{reason=\"{reason}\"}} ");
+    metrics.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().unwrap())
+}
+
+async fn from(node: &Node, address: &str) -> Client {
+    let headers = [("x-forwarded-for", address)];
+    Client::connect_with(node.public, "/session?userId=ann", &headers).await
+}
+
+#[tokio::test]
+async fn an_address_has_a_bounded_number_of_connections() {
+    let node = Node::start_with(&FORWARDED).await;
+    let mut clients = Vec::new();
+    for address in ["203.0.113.1", "203.0.113.1", "203.0.113.2", "2001:db8::1", "2001:db8::2"] {
+        let mut client = from(&node, address).await;
+        client.next_of("ready").await;
+        clients.push(client);
+    }
+    for address in ["203.0.113.1", "2001:db8::3"] {
+        assert_eq!(from(&node, address).await.closed().await, (4429, "Too many connections".to_owned()));
+    }
+    assert_eq!(counted(&node, "connections_of_address").await, 2);
+    for transport in ["websocket", "polling"] {
+        let path = format!("/socket.io/?EIO=4&transport={transport}");
+        let refused = node.http("GET", &path, &[("x-forwarded-for", "203.0.113.1")], b"").await;
+        assert!(refused.status == 429 && refused.header("retry-after").is_some(), "{refused:?}");
+    }
+    drop(clients.remove(0));
+    wait_until("room", async || node.get_internal("/cluster").await.json()["connections"] == 4).await;
+    from(&node, "203.0.113.1").await.next_of("ready").await;
+    // The balancer itself, and what it does not vouch for, are one address that nobody is kept out by.
+    for _ in 0..3 {
+        let mut client = from(&node, "nonsense").await;
+        client.next_of("ready").await;
+        clients.push(client);
+    }
+}
+
+#[tokio::test]
+async fn an_address_has_a_bounded_number_of_connections_without_http_too() {
+    let node = Node::start_with(&[("limits.addresses_exempt", ""), ("limits.connections_per_address", "2")]).await;
+    let mut idle = Vec::new();
+    for _ in 0..2 {
+        let mut tcp = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+        tcp.write_all(b"GET /api/health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        tcp.read_u8().await.expect("it is served");
+        idle.push(tcp);
+    }
+    let is_refused = async || {
+        let mut tcp = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+        tcp.write_all(b"GET /api/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.ok();
+        tcp.read_to_end(&mut Vec::new()).await.unwrap_or(0) == 0
+    };
+    wait_until("there is no room", is_refused).await;
+    assert!(counted(&node, "connections_of_address").await >= 1);
+    drop(idle);
+    wait_until("there is room", async || !is_refused().await).await;
+}
+
+#[tokio::test]
+async fn who_says_too_much_is_closed() {
+    let node = Node::start_with(&[("limits.messages_per_second", "1"), ("limits.message_burst", "20")]).await;
+    let mut modest = node.connect("userId=ann").await;
+    for nth in 0..15 {
+        modest.must("session-start", &nth.to_string(), json!({ "sessionId": "s", "label": "x" })).await;
+    }
+    let mut talks = node.connect("userId=ben").await;
+    let mut pings = node.connect("userId=ben").await;
+    let mut splits = node.connect("userId=ben").await;
+    talks.next_of("ready").await;
+    for _ in 0..30 {
+        talks.feed(Message::text("x")).await;
+        pings.feed(Message::Ping("".into())).await;
+    }
+    talks.flush().await;
+    pings.flush().await;
+    // The beginning of a text, and then empty parts that it goes on in.
+    splits.write_raw(&[0x01, 0x80, 0, 0, 0, 0]).await;
+    splits.write_raw(&[0x00, 0x80, 0, 0, 0, 0].repeat(30)).await;
+    for client in [&mut talks, &mut pings, &mut splits] {
+        assert_eq!(client.closed().await, (4429, "Too many messages".to_owned()));
+    }
+    let (mut host, _) = SocketIo::host(node.public).await;
+    for _ in 0..30 {
+        host.emit("timer:pause", Value::Null).await;
+    }
+    assert_eq!(host.client.closed().await.0, 4429);
+    assert_eq!(counted(&node, "messages").await, 4);
+}
+
+#[tokio::test]
+async fn who_says_too_much_by_long_polling_is_closed() {
+    let node = Node::start_with(&[("limits.messages_per_second", "1"), ("limits.message_burst", "20")]).await;
+    let path = "/socket.io/?EIO=4&transport=polling";
+    let opened = node.get(path).await.body;
+    let sid = opened.split('"').nth(3).unwrap().to_owned();
+    let path = format!("{path}&sid={sid}");
+    let packets = ["42[\"timer:pause\"]"; 30].join("\u{1e}");
+    node.http("POST", &path, &[("content-type", "text/plain")], packets.as_bytes()).await;
+    wait_until("its session is gone", async || node.get(&path).await.body.contains("Session ID unknown")).await;
+    assert_eq!(counted(&node, "messages").await, 1);
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_and_counted() {
+    let limits = [
+        ("limits.message_bytes", "1000"),
+        ("limits.head_bytes", "8192"),
+        ("clockit.ingest_bytes", "1000"),
+        ("limits.request_within", "1s"),
+    ];
+    let node = Node::start_with(&limits).await;
+    let mut client = node.connect("userId=ann").await;
+    client.say(&"x".repeat(1001)).await;
+    assert_eq!(client.closed().await.0, 4413);
+    let mut socket = SocketIo::connect(node.public).await;
+    socket.say(&"4".repeat(1001)).await;
+    let body = node.http("POST", "/ingestCsv?userId=ann", &[("content-type", "text/csv")], &[b'x'; 1001]).await;
+    assert_eq!(body.status, 413);
+    let head = node.http("GET", "/api/health", &[("x-large", &"x".repeat(9000))], b"").await;
+    assert_eq!(head.status, 431);
+    let mut slow = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
+    slow.read_to_end(&mut Vec::new()).await.unwrap();
+    for reason in ["message_bytes", "body_bytes", "head_bytes", "time"] {
+        wait_until("it is counted", async || counted(&node, reason).await >= 1).await;
+    }
+}

@@ -1,0 +1,197 @@
+//! Tokens: how they are brought, what keys they are checked with, and their end.
+
+use harness::{Client, Node, Site, SocketIo, wait_until};
+use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
+use serde_json::{Value, json};
+
+const SECRET: &str = "a secret of sixteen bytes";
+
+const JWT: [(&str, &str); 3] = [("auth.modes", "jwt"), ("auth.jwt.secret", SECRET), ("auth.jwt.leeway", "0s")];
+
+fn token(user: &str, expires_in: i64) -> String {
+    let now = i64::try_from(get_current_timestamp()).unwrap();
+    let claims = json!({ "sub": user, "exp": now + expires_in });
+    encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
+}
+
+async fn jwt_node(more: &[(&str, &str)]) -> Node {
+    Node::start_with(&[&JWT, more].concat()).await
+}
+
+/// An issuer's key, as it signs and as it is published.
+struct Key {
+    id: &'static str,
+    signing: EncodingKey,
+}
+
+impl Key {
+    fn new(id: &'static str) -> Self {
+        let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+        Self { id, signing: EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap() }
+    }
+
+    fn token(&self, user: &str) -> String {
+        let header = Header { kid: Some(self.id.to_owned()), ..Header::new(Algorithm::ES256) };
+        encode(&header, &json!({ "sub": user, "exp": get_current_timestamp() + 600 }), &self.signing).unwrap()
+    }
+}
+
+fn published(keys: &[&Key]) -> String {
+    let jwk = |key: &&Key| {
+        let mut jwk = Jwk::from_encoding_key(&key.signing, Algorithm::ES256).unwrap();
+        jwk.common.key_id = Some(key.id.to_owned());
+        jwk
+    };
+    serde_json::to_string(&JwkSet { keys: keys.iter().map(jwk).collect() }).unwrap()
+}
+
+async fn status(node: &Node, token: &str) -> u16 {
+    node.http("GET", "/sessions", &[("authorization", &format!("Bearer {token}"))], b"").await.status
+}
+
+#[tokio::test]
+async fn published_keys_are_rotated_without_a_restart_and_outlive_their_address() {
+    let (old, new, stranger) = (Key::new("old"), Key::new("new"), Key::new("old"));
+    let site = Site::start(&published(&[&old]));
+    let node = Node::start_with(&[("auth.modes", "jwt"), ("auth.jwt.jwks_url", &site.url())]).await;
+    assert_eq!(status(&node, &old.token("ann")).await, 200);
+    assert_eq!(status(&node, &stranger.token("ann")).await, 401, "another key by the same name");
+    // The address is away, and a key of which nothing is known is asked for.
+    site.answer(500, "");
+    let asked = site.asked();
+    wait_until("it is asked again", async || {
+        assert_eq!(status(&node, &new.token("ann")).await, 401);
+        site.asked() > asked
+    })
+    .await;
+    assert_eq!(status(&node, &old.token("ann")).await, 200, "the last good keys stay");
+    // Nonsense is as good as nothing.
+    site.answer(200, "<html>");
+    assert_eq!(status(&node, &old.token("ann")).await, 200);
+    // However often anybody makes up a key, the address is asked seldom.
+    let asked = site.asked();
+    for _ in 0..50 {
+        assert_eq!(status(&node, &new.token("ann")).await, 401);
+    }
+    assert!(site.asked() <= asked + 1, "{} times", site.asked() - asked);
+    site.answer(200, &published(&[&new]));
+    wait_until("the new key is known", async || status(&node, &new.token("ann")).await == 200).await;
+    assert_eq!(status(&node, &old.token("ann")).await, 401, "the old one is no more");
+}
+
+#[tokio::test]
+async fn while_there_are_no_keys_clients_are_told_to_come_again() {
+    let key = Key::new("k");
+    let site = Site::start("");
+    let node = Node::start_with(&[("auth.modes", "jwt"), ("auth.jwt.jwks_url", &site.url())]).await;
+    let bearer = format!("Bearer {}", key.token("ann"));
+    let refused = node.http("GET", "/sessions", &[("authorization", &bearer)], b"").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    let mut client = Client::connect_with(node.public, "/session", &[("authorization", &bearer)]).await;
+    let (code, reason) = client.closed().await;
+    assert!(code == 1013 && reason.contains("reconnectAfterMs"), "{code} {reason}");
+    site.answer(200, &published(&[&key]));
+    wait_until("there are keys", async || status(&node, &key.token("ann")).await == 200).await;
+}
+
+#[tokio::test]
+async fn a_token_comes_with_a_protocol_and_is_not_sent_back() {
+    let node = jwt_node(&[]).await;
+    let good = token("ann", 600);
+    let upgrade = |protocols: String| {
+        [
+            ("connection", "upgrade".to_owned()),
+            ("upgrade", "websocket".to_owned()),
+            ("sec-websocket-version", "13".to_owned()),
+            ("sec-websocket-key", "MDEyMzQ1Njc4OWFiY2RlZg==".to_owned()),
+            ("sec-websocket-protocol", protocols),
+        ]
+    };
+    let protocols = format!("tickcast, bearer.{good}");
+    let mut client =
+        Client::connect_with(node.public, "/session", &[("sec-websocket-protocol", protocols.as_str())]).await;
+    client.next_of("ready").await;
+    let alone = upgrade(format!("bearer.{good}"));
+    let alone: Vec<(&str, &str)> = alone.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let refused = node.http("GET", "/session", &alone, b"").await;
+    assert!(refused.status == 400 && !refused.head.contains(&good), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_token_comes_with_the_first_message_or_nobody_does() {
+    let node = jwt_node(&[("auth.first_message_within", "2s")]).await;
+    for query in ["", "userId=ann", "userId=&token="] {
+        let mut client = node.connect(query).await;
+        client.ask("auth", Some("a"), json!({ "token": token("ann", 600) })).await;
+        assert_eq!(client.next().await["type"], "ready", "{query}");
+        client.must("session-start", "b", json!({ "label": "x" })).await;
+    }
+    let mut contradicts = node.connect("userId=ben").await;
+    contradicts.ask("auth", None, json!({ "token": token("ann", 600) })).await;
+    assert_eq!(contradicts.closed().await, (4401, "Unauthorized".to_owned()));
+    for first in [r#"{"type":"session-start","payload":{"label":"x"}}"#, r#"{"type":"auth","payload":{}}"#, "nonsense"]
+    {
+        let mut client = node.connect("").await;
+        client.say(first).await;
+        assert_eq!(client.closed().await.0, 4401, "{first}");
+    }
+    let mut silent = node.connect("").await;
+    assert_eq!(silent.closed().await.0, 4401);
+}
+
+#[tokio::test]
+async fn a_socket_ends_with_its_token_unless_it_brings_a_fresh_one_of_the_same_person() {
+    let node = jwt_node(&[]).await;
+    let mut ends = node.connect(&format!("token={}", token("ann", 2))).await;
+    let mut goes_on = node.connect(&format!("token={}", token("ann", 2))).await;
+    goes_on.next_of("ready").await;
+    goes_on.ask("auth", Some("bad"), json!({ "token": "nonsense" })).await;
+    let refused = goes_on.next_of("error").await;
+    assert_eq!((&refused["id"], &refused["payload"]["code"]), (&json!("bad"), &json!("unauthorized")));
+    let expires = (get_current_timestamp() + 600) * 1000;
+    goes_on.ask("auth", Some("good"), json!({ "token": token("ann", 600) })).await;
+    let answer = goes_on.next_of("auth").await;
+    assert!(answer["id"] == "good" && answer["payload"]["expiresAt"].as_u64().unwrap().abs_diff(expires) <= 2000);
+    assert_eq!(ends.closed().await, (4401, "Unauthorized".to_owned()));
+    // The other's first token has ended at the same time.
+    goes_on.must("session-start", "s", json!({ "label": "x" })).await;
+    goes_on.ask("auth", None, json!({ "token": token("ben", 600) })).await;
+    assert_eq!(goes_on.closed().await, (4403, "Forbidden".to_owned()));
+    assert_eq!(node.get(&format!("/sessions?token={}", token("ann", -5))).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_client_of_socket_io_ends_with_its_token_and_is_told_not_to_come_again() {
+    let node = jwt_node(&[("socketio.anonymous", "false")]).await;
+    let mut ends = SocketIo::connect_as(node.public, &json!({ "token": token("ann", 2) })).await;
+    let mut goes_on = SocketIo::connect_as(node.public, &json!({ "token": token("ann", 2) })).await;
+    let refused = goes_on.ask("auth", json!({ "token": "nonsense" })).await;
+    assert_eq!(refused["error"]["code"], "UNAUTHORIZED");
+    let answer = goes_on.ask("auth", json!({ "token": token("ann", 600) })).await;
+    assert!(answer["expiresAt"].as_u64().unwrap() > get_current_timestamp() * 1000);
+    assert_eq!(ends.is_disconnected().await, 4401);
+    goes_on.must("session:create", Value::Null).await;
+    goes_on.emit("auth", json!({ "token": token("ben", 600) })).await;
+    assert_eq!(goes_on.is_disconnected().await, 4403);
+}
+
+#[tokio::test]
+async fn no_token_gets_into_the_log() {
+    let node = jwt_node(&[("log.level", "trace")]).await;
+    let (good, bad) = (token("ann", 600), token("ann", -5));
+    for token in [&good, &bad] {
+        status(&node, token).await;
+        node.get(&format!("/sessions?token={token}")).await;
+        let mut client = node.connect(&format!("token={token}")).await;
+        client.ask("auth", None, json!({ "token": token })).await;
+        let mut client = SocketIo::open(node.public, "").await;
+        client.come_in(&json!({ "token": token })).await;
+    }
+    let log = node.log();
+    assert!(log.contains("DEBUG"), "everything is logged");
+    for secret in [&good, &bad, SECRET] {
+        assert!(!log.contains(secret), "it is in the log");
+    }
+}

@@ -1,0 +1,58 @@
+//! A way for clients that speak no TLS to a server that does.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::port;
+
+/// A port that leads to a server that speaks TLS, gone with its handle. Connections to a server whose certificate is not
+/// believed are closed at once.
+pub struct Tunnel {
+    port: u16,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Tunnel {
+    /// Begins to lead to a loopback port, whose certificate must be of that authority (PEM).
+    ///
+    /// # Panics
+    /// If it cannot listen, or the authority can't be read.
+    pub fn start(target: u16, authority: &Path) -> Self {
+        let (listener, port) = port::listen();
+        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(authority).unwrap()).unwrap();
+        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let connector = TlsConnector::from(Arc::new(config));
+        let task = AbortOnDropHandle::new(tokio::spawn(async move {
+            loop {
+                let Ok((client, _)) = listener.accept().await else { continue };
+                tokio::spawn(lead(client, target, connector.clone()));
+            }
+        }));
+        Self { port, _task: task }
+    }
+
+    /// Returns the port that clients connect to.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+async fn lead(mut client: TcpStream, target: u16, connector: TlsConnector) {
+    let Ok(server) = TcpStream::connect(("127.0.0.1", target)).await else { return };
+    let name = ServerName::try_from("localhost").unwrap();
+    // Either end may break off.
+    if let Ok(mut server) = connector.connect(name, server).await {
+        copy_bidirectional(&mut client, &mut server).await.ok();
+    }
+}
