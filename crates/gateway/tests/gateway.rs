@@ -18,6 +18,7 @@ mod gateway {
     mod proxies;
     mod rooms;
     mod rooms_over_nodes;
+    mod tenancy;
     mod tls;
     mod tokens;
 }

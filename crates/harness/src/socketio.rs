@@ -109,6 +109,11 @@ impl SocketIo {
         answer
     }
 
+    /// Takes out what it has heard while it waited for answers.
+    pub fn heard(&mut self) -> Vec<(String, Value)> {
+        self.heard.drain(..).collect()
+    }
+
     /// Waits for the next event.
     pub async fn next(&mut self) -> (String, Value) {
         match self.heard.pop_front() {

@@ -11,8 +11,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::redis::RedisUrl;
 use crate::redis::address::Target;
-use crate::redis::fault::{fault, link_down};
-use crate::redis::link::{builder, is_up};
+use crate::redis::fault::fault;
+use crate::redis::link::builder;
 
 /// A Redis that has sessions.
 pub struct Sessions {
@@ -36,14 +36,12 @@ impl Sessions {
         Ok(Self { client, _router: router })
     }
 
-    /// Reads a session; `None` if there is none, or no more. One round trip.
+    /// Reads a session; `None` if there is none, or no more. One round trip; without a connection it waits a little for
+    /// one.
     ///
     /// # Errors
     /// [`Fault`]; a retry is safe.
     pub async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
-        if !is_up(&self.client) {
-            return Err(link_down());
-        }
         self.client.get(key).await.map_err(fault)
     }
 
