@@ -8,7 +8,9 @@ mod bench;
 mod cargo;
 mod ci;
 mod cluster;
+mod conformance;
 mod faults;
+mod fuzz;
 mod member;
 mod node;
 mod probe;
@@ -32,6 +34,11 @@ usage: cargo xtask <command>
   bench [--only <measurement>]
          measure nodes under load beside the baselines, in ten minutes, and write
          benches/RESULTS.md
+  conformance
+         run Autobahn's WebSocket suite, which needs a Python 2.7, against a server
+         that reads and writes as the product does
+  fuzz [--seconds <number>] [--only <target>]
+         feed every parser with nonsense, 60 seconds each, and keep what is new
   tidy   check what the compiler does not: lengths, names, dependencies,
          licences, links, leftovers
   ci     what the server runs: lock file, format, clippy, docs, tidy, test
@@ -47,6 +54,8 @@ enum Command {
     Test { arguments: Vec<String> },
     Faults { arguments: Vec<String> },
     Bench { only: Option<String> },
+    Conformance,
+    Fuzz(fuzz::Wanted),
     Tidy,
     Ci,
     Cluster { port: u16 },
@@ -78,6 +87,8 @@ fn parse(arguments: &[String]) -> Result<Command, String> {
         "help" | "--help" | "-h" => Command::Help,
         "tidy" => Command::Tidy,
         "ci" => Command::Ci,
+        "conformance" => Command::Conformance,
+        "fuzz" => return fuzz::Wanted::parse(rest).map(Command::Fuzz),
         "test" => return parse_test(rest),
         // The suite itself knows its arguments.
         "faults" => return Ok(Command::Faults { arguments: rest.to_vec() }),
@@ -136,6 +147,14 @@ fn run(command: &Command) -> Result<()> {
             let root = cargo::workspace_root()?;
             steps::all(|steps| bench::run(&root, steps, only.as_deref()))
         }
+        Command::Conformance => {
+            let root = cargo::workspace_root()?;
+            steps::all(|steps| conformance::run(&root, steps))
+        }
+        Command::Fuzz(wanted) => {
+            let root = cargo::workspace_root()?;
+            steps::all(|steps| fuzz::run(&root, steps, wanted))
+        }
         Command::Tidy => tidy::run(&cargo::workspace_root()?),
         Command::Ci => {
             let root = cargo::workspace_root()?;
@@ -184,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_usage_names_every_command() {
-        for name in ["test", "faults", "bench", "tidy", "ci", "cluster", "help"] {
+        for name in ["test", "faults", "bench", "conformance", "fuzz", "tidy", "ci", "cluster", "help"] {
             assert!(USAGE.contains(&format!("\n  {name} ")), "{name}");
             assert!(parsed(&[name]).is_ok(), "{name}");
         }

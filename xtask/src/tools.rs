@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::process;
 
+pub(crate) mod autobahn;
 mod wheel;
 
 /// Node's own test runner is stable from here on.

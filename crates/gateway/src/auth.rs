@@ -245,6 +245,32 @@ fn equal_in_constant_time(a: &str, b: &str) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(a.as_bytes(), b.as_bytes()).is_ok()
 }
 
+/// What is fed with nonsense.
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing {
+    use super::*;
+    use crate::config::IssuerSettings;
+
+    const SECRET: &str = "a secret of sixteen bytes";
+
+    pub(crate) fn believes(token: &str) -> bool {
+        let settings = IssuerSettings::with_secrets(vec![Secret::new(SECRET.to_owned())]);
+        let issuers = [Issuer::new(&settings).expect("it needs no file")];
+        issuer::read_unverified(token).ok();
+        // Nothing is waited for without an address.
+        futures_util::FutureExt::now_or_never(issuer::verify(&issuers, token, System::Clockit)).expect("ready").is_ok()
+    }
+
+    pub(crate) fn is_signed(cookie: &str) -> bool {
+        express_session::is_signed(cookie, SECRET)
+    }
+
+    pub(crate) fn reads(bytes: &[u8]) {
+        keys::read_set(bytes).ok();
+        express_session::read_stored(bytes).ok();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,8 @@ mod store_url;
 
 pub(crate) use auth::{AuthMode, AuthSettings, ExpressSessionSettings, IssuerSettings, JwksSettings};
 pub(crate) use edge::{ForwardedBy, LimitSettings, ProxySettings, PublicSettings, TlsSettings};
+#[cfg(feature = "fuzzing")]
+pub(crate) use given::read_text;
 pub(crate) use given::{Given, Sources, read_sources};
 pub(crate) use reader::{Mistake, Reader};
 pub(crate) use secret::Secret;

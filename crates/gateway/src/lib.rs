@@ -5,9 +5,13 @@ mod auth;
 mod certainty;
 mod clockit;
 mod config;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod connections;
 mod drain;
 mod exile;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod http;
 mod metrics;
 mod node;
@@ -18,6 +22,9 @@ mod stream;
 mod telemetry;
 mod under_way;
 mod ws;
+
+#[cfg(feature = "conformance")]
+pub use conformance::echo;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

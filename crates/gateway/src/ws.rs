@@ -1,24 +1,26 @@
 //! WebSockets: a handshake, a socket that reads through tungstenite, and frames that are made once and
 //! written to many.
 
+mod bucket;
 pub(crate) mod frame;
 mod handshake;
-mod heads;
+mod inspection;
 mod line;
-mod meter;
 mod pulse;
 mod sealing;
 mod socket;
+mod walk;
 
 use std::time::Duration;
 
+pub(crate) use bucket::Bucket;
 pub(crate) use frame::Frames;
 pub(crate) use handshake::{accept, upgrade};
-pub(crate) use heads::FrameHeads;
+pub(crate) use inspection::Inspection;
 pub(crate) use line::{Line, Offered};
-pub(crate) use meter::{Bucket, Meter};
 pub(crate) use pulse::{Due, Pulse, Timer};
 pub(crate) use socket::{Gone, Incoming, Socket, linger};
+pub(crate) use walk::{Payload, Visit, Walk};
 
 /// How long a client may take to receive what is written. Its kernel has buffered for it all along.
 pub(crate) const WRITE_WITHIN: Duration = Duration::from_secs(5);

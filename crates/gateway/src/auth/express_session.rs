@@ -117,8 +117,14 @@ fn signed(cookie: &str, keys: &[hmac::Key]) -> Option<String> {
     (is_signed && !sid.is_empty()).then(|| sid.to_owned())
 }
 
+/// Tells whether a secret has signed a cookie.
+#[cfg(feature = "fuzzing")]
+pub(super) fn is_signed(cookie: &str, secret: &str) -> bool {
+    signed(cookie, &[hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())]).is_some()
+}
+
 /// Reads a session as it is stored.
-fn read_stored(stored: &[u8]) -> Result<(UserId, Duration), Denied> {
+pub(super) fn read_stored(stored: &[u8]) -> Result<(UserId, Duration), Denied> {
     let stored: Stored = serde_json::from_slice(stored)
         .map_err(|error| Denied::not_believed(format!("the session can't be read: {error}")))?;
     let user = match stored.user_id {

@@ -163,7 +163,7 @@ impl IssuerSettings {
     }
 
     /// One with the defaults and these secrets.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn with_secrets(secrets: Vec<Secret>) -> Self {
         let mut issuer = Self::read(&mut Reader::new(Default::default()), None);
         issuer.secrets = secrets;

@@ -72,6 +72,15 @@ pub(crate) fn read_sources(sources: &Sources) -> Result<GivenValues, Vec<Mistake
     if mistakes.is_empty() { Ok(values) } else { Err(mistakes) }
 }
 
+/// Reads a file's text.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_text(text: &str) -> Result<GivenValues, Vec<Mistake>> {
+    let (mut values, mut mistakes) = (GivenValues::new(), Vec::new());
+    let source = Config::builder().add_source(File::from_str(text, FileFormat::Toml));
+    collect(source, &mut values, &mut mistakes, |_| "the file".to_owned(), "the file");
+    if mistakes.is_empty() { Ok(values) } else { Err(mistakes) }
+}
+
 fn collect(
     source: ConfigBuilder<DefaultState>,
     values: &mut GivenValues,

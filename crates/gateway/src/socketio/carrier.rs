@@ -13,7 +13,7 @@ use tokio::time::{Sleep, sleep};
 use crate::node::Node;
 use crate::socketio::session::Session;
 use crate::stream::Stream;
-use crate::ws::{Closing, FrameHeads, Meter, WRITE_WITHIN, frame, linger};
+use crate::ws::{Closing, Inspection, Visit, WRITE_WITHIN, Walk, frame, linger};
 
 /// A WebSocket's bytes.
 pub(super) struct Carrier {
@@ -27,15 +27,15 @@ pub(super) struct Carrier {
     eased: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Runs while the client does not take what is written.
     patience: Option<Pin<Box<Sleep>>>,
-    written: FrameHeads,
-    meter: Meter,
+    written: Walk,
+    inspection: Inspection,
     /// What is written instead of the engine's close frame, as far as it is not written yet.
     farewell: Option<Bytes>,
 }
 
 impl Carrier {
     pub(super) fn new(node: Arc<Node>, session: Arc<Session>, stream: Stream, leftover: Vec<u8>) -> Self {
-        let meter = Meter::new(&node.settings.limits);
+        let inspection = Inspection::new(&node.settings.limits);
         Self {
             node,
             session,
@@ -43,8 +43,8 @@ impl Carrier {
             leftover: leftover.into(),
             eased: None,
             patience: None,
-            written: FrameHeads::default(),
-            meter,
+            written: Walk::default(),
+            inspection,
             farewell: None,
         }
     }
@@ -62,12 +62,10 @@ impl Carrier {
             let count = self.leftover.len().min(buffer.remaining());
             buffer.put_slice(&self.leftover.split_to(count));
         }
-        if self.meter.admits(&buffer.filled()[before..]) {
-            return Poll::Ready(Ok(()));
-        }
-        self.session.close(Closing::TooManyMessages);
+        let Err(closing) = self.inspection.look(&buffer.filled()[before..]) else { return Poll::Ready(Ok(())) };
+        self.session.close(closing);
         self.session.breaks();
-        Poll::Ready(Err(io::ErrorKind::QuotaExceeded.into()))
+        Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
     }
 
     /// Writes some bytes, or fails if the client takes none for too long.
@@ -110,10 +108,10 @@ impl AsyncRead for Carrier {
 impl AsyncWrite for Carrier {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.farewell.is_none() {
-            let before_close = self.written.clone().pass(bytes, is_close);
+            let before_close = self.written.clone().pass(bytes, &mut UntilClose);
             if before_close > 0 || bytes.is_empty() {
                 let written = ready!(self.poll_put(cx, &bytes[..before_close]))?;
-                self.written.pass(&bytes[..written], is_close);
+                self.written.pass(&bytes[..written], &mut UntilClose);
                 return Poll::Ready(Ok(written));
             }
             let Some(closing) = self.session.closing() else {
@@ -149,6 +147,11 @@ impl Drop for Carrier {
     }
 }
 
-fn is_close(opcode: u8) -> bool {
-    opcode == frame::CLOSE
+/// Walks up to a close frame.
+struct UntilClose;
+
+impl Visit for UntilClose {
+    fn head(&mut self, opcode: u8) -> bool {
+        opcode != frame::CLOSE
+    }
 }

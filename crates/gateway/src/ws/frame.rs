@@ -4,6 +4,8 @@ use bytes::{BufMut, Bytes};
 
 const FINAL: u8 = 0x80;
 const TEXT: u8 = 0x1;
+#[cfg(feature = "conformance")]
+const BINARY: u8 = 0x2;
 pub(crate) const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 
@@ -56,6 +58,14 @@ fn put(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
 pub(crate) fn text(text: &str) -> Bytes {
     let mut frames = Frames::default();
     frames.text(text);
+    frames.finish()
+}
+
+/// Makes a frame of bytes, which no dialect sends.
+#[cfg(feature = "conformance")]
+pub(crate) fn binary(bytes: &[u8]) -> Bytes {
+    let mut frames = Frames::default();
+    frames.frame(BINARY, bytes);
     frames.finish()
 }
 

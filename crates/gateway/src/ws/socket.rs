@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::config::LimitSettings;
 use crate::stream::Stream;
-use crate::ws::{Closing, Line, Meter, WRITE_WITHIN, frame};
+use crate::ws::{Closing, Inspection, Line, WRITE_WITHIN, frame};
 
 /// tungstenite clears a buffer of this size at each read; small ones keep 10,000 connections small.
 const READ_BUFFER: usize = 1024;
@@ -59,9 +59,9 @@ impl Socket {
             .write_buffer_size(0)
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max));
-        let mut meter = Meter::new(limits);
-        let exceeded = !meter.admits(&leftover);
-        let io = ReadMostly { line: Arc::new(Line::new(stream)), control: Vec::new(), meter, exceeded };
+        let mut inspection = Inspection::new(limits);
+        let closing = inspection.look(&leftover).err();
+        let io = ReadMostly { line: Arc::new(Line::new(stream)), control: Vec::new(), inspection, closing };
         let stream = WebSocketStream::from_partially_read(io, leftover, Role::Server, Some(config)).await;
         Self { stream, message_bytes_max }
     }
@@ -86,8 +86,7 @@ impl Socket {
             Some(Err(Error::Utf8(_))) => Err(Gone::Close(Closing::InvalidUtf8)),
             Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => Err(Gone::Broken),
             Some(Err(Error::Protocol(_))) => Err(Gone::Close(Closing::Protocol)),
-            Some(Err(_)) | None if self.stream.get_ref().exceeded => Err(Gone::Close(Closing::TooManyMessages)),
-            Some(Err(_)) | None => Err(Gone::Broken),
+            Some(Err(_)) | None => Err(self.stream.get_mut().closing.take().map_or(Gone::Broken, Gone::Close)),
         }
     }
 
@@ -169,9 +168,9 @@ pub(crate) async fn linger(mut stream: Stream) {
 struct ReadMostly {
     line: Arc<Line>,
     control: Vec<u8>,
-    meter: Meter,
-    /// The client has said too much.
-    exceeded: bool,
+    inspection: Inspection,
+    /// Why the client is to be closed, if what it has sent is not to be read.
+    closing: Option<Closing>,
 }
 
 impl AsyncRead for ReadMostly {
@@ -179,8 +178,10 @@ impl AsyncRead for ReadMostly {
         let before = buffer.filled().len();
         ready!(self.line.poll_read(cx, buffer))?;
         let io = self.get_mut();
-        io.exceeded = io.exceeded || !io.meter.admits(&buffer.filled()[before..]);
-        if io.exceeded { Poll::Ready(Err(io::ErrorKind::QuotaExceeded.into())) } else { Poll::Ready(Ok(())) }
+        if let Err(closing) = io.inspection.look(&buffer.filled()[before..]) {
+            io.closing.get_or_insert(closing);
+        }
+        if io.closing.is_some() { Poll::Ready(Err(io::ErrorKind::InvalidData.into())) } else { Poll::Ready(Ok(())) }
     }
 }
 

@@ -62,11 +62,12 @@ impl Person {
 
     /// Sends a command of Clockit and reads all up to its answer.
     async fn asks(&mut self, nth: usize, kind: &str, payload: Value) {
-        self.client.ask(kind, Some(&nth.to_string()), payload).await;
+        let answered = json!(nth.to_string());
+        self.client.ask(kind, answered.as_str(), payload).await;
         loop {
             let message = self.client.next().await;
             self.check(&message);
-            if message["id"] == nth.to_string() {
+            if message["id"] == answered {
                 return;
             }
         }

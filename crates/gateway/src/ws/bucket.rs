@@ -1,9 +1,8 @@
-//! How much a client says: a bucket of tokens, filled at a steady rate, of which each frame takes one.
+//! How much a client may say: a bucket of tokens, filled at a steady rate, of which each message takes one.
 
 use std::time::Instant;
 
 use crate::config::LimitSettings;
-use crate::ws::FrameHeads;
 
 /// Counts what a client says.
 pub(crate) struct Bucket {
@@ -11,12 +10,6 @@ pub(crate) struct Bucket {
     burst: f64,
     tokens: f64,
     at: Instant,
-}
-
-/// Counts the frames in what a client sends: pings and parts of messages, too, which cost as much to read as others.
-pub(crate) struct Meter {
-    heads: FrameHeads,
-    bucket: Bucket,
 }
 
 impl Bucket {
@@ -39,22 +32,6 @@ impl Bucket {
         self.at = now;
         self.tokens = (self.tokens + since * self.per_second).min(self.burst) - count as f64;
         self.tokens >= 0.0
-    }
-}
-
-impl Meter {
-    pub(crate) fn new(limits: &LimitSettings) -> Self {
-        Self { heads: FrameHeads::default(), bucket: Bucket::new(limits) }
-    }
-
-    /// Takes note of bytes that came; `false` if it is more than a client may say.
-    pub(crate) fn admits(&mut self, bytes: &[u8]) -> bool {
-        let mut frames = 0;
-        self.heads.pass(bytes, |_| {
-            frames += 1;
-            false
-        });
-        frames == 0 || self.bucket.take(frames)
     }
 }
 

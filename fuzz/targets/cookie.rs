@@ -1,0 +1,7 @@
+//! A cookie of a web server.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    gateway::fuzzing::cookie(text);
+});

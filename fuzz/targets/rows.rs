@@ -1,0 +1,15 @@
+//! Rows of history, as CSV or JSON: what is read can be written and is read again as the same.
+
+#![no_main]
+
+use wire::clockit::rows::{csv_header, from_csv, from_json, to_csv};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        from_json(text).ok();
+    }
+    let Ok(rows) = from_csv(bytes) else { return };
+    let written: String = std::iter::once(csv_header()).chain(rows.iter().map(to_csv)).collect();
+    let again = from_csv(written.as_bytes());
+    assert!(again.is_ok_and(|again| again == rows), "{written}");
+});

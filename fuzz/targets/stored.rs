@@ -1,0 +1,19 @@
+//! What the store gives back: an item, an update, the name of a scope, a place in the history.
+
+#![no_main]
+
+use timers::{Item, Scope};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    if let Ok(item) = Item::decode(bytes) {
+        assert_eq!(Item::decode(&item.encode()).expect("it was written"), item);
+    }
+    engine::Update::decode(bytes).ok();
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(scope) = text.parse::<Scope>() {
+        assert_eq!(scope.to_string(), text);
+    }
+    if let Ok(cursor) = text.parse::<engine::store::Cursor>() {
+        assert!(cursor.to_string().parse::<engine::store::Cursor>().is_ok());
+    }
+});
