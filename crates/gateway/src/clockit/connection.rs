@@ -12,10 +12,10 @@ use tokio::time::sleep_until;
 use wire::clockit::{Auth, Dialect, Message, MessageId, Said, authenticated, error, parse};
 use wire::{Code, Fault};
 
-use crate::auth::{Claimed, Denied, Identity, System};
+use crate::auth::{By, Claimed, Denied, Identity, System};
 use crate::certainty;
 use crate::clockit::gaze::Gaze;
-use crate::clockit::{outcome, shown};
+use crate::clockit::{outcome, session, shown};
 use crate::connections::Seat;
 use crate::metrics::Refusal;
 use crate::node::Node;
@@ -29,6 +29,7 @@ pub(crate) struct Connection {
     feed: Feed,
     gaze: Arc<Gaze>,
     seat: Seat,
+    is_guest: bool,
     /// Ends when it is no longer believed who the client is.
     end: Pin<Box<dyn Future<Output = ()> + Send>>,
     dialect: Dialect,
@@ -50,6 +51,19 @@ enum Done {
     Auth(Result<Identity, Denied>),
 }
 
+/// Why a client is served no more.
+enum End {
+    Gone(Gone),
+    /// It was a guest, and has said who it is.
+    Becomes(Identity),
+}
+
+impl From<Gone> for End {
+    fn from(gone: Gone) -> Self {
+        Self::Gone(gone)
+    }
+}
+
 /// There is no such value.
 enum Never {}
 
@@ -66,7 +80,8 @@ impl Connection {
         let gaze = Arc::new(Gaze::new(dialect, socket.line(), pulse));
         feed.attend(Arc::clone(&gaze) as Arc<dyn Onlooker>);
         let end = Box::pin(node.auth.end(identity));
-        Self { node, socket, feed, gaze, seat, end, dialect, under_way: None, timer, out: Vec::new() }
+        let is_guest = identity.by == By::Guest;
+        Self { node, socket, feed, gaze, seat, is_guest, end, dialect, under_way: None, timer, out: Vec::new() }
     }
 
     /// Serves the client until it leaves or has to. Ten thousand of these are kept in memory: what is seldom is put
@@ -76,7 +91,8 @@ impl Connection {
         async move {
             let gone = match self.serve().await {
                 Ok(never) => match never {},
-                Err(gone) => gone,
+                Err(End::Gone(gone)) => gone,
+                Err(End::Becomes(identity)) => return Box::pin(self.begin_anew(identity)).await,
             };
             let metrics = &self.node.metrics;
             let Gone::Close(closing) = gone else { return metrics.socket_closed(1006) };
@@ -89,7 +105,13 @@ impl Connection {
         }
     }
 
-    async fn serve(&mut self) -> Result<Never, Gone> {
+    /// Has a guest be somebody from now on.
+    async fn begin_anew(self, identity: Identity) {
+        let Self { node, socket, seat, dialect, .. } = self;
+        session::begin_as(node, socket, seat, identity, Some(dialect)).await;
+    }
+
+    async fn serve(&mut self) -> Result<Never, End> {
         let mut closing = Box::pin(self.node.drain.turn());
         // What is seldom waited for in earnest stays registered from one turn to the next.
         let mut uncertain = Box::pin(certainty::uncertain(self.node.engine.certainty(), false));
@@ -103,10 +125,10 @@ impl Connection {
             let last = tokio::select! {
                 biased;
                 advice = &mut closing, if self.under_way.is_none() => {
-                    return Err(Gone::Close(Closing::Restarting(advice)));
+                    return Err(Gone::Close(Closing::Restarting(advice)).into());
                 }
-                () = &mut sent_away => return Err(Gone::Close(Closing::Forbidden)),
-                () = &mut self.end => return Err(Gone::Close(Closing::Unauthorized)),
+                () = &mut sent_away => return Err(Gone::Close(Closing::Forbidden).into()),
+                () = &mut self.end => return Err(Gone::Close(Closing::Unauthorized).into()),
                 done = finished(&mut self.under_way) => self.answer(done)?,
                 () = self.gaze.behind() => None,
                 told = &mut uncertain => {
@@ -200,7 +222,7 @@ impl Connection {
     }
 
     /// Returns the answer to what is done; its change is shown before.
-    fn answer(&mut self, Finished { asked, took, result }: Finished<Asked, Done>) -> Result<Option<Bytes>, Gone> {
+    fn answer(&mut self, Finished { asked, took, result }: Finished<Asked, Done>) -> Result<Option<Bytes>, End> {
         self.timer.seen(self.gaze.pulse());
         let answer = match (asked, result) {
             (Asked::Auth { id }, Ok(Done::Auth(found))) => Some(self.go_on_as(id.as_ref(), found)?),
@@ -219,13 +241,14 @@ impl Connection {
 
     /// Takes a fresh token of the same person. One that is not believed changes nothing; another person's ends the
     /// connection, or one would act in the other's name.
-    fn go_on_as(&mut self, id: Option<&MessageId>, found: Result<Identity, Denied>) -> Result<String, Gone> {
+    fn go_on_as(&mut self, id: Option<&MessageId>, found: Result<Identity, Denied>) -> Result<String, End> {
         match found {
+            Ok(identity) if self.is_guest => Err(End::Becomes(identity)),
             Ok(identity) if identity.user == *self.seat.user() => {
                 self.end = Box::pin(self.node.auth.end(&identity));
                 Ok(authenticated(id, identity.ends_at()))
             }
-            Ok(_) => Err(Gone::Close(Closing::Forbidden)),
+            Ok(_) => Err(Gone::Close(Closing::Forbidden).into()),
             Err(Denied::NotBelieved(why)) => {
                 tracing::debug!(%why, "a fresh token is not believed");
                 self.node.metrics.refused(Refusal::Unauthorized);

@@ -90,7 +90,7 @@ async fn find(node: &Node, claimed: &Claimed) -> Found {
 }
 
 /// Waits for the first message of a client, which has to say who it is.
-async fn introduce(node: Arc<Node>, mut socket: Socket, mut seat: Seat, claimed: Claimed, dialect: Option<Dialect>) {
+async fn introduce(node: Arc<Node>, mut socket: Socket, seat: Seat, claimed: Claimed, dialect: Option<Dialect>) {
     let within = node.settings.auth.first_message_within;
     let Ok(Some(token)) = timeout(within, first_token(&mut socket)).await else {
         node.metrics.refused(Refusal::Unauthorized);
@@ -103,6 +103,17 @@ async fn introduce(node: Arc<Node>, mut socket: Socket, mut seat: Seat, claimed:
             return refuse(&node, socket, closing).await;
         }
     };
+    begin_as(node, socket, seat, identity, dialect).await;
+}
+
+/// Serves somebody who was nobody before.
+pub(super) async fn begin_as(
+    node: Arc<Node>,
+    socket: Socket,
+    mut seat: Seat,
+    identity: Identity,
+    dialect: Option<Dialect>,
+) {
     if !seat.pass_to(&identity.user) {
         node.metrics.refused(Refusal::ConnectionsOfUser);
         return refuse(&node, socket, Closing::TooManyConnections).await;

@@ -179,6 +179,9 @@ impl JwksSettings {
     fn read(reader: &mut Reader, key: &impl Fn(&str) -> String) -> Option<Self> {
         let url = reader.value(&key("jwks_url"), String::new(), |text| match text.parse::<Uri>() {
             _ if text.is_empty() => Ok(String::new()),
+            Ok(url) if url.authority().is_some_and(|authority| authority.as_str().contains('@')) => {
+                Err("it must not have a password: keys are public".to_owned())
+            }
             Ok(url) if matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some() => {
                 Ok(text.to_owned())
             }

@@ -260,9 +260,14 @@ impl Connection {
     /// connection, or one would act in the other's name.
     fn go_on_as(&mut self, ack: Ack, found: Result<Identity, Denied>) -> Result<(), Closing> {
         match found {
-            Ok(identity) if self.user.as_ref() == Some(&identity.user) => {
+            // A guest may become somebody.
+            Ok(identity) if self.user.is_none() && !self.seat.pass_to(&identity.user) => {
+                return Err(Closing::TooManyConnections);
+            }
+            Ok(identity) if self.user.as_ref().is_none_or(|user| *user == identity.user) => {
                 self.end = Box::pin(self.node.auth.end(&identity));
                 let told = wire::rooms::authenticated(identity.ends_at());
+                self.user = Some(identity.user);
                 let answer = ack.map(|ack| socketio::ack(ack, &told.payload));
                 self.show(Last::Packets([shown::packet(&told)].into_iter().chain(answer).collect()));
             }
@@ -284,6 +289,12 @@ impl Connection {
     fn send_away(&mut self, closing: Closing) -> Closing {
         if self.outside_since.is_none() {
             self.say(socketio::disconnected());
+        }
+        // It does not come back, so the others need not wait for it.
+        if closing == Closing::Forbidden
+            && let Some(here) = self.membership.take()
+        {
+            here.leave(&self.node);
         }
         closing
     }

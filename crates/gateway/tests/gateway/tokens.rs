@@ -163,6 +163,27 @@ async fn a_socket_ends_with_its_token_unless_it_brings_a_fresh_one_of_the_same_p
 }
 
 #[tokio::test]
+async fn a_guest_may_say_later_who_it_is() {
+    let node = jwt_node(&[("auth.guests", "true"), ("limits.connections_per_user", "1")]).await;
+    let mut client = node.connect("").await;
+    client.must("session-start", "g", json!({ "sessionId": "of-a-guest", "label": "x" })).await;
+    client.ask("auth", Some("a"), json!({ "token": token("ann", 2) })).await;
+    let ready = client.next_of("ready").await;
+    assert_eq!(ready["payload"], json!([]), "what was the guest's is not hers");
+    client.must("session-start", "b", json!({ "sessionId": "hers", "label": "x" })).await;
+    let mut second = node.connect("").await;
+    second.next_of("ready").await;
+    second.ask("auth", None, json!({ "token": token("ann", 600) })).await;
+    assert_eq!(second.closed().await.0, 4429);
+    assert_eq!(client.closed().await.0, 4401, "it ends with its token");
+    let mut guest = SocketIo::connect(node.public).await;
+    guest.must("session:create", Value::Null).await;
+    guest.must("auth", json!({ "token": token("ann", 2) })).await;
+    guest.must("timer:start", json!(60)).await;
+    assert_eq!(guest.is_disconnected().await, 4401);
+}
+
+#[tokio::test]
 async fn a_client_of_socket_io_ends_with_its_token_and_is_told_not_to_come_again() {
     let node = jwt_node(&[("socketio.anonymous", "false")]).await;
     let mut ends = SocketIo::connect_as(node.public, &json!({ "token": token("ann", 2) })).await;
