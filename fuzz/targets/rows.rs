@@ -2,14 +2,14 @@
 
 #![no_main]
 
-use wire::clockit::rows::{csv_header, from_csv, from_json, to_csv};
+use wire::clockit::rows::{from_csv, from_json, header, to_csv};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     if let Ok(text) = std::str::from_utf8(bytes) {
         from_json(text).ok();
     }
     let Ok(rows) = from_csv(bytes) else { return };
-    let written: String = std::iter::once(csv_header()).chain(rows.iter().map(to_csv)).collect();
+    let written: String = std::iter::once(header()).chain(rows.iter().map(to_csv)).collect();
     let again = from_csv(written.as_bytes());
     assert!(again.is_ok_and(|again| again == rows), "{written}");
 });

@@ -1,12 +1,14 @@
 //! `cargo xtask fuzz`: every parser is fed with nonsense that grows out of what is kept in `fuzz/corpus`.
 
+mod corpus;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::steps::Steps;
-use crate::{cargo, process};
+use crate::{cargo, process, tools};
 
 /// The version that the targets are built with.
 const CARGO_FUZZ: &str = "0.13.2";
@@ -45,26 +47,35 @@ impl Wanted {
 }
 
 pub(crate) fn run(root: &Path, steps: &mut Steps, wanted: &Wanted) -> Result<()> {
+    steps.run("tools", tools::provide_for_fuzz)?;
     let program = steps.run("cargo-fuzz", || provide(root))?;
-    let fuzz = || {
+    let fuzz = |arguments: &[&str]| {
         let mut command = Command::new(&program);
         // Its flags are those of a nightly compiler, which the usual one takes as well if it is told so.
-        command.arg("fuzz").current_dir(root).env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTUP_TOOLCHAIN");
+        command.current_dir(root).env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTUP_TOOLCHAIN");
+        command.arg("fuzz").args(arguments);
         command
     };
-    let targets = process::output(fuzz().arg("list"))?;
-    let targets: Vec<&str> =
-        targets.lines().filter(|target| wanted.only.as_deref().is_none_or(|only| only == *target)).collect();
+    let targets = process::output(&mut fuzz(&["list"]))?;
+    let is_wanted = |target: &&str| wanted.only.as_deref().is_none_or(|only| only == *target);
+    let targets: Vec<&str> = targets.lines().filter(is_wanted).collect();
     if targets.is_empty() {
         bail!("there is no target {}", wanted.only.as_deref().unwrap_or("at all"));
     }
+    let unpacked = cargo::target_directory(root)?.join("fuzz-corpus");
     for target in targets {
         steps.run(&format!("fuzz {target}"), || {
-            let mut command = fuzz();
+            let packed = root.join("fuzz/corpus").join(format!("{target}.txt"));
+            let inputs = unpacked.join(target);
+            corpus::unpack(&packed, &inputs)?;
+            let folder = inputs.to_str().context("the target folder has a name that is no text")?;
             // Nothing of ours is unsafe, and without a sanitizer more is tried.
-            command.args(["run", "--sanitizer", "none", target, "--"]);
-            command.args([format!("-max_total_time={}", wanted.seconds), format!("-max_len={INPUT_MAX}")]);
-            process::run(command.args(["-timeout=10", "-rss_limit_mb=2048", "-verbosity=0", "-print_final_stats=1"]))
+            let mut run = fuzz(&["run", "--sanitizer", "none", target, folder, "--"]);
+            run.args([format!("-max_total_time={}", wanted.seconds), format!("-max_len={INPUT_MAX}")]);
+            run.args(["-timeout=10", "-rss_limit_mb=2048", "-verbosity=0", "-print_final_stats=1"]);
+            process::run(&mut run)?;
+            process::run(&mut fuzz(&["cmin", "--sanitizer", "none", target, folder, "--", "-verbosity=0"]))?;
+            corpus::pack(&inputs, &packed)
         })?;
     }
     Ok(())

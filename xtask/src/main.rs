@@ -34,9 +34,8 @@ usage: cargo xtask <command>
   bench [--only <measurement>]
          measure nodes under load beside the baselines, in ten minutes, and write
          benches/RESULTS.md
-  conformance
-         run Autobahn's WebSocket suite, which needs a Python 2.7, against a server
-         that reads and writes as the product does
+  conformance  run Autobahn's WebSocket suite against a server that reads and writes
+         as the product does; it needs a Python 2.7
   fuzz [--seconds <number>] [--only <target>]
          feed every parser with nonsense, 60 seconds each, and keep what is new
   tidy   check what the compiler does not: lengths, names, dependencies,

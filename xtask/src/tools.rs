@@ -46,6 +46,7 @@ struct Tool {
 }
 
 const CC: Tool = Tool::new(&["cc"], &["gcc", "libc6-dev"]);
+const CXX: Tool = Tool::new(&["c++"], &["g++"]);
 const REDIS: Tool = Tool::new(&["redis-server"], &["redis-server"]);
 const FAKETIME: Tool = Tool::new(&["faketime"], &["faketime"]);
 const HAPROXY: Tool = Tool { variable: Some("HAPROXY"), asked: "-v", ..Tool::new(&["haproxy"], &["haproxy"]) };
@@ -106,6 +107,12 @@ pub(crate) fn provide_for_benches() -> Result<Baselines> {
 pub(crate) fn provide_for_faults() -> Result<()> {
     install_missing(&OF_FAULTS)?;
     OF_FAULTS.into_iter().try_for_each(|tool| require(tool).map(drop))
+}
+
+/// Installs what the fuzzer lacks: it is a library in C++.
+pub(crate) fn provide_for_fuzz() -> Result<()> {
+    install_missing(&[&CXX])?;
+    require(&CXX).map(drop)
 }
 
 fn install_missing(tools: &[&'static Tool]) -> Result<()> {

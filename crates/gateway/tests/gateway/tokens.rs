@@ -178,7 +178,7 @@ async fn a_guest_may_say_later_who_it_is() {
     assert_eq!(client.closed().await.0, 4401, "it ends with its token");
     let mut guest = SocketIo::connect(node.public).await;
     guest.must("session:create", Value::Null).await;
-    guest.must("auth", json!({ "token": token("ann", 2) })).await;
+    guest.must("auth", json!({ "token": token("ben", 2) })).await;
     guest.must("timer:start", json!(60)).await;
     assert_eq!(guest.is_disconnected().await, 4401);
 }
