@@ -5,11 +5,12 @@ mod express_session;
 mod issuer;
 mod jwks;
 mod keys;
+mod names;
 
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use timers::{Timestamp, UserId};
 use tokio::time::sleep;
@@ -18,12 +19,16 @@ use crate::config::{AuthMode, AuthSettings, Secret};
 
 use express_session::{ExpressSession, ExpressSessions};
 use issuer::Issuer;
+use names::Names;
 
 pub(crate) use claimed::{BEARER_PROTOCOL, Claimed};
 pub(crate) use keys::PublicKey;
 
 /// The end of a token is looked for at least so often: the machine's clock may be put right, and the machine sleep.
 const LOOK_EVERY: Duration = Duration::from_secs(300);
+
+/// How long a session that can't be looked at is taken for good: as long as displays go on without the store by default.
+const UNSEEN_MAX: Duration = Duration::from_secs(600);
 
 /// One of the systems that are served; evidence may be good for some only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +67,15 @@ pub(crate) enum Lasting {
     Session(ExpressSession),
 }
 
+/// Why a finding holds no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The token or the session has ended.
+    Over,
+    /// It could not be told for too long whether it has.
+    Unsure,
+}
+
 /// Nobody was found. Why is for the log only.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Denied {
@@ -79,6 +93,7 @@ pub(crate) struct Auth {
     guests: bool,
     tokens: BTreeMap<Secret, UserId>,
     issuers: Vec<Issuer>,
+    names: Names,
     sessions: Option<Arc<ExpressSessions>>,
 }
 
@@ -121,18 +136,38 @@ impl Auth {
         for jwks in issuers.iter().filter_map(|issuer| issuer.jwks.clone()) {
             tokio::spawn(async move { jwks.keep_fresh().await });
         }
+        let names = Names::new(settings);
+        let sessions = settings.express_session.as_ref();
+        let sessions = sessions.map(|sessions| ExpressSessions::new(sessions, names.clone())).transpose()?;
         Ok(Self {
             trusted,
             guests: settings.guests || trusted,
             tokens: settings.tokens.clone(),
             issuers,
-            sessions: settings.express_session.as_ref().map(ExpressSessions::new).transpose()?.map(Arc::new),
+            names,
+            sessions: sessions.map(Arc::new),
         })
     }
 
     /// Tells whether anybody may say to be anyone.
     pub(crate) fn is_trusting(&self) -> bool {
         self.trusted
+    }
+
+    /// Tells whether people can be found out about, or why not: a node that can't should not be sent any.
+    pub(crate) fn ready(&self) -> Result<(), String> {
+        if self.issuers.iter().filter_map(|issuer| issuer.jwks.as_ref()).any(|jwks| !jwks.is_known()) {
+            return Err("an issuer's keys were never fetched".to_owned());
+        }
+        if self.sessions.as_ref().is_some_and(|sessions| !sessions.is_known()) {
+            return Err("the Redis that has sessions was never there".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Tells whether a client may bring a token.
+    pub(crate) fn takes_tokens(&self) -> bool {
+        self.trusted || !self.issuers.is_empty() || !self.tokens.is_empty()
     }
 
     /// Tells whether who says nothing of itself is a guest.
@@ -196,7 +231,7 @@ impl Auth {
         if self.trusted && self.issuers.is_empty() {
             return Ok(found((issuer::read_unverified(token)?, Lasting::ForEver)));
         }
-        issuer::verify(&self.issuers, token, system).await.map(found)
+        issuer::verify(&self.issuers, &self.names, token, system).await.map(found)
     }
 
     /// Notes that a request came from somebody: a session lives on from it.
@@ -207,11 +242,14 @@ impl Auth {
     }
 
     /// Waits until a finding holds no more.
-    pub(crate) fn end(&self, identity: &Identity) -> impl Future<Output = ()> + Send + use<> {
+    pub(crate) fn end(&self, identity: &Identity) -> impl Future<Output = End> + Send + use<> {
         let (user, lasts, sessions) = (identity.user.clone(), identity.lasts.clone(), self.sessions.clone());
         async move {
             match (lasts, sessions) {
-                (Lasting::Until(at), _) => passed(at).await,
+                (Lasting::Until(at), _) => {
+                    passed(at).await;
+                    End::Over
+                }
                 (Lasting::Session(session), Some(sessions)) => ended(&sessions, &session, &user).await,
                 (Lasting::ForEver | Lasting::Session(_), _) => pending().await,
             }
@@ -225,14 +263,17 @@ async fn passed(at: SystemTime) {
     }
 }
 
-/// Waits until a session has ended, or is somebody else's. One that can't be looked at goes on.
-async fn ended(sessions: &ExpressSessions, session: &ExpressSession, user: &UserId) {
+/// Waits until a session has ended, or is somebody else's. One that can't be looked at goes on for a while.
+async fn ended(sessions: &ExpressSessions, session: &ExpressSession, user: &UserId) -> End {
+    let mut seen_at = Instant::now();
     loop {
-        sleep(sessions.check_every()).await;
+        // Many came at one time, and need not be looked at together for ever.
+        sleep(sessions.check_every().mul_f64(0.75 + fastrand::f64() / 2.0)).await;
         match sessions.is_of(session, user).await {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(why) => tracing::debug!(%why, "a session can't be looked at"),
+            Ok(true) => seen_at = Instant::now(),
+            Ok(false) => return End::Over,
+            Err(why) if seen_at.elapsed() < UNSEEN_MAX => tracing::debug!(%why, "a session can't be looked at"),
+            Err(_) => return End::Unsure,
         }
     }
 }
@@ -258,7 +299,14 @@ pub(crate) mod fuzzing {
         let issuers = [Issuer::new(&settings).expect("it needs no file")];
         issuer::read_unverified(token).ok();
         // Nothing is waited for without an address.
-        futures_util::FutureExt::now_or_never(issuer::verify(&issuers, token, System::Clockit)).expect("ready").is_ok()
+        futures_util::FutureExt::now_or_never(issuer::verify(
+            &issuers,
+            &Names::of(std::iter::empty()),
+            token,
+            System::Clockit,
+        ))
+        .expect("ready")
+        .is_ok()
     }
 
     pub(crate) fn is_signed(cookie: &str) -> bool {

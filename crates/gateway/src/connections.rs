@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use timers::disconnect::Whom;
+use timers::disconnect::{Disconnect, Whom};
 use timers::{Millis, RoomId, Scope, Timestamp, UserId};
 use tokio::sync::Notify;
 
@@ -31,6 +31,8 @@ struct Open {
     last: u64,
     all: HashMap<u64, Entry>,
     by_user: HashMap<UserId, usize>,
+    /// Who was sent away lately: somebody may be on the way in still.
+    sent_away: Vec<Disconnect>,
 }
 
 struct Entry {
@@ -102,6 +104,7 @@ impl Connections {
         open.last += 1;
         let (number, sent_away) = (open.last, Arc::<Notify>::default());
         let entry = Entry { guest, user: user.clone(), room: None, sent_away: Arc::clone(&sent_away) };
+        send_away_late_comer(&open.sent_away, &entry);
         open.all.insert(number, entry);
         Ok(Seat {
             number,
@@ -146,8 +149,13 @@ impl Connections {
         found.into_iter().take(most).map(known).collect()
     }
 
+    /// Notes who was sent away lately.
+    pub(crate) fn note_sent_away(&self, lately: Vec<Disconnect>) {
+        lock(&self.open).sent_away = lately;
+    }
+
     /// Sends connections away that were there at an instant; returns how many.
-    pub(crate) fn send_away(&self, whom: &Whom, at: Timestamp) -> usize {
+    pub(crate) fn send_away(&self, whom: &Whom, at: Timestamp, now: Timestamp) -> usize {
         let open = lock(&self.open);
         let is_meant = |number: u64, entry: &Entry| match whom {
             Whom::User(user) | Whom::Scope(Scope::User(user)) => entry.user == *user,
@@ -155,7 +163,9 @@ impl Connections {
             Whom::Scope(Scope::Node(_) | Scope::Cluster) => false,
             Whom::Connection(id) => *id == self.id(number),
         };
-        let were_there = open.all.iter().filter(|(_, entry)| entry.guest.since <= at + CLOCKS_DIFFER);
+        // Who seems to come from the future was there when the store's clock was put back.
+        let was_there = |entry: &Entry| entry.guest.since <= at + CLOCKS_DIFFER || entry.guest.since > now;
+        let were_there = open.all.iter().filter(|(_, entry)| was_there(entry));
         let meant = were_there.filter(|(number, entry)| is_meant(**number, entry));
         meant.map(|(_, entry)| entry.sent_away.notify_one()).count()
     }
@@ -181,8 +191,10 @@ impl Seat {
         *of_user += 1;
         let before = std::mem::replace(&mut self.user, user.clone());
         open.leave(&before);
-        if let Some(entry) = open.all.get_mut(&self.number) {
+        let Open { all, sent_away, .. } = &mut *open;
+        if let Some(entry) = all.get_mut(&self.number) {
             entry.user = user.clone();
+            send_away_late_comer(sent_away, entry);
         }
         true
     }
@@ -198,6 +210,17 @@ impl Seat {
     pub(crate) fn sent_away(&self) -> impl Future<Output = ()> + Send + use<> {
         let sent_away = Arc::clone(&self.sent_away);
         async move { sent_away.notified().await }
+    }
+}
+
+/// Sends somebody away who began to come before that was noted, and was not found here then.
+fn send_away_late_comer(sent_away: &[Disconnect], entry: &Entry) {
+    let is_meant = |whom: &Whom| match whom {
+        Whom::User(user) | Whom::Scope(Scope::User(user)) => *user == entry.user,
+        Whom::Scope(_) | Whom::Connection(_) => false,
+    };
+    if sent_away.iter().any(|noted| entry.guest.since < noted.at && is_meant(&noted.whom)) {
+        entry.sent_away.notify_one();
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use engine::{ExecuteError, Reader, Request};
 use timers::disconnect::{Command, Whom};
-use timers::{DisconnectId, Scope};
+use timers::{DisconnectId, Scope, Timestamp};
 use tokio::time::sleep;
 
 use crate::node::Node;
@@ -36,8 +36,10 @@ pub(crate) async fn watch(node: Arc<Node>) {
     let mut reader = Reader::new(feed);
     loop {
         let view = reader.shown().view;
+        node.connections.note_sent_away(view.board.disconnects().cloned().collect());
         for noted in view.board.disconnects().filter(|noted| !known.contains(&noted.id)) {
-            let count = node.connections.send_away(&noted.whom, noted.at);
+            let now = node.engine.clock().now().unwrap_or(Timestamp(u64::MAX));
+            let count = node.connections.send_away(&noted.whom, noted.at, now);
             tracing::info!(count, "clients are sent away");
             tracing::debug!(whom = ?noted.whom, "they are these");
         }

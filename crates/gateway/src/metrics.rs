@@ -43,12 +43,16 @@ pub(crate) enum Refusal {
     HeadBytes,
     /// The body of a request that is too large.
     BodyBytes,
+    /// Too many large bodies are being read.
+    Bodies,
     /// A request, or a client's first words, did not come in time.
     Time,
     /// A page of another origin.
     Origin,
     /// The client is not believed.
     Unauthorized,
+    /// It can't be told whether it is.
+    Unidentified,
 }
 
 impl Refusal {
@@ -79,9 +83,11 @@ impl Refusal {
             Self::MessageBytes => "message_bytes",
             Self::HeadBytes => "head_bytes",
             Self::BodyBytes => "body_bytes",
+            Self::Bodies => "bodies",
             Self::Time => "time",
             Self::Origin => "origin",
             Self::Unauthorized => "unauthorized",
+            Self::Unidentified => "unidentified",
         }
     }
 }

@@ -42,6 +42,7 @@ impl Node {
             return Err("the node is stopping".to_owned());
         }
         self.engine.store().ready()?;
+        self.auth.ready()?;
         if self.engine.hub().last_beat() == Beat(0) {
             // Were the store to leave now, there would be nothing to go on from.
             return Err("no beat was heard yet".to_owned());

@@ -33,10 +33,10 @@ pub(crate) fn begin(node: &Arc<Node>, socket: Socket) {
     node.drain.spawn(async move {
         match seat {
             Ok(seat) => Connection::new(of_task, socket, seat).run().await,
-            Err(Full::Node) => socket.close(Closing::overloaded()).await,
             Err(full) => {
                 of_task.metrics.refused(full.into());
-                socket.close(Closing::TooManyConnections).await;
+                let closing = if full == Full::Node { Closing::overloaded() } else { Closing::TooManyConnections };
+                socket.close(closing).await;
             }
         }
     });

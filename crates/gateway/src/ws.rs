@@ -13,6 +13,8 @@ mod walk;
 
 use std::time::Duration;
 
+use crate::auth::End;
+
 pub(crate) use bucket::Bucket;
 pub(crate) use frame::Frames;
 pub(crate) use handshake::{accept, upgrade};
@@ -55,6 +57,15 @@ pub(crate) enum Closing {
     Silent,
     /// The client closed it.
     Requested,
+}
+
+impl From<End> for Closing {
+    fn from(end: End) -> Self {
+        match end {
+            End::Over => Self::Unauthorized,
+            End::Unsure => Self::overloaded(),
+        }
+    }
 }
 
 impl Closing {

@@ -11,8 +11,9 @@ use serde_json::Value;
 use store::redis::Sessions;
 use timers::UserId;
 
+use crate::auth::Denied;
 use crate::auth::claimed::Claimed;
-use crate::auth::{Denied, user_id};
+use crate::auth::names::Names;
 use crate::config::ExpressSessionSettings;
 
 /// Longest cookie in bytes; the server's own have some 100.
@@ -26,6 +27,7 @@ pub(super) struct ExpressSessions {
     settings: ExpressSessionSettings,
     keys: Vec<hmac::Key>,
     store: Sessions,
+    names: Names,
 }
 
 /// One session.
@@ -55,11 +57,11 @@ impl ExpressSessions {
     ///
     /// # Errors
     /// What is wrong with its address, in words.
-    pub(super) fn new(settings: &ExpressSessionSettings) -> Result<Self, String> {
+    pub(super) fn new(settings: &ExpressSessionSettings, names: Names) -> Result<Self, String> {
         let store = Sessions::connect(&settings.url, settings.ca_file.as_deref()).map_err(|fault| fault.to_string())?;
         let key = |secret: &str| hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
         let keys = settings.secrets.iter().map(|secret| key(secret.reveal())).collect();
-        Ok(Self { keys, store, settings: settings.clone() })
+        Ok(Self { keys, store, names, settings: settings.clone() })
     }
 
     /// Tells whether a client has a cookie of theirs, good or not.
@@ -76,10 +78,17 @@ impl ExpressSessions {
         Ok((user, ExpressSession { key, lives }))
     }
 
+    /// Tells whether the Redis was ever there.
+    pub(super) fn is_known(&self) -> bool {
+        self.store.was_up()
+    }
+
     /// Returns whose a session is, and how long it lives after a request.
     async fn read(&self, key: &str) -> Result<(UserId, Duration), Denied> {
         let stored = self.store.read(key).await.map_err(|fault| Denied::Unavailable(fault.to_string()))?;
-        read_stored(&stored.ok_or_else(|| Denied::not_believed("the session has ended"))?)
+        let stored = stored.ok_or_else(|| Denied::not_believed("the session has ended"))?;
+        let (user, lives) = read_stored(&stored)?;
+        Ok((self.names.qualify(self.settings.name.as_deref(), &user)?, lives))
     }
 
     /// Tells whether a session is still somebody's.
@@ -124,12 +133,12 @@ pub(super) fn is_signed(cookie: &str, secret: &str) -> bool {
 }
 
 /// Reads a session as it is stored.
-pub(super) fn read_stored(stored: &[u8]) -> Result<(UserId, Duration), Denied> {
+pub(super) fn read_stored(stored: &[u8]) -> Result<(String, Duration), Denied> {
     let stored: Stored = serde_json::from_slice(stored)
         .map_err(|error| Denied::not_believed(format!("the session can't be read: {error}")))?;
     let user = match stored.user_id {
-        Some(Value::String(text)) => user_id(&text)?,
-        Some(Value::Number(number)) => user_id(&number.to_string())?,
+        Some(Value::String(text)) => text,
+        Some(Value::Number(number)) => number.to_string(),
         Some(_) | None => return Err(Denied::not_believed("nobody is logged in")),
     };
     let millis =
@@ -171,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_session_names_its_user_and_how_long_it_lives() {
-        let read = |text: &str| read_stored(text.as_bytes()).map(|(user, lives)| (user.to_string(), lives.as_secs()));
+        let read = |text: &str| read_stored(text.as_bytes()).map(|(user, lives)| (user, lives.as_secs()));
         let cookie = |age: &str| format!(r#"{{"cookie":{{"originalMaxAge":{age}}},"userId":42,"organizationId":7}}"#);
         assert_eq!(read(&cookie("90000.5")), Ok(("42".to_owned(), 91)));
         assert_eq!(read(&cookie("null")), Ok(("42".to_owned(), 86_400)));

@@ -10,6 +10,7 @@ use timers::UserId;
 
 use crate::auth::jwks::Jwks;
 use crate::auth::keys::{Key, PublicKey};
+use crate::auth::names::Names;
 use crate::auth::{Denied, Lasting, System, user_id};
 use crate::config::IssuerSettings;
 
@@ -18,9 +19,6 @@ const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
 /// Longest that a token is taken for good: instants that are later are beyond clocks.
 const LASTS_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-/// What separates an issuer's name from its user's id.
-const OF: char = ':';
 
 /// Somebody who issues tokens.
 pub(super) struct Issuer {
@@ -51,7 +49,7 @@ impl Issuer {
     }
 
     /// Returns the person of a token that is signed, meant for us, in force and not expired, and how long it lasts.
-    pub(super) async fn verify(&self, token: &str, others: &[Self]) -> Result<(UserId, Lasting), Denied> {
+    pub(super) async fn verify(&self, token: &str, names: &Names) -> Result<(UserId, Lasting), Denied> {
         let header = decode_header(token).map_err(|error| not_valid(&error))?;
         if header.crit.is_some() {
             // Whoever set it insists on extensions; none is known here.
@@ -60,7 +58,11 @@ impl Issuer {
         let mut why = Denied::not_believed("no key fits the token");
         for key in self.keys_for(&header).await? {
             match decode::<Claims>(token, &key.decoding, &self.validation(header.alg)) {
-                Ok(found) => return Ok((self.user(&found.claims, others)?, self.lasting(&found.claims))),
+                Ok(found) => {
+                    let user = named(&found.claims, &self.settings.user_claims)?;
+                    let user = names.qualify(self.settings.name.as_deref(), &user)?;
+                    return Ok((user, self.lasting(&found.claims)));
+                }
                 Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => why = not_valid(&error),
                 Err(error) => return Err(not_valid(&error)),
             }
@@ -104,19 +106,6 @@ impl Issuer {
         validation
     }
 
-    /// Returns whom the claims name. Two issuers' 42 are two people.
-    fn user(&self, claims: &Claims, others: &[Self]) -> Result<UserId, Denied> {
-        let user = named(claims, &self.settings.user_claims)?;
-        if let Some(name) = &self.settings.name {
-            return user_id(&format!("{name}{OF}{user}"));
-        }
-        let of = user.split_once(OF).map(|(name, _)| name);
-        if of.is_some() && others.iter().any(|other| other.settings.name.as_deref() == of) {
-            return Err(Denied::not_believed("the token names another issuer's user"));
-        }
-        user_id(&user)
-    }
-
     /// A token is good for as long as it would be let in with.
     fn lasting(&self, claims: &Claims) -> Lasting {
         let expires = claims.get("exp").and_then(Value::as_f64).unwrap_or_default().max(0.0);
@@ -129,12 +118,17 @@ impl Issuer {
 }
 
 /// Checks a token against all who may have issued it.
-pub(super) async fn verify(issuers: &[Issuer], token: &str, system: System) -> Result<(UserId, Lasting), Denied> {
+pub(super) async fn verify(
+    issuers: &[Issuer],
+    names: &Names,
+    token: &str,
+    system: System,
+) -> Result<(UserId, Lasting), Denied> {
     let claims = read(token)?;
     let iss = claims.get("iss").and_then(Value::as_str);
     let mut why = Denied::not_believed("nobody that is believed has issued the token");
     for issuer in issuers.iter().filter(|issuer| issuer.may_have_issued(iss, system)) {
-        match issuer.verify(token, issuers).await {
+        match issuer.verify(token, names).await {
             Ok(found) => return Ok(found),
             Err(denied) => why = denied,
         }
@@ -255,8 +249,12 @@ mod tests {
         encode(&Header::default(), claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
     }
 
+    fn names(issuers: &[Issuer]) -> Names {
+        Names::of(issuers.iter().filter_map(|issuer| issuer.settings.name.clone()))
+    }
+
     async fn user(issuers: &[Issuer], token: &str) -> Result<String, Denied> {
-        verify(issuers, token, System::Clockit).await.map(|(user, _)| user.to_string())
+        verify(issuers, &names(issuers), token, System::Clockit).await.map(|(user, _)| user.to_string())
     }
 
     fn good() -> Value {
@@ -408,8 +406,10 @@ mod tests {
         let both = issuers(&[of(None, "main", vec![]), of(Some("acme"), "acme.org", vec![System::Rooms])]);
         let token =
             |iss: &str, sub: &str| signed(&json!({"sub": sub, "iss": iss, "exp": get_current_timestamp() + 60}));
-        let find =
-            async |iss, sub, system| verify(&both, &token(iss, sub), system).await.map(|(user, _)| user.to_string());
+        let names = names(&both);
+        let find = async |iss, sub, system| {
+            verify(&both, &names, &token(iss, sub), system).await.map(|(user, _)| user.to_string())
+        };
         assert_eq!(find("main", "42", System::Rooms).await.as_deref(), Ok("42"));
         assert_eq!(find("acme.org", "42", System::Rooms).await.as_deref(), Ok("acme:42"));
         assert!(find("acme.org", "42", System::Clockit).await.is_err(), "it is not believed there");

@@ -1,6 +1,6 @@
 //! Keys that an issuer publishes at an address and changes when it likes.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
@@ -10,8 +10,8 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep_until, timeout};
 
 use crate::auth::keys::{Key, read_set};
 use crate::config::JwksSettings;
@@ -33,9 +33,15 @@ pub(super) struct Jwks {
     url: Uri,
     every: Duration,
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
-    keys: RwLock<Option<Arc<[Key]>>>,
-    /// When it was last tried; whoever holds it fetches.
-    tried_at: Mutex<Option<Instant>>,
+    state: watch::Sender<State>,
+    /// Somebody lacks a key.
+    wanted: Notify,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    keys: Option<Arc<[Key]>>,
+    tried_at: Option<Instant>,
 }
 
 /// There are no keys yet.
@@ -53,63 +59,75 @@ impl Jwks {
             url: settings.url.clone(),
             every: settings.every,
             client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector),
-            keys: RwLock::default(),
-            tried_at: Mutex::default(),
+            state: watch::Sender::default(),
+            wanted: Notify::new(),
         })
     }
 
-    /// Returns the keys that satisfy `fits`. If none does they may have changed: they are fetched anew, though not
-    /// again and again.
+    /// Returns the keys that satisfy `fits`. If none does they may have changed, and are fetched anew, though not again
+    /// and again.
     pub(super) async fn keys(&self, fits: impl Fn(&Key) -> bool) -> Result<Vec<Key>, NoneYet> {
-        let fitting = || self.known().map(|keys| keys.iter().filter(|key| fits(key)).cloned().collect::<Vec<_>>());
-        if let Some(keys) = fitting().filter(|keys| !keys.is_empty()) {
+        let fitting = |state: &State| {
+            let keys = state.keys.as_ref()?;
+            Some(keys.iter().filter(|key| fits(key)).cloned().collect::<Vec<_>>())
+        };
+        let mut state = self.state.subscribe();
+        let known = fitting(&state.borrow_and_update());
+        if let Some(keys) = known.filter(|keys| !keys.is_empty()) {
             return Ok(keys);
         }
-        // Whoever had to wait for another's fetch finds that it was just tried.
-        let mut tried_at = self.tried_at.lock().await;
-        if tried_at.is_none_or(|at| at.elapsed() > REFETCH_PAUSE) {
-            self.fetch(&mut tried_at).await;
+        let was_just_tried = state.borrow().tried_at.is_some_and(|at| at.elapsed() < REFETCH_PAUSE);
+        if !was_just_tried {
+            // Whoever asks may leave at any time; the fetch goes on, and counts.
+            self.wanted.notify_one();
+            timeout(FETCH_WITHIN, state.changed()).await.ok();
         }
-        drop(tried_at);
-        fitting().ok_or(NoneYet)
+        let known = fitting(&state.borrow());
+        known.ok_or(NoneYet)
     }
 
-    /// Fetches the keys now and then, for ever.
+    /// Tells whether there ever were keys.
+    pub(super) fn is_known(&self) -> bool {
+        self.state.borrow().keys.is_some()
+    }
+
+    /// Fetches the keys now and then, and when somebody lacks one, for ever.
     pub(super) async fn keep_fresh(&self) {
         let mut retry = RETRY.0;
         loop {
-            {
-                let mut tried_at = self.tried_at.lock().await;
-                if tried_at.is_none_or(|at| at.elapsed() >= retry) {
-                    self.fetch(&mut tried_at).await;
-                }
-            }
-            if self.known().is_some() {
+            self.fetch().await;
+            let rest = if self.is_known() {
                 // Many nodes began together.
-                sleep(self.every.mul_f64(0.9 + fastrand::f64() / 5.0)).await;
+                self.every.mul_f64(0.9 + fastrand::f64() / 5.0)
             } else {
-                sleep(retry).await;
                 retry = (retry * 2).min(RETRY.1);
+                retry
+            };
+            let next = Instant::now() + rest;
+            let earliest = Instant::now() + REFETCH_PAUSE.min(rest);
+            tokio::select! {
+                () = sleep_until(next.into()) => {}
+                () = self.wanted.notified() => sleep_until(earliest.into()).await,
             }
         }
     }
 
-    fn known(&self) -> Option<Arc<[Key]>> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    async fn fetch(&self, tried_at: &mut Option<Instant>) {
+    async fn fetch(&self) {
         let fetched = timeout(FETCH_WITHIN, self.get()).await.unwrap_or_else(|_| Err("it does not answer".to_owned()));
-        *tried_at = Some(Instant::now());
-        match fetched.and_then(|set| read_set(&set)) {
-            Ok(keys) => {
-                if keys.is_empty() {
-                    tracing::warn!(url = %self.url, "there is no key that could check a token");
-                }
-                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(keys.into());
+        let read = fetched.and_then(|set| read_set(&set)).and_then(|keys| {
+            if keys.is_empty() { Err("there is no key that could check a token".to_owned()) } else { Ok(keys) }
+        });
+        let keys = match read {
+            Ok(keys) => Some(keys.into()),
+            Err(why) => {
+                tracing::warn!(url = %self.url, %why, "keys can't be fetched; the last ones stay");
+                None
             }
-            Err(why) => tracing::warn!(url = %self.url, %why, "keys can't be fetched; the last ones stay"),
-        }
+        };
+        self.state.send_modify(|state| {
+            state.tried_at = Some(Instant::now());
+            state.keys = keys.or(state.keys.take());
+        });
     }
 
     async fn get(&self) -> Result<Bytes, String> {

@@ -12,7 +12,7 @@ use tokio::time::sleep_until;
 use wire::clockit::{Auth, Dialect, Message, MessageId, Said, authenticated, error, parse};
 use wire::{Code, Fault};
 
-use crate::auth::{By, Claimed, Denied, Identity, System};
+use crate::auth::{self, By, Claimed, Denied, Identity, System};
 use crate::certainty;
 use crate::clockit::gaze::Gaze;
 use crate::clockit::{outcome, session, shown};
@@ -31,7 +31,7 @@ pub(crate) struct Connection {
     seat: Seat,
     is_guest: bool,
     /// Ends when it is no longer believed who the client is.
-    end: Pin<Box<dyn Future<Output = ()> + Send>>,
+    end: Pin<Box<dyn Future<Output = auth::End> + Send>>,
     dialect: Dialect,
     under_way: Option<Box<UnderWay<Asked, Done>>>,
     timer: Timer,
@@ -128,7 +128,7 @@ impl Connection {
                     return Err(Gone::Close(Closing::Restarting(advice)).into());
                 }
                 () = &mut sent_away => return Err(Gone::Close(Closing::Forbidden).into()),
-                () = &mut self.end => return Err(Gone::Close(Closing::Unauthorized).into()),
+                end = &mut self.end => return Err(Gone::Close(end.into()).into()),
                 done = finished(&mut self.under_way) => self.answer(done)?,
                 () = self.gaze.behind() => None,
                 told = &mut uncertain => {
@@ -255,7 +255,8 @@ impl Connection {
                 Ok(error(id, &Fault::of_client(Code::Unauthorized, "the token is not believed")))
             }
             Err(Denied::Unavailable(why)) => {
-                tracing::warn!(%why, "a fresh token can't be looked at");
+                tracing::debug!(%why, "a fresh token can't be looked at");
+                self.node.metrics.refused(Refusal::Unidentified);
                 let message = "it can't be told now whether the token is good".to_owned();
                 Ok(error(id, &Fault { code: Code::Unavailable, message, retry: true }))
             }

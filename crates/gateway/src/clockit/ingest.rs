@@ -14,9 +14,10 @@ use timers::{Command, ROWS_MAX, Scope};
 use wire::clockit::rows::{RowFault, from_csv, from_json};
 
 use crate::clockit::outcome::fault;
-use crate::http::body::read_body;
+use crate::http::body::{Bounds, read_body};
 use crate::http::error::error;
 use crate::http::person::Person;
+use crate::metrics::Refusal;
 use crate::node::Node;
 
 /// Answers `{stored, repeated}`, or 422 with every bad cell.
@@ -26,8 +27,12 @@ pub(crate) async fn ingest(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let (bytes_max, within) = (node.settings.clockit.ingest_bytes, node.settings.limits.request_within);
-    let bytes = match read_body(body, bytes_max, within, &node.metrics).await {
+    let bounds = Bounds {
+        bytes_max: node.settings.clockit.ingest_bytes,
+        within: node.settings.limits.request_within,
+        beyond: Some(Refusal::BodyBytes),
+    };
+    let bytes = match read_body(body, bounds, &node.metrics).await {
         Ok(bytes) => bytes,
         Err(refusal) => return refusal,
     };

@@ -18,7 +18,7 @@ use crate::http::asked::Asked;
 use crate::http::error::{error, full};
 use crate::metrics::Refusal;
 use crate::node::Node;
-use crate::ws::{self, Closing, Incoming, Socket};
+use crate::ws::{self, Closing, Gone, Incoming, Socket};
 
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
@@ -42,6 +42,8 @@ pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<
         Some(Ok(dialect)) => Some(dialect),
         Some(Err(())) => return error(StatusCode::BAD_REQUEST, "Bad request", "dialect must be seed or v1"),
     };
+    // Before it is found out who it is: whoever is sent away meanwhile was there.
+    let since = node.engine.clock().now().unwrap_or_default();
     let claimed = Claimed::of(request.uri(), request.headers());
     let found = match &claimed {
         Ok(claimed) => find(&node, claimed).await,
@@ -53,7 +55,6 @@ pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<
         Found::Nobody | Found::Closing(_) => Identity::guest().user,
     };
     let address = client_address(request.extensions(), request.headers(), &node.settings.public.proxy);
-    let since = node.engine.clock().now().unwrap_or_default();
     let (found, seat) = match node.connections.enter(&user, Guest { system: System::Clockit, address, since }) {
         Ok(seat) => (found, Some(seat)),
         Err(why @ Full::Node) => return full(&node, why),
@@ -80,21 +81,34 @@ pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<
 
 async fn find(node: &Node, claimed: &Claimed) -> Found {
     let auth = &node.auth;
-    if claimed.brings_token() || auth.is_trusting() || auth.is_claimed_by_cookie(claimed) || auth.admits_guests() {
-        return match auth.identify_or(claimed, System::Clockit, auth.admits_guests()).await {
-            Ok(identity) => Found::Somebody(identity),
-            Err(denied) => Found::Closing(refusal(node, &denied)),
-        };
+    let by_cookie = auth.is_claimed_by_cookie(claimed);
+    if !(claimed.brings_token() || auth.is_trusting() || by_cookie || auth.admits_guests()) {
+        return Found::Nobody;
     }
-    Found::Nobody
+    match auth.identify_or(claimed, System::Clockit, auth.admits_guests()).await {
+        Ok(identity) => Found::Somebody(identity),
+        // Every visitor of the web server has a cookie, and may have a token to come.
+        Err(Denied::NotBelieved(_)) if by_cookie && !claimed.brings_token() && auth.takes_tokens() => Found::Nobody,
+        Err(denied) => Found::Closing(refusal(node, &denied)),
+    }
 }
 
 /// Waits for the first message of a client, which has to say who it is.
 async fn introduce(node: Arc<Node>, mut socket: Socket, seat: Seat, claimed: Claimed, dialect: Option<Dialect>) {
     let within = node.settings.auth.first_message_within;
-    let Ok(Some(token)) = timeout(within, first_token(&mut socket)).await else {
-        node.metrics.refused(Refusal::Unauthorized);
-        return refuse(&node, socket, Closing::Unauthorized).await;
+    let token = match timeout(within, first_token(&mut socket)).await {
+        Ok(Ok(Some(token))) => token,
+        Ok(Ok(None)) | Err(_) => {
+            node.metrics.refused(Refusal::Unauthorized);
+            return refuse(&node, socket, Closing::Unauthorized).await;
+        }
+        Ok(Err(Gone::Broken)) => return node.metrics.socket_closed(1006),
+        Ok(Err(Gone::Close(closing))) => {
+            if let Some(refusal) = Refusal::of(&closing) {
+                node.metrics.refused(refusal);
+            }
+            return refuse(&node, socket, closing).await;
+        }
     };
     let identity = match node.auth.identify(&claimed.with_token(Some(token)), System::Clockit).await {
         Ok(identity) => identity,
@@ -121,16 +135,16 @@ pub(super) async fn begin_as(
     begin(node, socket, seat, identity, dialect).await;
 }
 
-/// Returns the token that a client's first message brings.
-async fn first_token(socket: &mut Socket) -> Option<String> {
+/// Returns the token that a client's first message brings, if it does.
+async fn first_token(socket: &mut Socket) -> Result<Option<String>, Gone> {
     loop {
-        match socket.next().await.ok()? {
-            Incoming::Alive => socket.flush().await.ok()?,
+        match socket.next().await? {
+            Incoming::Alive => socket.flush().await?,
             Incoming::Text(text) => {
-                let Ok(Said::Auth(auth)) = parse(&text) else { return None };
-                return Some(auth.token);
+                let Ok(Said::Auth(auth)) = parse(&text) else { return Ok(None) };
+                return Ok(Some(auth.token));
             }
-            Incoming::Binary(_) => return None,
+            Incoming::Binary(_) => return Ok(None),
         }
     }
 }
@@ -162,7 +176,8 @@ fn refusal(node: &Node, denied: &Denied) -> Closing {
             Closing::Unauthorized
         }
         Denied::Unavailable(why) => {
-            tracing::warn!(%why, "it can't be told who a client is");
+            tracing::debug!(%why, "it can't be told who a client is");
+            node.metrics.refused(Refusal::Unidentified);
             Closing::overloaded()
         }
     }

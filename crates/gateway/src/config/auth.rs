@@ -17,6 +17,9 @@ use crate::config::{Mode, Reader, Secret, StoreSettings, StoreUrl};
 /// Shortest secret, bytes: what can't be guessed.
 const SECRET_BYTES_MIN: usize = 16;
 
+/// Clocks that differ by more are wrong.
+const LEEWAY_MAX: Duration = Duration::from_secs(3600);
+
 /// Who is believed.
 #[derive(Clone, Debug)]
 pub(crate) struct AuthSettings {
@@ -74,6 +77,8 @@ pub(crate) struct ExpressSessionSettings {
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) prefix: String,
     pub(crate) cookie: String,
+    /// What its users' ids begin with, if anything.
+    pub(crate) name: Option<String>,
     pub(crate) check_every: Duration,
 }
 
@@ -82,9 +87,9 @@ impl AuthSettings {
         let modes = reader.list("auth.modes", vec![AuthMode::Trusted], str::parse);
         let settings = Self {
             guests: reader.value("auth.guests", false, boolean),
-            tokens: tokens(reader),
+            tokens: tokens(reader, mode),
             first_message_within: span(reader, "auth.first_message_within", Duration::from_secs(5)),
-            issuers: issuers(reader),
+            issuers: issuers(reader, mode),
             express_session: ExpressSessionSettings::read(reader, modes.contains(&AuthMode::ExpressSession), store),
             modes,
         };
@@ -97,13 +102,20 @@ impl AuthSettings {
         if settings.modes.contains(&AuthMode::Jwt) && settings.issuers.is_empty() {
             reader.mistake("auth.jwt.secret", "is needed for the mode jwt, or public keys, or a jwks_url");
         }
+        let believes_tokens = settings.modes.contains(&AuthMode::Jwt) || settings.modes.contains(&AuthMode::Trusted);
+        if !settings.issuers.is_empty() && !believes_tokens {
+            reader.mistake("auth.modes", "must have jwt if there are issuers of tokens, or these must go");
+        }
         settings
     }
 }
 
-fn tokens(reader: &mut Reader) -> BTreeMap<Secret, UserId> {
+fn tokens(reader: &mut Reader, mode: Mode) -> BTreeMap<Secret, UserId> {
     let mut users = BTreeMap::new();
     for (token, user) in reader.secret_table("auth.tokens") {
+        if mode == Mode::Production && token.reveal().len() < SECRET_BYTES_MIN {
+            reader.mistake("auth.tokens", "must have at least 16 bytes each in production");
+        }
         match UserId::new(&user) {
             Ok(user) => drop(users.insert(token, user)),
             Err(_) => reader.mistake("auth.tokens", "must give each token a user id"),
@@ -113,10 +125,10 @@ fn tokens(reader: &mut Reader) -> BTreeMap<Secret, UserId> {
 }
 
 /// Reads the issuer without a name and those that have one. An issuer without any key is none.
-fn issuers(reader: &mut Reader) -> Vec<IssuerSettings> {
-    let mut issuers = vec![IssuerSettings::read(reader, None)];
+fn issuers(reader: &mut Reader, mode: Mode) -> Vec<IssuerSettings> {
+    let mut issuers = vec![IssuerSettings::read(reader, None, mode)];
     for name in reader.names_below("auth.issuers") {
-        let issuer = IssuerSettings::read(reader, Some(name.clone()));
+        let issuer = IssuerSettings::read(reader, Some(name.clone()), mode);
         let key = format!("auth.issuers.{name}.secret");
         if !issuer.has_keys() {
             reader.mistake(&key, "is needed, or public_key_files, or a jwks_url");
@@ -134,7 +146,7 @@ fn issuers(reader: &mut Reader) -> Vec<IssuerSettings> {
 }
 
 impl IssuerSettings {
-    fn read(reader: &mut Reader, name: Option<String>) -> Self {
+    fn read(reader: &mut Reader, name: Option<String>, mode: Mode) -> Self {
         let key = |key: &str| match &name {
             None => format!("auth.jwt.{key}"),
             Some(name) => format!("auth.issuers.{name}.{key}"),
@@ -142,11 +154,9 @@ impl IssuerSettings {
         let files = reader
             .list(&key("public_key_files"), Vec::new(), |path| PublicKey::read(path.as_ref()).map(|_| path.to_owned()));
         Self {
-            secrets: reader.secrets(&key("secret"), |secret| {
-                if secret.len() < SECRET_BYTES_MIN { Err("must have at least 16 bytes".to_owned()) } else { Ok(()) }
-            }),
+            secrets: reader.secrets(&key("secret"), check_secret),
             public_keys: files.iter().filter_map(|path| PublicKey::read(path.as_ref()).ok()).collect(),
-            jwks: JwksSettings::read(reader, &key),
+            jwks: JwksSettings::read(reader, &key, mode),
             algorithms: reader
                 .list(&key("algorithms"), Vec::new(), algorithm)
                 .into_iter()
@@ -156,7 +166,7 @@ impl IssuerSettings {
             audience: reader.list(&key("audience"), Vec::new(), |text| Ok(text.to_owned())),
             user_claims: reader
                 .list(&key("user_claims"), vec!["sub".to_owned(), "id".to_owned()], |text| Ok(text.to_owned())),
-            leeway: span(reader, &key("leeway"), Duration::from_secs(30)),
+            leeway: leeway(reader, &key("leeway")),
             systems: reader.list(&key("systems"), Vec::new(), str::parse),
             name,
         }
@@ -165,7 +175,7 @@ impl IssuerSettings {
     /// One with the defaults and these secrets.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn with_secrets(secrets: Vec<Secret>) -> Self {
-        let mut issuer = Self::read(&mut Reader::new(Default::default()), None);
+        let mut issuer = Self::read(&mut Reader::new(Default::default()), None, Mode::Development);
         issuer.secrets = secrets;
         issuer
     }
@@ -175,12 +185,31 @@ impl IssuerSettings {
     }
 }
 
+fn check_secret(secret: &str) -> Result<(), String> {
+    // Whoever knows the public key would know the secret.
+    if secret.contains("-----BEGIN") {
+        return Err("must be a secret, not a key (PEM): that belongs into public_key_files".to_owned());
+    }
+    if secret.len() < SECRET_BYTES_MIN { Err("must have at least 16 bytes".to_owned()) } else { Ok(()) }
+}
+
+fn leeway(reader: &mut Reader, key: &str) -> Duration {
+    let leeway = span(reader, key, Duration::from_secs(30));
+    if leeway > LEEWAY_MAX {
+        reader.mistake(key, "must be at most 1h: it is how far clocks may differ");
+    }
+    leeway
+}
+
 impl JwksSettings {
-    fn read(reader: &mut Reader, key: &impl Fn(&str) -> String) -> Option<Self> {
+    fn read(reader: &mut Reader, key: &impl Fn(&str) -> String, mode: Mode) -> Option<Self> {
         let url = reader.value(&key("jwks_url"), String::new(), |text| match text.parse::<Uri>() {
             _ if text.is_empty() => Ok(String::new()),
             Ok(url) if url.authority().is_some_and(|authority| authority.as_str().contains('@')) => {
                 Err("it must not have a password: keys are public".to_owned())
+            }
+            Ok(url) if mode == Mode::Production && url.scheme_str() == Some("http") => {
+                Err("it must begin with https:// in production: whoever sits between could choose the keys".to_owned())
             }
             Ok(url) if matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some() => {
                 Ok(text.to_owned())
@@ -227,6 +256,7 @@ impl ExpressSessionSettings {
                 !text.is_empty() && text.chars().all(|letter| letter.is_ascii_graphic() && !"=;,".contains(letter));
             if good { Ok(text.to_owned()) } else { Err("it must be the name of a cookie".to_owned()) }
         });
+        let name = text(reader, "auth.express_session.name");
         let check_every = period(reader, "auth.express_session.check_every", Duration::from_secs(60));
         if !wanted {
             return None;
@@ -242,7 +272,7 @@ impl ExpressSessionSettings {
                 return None;
             }
         };
-        Some(Self { secrets, url, ca_file, prefix, cookie, check_every })
+        Some(Self { secrets, url, ca_file, prefix, cookie, name, check_every })
     }
 }
 

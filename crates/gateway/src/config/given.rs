@@ -66,7 +66,14 @@ pub(crate) fn read_sources(sources: &Sources) -> Result<GivenValues, Vec<Mistake
                 let value = Given::Text(value.to_owned());
                 values.insert(key.trim().to_owned(), (value, format!("--set {}", key.trim())));
             }
-            None => mistakes.push(Mistake::new("the command line", &format!("--set {flag}"), "must be key=value")),
+            None => {
+                // It may be a secret that was written otherwise.
+                let key: String = flag
+                    .chars()
+                    .take_while(|letter| letter.is_ascii_alphanumeric() || "_.".contains(*letter))
+                    .collect();
+                mistakes.push(Mistake::new("the command line", &format!("--set {key}…"), "must be key=value"));
+            }
         }
     }
     if mistakes.is_empty() { Ok(values) } else { Err(mistakes) }

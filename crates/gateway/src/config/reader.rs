@@ -29,6 +29,8 @@ impl fmt::Display for Mistake {
 /// Hands out settings one by one. What was not asked for in the end is unknown.
 pub(crate) struct Reader {
     given: GivenValues,
+    /// Keys whose values come from files of their own, and may be anything.
+    from_files: BTreeSet<String>,
     settings: Vec<Setting>,
     mistakes: Vec<Mistake>,
 }
@@ -37,7 +39,7 @@ const DEFAULT: &str = "default";
 
 impl Reader {
     pub(crate) fn new(given: GivenValues) -> Self {
-        Self { given, settings: Vec::new(), mistakes: Vec::new() }
+        Self { given, from_files: BTreeSet::new(), settings: Vec::new(), mistakes: Vec::new() }
     }
 
     /// Reads one value; `parse` says what is wrong with a text.
@@ -56,7 +58,8 @@ impl Reader {
             Some((Given::Text(text), place)) => match parse(&text) {
                 Ok(value) => (value, place),
                 Err(reason) => {
-                    self.mistakes.push(Mistake::new(&place, key, &format!("is {}, but {reason}", quoted(&text))));
+                    let shown = if self.from_files.contains(key) { "***".to_owned() } else { quoted(&text) };
+                    self.mistakes.push(Mistake::new(&place, key, &format!("is {shown}, but {reason}")));
                     (default, place)
                 }
             },
@@ -99,6 +102,7 @@ impl Reader {
                     Ok(mut lines) => {
                         let given = if lines.len() == 1 { Given::Text(lines.remove(0)) } else { Given::List(lines) };
                         self.given.insert(key.to_owned(), (given, path.clone()));
+                        self.from_files.insert(key.to_owned());
                     }
                     Err(reason) => {
                         self.mistakes.push(Mistake::new(&place, &file_key, &format!("is {path:?}, but {reason}")));
@@ -171,10 +175,12 @@ impl Reader {
         for name in names {
             match self.given.remove(&name) {
                 Some((Given::Text(value), from)) => {
-                    table.insert(Secret::new(name[prefix.len()..].to_owned()), value);
-                    place = from;
+                    let secret = &name[prefix.len()..];
+                    place = hide(&from, secret);
+                    table.insert(Secret::new(secret.to_owned()), value);
                 }
                 Some((Given::List(_), from)) => {
+                    let from = hide(&from, &name[prefix.len()..]);
                     self.mistakes.push(Mistake::new(&from, key, "must give each name one value, not a list"));
                 }
                 None => {}
@@ -201,7 +207,14 @@ impl Reader {
         for (key, (_, place)) in &self.given {
             let near = self.settings.iter().map(|setting| &setting.key).find(|known| is_near(known, key));
             let hint = near.map_or(String::new(), |known| format!(" (did you mean {known}?)"));
-            self.mistakes.push(Mistake::new(place, key, &format!("is no setting{hint}")));
+            // What stands below a name that is misspelt may be a secret.
+            let shown = if key.starts_with("auth.") {
+                key.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
+            } else {
+                key.clone()
+            };
+            let place = hide(place, key.strip_prefix(&shown).unwrap_or_default().trim_start_matches('.'));
+            self.mistakes.push(Mistake::new(&place, &shown, &format!("is no setting{hint}")));
         }
         self.mistakes.sort_by(|a, b| (&a.place, &a.key).cmp(&(&b.place, &b.key)));
         if self.mistakes.is_empty() { Ok(self.settings) } else { Err(self.mistakes) }
@@ -213,6 +226,14 @@ fn lines_of(path: &str) -> Result<Vec<String>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("it can't be read: {error}"))?;
     let lines: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
     if lines.is_empty() { Err("there is nothing in it".to_owned()) } else { Ok(lines) }
+}
+
+/// Leaves a secret out of the place that it comes from: the name of a variable, or a flag, may be made of it.
+fn hide(place: &str, secret: &str) -> String {
+    if secret.is_empty() {
+        return place.to_owned();
+    }
+    place.replace(secret, "***").replace(&secret.replace('.', "__").to_uppercase(), "***")
 }
 
 /// Quotes what was given, unless it may be an address with a password in it.

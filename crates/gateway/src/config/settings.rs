@@ -111,8 +111,9 @@ impl Settings {
         let auth = AuthSettings::read(reader, mode, &store);
         let trusted = auth.modes.contains(&AuthMode::Trusted);
         let public = PublicSettings::read(reader, mode, trusted);
-        if auth.express_session.is_some() && public.origins.iter().any(Origin::is_any) {
-            let reason = "must not have * with express-session: any page could use the cookie of whoever looks at it";
+        if auth.express_session.is_some() && public.origins.iter().any(Origin::is_anybodys) {
+            let reason =
+                "must not have * or null with express-session: any page could use the cookie of whoever looks at it";
             reader.mistake("public.origins", reason);
         }
         Self {

@@ -39,12 +39,13 @@ fn hops(headers: &HeaderMap, by: ForwardedBy) -> Vec<Option<IpAddr>> {
         ForwardedBy::XForwardedFor => X_FORWARDED_FOR,
         ForwardedBy::Forwarded => header::FORWARDED,
     };
-    let values = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
-    let hops = values.flat_map(|value| value.split(','));
-    match by {
-        ForwardedBy::XForwardedFor => hops.map(read_address).collect(),
-        ForwardedBy::Forwarded => hops.map(read_forwarded).collect(),
-    }
+    // A proxy may add to what a client has sent, and that may be no text.
+    let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let read = match by {
+        ForwardedBy::XForwardedFor => read_address,
+        ForwardedBy::Forwarded => read_forwarded,
+    };
+    values.flat_map(|value| value.split(',').map(read).collect::<Vec<_>>()).collect()
 }
 
 /// Reads the `for` of one element (RFC 7239 §4).
@@ -70,15 +71,31 @@ fn read_address(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
+
+    #[test]
+    fn what_is_no_text_hides_nobody() {
+        for (by, value) in [
+            (ForwardedBy::XForwardedFor, &b"\xff, 203.0.113.7"[..]),
+            (ForwardedBy::Forwarded, b"for=\xff, for=203.0.113.7"),
+        ] {
+            assert_eq!(found_in("10.0.0.1", by, &[HeaderValue::from_bytes(value).unwrap()]), "203.0.113.7");
+        }
+    }
 
     fn found(peer: &str, header: ForwardedBy, values: &[&str]) -> String {
+        let values: Vec<HeaderValue> = values.iter().map(|value| value.parse().unwrap()).collect();
+        found_in(peer, header, &values)
+    }
+
+    fn found_in(peer: &str, header: ForwardedBy, values: &[HeaderValue]) -> String {
         let networks = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
         let proxy = ProxySettings { networks, header, protocol: false };
         let name = match header {
             ForwardedBy::XForwardedFor => X_FORWARDED_FOR,
             ForwardedBy::Forwarded => header::FORWARDED,
         };
-        let headers = values.iter().map(|value| (name.clone(), value.parse().unwrap())).collect();
+        let headers = values.iter().map(|value| (name.clone(), value.clone())).collect();
         let mut extensions = Extensions::new();
         extensions.insert(Peer(peer.parse().unwrap()));
         client_address(&extensions, &headers, &proxy).to_string()

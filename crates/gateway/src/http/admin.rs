@@ -16,8 +16,9 @@ use timers::{Scope, UserId};
 
 use crate::exile;
 use crate::http::asked::Asked;
-use crate::http::body::read_body;
+use crate::http::body::{Bounds, read_body};
 use crate::http::error::{error, unavailable};
+use crate::metrics::Refusal;
 use crate::node::Node;
 
 /// Largest request; the longest id has 200 bytes.
@@ -74,7 +75,9 @@ async fn disconnect(State(node): State<Arc<Node>>, headers: HeaderMap, body: Bod
     if kind.split(';').next().is_none_or(|kind| kind.trim() != "application/json") {
         return error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", "send application/json");
     }
-    let body = match read_body(body, REQUEST_BYTES, node.settings.limits.request_within, &node.metrics).await {
+    let within = node.settings.limits.request_within;
+    let bounds = Bounds { bytes_max: REQUEST_BYTES, within, beyond: Some(Refusal::BodyBytes) };
+    let body = match read_body(body, bounds, &node.metrics).await {
         Ok(body) => body,
         Err(refused) => return refused,
     };

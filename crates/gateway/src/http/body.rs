@@ -13,23 +13,33 @@ use tokio::time::timeout;
 use crate::http::error::{error, unavailable};
 use crate::metrics::{Metrics, Refusal};
 
-/// Most bodies that are read at once, some 256 MiB at the default of `clockit.ingest_bytes`.
+/// Most large bodies that are read at once, some 256 MiB at the default of `clockit.ingest_bytes`.
 static ROOM: Semaphore = Semaphore::const_new(32);
 
+/// Bodies that may be larger need room; of others there are no more than connections.
+const LARGE: usize = 1024 * 1024;
+
+/// What a body may be.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) bytes_max: usize,
+    pub(crate) within: Duration,
+    /// What it counts as if it is larger, unless that is counted elsewhere.
+    pub(crate) beyond: Option<Refusal>,
+}
+
 /// Reads all of a body, or returns the refusal to answer: 413, 408, 400, or 503 when too many are being read.
-pub(crate) async fn read_body(
-    body: Body,
-    bytes_max: usize,
-    within: Duration,
-    metrics: &Metrics,
-) -> Result<Bytes, Response> {
-    let Ok(_room) = ROOM.try_acquire() else {
+pub(crate) async fn read_body(body: Body, bounds: Bounds, metrics: &Metrics) -> Result<Bytes, Response> {
+    let Bounds { bytes_max, within, beyond } = bounds;
+    let room = (bytes_max > LARGE).then(|| ROOM.try_acquire());
+    if let Some(Err(_)) = room {
+        metrics.refused(Refusal::Bodies);
         return Err(unavailable("too much is being sent; try again"));
-    };
+    }
     match timeout(within, Limited::new(body, bytes_max).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(unread)) if unread.is::<LengthLimitError>() => {
-            metrics.refused(Refusal::BodyBytes);
+            beyond.into_iter().for_each(|beyond| metrics.refused(beyond));
             let message = format!("the body is at most {bytes_max} bytes");
             Err(error(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large", &message))
         }

@@ -1,5 +1,6 @@
 //! What a connection passes before HTTP is spoken on it: the bound on its address, the PROXY protocol, TLS.
 
+use std::error::Error;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -88,11 +89,14 @@ impl Entrance {
         counted
     }
 
-    /// Counts a connection on which HTTP has failed, if a limit was its end.
-    pub(crate) fn failed(&self, error: &hyper::Error) {
+    /// Counts a connection on which HTTP has failed, if a limit was its end. One that has asked for something may be idle
+    /// until it is closed.
+    pub(crate) fn failed(&self, error: &hyper::Error, has_asked: bool) {
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+        let does_not_read = cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut);
         if error.is_parse_too_large() {
             self.metrics.refused(Refusal::HeadBytes);
-        } else if error.is_timeout() {
+        } else if does_not_read || (error.is_timeout() && !has_asked) {
             self.metrics.refused(Refusal::Time);
         }
     }

@@ -40,13 +40,14 @@ pub(crate) enum Port {
 }
 
 impl Origin {
-    pub(crate) fn is_any(&self) -> bool {
-        *self == Self::Any
+    /// Tells whether anybody can have it.
+    pub(crate) fn is_anybodys(&self) -> bool {
+        matches!(self, Self::Any | Self::Null)
     }
 
     /// Tells whether an origin, as a browser writes it, is admitted.
     fn admits(&self, origin: &str) -> bool {
-        let Self::Of { scheme, host, port } = self else { return self.is_any() || origin == "null" };
+        let Self::Of { scheme, host, port } = self else { return *self == Self::Any || origin == "null" };
         let Some((its_scheme, its_host, its_port)) = split(origin) else { return false };
         let host_fits = match host {
             Host::Exactly(host) => *host == its_host,
@@ -143,18 +144,19 @@ fn usual_port(scheme: &str) -> Option<u16> {
 
 /// Tells whether a request may be served: it comes from no page, from one of this very host, or from one that is
 /// admitted.
-fn is_admitted(headers: &HeaderMap, admitted: &[Origin]) -> bool {
+fn is_admitted(headers: &HeaderMap, admitted: &[Origin], with_tls: bool) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
-    admitted.iter().any(|pattern| pattern.admits(origin)) || is_own(headers, origin)
+    admitted.iter().any(|pattern| pattern.admits(origin)) || is_own(headers, origin, with_tls)
 }
 
-/// Tells whether a page was served from here. The scheme does not count: TLS may end in front of this.
-fn is_own(headers: &HeaderMap, origin: &str) -> bool {
+/// Tells whether a page was served from here. Without TLS of our own the scheme does not count: it may end in front of
+/// this.
+fn is_own(headers: &HeaderMap, origin: &str, with_tls: bool) -> bool {
     let host = headers.get(header::HOST).and_then(|host| split_port(host.to_str().ok()?));
     match (split(origin), host) {
         (Some((scheme, host, port)), Some((own, own_port))) => {
-            let usual = usual_port(&scheme);
+            let usual = usual_port(&scheme).filter(|_| !with_tls || scheme == "https");
             usual.is_some() && host == own && port.or(usual) == own_port.or(usual)
         }
         (_, _) => false,
@@ -164,7 +166,8 @@ fn is_own(headers: &HeaderMap, origin: &str) -> bool {
 /// Answers 403 to requests from pages that may not use the service. A browser keeps the answer from such a page anyway,
 /// but not that something was done, and of WebSockets it keeps nothing.
 pub(super) async fn guard(State(node): State<Arc<Node>>, request: Request, next: Next) -> Response {
-    if is_admitted(request.headers(), &node.settings.public.origins) {
+    let public = &node.settings.public;
+    if is_admitted(request.headers(), &public.origins, public.tls.is_some()) {
         return next.run(request).await;
     }
     node.metrics.refused(Refusal::Origin);
@@ -214,16 +217,19 @@ mod tests {
         }
     }
 
+    fn admitted_by(origin: Option<&str>, host: &str, with_tls: bool) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+        }
+        is_admitted(&headers, &[], with_tls)
+    }
+
     #[test]
     fn a_page_of_this_host_and_what_is_no_page_are_admitted() {
-        let admitted = |origin: Option<&str>, host: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::HOST, host.parse().unwrap());
-            if let Some(origin) = origin {
-                headers.insert(header::ORIGIN, origin.parse().unwrap());
-            }
-            is_admitted(&headers, &[])
-        };
+        let admitted = |origin: Option<&str>, host: &str| admitted_by(origin, host, false);
+        assert!(admitted_by(Some("https://a.org"), "a.org", true) && !admitted_by(Some("http://a.org"), "a.org", true));
         assert!(admitted(None, "a.org"));
         assert!(admitted(Some("https://a.org"), "a.org") && admitted(Some("http://a.org"), "A.org:80"));
         assert!(admitted(Some("http://a.org:4000"), "a.org:4000"));

@@ -42,7 +42,8 @@ fn refuse(node: &Node, denied: &Denied) -> Response {
             error(StatusCode::UNAUTHORIZED, "Unauthorized", "a token or a user id is needed")
         }
         Denied::Unavailable(why) => {
-            tracing::warn!(%why, "it can't be told who a client is");
+            tracing::debug!(%why, "it can't be told who a client is");
+            node.metrics.refused(Refusal::Unidentified);
             unavailable("it can't be told who you are now; try again")
         }
     }

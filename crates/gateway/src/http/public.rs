@@ -14,8 +14,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::clockit;
-use crate::http::body::read_body;
+use crate::http::body::{Bounds, read_body};
 use crate::http::{console, error, origin};
+use crate::metrics::Refusal;
 use crate::node::Node;
 use crate::socketio;
 
@@ -60,7 +61,8 @@ fn cors() -> CorsLayer {
 /// Tells the cluster's time as the npm package `timesync` asks for it.
 async fn time_sync(State(node): State<Arc<Node>>, body: Body) -> Response {
     let within = node.settings.limits.request_within;
-    let request = match read_body(body, TIME_SYNC_BYTES, within, &node.metrics).await {
+    let bounds = Bounds { bytes_max: TIME_SYNC_BYTES, within, beyond: Some(Refusal::BodyBytes) };
+    let request = match read_body(body, bounds, &node.metrics).await {
         Ok(request) => request,
         Err(refused) => return refused,
     };

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::http::entrance::{Entered, Entrance};
+use crate::stream::Patient;
 
 /// Most connections that are not WebSockets (yet). With `limits.connections` at its default, a process may
 /// have 20,000 files open and some are needed for the store.
@@ -35,7 +37,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What is asked of connections.
 #[derive(Clone)]
 pub(crate) struct Manners {
-    /// How long a client may take to send the head of a request, or the next one.
+    /// How long a client may take to send the head of a request, or the next one, or to take some of an answer.
     pub(crate) head_within: Duration,
     /// Largest head of a request.
     pub(crate) head_bytes: usize,
@@ -106,14 +108,21 @@ async fn serve_connection(tcp: TcpStream, manners: Manners, routes: Router, endi
     tcp.set_nodelay(true).ok();
     let entered = match &manners.entrance {
         None => Entered::at_once(tcp),
-        Some(entrance) => entrance.admit(tcp).await,
+        Some(entrance) => tokio::select! {
+            entered = entrance.admit(tcp) => entered,
+            () = ending.cancelled() => None,
+        },
     };
     let Some(Entered { stream, peer, counted: _counted }) = entered else { return };
     let routes = TowerToHyperService::new(routes);
+    let has_asked = Arc::new(AtomicBool::new(false));
+    let asks = Arc::clone(&has_asked);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        asks.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         routes.call(request)
     });
+    let stream = Patient::new(stream, manners.head_within);
     let connection = manners.builder().serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection.with_upgrades());
     let ended = tokio::select! {
@@ -126,6 +135,6 @@ async fn serve_connection(tcp: TcpStream, manners: Manners, routes: Router, endi
     let Err(error) = ended else { return };
     tracing::debug!(%error, "an HTTP connection has failed");
     if let Some(entrance) = &manners.entrance {
-        entrance.failed(&error);
+        entrance.failed(&error, has_asked.load(Ordering::Relaxed));
     }
 }

@@ -49,22 +49,26 @@ impl Certificate {
 
     /// Looks at the files again and again, for ever. What is wrong leaves the certificate as it is.
     pub(crate) async fn keep_fresh(&self) {
+        let mut unreadable = 0;
         loop {
             sleep(LOOK_EVERY).await;
-            match self.renew() {
-                Ok(false) => {}
-                Ok(true) => tracing::info!("the certificate of the public port has been read anew"),
-                Err(why) => tracing::error!(%why, "the new certificate can't be used; the old one stays"),
+            let files = read(&self.settings);
+            unreadable = if files.is_ok() { 0 } else { unreadable + 1 };
+            match files.map(|files| self.renew(files)) {
+                Ok(Ok(false)) => {}
+                Ok(Ok(true)) => tracing::info!("the certificate of the public port has been read anew"),
+                Ok(Err(why)) => tracing::error!(%why, "the new certificate can't be used; the old one stays"),
+                // At the first look they may be about to be replaced.
+                Err(why) if unreadable == 2 => {
+                    tracing::error!(%why, "the certificate can't be read; the old one stays");
+                }
+                Err(_) => {}
             }
         }
     }
 
-    /// Reads the files anew if they have changed; tells whether they had. The same mistake is told once.
-    fn renew(&self) -> Result<bool, String> {
-        let Ok(files) = read(&self.settings) else {
-            // They are being replaced, or gone; the next look will tell.
-            return Ok(false);
-        };
+    /// Takes what the files have if they have changed; tells whether they had. The same mistake is told once.
+    fn renew(&self, files: Files) -> Result<bool, String> {
         let mut current = self.lock();
         if current.files == files {
             return Ok(false);

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use wire::rooms::{Ask, Code, Fault, parse};
 
-use crate::auth::{By, Claimed, Denied, Identity, System};
+use crate::auth::{By, Claimed, Denied, End, Identity, System};
 use crate::certainty;
 use crate::connections::Seat;
 use crate::metrics::Refusal;
@@ -49,7 +49,7 @@ pub(super) struct Connection {
     seat: Seat,
     user: Option<UserId>,
     /// Ends when it is no longer believed who the client is.
-    end: Pin<Box<dyn Future<Output = ()> + Send>>,
+    end: Pin<Box<dyn Future<Output = End> + Send>>,
     /// Since when the client is not let in yet; none once it is.
     outside_since: Option<Instant>,
     membership: Option<Membership>,
@@ -97,13 +97,17 @@ impl Connection {
     /// Serves the client until it leaves or has to.
     pub(super) async fn run(mut self) {
         let closing = self.serve().await;
-        if self.under_way.is_some()
-            && let Ok(Done::Entered(Ok(new)) | Done::Returned(Ok(new))) = finished(&mut self.under_way).await.result
-        {
-            new.lose(&self.node);
-        }
         if let Some(here) = self.membership.take() {
             here.lose(&self.node);
+        }
+        if self.under_way.is_some() {
+            // The client need not wait for it.
+            let (node, mut under_way) = (Arc::clone(&self.node), self.under_way.take());
+            self.node.drain.spawn(async move {
+                if let Ok(Done::Entered(Ok(new)) | Done::Returned(Ok(new))) = finished(&mut under_way).await.result {
+                    new.lose(&node);
+                }
+            });
         }
         if let Some(closing) = closing {
             tracing::debug!(?closing, "a client is closed");
@@ -125,7 +129,7 @@ impl Connection {
                 biased;
                 advice = &mut closing, if is_idle => return Some(Closing::Restarting(advice)),
                 () = &mut sent_away => return Some(self.send_away(Closing::Forbidden)),
-                () = &mut self.end => return Some(self.send_away(Closing::Unauthorized)),
+                end = &mut self.end => return Some(self.send_away(end.into())),
                 done = finished(&mut self.under_way) => {
                     if let Err(closing) = self.settle(done) {
                         return Some(closing);
@@ -232,7 +236,8 @@ impl Connection {
                 return Ok(());
             }
             Err(Denied::Unavailable(why)) => {
-                tracing::warn!(%why, "it can't be told who a client is");
+                tracing::debug!(%why, "it can't be told who a client is");
+                self.node.metrics.refused(Refusal::Unidentified);
                 return Err(Closing::overloaded());
             }
         };
@@ -262,6 +267,7 @@ impl Connection {
         match found {
             // A guest may become somebody.
             Ok(identity) if self.user.is_none() && !self.seat.pass_to(&identity.user) => {
+                self.node.metrics.refused(Refusal::ConnectionsOfUser);
                 return Err(Closing::TooManyConnections);
             }
             Ok(identity) if self.user.as_ref().is_none_or(|user| *user == identity.user) => {
@@ -278,7 +284,8 @@ impl Connection {
                 self.fail(ack, &Fault::new(Code::Unauthorized, "the token is not believed"));
             }
             Err(Denied::Unavailable(why)) => {
-                tracing::warn!(%why, "a fresh token can't be looked at");
+                tracing::debug!(%why, "a fresh token can't be looked at");
+                self.node.metrics.refused(Refusal::Unidentified);
                 self.fail(ack, &Fault::new(Code::Unavailable, "it can't be told now whether the token is good"));
             }
         }
@@ -287,7 +294,8 @@ impl Connection {
 
     /// Tells a client to go and not to come again by itself.
     fn send_away(&mut self, closing: Closing) -> Closing {
-        if self.outside_since.is_none() {
+        let comes_again = matches!(closing, Closing::Overloaded(_));
+        if self.outside_since.is_none() && !comes_again {
             self.say(socketio::disconnected());
         }
         // It does not come back, so the others need not wait for it.
@@ -391,6 +399,7 @@ impl Connection {
 
     fn lose_room(&mut self, why: &Fault) {
         self.membership = None;
+        self.seat.is_in(None);
         self.fail(None, why);
     }
 

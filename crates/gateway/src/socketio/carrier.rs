@@ -70,10 +70,18 @@ impl Carrier {
 
     /// Writes some bytes, or fails if the client takes none for too long.
     fn poll_put(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_patiently(cx, |stream, cx| stream.poll_write(cx, bytes))
+    }
+
+    fn poll_patiently<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut poll: impl FnMut(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if self.session.closing() != Some(&Closing::TooSlow) {
-            if let Poll::Ready(written) = self.stream().poll_write(cx, bytes) {
+            if let Poll::Ready(done) = poll(self.stream(), cx) {
                 self.patience = None;
-                return Poll::Ready(written);
+                return Poll::Ready(done);
             }
             let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(WRITE_WITHIN)));
             ready!(patience.as_mut().poll(cx));
@@ -127,7 +135,9 @@ impl AsyncWrite for Carrier {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_farewell(cx)
+        ready!(self.poll_farewell(cx))?;
+        // With TLS something may be sealed and not sent.
+        self.poll_patiently(cx, |stream, cx| stream.poll_flush(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

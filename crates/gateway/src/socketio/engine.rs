@@ -15,7 +15,6 @@ use engineioxide::config::EngineIoConfig;
 use engineioxide::handler::EngineIoHandler;
 use engineioxide::service::EngineIoService;
 use engineioxide::{DisconnectReason, Str};
-use http_body_util::Limited;
 use hyper::service::Service;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -23,6 +22,7 @@ use tokio::time::timeout;
 
 use crate::connections::Full;
 use crate::http::address::client_address;
+use crate::http::body::{Bounds, read_body};
 use crate::http::error::{error, full};
 use crate::http::server::CONNECTIONS_MAX;
 use crate::metrics::Refusal;
@@ -42,6 +42,9 @@ const PAYLOAD_MAX: u64 = 16 * 1024 * 1024;
 
 /// Most requests of long polling that wait at once: half of the connections that are no WebSockets.
 const POLLS_MAX: usize = CONNECTIONS_MAX / 2;
+
+/// What stands between the packets of a body.
+const SEPARATOR: u8 = 0x1e;
 
 /// What is read at once of a WebSocket.
 const READ_BUFFER: usize = 2048;
@@ -151,16 +154,32 @@ impl Server {
 
     /// Takes in what a client of long polling sends, when it may send more.
     async fn take_in(&self, request: Request, session: Arc<Session>) -> Response {
-        let limits = &self.handler.node.settings.limits;
-        let request = request.map(|body| Body::new(Limited::new(body, limits.message_bytes)));
-        let taken_in = timeout(limits.request_within, async {
-            session.eased().await;
-            self.engine.call(request).await
-        });
-        match taken_in.await {
-            Ok(answer) => answered(answer),
-            Err(_) => error(StatusCode::REQUEST_TIMEOUT, "Request timeout", "the request did not come in time"),
+        let node = &self.handler.node;
+        let within = node.settings.limits.request_within;
+        let bytes_max = node.settings.limits.message_bytes;
+        let (head, body) = request.into_parts();
+        // All of it before any: what is refused has no effect.
+        let body = match read_body(body, Bounds { bytes_max, within, beyond: None }, &node.metrics).await {
+            Ok(body) => body,
+            Err(refused) => {
+                if refused.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    session.close(Closing::TooLarge(bytes_max));
+                    session.breaks();
+                }
+                return refused;
+            }
+        };
+        let packets = body.iter().filter(|byte| **byte == SEPARATOR).count() + 1;
+        if !session.may_say(packets) {
+            session.close(Closing::TooManyMessages);
+            session.breaks();
+            return error(StatusCode::TOO_MANY_REQUESTS, "Too many messages", "say less at once");
         }
+        if timeout(within, Arc::clone(&session).eased()).await.is_err() {
+            node.metrics.refused(Refusal::Time);
+            return error(StatusCode::REQUEST_TIMEOUT, "Request timeout", "what was said before is not done yet");
+        }
+        answered(self.engine.call(Request::from_parts(head, Body::from(body))).await)
     }
 
     /// Answers the upgrade to a WebSocket, which the engine is given the bytes of.

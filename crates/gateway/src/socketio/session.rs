@@ -38,7 +38,7 @@ impl Raw {
 /// One client, by whatever carries its packets.
 pub(super) struct Session {
     inbox: mpsc::Sender<Raw>,
-    /// How many packets the client may send still, by whatever carries them.
+    /// How many packets the client may send still by long polling.
     bucket: Mutex<Bucket>,
     waiting: AtomicUsize,
     waiting_bytes: AtomicUsize,
@@ -66,11 +66,13 @@ impl Session {
         (Arc::new(session), receiver)
     }
 
-    /// Takes in what came; `false` if it is too much, or there is no room for it.
+    /// Tells whether the client may say so much by long polling; a WebSocket's frames are counted where they pass.
+    pub(super) fn may_say(&self, packets: usize) -> bool {
+        self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(packets)
+    }
+
+    /// Takes in what came; `false` if there is no room for it.
     pub(super) fn take_in(&self, raw: Raw) -> bool {
-        if !self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(1) {
-            return false;
-        }
         self.waiting.fetch_add(1, Ordering::Relaxed);
         self.waiting_bytes.fetch_add(raw.bytes(), Ordering::Relaxed);
         // A task that is gone needs nothing more.

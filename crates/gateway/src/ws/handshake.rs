@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::auth::BEARER_PROTOCOL;
 use crate::config::LimitSettings;
 use crate::http::error::error;
-use crate::stream::Stream;
+use crate::stream::{Patient, Stream};
 use crate::ws::socket::Socket;
 
 /// The protocol that is picked where a client offers some.
@@ -64,14 +64,14 @@ where
                 return;
             }
         };
-        let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else {
+        let Ok(parts) = upgraded.downcast::<TokioIo<Patient>>() else {
             tracing::error!("a WebSocket came over something else than a stream of ours");
             return;
         };
         // The leftover is copied: the original would hold on to all of hyper's read buffer.
         let leftover = parts.read_buf.to_vec();
         drop(parts.read_buf);
-        serve(parts.io.into_inner(), leftover).await;
+        serve(parts.io.into_inner().into_inner(), leftover).await;
     }));
     let headers = [
         (header::CONNECTION, "upgrade".to_owned()),

@@ -1,5 +1,6 @@
-//! What is looked at in a client's bytes before anything else reads them: how many frames there are, and whether texts are
-//! UTF-8. Frames that are no message by themselves cost as much to read as others, and a text may be long in coming.
+//! What is looked at in a client's bytes before anything else reads them: how many frames there are, how large messages
+//! are, and whether texts are UTF-8. Frames that are no message by themselves cost as much to read as others, and a message
+//! may be long in coming.
 
 use crate::config::LimitSettings;
 use crate::ws::{Bucket, Closing, Payload, Visit, Walk};
@@ -11,6 +12,10 @@ const CONTROL: u8 = 0x8;
 /// Longest character that may be cut off, less its last byte.
 const CUT_MAX: usize = 3;
 
+/// Largest message where no limit is set.
+#[cfg(any(test, feature = "fuzzing"))]
+const BYTES_MAX: usize = 100_000;
+
 /// How much of a payload is looked at in one go.
 const CHUNK: usize = 256;
 
@@ -18,13 +23,15 @@ const CHUNK: usize = 256;
 pub(crate) struct Inspection {
     walk: Walk,
     bucket: Bucket,
-    text: Text,
+    messages: Messages,
 }
 
-/// Follows texts over the frames that they come in.
-#[derive(Default)]
-struct Text {
+/// Follows messages over the frames that they come in.
+struct Messages {
     frames: usize,
+    bytes_max: usize,
+    /// How large the message is so far.
+    bytes: u64,
     /// The message is a text.
     is_text: bool,
     /// The frame is no part of the message.
@@ -34,37 +41,54 @@ struct Text {
     is_bad: bool,
 }
 
+impl Messages {
+    fn new(bytes_max: usize) -> Self {
+        Self { frames: 0, bytes_max, bytes: 0, is_text: false, is_control: false, cut: Vec::new(), is_bad: false }
+    }
+}
+
 impl Inspection {
     pub(crate) fn new(limits: &LimitSettings) -> Self {
-        Self { walk: Walk::default(), bucket: Bucket::new(limits), text: Text::default() }
+        Self { walk: Walk::default(), bucket: Bucket::new(limits), messages: Messages::new(limits.message_bytes) }
     }
 
-    /// For as many messages.
+    /// For as many messages, of [`BYTES_MAX`] each.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn of(burst: usize) -> Self {
-        Self { walk: Walk::default(), bucket: Bucket::of(1, burst), text: Text::default() }
+        Self { walk: Walk::default(), bucket: Bucket::of(1, burst), messages: Messages::new(BYTES_MAX) }
     }
 
     /// Looks at bytes that came; returns why the client is to be closed, if it is.
     pub(crate) fn look(&mut self, bytes: &[u8]) -> Result<(), Closing> {
-        self.text.frames = 0;
-        self.walk.pass(bytes, &mut self.text);
-        if self.text.frames > 0 && !self.bucket.take(self.text.frames) {
+        let messages = &mut self.messages;
+        messages.frames = 0;
+        self.walk.pass(bytes, messages);
+        if messages.frames > 0 && !self.bucket.take(messages.frames) {
             return Err(Closing::TooManyMessages);
         }
-        if self.text.is_bad { Err(Closing::InvalidUtf8) } else { Ok(()) }
+        if messages.bytes > messages.bytes_max as u64 {
+            return Err(Closing::TooLarge(messages.bytes_max));
+        }
+        if messages.is_bad { Err(Closing::InvalidUtf8) } else { Ok(()) }
     }
 }
 
-impl Visit for Text {
+impl Visit for Messages {
     fn head(&mut self, opcode: u8) -> bool {
         self.frames += 1;
         self.is_control = opcode >= CONTROL;
         if opcode == TEXT || opcode == BINARY {
             self.is_text = opcode == TEXT;
             self.cut.clear();
+            self.bytes = 0;
         }
         true
+    }
+
+    fn length(&mut self, bytes: u64) {
+        if !self.is_control {
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
     }
 
     fn payload(&mut self, part: Payload<'_>) {
@@ -82,7 +106,7 @@ impl Visit for Text {
     }
 }
 
-impl Text {
+impl Messages {
     /// Checks a part of a text; returns what is cut off at its end.
     fn check(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
         let valid = match std::str::from_utf8(&bytes) {
@@ -131,6 +155,24 @@ mod tests {
                 assert_eq!(look(&frame(0x81, &text, 20), cut), Err(Closing::InvalidUtf8), "{bad:?} {cut}");
             }
         }
+    }
+
+    #[test]
+    fn a_message_that_is_too_large_is_known_by_its_heads() {
+        let part = vec![b'x'; BYTES_MAX / 2];
+        let mut whole = Vec::new();
+        frame::put_text(&mut whole, &"x".repeat(BYTES_MAX));
+        assert_eq!(look(&[whole.clone(), whole.clone()].concat(), 1000), Ok(()));
+        whole.clear();
+        frame::put_text(&mut whole, &"x".repeat(BYTES_MAX + 1));
+        assert_eq!(look(&whole[..10], 1), Err(Closing::TooLarge(BYTES_MAX)));
+        let long = |first: u8| [&[first, 127][..], &(part.len() as u64).to_be_bytes(), &part].concat();
+        assert_eq!(look(&[long(0x01), frame(0x89, b"ping", 0), long(0x80)].concat(), 7), Ok(()));
+        assert_eq!(
+            look(&[long(0x01), long(0x00), frame(0x80, b"y", 0)].concat(), 7),
+            Err(Closing::TooLarge(BYTES_MAX))
+        );
+        assert_eq!(look(&[0x82, 0x7f, 255, 255, 255, 255, 255, 255, 255, 255], 3), Err(Closing::TooLarge(BYTES_MAX)));
     }
 
     #[test]

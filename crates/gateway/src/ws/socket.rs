@@ -61,6 +61,7 @@ impl Socket {
             .max_frame_size(Some(message_bytes_max));
         let mut inspection = Inspection::new(limits);
         let closing = inspection.look(&leftover).err();
+        let leftover = if closing.is_none() { leftover } else { Vec::new() };
         let io = ReadMostly { line: Arc::new(Line::new(stream)), control: Vec::new(), inspection, closing };
         let stream = WebSocketStream::from_partially_read(io, leftover, Role::Server, Some(config)).await;
         Self { stream, message_bytes_max }
@@ -175,9 +176,12 @@ struct ReadMostly {
 
 impl AsyncRead for ReadMostly {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(self.line.poll_read(cx, buffer))?;
         let io = self.get_mut();
+        if io.closing.is_some() {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        let before = buffer.filled().len();
+        ready!(io.line.poll_read(cx, buffer))?;
         if let Err(closing) = io.inspection.look(&buffer.filled()[before..]) {
             io.closing.get_or_insert(closing);
         }

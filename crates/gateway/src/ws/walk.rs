@@ -9,6 +9,9 @@ pub(crate) trait Visit {
     /// A frame begins; tells whether to go on.
     fn head(&mut self, opcode: u8) -> bool;
 
+    /// It is so long.
+    fn length(&mut self, _: u64) {}
+
     /// A part of its payload comes.
     fn payload(&mut self, _: Payload<'_>) {}
 }
@@ -78,7 +81,10 @@ impl Walk {
                     match byte & 0x7f {
                         126 => At::Extended { left: 2, length: 0, is_masked },
                         127 => At::Extended { left: 8, length: 0, is_masked },
-                        length => At::behind_length(length.into(), is_masked),
+                        length => {
+                            visitor.length(length.into());
+                            At::behind_length(length.into(), is_masked)
+                        }
                     }
                 }
                 At::Extended { left, length, is_masked } => {
@@ -86,6 +92,7 @@ impl Walk {
                     if left > 1 {
                         At::Extended { left: left - 1, length, is_masked }
                     } else {
+                        visitor.length(length);
                         At::behind_length(length, is_masked)
                     }
                 }

@@ -98,6 +98,83 @@ fn secrets_in_what_is_wrong_are_not_shown_either() {
 }
 
 #[test]
+fn what_would_let_in_the_wrong_people_is_refused() {
+    let long = "TICKCAST__AUTH__JWT__SECRET";
+    let secret = (long, "a secret of sixteen bytes");
+    let (modes, jwt) = ("TICKCAST__AUTH__MODES", ("TICKCAST__AUTH__MODES", "jwt"));
+    let (production, jwks) = (("TICKCAST__MODE", "production"), "TICKCAST__AUTH__JWT__JWKS_URL");
+    let express = [
+        (modes, "express-session"),
+        ("TICKCAST__AUTH__EXPRESS_SESSION__SECRET", "x"),
+        ("TICKCAST__AUTH__EXPRESS_SESSION__URL", "redis://h"),
+    ];
+    for (environment, told) in [
+        (&[jwt, (long, "-----BEGIN PUBLIC KEY-----")][..], "must be a secret, not a key"),
+        (&[&express[..], &[secret]].concat(), "must have jwt if there are issuers"),
+        (&[&express[..], &[("TICKCAST__PUBLIC__ORIGINS", "https://a.org,null")]].concat(), "must not have * or null"),
+        (&[&express[..], &[("TICKCAST__PUBLIC__ORIGINS", "*")]].concat(), "must not have * or null"),
+        (&[jwt, production, (jwks, "http://a.org/keys")], "must begin with https://"),
+        (&[jwt, (jwks, "https://me:s3cret@a.org/keys")], "must not have a password"),
+        (&[jwt, secret, production, ("TICKCAST__AUTH__TOKENS", "short=ann")], "at least 16 bytes each"),
+        (&[jwt, secret, ("TICKCAST__AUTH__JWT__LEEWAY", "2h")], "must be at most 1h"),
+        (&[jwt, secret, ("TICKCAST__AUTH__ISSUERS__ACME__ISSUER", "a")], "auth.issuers.acme.secret is needed"),
+        (&[(modes, "express-session")], "auth.express_session.secret is needed"),
+        (&[(modes, "express-session")], "auth.express_session.url is needed"),
+    ] {
+        let (output, text) = run(&["config", "check"], environment, "");
+        assert!(output.status.code() == Some(78) && text.contains(told), "{told}: {text}");
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+}
+
+#[test]
+fn secrets_come_from_files_and_nothing_of_these_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name).to_string_lossy().into_owned()
+    };
+    let (secrets, tokens) =
+        (file("secrets", "s3cret-of-sixteen-bytes\ns3cret-that-is-older\n"), file("tokens", "s3cret=ann\n"));
+    let url = file("url", "redis://user:s3cret@host:6379\n");
+    let environment = [
+        ("TICKCAST__AUTH__MODES", "jwt"),
+        ("TICKCAST__AUTH__JWT__SECRET_FILE", secrets.as_str()),
+        ("TICKCAST__AUTH__TOKENS_FILE", tokens.as_str()),
+        ("TICKCAST__STORE__URL_FILE", url.as_str()),
+    ];
+    let (output, text) = run(&["config", "show"], &environment, "");
+    assert!(output.status.success() && !text.contains("s3cret"), "{text}");
+    assert!(text.contains("store.url = \"redis://user:***@host:6379\"") && text.contains("*** (1 entries)"), "{text}");
+    let empty = file("empty", "\n");
+    for (key, value, told) in [
+        ("TICKCAST__AUTH__JWT__SECRET_FILE", "/nowhere", "it can't be read"),
+        ("TICKCAST__AUTH__JWT__SECRET_FILE", empty.as_str(), "there is nothing in it"),
+        ("TICKCAST__STORE__URL_FILE", tokens.as_str(), "store.url is ***, but"),
+    ] {
+        let (output, text) = run(&["config", "check"], &[("TICKCAST__AUTH__MODES", "trusted"), (key, value)], "");
+        assert!(output.status.code() == Some(78) && text.contains(told) && !text.contains("s3cret"), "{text}");
+    }
+    let both = [("TICKCAST__STORE__URL", "memory://"), ("TICKCAST__STORE__URL_FILE", url.as_str())];
+    let (_, text) = run(&["config", "check"], &both, "");
+    assert!(text.contains("is given besides store.url"), "{text}");
+}
+
+#[test]
+fn tokens_are_not_shown_where_they_are_names() {
+    for (arguments, environment, file) in [
+        (&["config", "show", "--set", "auth.tokens.s3cret=ann"][..], &[][..], ""),
+        (&["config", "show"], &[("TICKCAST__AUTH__TOKENS__S3CRET", "ann")], ""),
+        (&["config", "check"], &[], "[auth.token]\ns3cret = \"ann\"\n"),
+        (&["config", "check"], &[("TICKCAST__AUTH__TOKEN__S3CRET", "ann")], ""),
+        (&["config", "check", "--set", "auth.jwt.secret:s3cret"], &[], ""),
+    ] {
+        let (_, text) = run(arguments, environment, file);
+        assert!(!text.to_lowercase().contains("s3cret"), "{text}");
+    }
+}
+
+#[test]
 fn a_level_that_is_none_is_refused() {
     for (level, good) in
         [("info", true), ("off", true), ("warn,store=debug", true), ("inof", false), ("store=inof", false), ("", false)]

@@ -37,6 +37,40 @@ async fn who_sends_a_head_byte_by_byte_is_let_go_and_keeps_nobody_out() {
 }
 
 #[tokio::test]
+async fn bodies_that_do_not_come_keep_nobody_waiting() {
+    let node = Node::start().await;
+    let mut silent = Vec::new();
+    for path in ["/timesync", "/ingestCsv?userId=eve"] {
+        for _ in 0..40 {
+            let mut tcp = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+            let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 80\r\n\r\n");
+            tcp.write_all(head.as_bytes()).await.unwrap();
+            silent.push(tcp);
+        }
+    }
+    let asked = br#"{"jsonrpc":"2.0","id":"1","method":"timesync"}"#;
+    for _ in 0..3 {
+        assert_eq!(node.http("POST", "/timesync", &[], asked).await.status, 200);
+    }
+    let headers = [("content-type", "application/json")];
+    let sent = node.http_internal("POST", "/admin/disconnect", &headers, br#"{"user":"eve"}"#).await;
+    assert_eq!(sent.status, 202);
+    is_served(&node).await;
+}
+
+#[tokio::test]
+async fn who_reads_no_answer_is_let_go() {
+    let node = Node::start_with(&[("limits.request_within", "1s")]).await;
+    let mut tcp = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+    let ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(200);
+    // It asks on and on until nothing more is taken, and reads nothing.
+    let asking = async { while tcp.write_all(&ask).await.is_ok() {} };
+    tokio::time::timeout(DEADLINE, asking).await.expect("it is let go");
+    let metrics = node.get_internal("/metrics").await.body;
+    assert!(metrics.contains("tickcast_refusals_total{reason=\"time\"} 1"), "{metrics}");
+}
+
+#[tokio::test]
 async fn who_is_let_in_and_then_says_nothing_is_closed() {
     let settings = [
         ("auth.modes", "jwt"),

@@ -67,6 +67,25 @@ async fn much_at_once_comes_whole_and_in_order_over_tls_both_ways() {
 }
 
 #[tokio::test]
+async fn a_client_of_socket_io_that_reads_late_gets_all_over_tls() {
+    let certificates = Certificates::make();
+    let node = node(&certificates).await;
+    let tunnel = Tunnel::start(node.public, &certificates.authority());
+    let (mut host, room) = SocketIo::host(tunnel.port()).await;
+    let mut names = Vec::new();
+    for nth in 0..60 {
+        let name = format!("{nth:02}{}", "x".repeat(78));
+        let mut member = SocketIo::connect(tunnel.port()).await;
+        member.must("session:join", json!({ "sessionId": room, "name": name })).await;
+        names.push((name, member));
+    }
+    // The host has read nothing of them so far; each tells of all who are there.
+    for (name, _) in &names {
+        assert_eq!(host.next_of("session:user-joined").await["client"]["name"], *name);
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_is_replaced_without_a_restart_and_a_bad_one_is_not_taken() {
     let certificates = Certificates::make();
     let node = node(&certificates).await;
@@ -75,6 +94,10 @@ async fn a_certificate_is_replaced_without_a_restart_and_a_bad_one_is_not_taken(
     let old = Tunnel::start(node.public, old_authority.path());
     let mut stays = Client::connect(old.port(), "/session?userId=ann").await;
     stays.next_of("ready").await;
+    let good = std::fs::read(certificates.key()).unwrap();
+    std::fs::remove_file(certificates.key()).unwrap();
+    wait_until("it is told", async || node.log().contains("the certificate can't be read")).await;
+    std::fs::write(certificates.key(), good).unwrap();
     std::fs::write(certificates.certificate(), "nonsense").unwrap();
     wait_until("it is told", async || node.log().contains("the new certificate can't be used")).await;
     assert!(request(old.port(), "GET", "/api/health", &[], b"").await.is_ok(), "the old one stays");

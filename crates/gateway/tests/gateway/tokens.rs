@@ -5,6 +5,8 @@ use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 const SECRET: &str = "a secret of sixteen bytes";
 
@@ -85,7 +87,10 @@ async fn published_keys_are_rotated_without_a_restart_and_outlive_their_address(
 async fn while_there_are_no_keys_clients_are_told_to_come_again() {
     let key = Key::new("k");
     let site = Site::start("");
-    let node = Node::start_with(&[("auth.modes", "jwt"), ("auth.jwt.jwks_url", &site.url())]).await;
+    let mut node = Node::launch(&[("auth.modes", "jwt"), ("auth.jwt.jwks_url", &site.url())]);
+    wait_until("it tells why", async || node.log().contains("keys can't be fetched")).await;
+    let unready = async || node.get_internal("/readyz").await.body.contains("keys were never fetched");
+    wait_until("it is not ready", unready).await;
     let bearer = format!("Bearer {}", key.token("ann"));
     let refused = node.http("GET", "/sessions", &[("authorization", &bearer)], b"").await;
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
@@ -94,6 +99,32 @@ async fn while_there_are_no_keys_clients_are_told_to_come_again() {
     assert!(code == 1013 && reason.contains("reconnectAfterMs"), "{code} {reason}");
     site.answer(200, &published(&[&key]));
     wait_until("there are keys", async || status(&node, &key.token("ann")).await == 200).await;
+    node.is_ready().await;
+}
+
+#[tokio::test]
+async fn however_often_a_client_comes_and_goes_with_made_up_keys_the_issuer_is_asked_seldom() {
+    let (key, stranger) = (Key::new("k"), Key::new("unknown"));
+    let site = Site::start(&published(&[&key]));
+    let node = Node::start_with(&[("auth.modes", "jwt"), ("auth.jwt.jwks_url", &site.url())]).await;
+    let asked = site.asked();
+    for _ in 0..100 {
+        let mut tcp = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+        let head = format!("GET /sessions?token={} HTTP/1.1\r\nhost: x\r\n\r\n", stranger.token("eve"));
+        tcp.write_all(head.as_bytes()).await.unwrap();
+    }
+    assert_eq!(status(&node, &stranger.token("eve")).await, 401);
+    assert_eq!(status(&node, &key.token("ann")).await, 200);
+    assert!(site.asked() <= asked + 1, "{} times", site.asked() - asked);
+    // A set without any key that could be used is none.
+    site.answer(200, r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#);
+    let asked = site.asked();
+    wait_until("it is asked again", async || {
+        status(&node, &stranger.token("eve")).await;
+        site.asked() > asked
+    })
+    .await;
+    assert_eq!(status(&node, &key.token("ann")).await, 200);
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ pub(crate) fn builder(config: &Config, messages_max: usize) -> Builder {
 }
 
 /// Says that Redis is away, at once and then now and again.
-async fn tell_of_absence(mut errors: Receiver<(Error, Option<Server>)>, server: String) {
+pub(crate) async fn tell_of_absence(mut errors: Receiver<(Error, Option<Server>)>, server: String) {
     let mut said: Option<Instant> = None;
     loop {
         match errors.recv().await {
