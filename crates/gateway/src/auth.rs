@@ -4,7 +4,6 @@ mod claimed;
 mod express_session;
 mod issuer;
 mod jwks;
-mod keys;
 mod names;
 
 use std::collections::BTreeMap;
@@ -15,27 +14,19 @@ use std::time::{Duration, Instant, SystemTime};
 use timers::{Timestamp, UserId};
 use tokio::time::sleep;
 
-use crate::config::{AuthMode, AuthSettings, Secret};
+use crate::config::{AuthMode, AuthSettings, Secret, System};
 
 use express_session::{ExpressSession, ExpressSessions};
 use issuer::Issuer;
 use names::Names;
 
 pub(crate) use claimed::{BEARER_PROTOCOL, Claimed};
-pub(crate) use keys::PublicKey;
 
 /// The end of a token is looked for at least so often: the machine's clock may be put right, and the machine sleep.
 const LOOK_EVERY: Duration = Duration::from_secs(300);
 
 /// How long a session that can't be looked at is taken for good: as long as displays go on without the store by default.
 const UNSEEN_MAX: Duration = Duration::from_secs(600);
-
-/// One of the systems that are served; evidence may be good for some only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum System {
-    Clockit,
-    Rooms,
-}
 
 /// Who a client is found to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -314,7 +305,7 @@ pub(crate) mod fuzzing {
     }
 
     pub(crate) fn reads(bytes: &[u8]) {
-        keys::read_set(bytes).ok();
+        crate::keys::read_set(bytes).ok();
         express_session::read_stored(bytes).ok();
     }
 }

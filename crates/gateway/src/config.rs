@@ -17,7 +17,9 @@ pub(crate) use given::read_text;
 pub(crate) use given::{Given, Sources, read_sources};
 pub(crate) use reader::{Mistake, Reader};
 pub(crate) use secret::Secret;
-pub(crate) use settings::{DrainSettings, HeartbeatSettings, LogFormat, LogSettings, Mode, Settings, StoreSettings};
+pub(crate) use settings::{
+    DrainSettings, HeartbeatSettings, LogFormat, LogSettings, Mode, Settings, StoreSettings, System,
+};
 pub(crate) use show::show;
 pub(crate) use store_url::StoreUrl;
 

@@ -9,8 +9,7 @@ use timers::{Millis, RoomId, Scope, Timestamp, UserId};
 use tokio::sync::Notify;
 
 use crate::addresses::{Addresses, Counted};
-use crate::auth::System;
-use crate::config::{LimitSettings, ProxySettings};
+use crate::config::{LimitSettings, ProxySettings, System};
 
 /// How far the instant that a connection came at may be from the store's: whoever came that little later is sent away as
 /// well, and may come again.

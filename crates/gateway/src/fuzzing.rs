@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::auth::fuzzing as auth;
 use crate::config::{ForwardedBy, ProxySettings, Reader, Settings, read_text};
-use crate::http::Origin;
 use crate::http::address::client_address;
+use crate::origin::Origin;
 use crate::socketio::Packet;
 use crate::ws::Inspection;
 

@@ -7,11 +7,9 @@ pub(crate) mod body;
 pub(crate) mod console;
 pub(crate) mod entrance;
 pub(crate) mod error;
+mod guard;
 pub(crate) mod internal;
-mod origin;
 pub(crate) mod person;
 pub(crate) mod public;
 pub(crate) mod server;
 pub(crate) mod tls;
-
-pub(crate) use origin::Origin;

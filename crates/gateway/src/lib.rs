@@ -13,8 +13,10 @@ mod exile;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod http;
+mod keys;
 mod metrics;
 mod node;
+mod origin;
 mod rooms;
 mod serve;
 mod socketio;

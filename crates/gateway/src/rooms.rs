@@ -14,7 +14,8 @@ mod shown;
 
 use std::sync::Arc;
 
-use crate::auth::{Identity, System};
+use crate::auth::Identity;
+use crate::config::System;
 use crate::connections::{Full, Guest};
 use crate::http::address::client_address;
 use crate::node::Node;

@@ -1,9 +1,11 @@
 //! What becomes of clients that are sent away: it is noted for a while, and there is a limit.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use timers::disconnect::{Command, DISCONNECTS_MAX, KEPT_FOR, Refusal as No, Whom};
 use timers::{
     Board, Change, CommandId, DeadlineMove, Decision, DisconnectId, Item, Known, Limits, Millis, Position, Refusal,
-    Revision, RoomId, Scope, Tag, Timestamp, UserId, decide,
+    RoomId, Scope, Tag, Timestamp, UserId, decide,
 };
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);

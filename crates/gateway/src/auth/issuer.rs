@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use timers::UserId;
 
 use crate::auth::jwks::Jwks;
-use crate::auth::keys::{Key, PublicKey};
 use crate::auth::names::Names;
-use crate::auth::{Denied, Lasting, System, user_id};
-use crate::config::IssuerSettings;
+use crate::auth::{Denied, Lasting, user_id};
+use crate::config::{IssuerSettings, System};
+use crate::keys::{Key, PublicKey};
 
 /// Longest token in bytes; real ones are below 2 KB.
 const TOKEN_BYTES_MAX: usize = 8 * 1024;

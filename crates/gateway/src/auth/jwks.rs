@@ -13,8 +13,8 @@ use hyper_util::rt::TokioExecutor;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep_until, timeout};
 
-use crate::auth::keys::{Key, read_set};
 use crate::config::JwksSettings;
+use crate::keys::{Key, read_set};
 
 /// Largest set that is read; a key has a kilobyte.
 const SET_BYTES_MAX: usize = 256 * 1024;

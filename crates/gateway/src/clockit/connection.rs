@@ -12,10 +12,11 @@ use tokio::time::sleep_until;
 use wire::clockit::{Auth, Dialect, Message, MessageId, Said, authenticated, error, parse};
 use wire::{Code, Fault};
 
-use crate::auth::{self, By, Claimed, Denied, Identity, System};
+use crate::auth::{self, By, Claimed, Denied, Identity};
 use crate::certainty;
 use crate::clockit::gaze::Gaze;
-use crate::clockit::{outcome, session, shown};
+use crate::clockit::{outcome, shown};
+use crate::config::System;
 use crate::connections::Seat;
 use crate::metrics::Refusal;
 use crate::node::Node;
@@ -64,6 +65,14 @@ impl From<Gone> for End {
     }
 }
 
+/// A guest that has said who it is, and what it has.
+pub(super) struct Became {
+    pub(super) socket: Socket,
+    pub(super) seat: Seat,
+    pub(super) identity: Identity,
+    pub(super) dialect: Dialect,
+}
+
 /// There is no such value.
 enum Never {}
 
@@ -84,31 +93,32 @@ impl Connection {
         Self { node, socket, feed, gaze, seat, is_guest, end, dialect, under_way: None, timer, out: Vec::new() }
     }
 
-    /// Serves the client until it leaves or has to. Ten thousand of these are kept in memory: what is seldom is put
+    /// Serves the client until it leaves or has to, or is no guest any more. Ten thousand of these are kept in memory: what is seldom is put
     /// into boxes.
     #[expect(clippy::manual_async_fn, reason = "an async function would keep room for `self` twice")]
-    pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
+    pub(super) fn run(mut self) -> impl Future<Output = Option<Box<Became>>> + Send {
         async move {
             let gone = match self.serve().await {
                 Ok(never) => match never {},
                 Err(End::Gone(gone)) => gone,
-                Err(End::Becomes(identity)) => return Box::pin(self.begin_anew(identity)).await,
+                Err(End::Becomes(identity)) => {
+                    let Self { socket, seat, dialect, .. } = self;
+                    return Some(Box::new(Became { socket, seat, identity, dialect }));
+                }
             };
             let metrics = &self.node.metrics;
-            let Gone::Close(closing) = gone else { return metrics.socket_closed(1006) };
+            let Gone::Close(closing) = gone else {
+                metrics.socket_closed(1006);
+                return None;
+            };
             metrics.socket_closed(closing.code());
             if let Some(refusal) = Refusal::of(&closing) {
                 metrics.refused(refusal);
             }
             tracing::debug!(?closing, "a socket is closed");
             Box::pin(self.socket.close(&closing)).await;
+            None
         }
-    }
-
-    /// Has a guest be somebody from now on.
-    async fn begin_anew(self, identity: Identity) {
-        let Self { node, socket, seat, dialect, .. } = self;
-        session::begin_as(node, socket, seat, identity, Some(dialect)).await;
     }
 
     async fn serve(&mut self) -> Result<Never, End> {

@@ -1,5 +1,6 @@
 //! `/session`: who comes in, and how they are spoken to.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -10,8 +11,9 @@ use timers::Scope;
 use tokio::time::timeout;
 use wire::clockit::{Dialect, Said, parse};
 
-use crate::auth::{By, Claimed, Denied, Identity, System};
-use crate::clockit::connection::Connection;
+use crate::auth::{By, Claimed, Denied, Identity};
+use crate::clockit::connection::{Became, Connection};
+use crate::config::System;
 use crate::connections::{Full, Guest, Seat};
 use crate::http::address::client_address;
 use crate::http::asked::Asked;
@@ -121,18 +123,20 @@ async fn introduce(node: Arc<Node>, mut socket: Socket, seat: Seat, claimed: Cla
 }
 
 /// Serves somebody who was nobody before.
-pub(super) async fn begin_as(
+fn begin_as(
     node: Arc<Node>,
     socket: Socket,
     mut seat: Seat,
     identity: Identity,
     dialect: Option<Dialect>,
-) {
-    if !seat.pass_to(&identity.user) {
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        if seat.pass_to(&identity.user) {
+            return begin(node, socket, seat, identity, dialect).await;
+        }
         node.metrics.refused(Refusal::ConnectionsOfUser);
-        return refuse(&node, socket, Closing::TooManyConnections).await;
-    }
-    begin(node, socket, seat, identity, dialect).await;
+        refuse(&node, socket, Closing::TooManyConnections).await;
+    })
 }
 
 /// Returns the token that a client's first message brings, if it does.
@@ -164,7 +168,12 @@ async fn begin(node: Arc<Node>, socket: Socket, seat: Seat, identity: Identity, 
     };
     // A task of its own, so that nothing of the handshake stays in memory.
     let connection = Connection::new(Arc::clone(&node), socket, feed, seat, &identity, dialect);
-    node.drain.spawn(connection.run());
+    let of_task = Arc::clone(&node);
+    node.drain.spawn(async move {
+        let Some(became) = connection.run().await else { return };
+        let Became { socket, seat, identity, dialect } = *became;
+        begin_as(of_task, socket, seat, identity, Some(dialect)).await;
+    });
 }
 
 /// Says how a client is refused that was not found to be anybody.

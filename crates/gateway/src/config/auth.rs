@@ -10,9 +10,9 @@ use jsonwebtoken::Algorithm;
 use store::redis::{BadUrl, RedisUrl};
 use timers::UserId;
 
-use crate::auth::{PublicKey, System};
 use crate::config::parse::{boolean, file, period, span, text, words};
-use crate::config::{Mode, Reader, Secret, StoreSettings, StoreUrl};
+use crate::config::{Mode, Reader, Secret, StoreSettings, StoreUrl, System};
+use crate::keys::PublicKey;
 
 /// Shortest secret, bytes: what can't be guessed.
 const SECRET_BYTES_MIN: usize = 16;

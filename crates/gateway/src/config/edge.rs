@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use crate::config::parse::{address, boolean, count, file, networks, span, words};
 use crate::config::{Mode, Reader};
-use crate::http::Origin;
+use crate::origin::Origin;
 
 /// Pages that a developer serves on the same machine, besides the console.
 const DEVELOPMENT_ORIGINS: [&str; 3] = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"];

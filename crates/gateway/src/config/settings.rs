@@ -9,10 +9,9 @@ use timers::{Limits, RoomLimits};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::auth::System;
 use crate::config::parse::{address, boolean, count, file, millis, period, prefix, span, words};
 use crate::config::{AuthMode, AuthSettings, LimitSettings, PublicSettings, Reader, StoreUrl};
-use crate::http::Origin;
+use crate::origin::Origin;
 
 /// More replicas than anybody has: a typing error.
 const REPLICAS_MAX: u32 = 16;
@@ -47,6 +46,13 @@ pub(crate) struct Settings {
 pub(crate) enum Mode {
     Development,
     Production,
+}
+
+/// One of the systems that are served; evidence may be good for some only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum System {
+    Clockit,
+    Rooms,
 }
 
 /// Where timers are kept.

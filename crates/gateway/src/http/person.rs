@@ -8,7 +8,8 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use timers::UserId;
 
-use crate::auth::{Claimed, Denied, System};
+use crate::auth::{Claimed, Denied};
+use crate::config::System;
 use crate::http::error::{error, unavailable};
 use crate::metrics::Refusal;
 use crate::node::Node;

@@ -15,7 +15,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::clockit;
 use crate::http::body::{Bounds, read_body};
-use crate::http::{console, error, origin};
+use crate::http::{console, error, guard};
 use crate::metrics::Refusal;
 use crate::node::Node;
 use crate::socketio;
@@ -36,7 +36,7 @@ pub(crate) fn routes(node: Arc<Node>) -> Router {
         .fallback(console::serve)
         .method_not_allowed_fallback(error::not_found)
         .layer(cors())
-        .layer(from_fn_with_state(Arc::clone(&node), origin::guard))
+        .layer(from_fn_with_state(Arc::clone(&node), guard::guard))
         .layer(CatchPanicLayer::new())
         .with_state(node)
 }

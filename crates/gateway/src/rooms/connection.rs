@@ -1,6 +1,8 @@
 //! One client's connection: one task that waits for the client, its room, the command under way and the clock, and
 //! sends what the client lacks. A slow client is shown the latest.
 
+mod access;
+
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,23 +10,21 @@ use std::time::{Duration, Instant};
 
 use engine::{ExecuteError, Onlooker};
 use engineioxide::Str;
-use serde::Deserialize;
 use timers::{NodeId, Revision, UserId};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use wire::rooms::{Ask, Code, Fault, parse};
 
-use crate::auth::{By, Claimed, Denied, End, Identity, System};
+use crate::auth::End;
 use crate::certainty;
 use crate::connections::Seat;
-use crate::metrics::Refusal;
 use crate::node::Node;
 use crate::rooms::entry::Entry;
 use crate::rooms::errand::{Ack, Asking, Done};
 use crate::rooms::fault::{ended, fault, taken_over};
 use crate::rooms::gaze::Gaze;
 use crate::rooms::membership::{Membership, Standing};
-use crate::rooms::{secret, shown};
+use crate::rooms::shown;
 use crate::socketio::{self, Packet, Socket};
 use crate::under_way::{Finished, UnderWay, finished};
 use crate::ws::Closing;
@@ -68,12 +68,6 @@ enum Last {
     Joined(Ack),
     /// It has driven the countdown, to this revision if anything was changed.
     State(Ack, Option<Revision>),
-}
-
-/// What a client may say when it comes in.
-#[derive(Default, Deserialize)]
-struct Credentials {
-    token: Option<String>,
 }
 
 impl Connection {
@@ -203,108 +197,6 @@ impl Connection {
                 Ok(())
             }
         }
-    }
-
-    /// Begins to find out who a client is that comes in.
-    fn identify(&mut self, credentials: Option<&str>) -> Result<(), Closing> {
-        let request = self.socket.request();
-        // What is no object with a token says nothing of who it is.
-        let given: Credentials =
-            credentials.and_then(|credentials| serde_json::from_str(credentials).ok()).unwrap_or_default();
-        let node = Arc::clone(&self.node);
-        let claimed = Claimed::of(&request.uri, &request.headers).map(|claimed| claimed.with_token(given.token));
-        let errand = async move {
-            Done::Identified(match claimed {
-                Ok(claimed) => node.auth.identify_or(&claimed, System::Rooms, node.settings.socketio_anonymous).await,
-                Err(denied) => Err(denied),
-            })
-        };
-        self.under_way = Some(Box::new(UnderWay::begin(None, errand)));
-        Ok(())
-    }
-
-    fn let_in(&mut self, found: Result<Identity, Denied>) -> Result<(), Closing> {
-        let identity = match found {
-            Ok(identity) => identity,
-            Err(Denied::NotBelieved(why)) => {
-                tracing::debug!(%why, "a client is not believed");
-                self.node.metrics.refused(Refusal::Unauthorized);
-                // As the original says it where a session of a web server is what is asked for.
-                let by_session = self.node.settings.auth.express_session.is_some();
-                let told = if by_session { "Unauthorized: No valid session" } else { "Unauthorized" };
-                self.say(socketio::refused(None, told));
-                return Ok(());
-            }
-            Err(Denied::Unavailable(why)) => {
-                tracing::debug!(%why, "it can't be told who a client is");
-                self.node.metrics.refused(Refusal::Unidentified);
-                return Err(Closing::overloaded());
-            }
-        };
-        if !self.seat.pass_to(&identity.user) {
-            self.node.metrics.refused(Refusal::ConnectionsOfUser);
-            self.say(socketio::refused(None, "Too many connections"));
-            return Ok(());
-        }
-        self.end = Box::pin(self.node.auth.end(&identity));
-        self.user = (identity.by != By::Guest).then_some(identity.user);
-        self.outside_since = None;
-        self.say(socketio::connected(&secret::id()));
-        Ok(())
-    }
-
-    /// Has somebody who went be nobody until they come in again.
-    fn is_nobody(&mut self) {
-        self.outside_since = Some(Instant::now());
-        self.end = Box::pin(pending());
-        self.user = None;
-        self.seat.is_in(None);
-    }
-
-    /// Takes a fresh token of the same person. One that is not believed changes nothing; another person's ends the
-    /// connection, or one would act in the other's name.
-    fn go_on_as(&mut self, ack: Ack, found: Result<Identity, Denied>) -> Result<(), Closing> {
-        match found {
-            // A guest may become somebody.
-            Ok(identity) if self.user.is_none() && !self.seat.pass_to(&identity.user) => {
-                self.node.metrics.refused(Refusal::ConnectionsOfUser);
-                return Err(Closing::TooManyConnections);
-            }
-            Ok(identity) if self.user.as_ref().is_none_or(|user| *user == identity.user) => {
-                self.end = Box::pin(self.node.auth.end(&identity));
-                let told = wire::rooms::authenticated(identity.ends_at());
-                self.user = Some(identity.user);
-                let answer = ack.map(|ack| socketio::ack(ack, &told.payload));
-                self.show(Last::Packets([shown::packet(&told)].into_iter().chain(answer).collect()));
-            }
-            Ok(_) => return Err(self.send_away(Closing::Forbidden)),
-            Err(Denied::NotBelieved(why)) => {
-                tracing::debug!(%why, "a fresh token is not believed");
-                self.node.metrics.refused(Refusal::Unauthorized);
-                self.fail(ack, &Fault::new(Code::Unauthorized, "the token is not believed"));
-            }
-            Err(Denied::Unavailable(why)) => {
-                tracing::debug!(%why, "a fresh token can't be looked at");
-                self.node.metrics.refused(Refusal::Unidentified);
-                self.fail(ack, &Fault::new(Code::Unavailable, "it can't be told now whether the token is good"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells a client to go and not to come again by itself.
-    fn send_away(&mut self, closing: Closing) -> Closing {
-        let comes_again = matches!(closing, Closing::Overloaded(_));
-        if self.outside_since.is_none() && !comes_again {
-            self.say(socketio::disconnected());
-        }
-        // It does not come back, so the others need not wait for it.
-        if closing == Closing::Forbidden
-            && let Some(here) = self.membership.take()
-        {
-            here.leave(&self.node);
-        }
-        closing
     }
 
     /// Sends on what a client asks for.

@@ -8,7 +8,8 @@ use timers::room::Command;
 use timers::{LinkId, ResumeSecret, Revision, RoomId, Scope, UserId};
 use wire::rooms::{Ask, Fault, Token};
 
-use crate::auth::{Claimed, Denied, Identity, System};
+use crate::auth::{Claimed, Denied, Identity};
+use crate::config::System;
 use crate::node::Node;
 use crate::rooms::entry::{Entry, Kind, new_link};
 use crate::rooms::fault::{fault, not_joined};

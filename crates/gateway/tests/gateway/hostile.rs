@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{Client, DEADLINE, Node, SocketIo, TALKATIVE, wait_until};
+use harness::{Client, DEADLINE, Node, Proxy, SocketIo, TALKATIVE, Way, wait_until};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -88,6 +88,22 @@ async fn who_is_let_in_and_then_says_nothing_is_closed() {
         let (code, _) = client.closed().await;
         assert!([4401, 1002].contains(&code), "{code}");
     }
+    wait_until("nobody", async || node.get_internal("/cluster").await.json()["connections"] == 0).await;
+}
+
+#[tokio::test]
+async fn whoever_is_gone_without_a_word_is_missed() {
+    let node = Node::start_with(&[("heartbeat.every", "1s"), ("heartbeat.within", "1s")]).await;
+    let way = Proxy::start(node.public).await;
+    let mut gone = Vec::new();
+    for _ in 0..20 {
+        let mut client = Client::connect(way.port(), "/session?userId=ann").await;
+        client.next_of("ready").await;
+        gone.push(client);
+        gone.push(SocketIo::connect(way.port()).await.client);
+    }
+    // Nothing gets through any more, and neither side is told.
+    way.set(Way::Swallowed, Way::Swallowed);
     wait_until("nobody", async || node.get_internal("/cluster").await.json()["connections"] == 0).await;
 }
 

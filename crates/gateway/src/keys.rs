@@ -16,9 +16,9 @@ const RSA: [Algorithm; 6] =
 
 /// One key, and what it may be used for: the token has no say in that, or a public key could be passed off as a secret.
 #[derive(Clone)]
-pub(super) struct Key {
-    pub(super) id: Option<String>,
-    pub(super) decoding: DecodingKey,
+pub(crate) struct Key {
+    pub(crate) id: Option<String>,
+    pub(crate) decoding: DecodingKey,
     algorithms: Vec<Algorithm>,
 }
 
@@ -27,13 +27,13 @@ pub(super) struct Key {
 pub(crate) struct PublicKey(Key);
 
 impl Key {
-    pub(super) fn secret(secret: &str) -> Self {
+    pub(crate) fn secret(secret: &str) -> Self {
         let algorithms = vec![Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
         Self { id: None, decoding: DecodingKey::from_secret(secret.as_bytes()), algorithms }
     }
 
     /// Tells whether it may check a token that says so of itself.
-    pub(super) fn fits(&self, algorithm: Algorithm, id: Option<&str>) -> bool {
+    pub(crate) fn fits(&self, algorithm: Algorithm, id: Option<&str>) -> bool {
         self.algorithms.contains(&algorithm) && (self.id.is_none() || id.is_none() || self.id.as_deref() == id)
     }
 }
@@ -47,7 +47,7 @@ impl PublicKey {
         std::fs::read_to_string(file).map_err(|error| format!("it can't be read: {error}"))?.parse()
     }
 
-    pub(super) fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> Key {
         self.0.clone()
     }
 }
@@ -80,7 +80,7 @@ impl fmt::Debug for PublicKey {
 ///
 /// # Errors
 /// That it is no set of keys.
-pub(super) fn read_set(json: &[u8]) -> Result<Vec<Key>, String> {
+pub(crate) fn read_set(json: &[u8]) -> Result<Vec<Key>, String> {
     #[derive(Deserialize)]
     struct Set {
         keys: Vec<serde_json::Value>,
