@@ -32,8 +32,11 @@ pub(crate) fn run(root: &Path, steps: &mut Steps) -> Result<()> {
 }
 
 fn check_lock(root: &Path) -> Result<()> {
-    process::output(cargo::command(root).args(["metadata", "--format-version", "1", "--locked"]))
-        .context("run `cargo check` and commit Cargo.lock, if that is why")?;
+    let metadata = ["metadata", "--format-version", "1", "--locked", "--manifest-path"];
+    for manifest in ["Cargo.toml", "fuzz/Cargo.toml"] {
+        process::output(cargo::command(root).args(metadata).arg(manifest))
+            .with_context(|| format!("run `cargo metadata` on {manifest} and commit its Cargo.lock, if that is why"))?;
+    }
     Ok(())
 }
 

@@ -22,7 +22,8 @@ const SET_BYTES_MAX: usize = 256 * 1024;
 /// How long a fetch may take: somebody waits for it.
 const FETCH_WITHIN: Duration = Duration::from_secs(5);
 
-/// How soon keys are fetched again for a token whose key is not known: anybody can make up such tokens.
+/// How soon keys are fetched again for a token whose key is not known, unless they are fetched more often anyway: anybody
+/// can make up such tokens.
 const REFETCH_PAUSE: Duration = Duration::from_secs(10);
 
 /// Pauses between attempts while there are no keys at all: they double from the first to the second.
@@ -32,6 +33,7 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 pub(super) struct Jwks {
     url: Uri,
     every: Duration,
+    refetch_pause: Duration,
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     state: watch::Sender<State>,
     /// Somebody lacks a key.
@@ -58,6 +60,7 @@ impl Jwks {
         Ok(Self {
             url: settings.url.clone(),
             every: settings.every,
+            refetch_pause: REFETCH_PAUSE.min(settings.every),
             client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector),
             state: watch::Sender::default(),
             wanted: Notify::new(),
@@ -76,7 +79,7 @@ impl Jwks {
         if let Some(keys) = known.filter(|keys| !keys.is_empty()) {
             return Ok(keys);
         }
-        let was_just_tried = state.borrow().tried_at.is_some_and(|at| at.elapsed() < REFETCH_PAUSE);
+        let was_just_tried = state.borrow().tried_at.is_some_and(|at| at.elapsed() < self.refetch_pause);
         if !was_just_tried {
             // Whoever asks may leave at any time; the fetch goes on, and counts.
             self.wanted.notify_one();
@@ -104,7 +107,7 @@ impl Jwks {
                 retry
             };
             let next = Instant::now() + rest;
-            let earliest = Instant::now() + REFETCH_PAUSE.min(rest);
+            let earliest = Instant::now() + self.refetch_pause.min(rest);
             tokio::select! {
                 () = sleep_until(next.into()) => {}
                 () = self.wanted.notified() => sleep_until(earliest.into()).await,

@@ -15,7 +15,7 @@ use tokio_rustls::server::TlsStream;
 use crate::config::TlsSettings;
 
 /// How often it is looked whether the files have changed.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The certificate of the public port.
 pub(crate) struct Certificate {

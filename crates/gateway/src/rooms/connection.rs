@@ -170,7 +170,10 @@ impl Connection {
                 self.say(socketio::refused(Some(namespace), "Invalid namespace"));
                 Ok(())
             }
-            Packet::Connect(credentials) if self.outside_since.is_some() => self.identify(credentials.as_deref()),
+            Packet::Connect(credentials) if self.outside_since.is_some() => {
+                self.identify(credentials.as_deref());
+                Ok(())
+            }
             Packet::Connect(_) => Err(Closing::Protocol),
             // Nothing else is understood before.
             _ if self.outside_since.is_some() => Err(Closing::Protocol),

@@ -25,7 +25,7 @@ struct Credentials {
 
 impl Connection {
     /// Begins to find out who a client is that comes in.
-    pub(super) fn identify(&mut self, credentials: Option<&str>) -> Result<(), Closing> {
+    pub(super) fn identify(&mut self, credentials: Option<&str>) {
         let request = self.socket.request();
         // What is no object with a token says nothing of who it is.
         let given: Credentials =
@@ -39,7 +39,6 @@ impl Connection {
             })
         };
         self.under_way = Some(Box::new(UnderWay::begin(None, errand)));
-        Ok(())
     }
 
     pub(super) fn let_in(&mut self, found: Result<Identity, Denied>) -> Result<(), Closing> {
