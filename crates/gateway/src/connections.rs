@@ -46,7 +46,8 @@ struct Entry {
 pub(crate) struct Guest {
     pub(crate) system: System,
     pub(crate) address: IpAddr,
-    pub(crate) since: Timestamp,
+    /// None if the node did not know the time yet.
+    pub(crate) since: Option<Timestamp>,
 }
 
 /// Why there is no room.
@@ -163,7 +164,8 @@ impl Connections {
             Whom::Connection(id) => *id == self.id(number),
         };
         // Who seems to come from the future was there when the store's clock was put back.
-        let was_there = |entry: &Entry| entry.guest.since <= at + CLOCKS_DIFFER || entry.guest.since > now;
+        let was_there =
+            |entry: &Entry| entry.guest.since.is_none_or(|since| since <= at + CLOCKS_DIFFER || since > now);
         let were_there = open.all.iter().filter(|(_, entry)| was_there(entry));
         let meant = were_there.filter(|(number, entry)| is_meant(**number, entry));
         meant.map(|(_, entry)| entry.sent_away.notify_one()).count()
@@ -218,7 +220,8 @@ fn send_away_late_comer(sent_away: &[Disconnect], entry: &Entry) {
         Whom::User(user) | Whom::Scope(Scope::User(user)) => *user == entry.user,
         Whom::Scope(_) | Whom::Connection(_) => false,
     };
-    if sent_away.iter().any(|noted| entry.guest.since < noted.at && is_meant(&noted.whom)) {
+    let came_before = |at: Timestamp| entry.guest.since.is_some_and(|since| since < at);
+    if sent_away.iter().any(|noted| came_before(noted.at) && is_meant(&noted.whom)) {
         entry.sent_away.notify_one();
     }
 }
@@ -244,4 +247,89 @@ impl Drop for Seat {
 
 fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
     open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use timers::DisconnectId;
+
+    fn connections(most: usize, most_of_user: usize) -> Connections {
+        Connections {
+            node: "n".to_owned(),
+            most,
+            most_of_user,
+            addresses: Addresses::unlimited(),
+            open: Arc::default(),
+        }
+    }
+
+    fn guest(since: u64) -> Guest {
+        Guest { system: System::Clockit, address: IpAddr::from([127, 0, 0, 1]), since: Some(Timestamp(since)) }
+    }
+
+    fn user(name: &str) -> UserId {
+        UserId::new(name).unwrap()
+    }
+
+    async fn is_sent_away(seat: &Seat) -> bool {
+        tokio::select! {
+            biased;
+            () = seat.sent_away() => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    #[test]
+    fn seats_are_bounded_and_given_back() {
+        let connections = connections(3, 2);
+        let (ann, ben) = (user("ann"), user("ben"));
+        let seats = [connections.enter(&ann, guest(1)).unwrap(), connections.enter(&ann, guest(1)).unwrap()];
+        assert_eq!(connections.enter(&ann, guest(1)).err(), Some(Full::User));
+        let _third = connections.enter(&ben, guest(1)).unwrap();
+        assert_eq!(connections.enter(&ben, guest(1)).err(), Some(Full::Node));
+        assert_eq!((connections.count(), connections.users()), (3, 2));
+        drop(seats);
+        assert_eq!((connections.count(), connections.users()), (1, 1));
+        assert!(connections.enter(&ann, guest(1)).is_ok());
+    }
+
+    #[test]
+    fn a_seat_is_passed_to_whom_a_guest_is_found_to_be() {
+        let connections = connections(2, 1);
+        let (stranger, ann) = (user("guest"), user("ann"));
+        let mut one = connections.enter(&stranger, guest(1)).unwrap();
+        let mut two = connections.enter(&ann, guest(1)).unwrap();
+        assert!(!one.pass_to(&ann), "she has one");
+        assert_eq!((one.user(), connections.users()), (&stranger, 2));
+        assert!(two.pass_to(&ann), "it is hers");
+        drop(two);
+        assert!(one.pass_to(&ann));
+        assert_eq!((one.user(), connections.count(), connections.users()), (&ann, 1, 1));
+        drop(one);
+        assert_eq!((connections.count(), connections.users()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn who_is_sent_away_was_there_and_who_was_on_the_way_in_is_too() {
+        let connections = connections(10, 10);
+        let whom = Whom::User(user("ann"));
+        let (at, now) = (Timestamp(10_000), Timestamp(12_000));
+        let there = connections.enter(&user("ann"), guest(9000)).unwrap();
+        let later = connections.enter(&user("ann"), guest(11_500)).unwrap();
+        let beyond = connections.enter(&user("ann"), guest(50_000)).unwrap();
+        let other = connections.enter(&user("ben"), guest(9000)).unwrap();
+        assert_eq!(connections.send_away(&whom, at, now), 2, "the clock was put back since one of them came");
+        assert!(is_sent_away(&there).await && is_sent_away(&beyond).await);
+        assert!(!is_sent_away(&later).await && !is_sent_away(&other).await);
+        let id = DisconnectId::new("d").unwrap();
+        connections.note_sent_away(vec![Disconnect { id, whom, at }]);
+        assert!(is_sent_away(&connections.enter(&user("ann"), guest(9999)).unwrap()).await);
+        assert!(!is_sent_away(&connections.enter(&user("ann"), guest(10_000)).unwrap()).await, "she came again");
+        let mut stranger = connections.enter(&user("guest"), guest(9999)).unwrap();
+        assert!(!is_sent_away(&stranger).await);
+        stranger.pass_to(&user("ann"));
+        assert!(is_sent_away(&stranger).await, "it was found out who it is");
+    }
 }

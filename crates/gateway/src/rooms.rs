@@ -28,7 +28,7 @@ pub(crate) fn begin(node: &Arc<Node>, socket: Socket) {
     // Until it has said who it is, it has a seat all the same.
     let head = socket.request();
     let address = client_address(&head.extensions, &head.headers, &node.settings.public.proxy);
-    let since = node.engine.clock().now().unwrap_or_default();
+    let since = node.engine.clock().now();
     let seat = node.connections.enter(&Identity::guest().user, Guest { system: System::Rooms, address, since });
     let of_task = Arc::clone(node);
     node.drain.spawn(async move {

@@ -45,7 +45,7 @@ pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<
         Some(Err(())) => return error(StatusCode::BAD_REQUEST, "Bad request", "dialect must be seed or v1"),
     };
     // Before it is found out who it is: whoever is sent away meanwhile was there.
-    let since = node.engine.clock().now().unwrap_or_default();
+    let since = node.engine.clock().now();
     let claimed = Claimed::of(request.uri(), request.headers());
     let found = match &claimed {
         Ok(claimed) => find(&node, claimed).await,
