@@ -72,10 +72,11 @@ pub fn packet(text: &str) {
     }
 }
 
-/// The frames of a client: what is found wrong does not depend on how they are cut.
+/// The frames of a client: whether something is found wrong does not depend on how they are cut. Of several things that
+/// are wrong, it may.
 pub fn frames(bytes: &[u8]) {
     let whole = Inspection::of(usize::MAX).look(bytes);
     let mut cut = Inspection::of(usize::MAX);
     let cut = bytes.chunks(1).try_for_each(|byte| cut.look(byte));
-    assert_eq!(whole, cut);
+    assert_eq!(whole.is_ok(), cut.is_ok(), "{whole:?} {cut:?}");
 }
