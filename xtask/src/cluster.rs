@@ -1,7 +1,6 @@
 //! `cargo xtask cluster`: Redis, three nodes and haproxy on this machine, until Ctrl-C.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::slice;
@@ -86,8 +85,7 @@ impl Cluster {
     fn start(parts: &Parts, port: u16) -> Result<Self> {
         fs::create_dir_all(&parts.folder)?;
         // haproxy would share the port with whoever has it.
-        TcpListener::bind(("127.0.0.1", port))
-            .with_context(|| format!("port {port} is taken; --port names another"))?;
+        probe::is_free(port).with_context(|| format!("port {port} is taken; --port names another"))?;
         let free = probe::free_ports(1 + 2 * NODES)?;
         let nodes = free[1..].chunks(2).map(|pair| Ports { public: pair[0], internal: pair[1] }).collect();
         let mut cluster = Self { port, redis: free[0], nodes, logs: parts.folder.clone(), members: Vec::new() };
@@ -199,6 +197,7 @@ impl Cluster {
 #[cfg(test)]
 mod tests {
     use std::env;
+    use std::net::TcpListener;
 
     use super::*;
 

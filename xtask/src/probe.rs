@@ -2,17 +2,48 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// Returns so many ports that are free now.
+/// Below those that the system gives to outgoing connections, which would take a port between its finding and its use.
+const PORTS: Range<u16> = 10_000..32_000;
+
+/// How long a port is waited for: a process that was just forked off holds it until it executes its own program.
+const FREE_WITHIN: Duration = Duration::from_secs(1);
+
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Returns so many ports that are free now, and never the same twice.
 pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
-    let bound = (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).context("no port is free"));
-    let held = bound.collect::<Result<Vec<TcpListener>>>()?;
-    held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let span = PORTS.end - PORTS.start;
+    // Processes that run side by side begin at different places.
+    let begin = std::process::id() % u32::from(span);
+    let tried = PORTS.map(|_| {
+        let nth = begin + u32::from(NEXT.fetch_add(1, Ordering::Relaxed) % span);
+        PORTS.start + u16::try_from(nth % u32::from(span)).unwrap_or(0)
+    });
+    let free: Vec<u16> = tried.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).take(count).collect();
+    ensure!(free.len() == count, "{count} ports of {PORTS:?} are not free");
+    Ok(free)
+}
+
+/// It is an error if somebody has the port.
+pub(crate) fn is_free(port: u16) -> Result<()> {
+    let end = Instant::now() + FREE_WITHIN;
+    loop {
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => return Ok(()),
+            Err(_) if Instant::now() < end => sleep(LOOK_EVERY),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Tells whether somebody listens.

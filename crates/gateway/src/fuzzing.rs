@@ -1,7 +1,7 @@
 //! The parsers by themselves, to be fed with nonsense. Each must bear anything, and what it says must hold.
 
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::auth::fuzzing as auth;
 use crate::config::{ForwardedBy, ProxySettings, Reader, Settings, read_text};
@@ -66,7 +66,8 @@ pub fn headers(bytes: &[u8]) {
 pub fn packet(text: &str) {
     if let Packet::Event { name, payload, .. } = Packet::read(text.to_owned().into()) {
         if let Some(payload) = &payload {
-            assert!(serde_json::from_str::<Value>(payload).is_ok() || payload.len() > 1000, "no JSON: {payload}");
+            // A number may be larger than any that is read.
+            assert!(serde_json::from_str::<&RawValue>(payload).is_ok(), "no JSON: {payload}");
         }
         wire::rooms::parse(&name, payload.as_deref());
     }
