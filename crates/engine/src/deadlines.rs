@@ -7,12 +7,14 @@ use std::time::Duration;
 use timers::{Command, MILLIS_PER_BEAT, Millis, Scope};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
+use tracing::{Instrument, Span};
 
 use crate::engine::Engine;
-use crate::execute::{ExecuteError, Request};
 use crate::firing::Begun;
 use crate::leases;
+use crate::outcome::{ExecuteError, Request};
 use crate::store::{Due, FaultKind};
+use crate::telemetry::{ROOT, Timing};
 
 /// Most deadlines taken from each part of the store at once: a part whose deadlines can't be carried out
 /// holds up nobody else's.
@@ -23,6 +25,9 @@ const DAMAGED_PAUSE: Millis = Millis(60 * 60 * 1000);
 
 /// After how long a lease is looked at again of a node that may have had no time to renew it.
 const HASTY_PAUSE: Millis = Millis(2000);
+
+/// A deadline that was not carried out so long after it waits for something.
+const OVERDUE_AFTER: Millis = Millis(2 * MILLIS_PER_BEAT);
 
 /// How late the end of a lease is noticed when nothing is amiss.
 const NOTICED_WITHIN: Millis = Millis(3000);
@@ -38,6 +43,9 @@ pub(crate) async fn carry_out_near(engine: Arc<Engine>, mut near: mpsc::Receiver
 pub(crate) async fn carry_out_due(engine: Arc<Engine>) {
     let mut shown = engine.hub.beats();
     while shown.changed().await.is_ok() {
+        if !engine.leads() {
+            engine.stats.deadlines_overdue.set(0);
+        }
         while engine.leads()
             && let Some(begun) = look(&engine).await
         {
@@ -51,11 +59,15 @@ async fn look(engine: &Arc<Engine>) -> Option<usize> {
     let now = engine.clock.now()?;
     match engine.store.due(now + Millis(MILLIS_PER_BEAT), LOOK).await {
         Ok(look) => {
+            // The look before found those that fall due until now.
+            let overdue = look.due.iter().take_while(|due| due.at + OVERDUE_AFTER < now).count();
+            engine.stats.deadlines_overdue.set(overdue as u64);
             let begun = look.due.into_iter().filter(|due| begin(engine, due.clone())).count();
             (look.more && begun > 0).then_some(begun)
         }
         Err(error) => {
-            tracing::warn!(%error, "deadlines can't be read");
+            // The store says itself that it is away.
+            tracing::debug!(%error, "deadlines can't be read");
             None
         }
     }
@@ -76,19 +88,37 @@ async fn carry_out(engine: Arc<Engine>, due: Due, _begun: Begun) {
     if is_hasty(&engine, &due) {
         return put_off(&engine, &due, HASTY_PAUSE).await;
     }
+    let span = span_of(&engine, &due);
+    fire(&engine, due).instrument(span).await;
+}
+
+fn span_of(engine: &Engine, due: &Due) -> Span {
+    if engine.telemetry.draws(engine.hub.audience(&due.scope)) {
+        tracing::info_span!(target: ROOT, "deadline", tickcast.scope.kind = due.scope.kind())
+    } else {
+        Span::none()
+    }
+}
+
+async fn fire(engine: &Arc<Engine>, due: Due) {
     let request = Request { scope: due.scope.clone(), command: Command::Settle, id: None, by: None };
     match engine.execute(request).await {
         Ok(_) => {
             engine.stats.deadlines_fired.add_one();
+            if let Some(now) = engine.clock.now() {
+                engine.telemetry.took(Timing::Deadline, Duration::from_millis(now.since(due.at).0));
+            }
             if let Scope::Node(node) = due.scope {
-                engine.spawn(leases::clear_up(Arc::clone(&engine), node));
+                engine.spawn(leases::clear_up(Arc::clone(engine), node));
             }
         }
         Err(error) => {
             engine.stats.deadlines_failed.add_one();
             if is_damage(&error) {
-                tracing::error!(scope = %due.scope, %error, "a deadline can't be carried out; it is put off an hour");
-                put_off(&engine, &due, DAMAGED_PAUSE).await;
+                let kind = due.scope.kind();
+                tracing::error!(kind, "a deadline can't be carried out for what is stored; it is put off an hour");
+                tracing::debug!(scope = %due.scope, %error, "this one");
+                put_off(engine, &due, DAMAGED_PAUSE).await;
             } else {
                 tracing::debug!(scope = %due.scope, %error, "a deadline waits for the next look");
             }

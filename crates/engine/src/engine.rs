@@ -16,7 +16,8 @@ use crate::hub::Hub;
 use crate::lane::Lanes;
 use crate::presence::{Entering, Presence};
 use crate::stats::Stats;
-use crate::store::{BeatAnswer, Due, Shards, Store};
+use crate::store::{BeatAnswer, Due, Measured, Shards, Store};
+use crate::telemetry::{Telemetry, Timing, Unwatched};
 
 /// How long a node that stops waits for the store to take its resignation.
 const VACATE_WITHIN: Duration = Duration::from_millis(500);
@@ -42,17 +43,19 @@ impl Options {
     }
 }
 
-/// What a simulation replaces.
+/// What a node is given besides its store, and a simulation replaces.
 pub struct Seams {
     /// The clock that tells how much time passes.
     pub monotonic: Box<dyn Monotonic>,
     /// Randomness.
     pub entropy: Entropy,
+    /// Who watches.
+    pub telemetry: Arc<dyn Telemetry>,
 }
 
 impl Default for Seams {
     fn default() -> Self {
-        Self { monotonic: Box::new(BootClock), entropy: Entropy::from_os() }
+        Self { monotonic: Box::new(BootClock), entropy: Entropy::from_os(), telemetry: Arc::new(Unwatched) }
     }
 }
 
@@ -66,6 +69,7 @@ pub struct Engine {
     pub(crate) lanes: Lanes,
     pub(crate) limits: Limits,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) telemetry: Arc<dyn Telemetry>,
     pub(crate) beat_heard: Notify,
     pub(crate) firing: Arc<Firing>,
     pub(crate) presence: Presence,
@@ -93,6 +97,8 @@ impl Engine {
     ) -> (Self, mpsc::Receiver<Due>, mpsc::Receiver<Entering>) {
         let clock = Arc::new(Clock::new(seams.monotonic));
         let entropy = Arc::new(seams.entropy);
+        let telemetry = seams.telemetry;
+        let store: Arc<dyn Store> = Arc::new(Measured::new(store, Arc::clone(&telemetry)));
         let stats = Arc::new(Stats::default());
         let background = Background::default();
         let hub = Arc::new(Hub::new(
@@ -100,6 +106,7 @@ impl Engine {
             Arc::clone(&clock),
             Arc::clone(&entropy),
             Arc::clone(&stats),
+            Arc::clone(&telemetry),
             background.clone(),
         ));
         let (firing, near) = Firing::new();
@@ -113,6 +120,7 @@ impl Engine {
             lanes: Lanes::default(),
             limits: options.limits,
             stats,
+            telemetry,
             beat_heard: Notify::new(),
             firing,
             presence,
@@ -165,6 +173,11 @@ impl Engine {
         self.lock_leader().node == self.node
     }
 
+    /// Tells whether this node gives the beat now: it led the last one, and that was not long ago.
+    pub fn gives_beat(&self) -> bool {
+        self.leads() && self.cursor().is_heard(self.clock.elapsed())
+    }
+
     /// Follows whether the time shown is certain: it is not once the store was not heard for the holdover.
     pub fn certainty(&self) -> watch::Receiver<bool> {
         self.certain.subscribe()
@@ -173,6 +186,11 @@ impl Engine {
     /// Returns the cluster's time, unless it is not known or not certain.
     pub fn certain_time(&self) -> Option<Timestamp> {
         self.clock.now().filter(|_| *self.certain.borrow())
+    }
+
+    /// Returns how many deadlines this node is carrying out, or waits for the instant of.
+    pub fn deadlines_begun(&self) -> usize {
+        self.firing.count()
     }
 
     /// Hands leadership over. The node goes on for its clients: beats and updates are shown, commands are
@@ -212,8 +230,10 @@ impl Engine {
     }
 
     pub(crate) fn show(&self, beat: Beat, now: Timestamp) {
+        let lag = now.since(beat.instant());
         self.stats.beats.add_one();
-        self.stats.beat_lag_ms.set(now.since(beat.instant()).0);
+        self.stats.beat_lag_ms.set(lag.0);
+        self.telemetry.took(Timing::Beat, Duration::from_millis(lag.0));
         self.hub.show_beat(beat);
     }
 

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timers::{
-    Board, Change, Command, CommandId, DeadlineMove, Decision, ItemKey, Known, Refusal, Revision, Scope, Timestamp,
-    UserId, decide,
-};
+use timers::{Board, Change, Command, CommandId, DeadlineMove, Decision, ItemKey, Known, Scope, Timestamp, decide};
 use tokio::time::{sleep, timeout};
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::engine::Engine;
 use crate::hub::JoinError;
+use crate::outcome::{ExecuteError, Made, Outcome, Request};
 use crate::store::{ArchivedRow, Commit, Committed, Fault, FaultKind, RECENT_ID_AGE_MAX, RecentId};
+use crate::telemetry::SPAN_EVENT;
+use crate::trace::TraceParent;
 use crate::update::Update;
 
 /// Most races a command loses before it is given back. Eight rivals in a row on one board within
@@ -33,62 +35,6 @@ const CONFIRM_PAUSE: Duration = Duration::from_millis(800);
 
 const _: () = assert!(CONFIRM_PAUSE.as_millis() * (ATTEMPTS as u128 - 1) > COMMAND_LIFE.as_millis());
 const _: () = assert!(COMMAND_LIFE.as_millis() < RECENT_ID_AGE_MAX.0 as u128, "ids outlive the command");
-
-/// One request to a scope.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Whose board.
-    pub scope: Scope,
-    /// What is asked.
-    pub command: Command,
-    /// The command's id, if the client gave one; else the node makes one.
-    pub id: Option<CommandId>,
-    /// Who asks; `None` for what happens by itself.
-    pub by: Option<UserId>,
-}
-
-/// What became of a command.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// The revision that the command made, or the one at which it was found to be obeyed already.
-    pub revision: Revision,
-    /// The id that the command went by.
-    pub id: CommandId,
-    /// What was done.
-    pub made: Made,
-}
-
-/// What was done.
-#[derive(Clone, Debug)]
-pub enum Made {
-    /// A change was committed.
-    Change(Arc<Change>),
-    /// Nothing: it was so already.
-    Nothing,
-    /// Nothing: a command of the same id was carried out before.
-    Repeated,
-}
-
-/// Why a command has no outcome.
-#[derive(Debug, thiserror::Error)]
-pub enum ExecuteError {
-    /// The rules say no. A retry does not help.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// Too many commands wait for this scope, or it lost [`ATTEMPTS`] races or [`COMMAND_LIFE`] to others. A
-    /// retry may help.
-    #[error("too much is going on with these timers; try again")]
-    Busy,
-    /// The store is away and nothing was done. A retry may help.
-    #[error(transparent)]
-    Unavailable(Fault),
-    /// The store did not answer in time; it may have been done. A retry with the same id is safe.
-    #[error("the store did not answer; whether this was done is unknown")]
-    OutcomeUnknown,
-    /// The stored board can't be read. A retry does not help.
-    #[error(transparent)]
-    Damaged(#[from] timers::BadItem),
-}
 
 /// A board to decide on.
 struct Base {
@@ -120,8 +66,29 @@ impl Engine {
     /// # Errors
     /// [`ExecuteError`].
     pub async fn execute(&self, request: Request) -> Result<Outcome, ExecuteError> {
+        let origin = self.telemetry.here();
+        let span = tracing::info_span!(
+            "execute",
+            tickcast.command = request.command.name(),
+            tickcast.scope.kind = request.scope.kind(),
+            tickcast.outcome = Empty,
+            otel.status_code = Empty,
+        );
+        let executed = self.execute_traced(request, origin).instrument(span.clone()).await;
+        let name = match &executed {
+            Ok(outcome) => outcome.name(),
+            Err(failed) => failed.name(),
+        };
+        span.record("tickcast.outcome", name);
+        if executed.as_ref().is_err_and(ExecuteError::is_failure) {
+            span.record("otel.status_code", "ERROR");
+        }
+        executed
+    }
+
+    async fn execute_traced(&self, request: Request, origin: Option<TraceParent>) -> Result<Outcome, ExecuteError> {
         let patient = !matches!(request.command, Command::Settle);
-        let mut life = Life { born: self.clock.elapsed(), patient, fault: None, unconfirmed: false };
+        let mut life = Life { born: self.clock.elapsed(), patient, origin, fault: None, unconfirmed: false };
         let place = self.lanes.enter(&request.scope).map_err(|_| ExecuteError::Busy)?;
         let Ok(_turn) = timeout(COMMAND_LIFE, place.turn()).await else {
             return Err(self.spent(&mut life));
@@ -136,7 +103,10 @@ impl Engine {
             match self.attempt(&request, id, ready, &mut life).await? {
                 Step::Finish(outcome) => return Ok(outcome),
                 Step::Again(next) => base = next,
-                Step::Rival => sleep(self.entropy.up_to(RIVAL_PAUSE * (2 << attempt))).await,
+                Step::Rival => {
+                    retry("rival");
+                    sleep(self.entropy.up_to(RIVAL_PAUSE * (2 << attempt))).await;
+                }
             }
         }
         Err(ExecuteError::Busy)
@@ -170,6 +140,7 @@ impl Engine {
                     if fault.kind() == FaultKind::Damaged || self.gives_up(life) {
                         return Err(ExecuteError::Unavailable(fault));
                     }
+                    self.note_store_retry(&fault);
                     life.fault = Some(fault);
                 }
             }
@@ -207,7 +178,8 @@ impl Engine {
             Err(refusal) if base.loaded => return Err(refusal.into()),
             Ok(Decision::Nothing) | Err(_) => return Ok(Step::Again(None)),
         };
-        let update = Update::of(&base.board, &change, self.entropy.tag(), request.by.clone());
+        let update = Update::of(&base.board, &change, self.entropy.tag(), request.by.clone(), now);
+        let update = Update { trace: life.origin, ..update };
         let commit = Commit { fades: base.board.fades_by(&change), ..commit_of(&update, &change, id, now) };
         let committed = self.commit(&commit, life).await?;
         match committed {
@@ -237,10 +209,12 @@ impl Engine {
             }
             (Committed::Late(_), _) => {
                 self.stats.late.add_one();
+                retry("late");
                 Ok(Step::Again(None))
             }
             (Committed::Stale(_), _) => {
                 self.stats.stale.add_one();
+                retry("stale");
                 Ok(Step::Again(Some(base)))
             }
         }
@@ -255,7 +229,10 @@ impl Engine {
                     self.clock.observe(committed.now());
                     return Ok((committed, sent));
                 }
-                Err(fault) if fault.kind() == FaultKind::Damaged => return Err(self.give_up(commit, sent, fault)),
+                Err(fault) if fault.kind() == FaultKind::Damaged => {
+                    self.hub.note_fault(&fault);
+                    return Err(self.give_up(commit, sent, fault));
+                }
                 Err(fault) => {
                     if fault.kind() == FaultKind::Unknown {
                         sent = Sent::Again;
@@ -263,6 +240,7 @@ impl Engine {
                     if self.gives_up(life) {
                         return Err(self.give_up(commit, sent, fault));
                     }
+                    self.note_store_retry(&fault);
                     life.fault = Some(fault);
                 }
             }
@@ -282,6 +260,7 @@ impl Engine {
             }
             Ok(false) => Step::Rival,
             Err(fault) => {
+                self.note_store_retry(&fault);
                 life.unconfirmed = true;
                 life.fault = Some(fault);
                 sleep(CONFIRM_PAUSE).await;
@@ -300,6 +279,15 @@ impl Engine {
             }
             sleep(STORE_PAUSE).await;
         }
+    }
+
+    fn note_store_retry(&self, fault: &Fault) {
+        self.stats.store_retries.add_one();
+        retry(match fault.kind() {
+            FaultKind::Unavailable => "unavailable",
+            FaultKind::Unknown => "silent",
+            FaultKind::Damaged => "damaged",
+        });
     }
 
     fn unknown(&self, scope: &Scope) -> ExecuteError {
@@ -336,9 +324,16 @@ impl Engine {
     }
 }
 
+/// Has the span say that a command is tried again, and why.
+fn retry(cause: &'static str) {
+    tracing::info!(name: "retry", target: SPAN_EVENT, cause);
+}
+
 /// A command's life in this node.
 struct Life {
     born: Duration,
+    /// The span that asked for it, if it is recorded.
+    origin: Option<TraceParent>,
     /// Whether it waits for an absent store. What happens by itself is found again by the next look.
     patient: bool,
     /// It found its work done, and nobody could say that this is safe.

@@ -55,6 +55,11 @@ impl Firing {
         begins.then(|| Begun(Arc::clone(self), scope.clone()))
     }
 
+    /// Returns how many are begun.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Waits until so many more have ended.
     pub(crate) async fn ended(&self, more: usize) {
         let mut ended = self.ended.subscribe();

@@ -8,30 +8,40 @@ mod reader;
 mod recover;
 mod round;
 mod sheet;
+mod spread;
 mod stage;
 mod view;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use timers::{Beat, Board, Scope};
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::hub::entries::Entries;
 use crate::hub::entry::Entry;
-use crate::hub::round::go_round;
+use crate::hub::recover::Cause;
+use crate::hub::round::Round;
+use crate::hub::spread::{Audience, Spread};
 use crate::stats::Stats;
 use crate::store::{Fault, Store};
+use crate::telemetry::{ROOT, Telemetry, Timing};
 use crate::update::Update;
 
-pub use feed::Feed;
+pub use feed::{Caught, Feed};
 pub use reader::{Lack, Progress, Reader, Sight};
 pub use sheet::Sheet;
-pub use stage::{Onlooker, Showing};
+pub use stage::{Looked, Onlooker, Showing};
 pub use view::{FILL_MAX, Frames, Shown, View};
+
+/// Of how many beats one is traced.
+const TRACED_EVERY: u64 = 60;
 
 /// Why a scope can't be listened to now.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +60,7 @@ pub struct Hub {
     clock: Arc<Clock>,
     entropy: Arc<Entropy>,
     stats: Arc<Stats>,
+    telemetry: Arc<dyn Telemetry>,
     entries: Mutex<Entries>,
     beat: Arc<AtomicU64>,
     /// Tells those who do something at each beat.
@@ -63,10 +74,20 @@ impl Hub {
         clock: Arc<Clock>,
         entropy: Arc<Entropy>,
         stats: Arc<Stats>,
+        telemetry: Arc<dyn Telemetry>,
         background: Background,
     ) -> Self {
-        let beaten = watch::Sender::new(());
-        Self { store, clock, entropy, stats, entries: Mutex::default(), beat: Arc::default(), beaten, background }
+        Self {
+            store,
+            clock,
+            entropy,
+            stats,
+            telemetry,
+            entries: Mutex::default(),
+            beat: Arc::default(),
+            beaten: watch::Sender::new(()),
+            background,
+        }
     }
 
     /// Listens to a scope. Returns when its view is current.
@@ -76,8 +97,8 @@ impl Hub {
     /// # Errors
     /// [`JoinError`]; nothing is left behind.
     pub async fn join(self: &Arc<Self>, scope: &Scope) -> Result<Feed, JoinError> {
-        let entry = self.enter(scope);
-        let feed = Feed::new(Arc::clone(self), entry);
+        let (entry, listener) = self.enter(scope);
+        let feed = Feed::new(Arc::clone(self), entry, listener);
         if !feed.entry().is_current() {
             self.refresh(feed.entry()).await?;
         }
@@ -87,6 +108,21 @@ impl Hub {
     /// Returns the number of scopes with a view.
     pub fn scopes(&self) -> usize {
         self.lock().len()
+    }
+
+    /// Returns how many scopes have listeners, by kind. Goes through all.
+    pub fn listened_to(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts: BTreeMap<_, _> = Scope::KINDS.map(|kind| (kind, 0)).into();
+        let roster = self.lock().roster();
+        for entry in roster.iter().filter(|entry| entry.listeners() > 0) {
+            *counts.entry(entry.scope.kind()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Returns how many listeners a scope has on this node.
+    pub fn audience(&self, scope: &Scope) -> usize {
+        self.lock().get(scope).map_or(0, |entry| entry.listeners())
     }
 
     /// Returns the last beat shown.
@@ -113,20 +149,28 @@ impl Hub {
     /// Takes in what this node has committed itself, before it answers.
     pub(crate) fn committed(&self, after: &Arc<Board>, update: &Update) {
         let Some(entry) = self.lock().get(&update.scope).cloned() else { return };
-        entry.committed(after, update);
+        entry.committed(after, update, |audience| self.follow(update, audience));
     }
 
     /// Takes in an update that was heard.
     pub(crate) fn heard(self: &Arc<Self>, update: &Update) {
         let Some(entry) = self.lock().get(&update.scope).cloned() else { return };
-        match entry.heard(update) {
-            entry::Heard::Applied => self.stats.updates_applied.add_one(),
-            entry::Heard::Kept | entry::Heard::Skipped => self.stats.updates_skipped.add_one(),
-            entry::Heard::Gap => {
-                self.stats.gaps.add_one();
-                self.doubt(&entry);
+        match entry.heard(update, |audience| self.follow(update, audience)) {
+            entry::Heard::Applied => {
+                self.stats.updates_applied.add_one();
+                if let Some((now, decided_at)) = self.clock.now().zip(update.decided_at) {
+                    self.telemetry.took(Timing::Update, Duration::from_millis(now.since(decided_at).0));
+                }
             }
+            entry::Heard::Kept | entry::Heard::Skipped => self.stats.updates_skipped.add_one(),
+            entry::Heard::Gap => self.doubt(&entry, Cause::Gap),
         }
+    }
+
+    /// Begins to follow a change to those who listen here, if it is traced.
+    fn follow(&self, update: &Update, audience: Audience) -> Option<Arc<Spread>> {
+        let origin = update.trace.as_ref()?;
+        Spread::begin(&*self.telemetry, &self.background, origin, &update.scope, audience)
     }
 
     /// Follows the beats that are shown.
@@ -145,12 +189,32 @@ impl Hub {
         let mut beaten = self.beats();
         async move {
             while beaten.changed().await.is_ok() {
-                let roster = self.lock().roster();
-                if go_round(roster, self.clock.elapsed()).await {
+                let (beat, roster) = (self.last_beat(), self.lock().roster());
+                let span = self.span_of(beat, roster.len());
+                let round = Round::new(roster, beat, Arc::clone(&self.clock), Arc::clone(&self.telemetry));
+                let gone = round.go(&self.stats).instrument(span.clone()).await;
+                span.record("tickcast.ticks.sent", gone.ticks.sent);
+                span.record("tickcast.ticks.behind", gone.ticks.behind);
+                if gone.found_unwanted {
                     self.let_go();
                 }
             }
         }
+    }
+
+    /// Makes a span of a beat once a minute: one tells as much as sixty.
+    fn span_of(&self, beat: Beat, scopes: usize) -> tracing::Span {
+        if !beat.0.is_multiple_of(TRACED_EVERY) || !self.telemetry.draws(usize::MAX) {
+            return tracing::Span::none();
+        }
+        tracing::info_span!(
+            target: ROOT,
+            "beat",
+            tickcast.beat = beat.0,
+            tickcast.scopes = scopes,
+            tickcast.ticks.sent = tracing::field::Empty,
+            tickcast.ticks.behind = tracing::field::Empty,
+        )
     }
 
     /// Lets go of views that nobody wants.
@@ -175,7 +239,7 @@ impl Hub {
         }
     }
 
-    fn enter(&self, scope: &Scope) -> Arc<Entry> {
+    fn enter(&self, scope: &Scope) -> (Arc<Entry>, u64) {
         let mut entries = self.lock();
         let entry = match entries.get(scope) {
             Some(entry) => Arc::clone(entry),
@@ -185,8 +249,8 @@ impl Hub {
                 entry
             }
         };
-        entry.add_listener();
-        entry
+        let listener = entry.add_listener();
+        (entry, listener)
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::engine::Engine;
-use crate::execute::{ExecuteError, Outcome, Request};
+use crate::outcome::{ExecuteError, Outcome, Request};
 use crate::presence::{ENTERING_MAX, Entering, NotEntered};
 
 /// How often a lease is renewed.
@@ -92,7 +92,7 @@ impl Keeper {
         match self.ask(&name, node::Command::Renew).await {
             Ok(_) => presence.renewed(asked),
             Err(error) if is_lost(&error) => return self.lose(),
-            Err(error) => return tracing::warn!(%error, "the node's lease could not be renewed"),
+            Err(error) => return tracing::debug!(%error, "the node's lease could not be renewed"),
         }
         self.let_go(&name, &empty).await;
         self.unwanted = empty;

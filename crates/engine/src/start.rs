@@ -7,7 +7,8 @@ use timers::Scope;
 use tokio::sync::mpsc;
 
 use crate::engine::{Engine, Options, Seams};
-use crate::store::{Connected, Signal, Store};
+use crate::store::{BeatAnswer, Connected, Signal, Store};
+use crate::telemetry::Timing;
 use crate::{deadlines, leases, ticker};
 
 /// How often some views are compared with the store.
@@ -37,6 +38,7 @@ async fn listen(engine: Arc<Engine>, mut signals: mpsc::Receiver<Signal>) {
             Signal::Updated(update) => engine.hub.heard(&update),
             Signal::Beat(beat) => {
                 ticker::heard(&engine, &beat);
+                note_way(&engine, &beat);
                 engine.beat_heard.notify_one();
             }
             Signal::Vacant => {
@@ -47,6 +49,13 @@ async fn listen(engine: Arc<Engine>, mut signals: mpsc::Receiver<Signal>) {
             Signal::Lost(shards) => engine.hub.lost(shards),
             Signal::Restored(shards) => engine.compare(shards),
         }
+    }
+}
+
+/// Notes how long a beat was on its way. It was published when it was asked for, so the clock knows.
+fn note_way(engine: &Engine, beat: &BeatAnswer) {
+    if let Some(now) = engine.clock.now() {
+        engine.telemetry.took(Timing::Signal, Duration::from_millis(now.since(beat.now).0));
     }
 }
 

@@ -10,6 +10,8 @@ macro_rules! stats {
             $($(#[$doc])* pub $name: Counter,)+
             /// How late the last beat was shown, in milliseconds after its second.
             pub beat_lag_ms: Gauge,
+            /// Deadlines found overdue by the last look of this node at them, while it leads.
+            pub deadlines_overdue: Gauge,
         }
     };
 }
@@ -29,6 +31,8 @@ stats! {
     unknown_outcomes,
     /// Boards loaded.
     loads,
+    /// Times that something stored could not be read, or was refused as what no version of ours writes.
+    damaged,
     /// Updates from other nodes applied to a view.
     updates_applied,
     /// Updates known already.
@@ -39,6 +43,18 @@ stats! {
     links_lost,
     /// Views found wrong by comparing positions.
     positions_differed,
+    /// Views whose position could not be read after a lost link.
+    positions_unread,
+    /// Views in doubt since it is not known what became of a commit.
+    outcomes_doubted,
+    /// Attempts that were repeated because the store was away or silent.
+    store_retries,
+    /// Ticks written to listeners.
+    ticks_sent,
+    /// Ticks that could not be written where they were fanned out, and were left to the listener's own task.
+    ticks_behind,
+    /// Ticks that a listener was never shown, being too far behind.
+    ticks_dropped,
     /// Beats shown.
     beats,
     /// Beats shown by the node's own reckoning, none having been heard.
@@ -61,7 +77,13 @@ pub struct Counter(AtomicU64);
 
 impl Counter {
     pub(crate) fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, count: u64) {
+        if count > 0 {
+            self.0.fetch_add(count, Ordering::Relaxed);
+        }
     }
 
     /// Returns the count.

@@ -3,6 +3,7 @@
 mod fault;
 mod head;
 mod history;
+mod measured;
 mod outlet;
 mod shard;
 
@@ -18,6 +19,7 @@ use crate::update::Update;
 pub use fault::{Fault, FaultKind};
 pub use head::{Head, RECENT_ID_AGE_MAX, RECENT_IDS_MAX, RecentId};
 pub use history::{ArchivedRow, Cursor, Page, Query};
+pub(crate) use measured::Measured;
 pub use outlet::{Outlet, lead, resign};
 pub use shard::{SHARDS, Shard, Shards};
 
@@ -108,8 +110,32 @@ pub trait Store: Send + Sync + 'static {
     /// Tells whether the store can be used, or why not, in words for the operator.
     fn ready(&self) -> Result<(), String>;
 
+    /// Returns what the store counts of itself.
+    fn tally(&self) -> Tally {
+        Tally::default()
+    }
+
     /// Ends all links and waits for what was accepted to be safe.
     async fn close(&self);
+}
+
+/// What a store counts of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Scopes that it watches now.
+    pub watched: u64,
+    /// Times that a server of it was connected to and found usable.
+    pub established: u64,
+    /// Times that one could not be used any more.
+    pub lost: u64,
+    /// Commits that were done and could not be published.
+    pub unpublished: u64,
+    /// Commits that were done, and that replicas did not have in time.
+    pub unsafe_yet: u64,
+    /// Signals that came and could not be read in time.
+    pub dropped: u64,
+    /// Parts of the store that can be used now; `None` if it has no parts.
+    pub shards: Option<u64>,
 }
 
 /// What nodes hear from the store without asking. Updates of one scope come in the order of their commits.

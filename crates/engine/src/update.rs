@@ -7,6 +7,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use timers::{Board, Change, Event, Item, ItemKey, Position, RawJson, Revision, Scope, Tag, Timestamp, UserId};
 
+use crate::trace::TraceParent;
+
 /// The format that this version writes and reads. A newer one is not read: the board is loaded instead.
 const FORMAT: u32 = 1;
 
@@ -27,6 +29,10 @@ pub struct Update {
     pub event: Option<Event>,
     /// Who asked for it; `None` for what happens by itself.
     pub by: Option<UserId>,
+    /// When it was decided; `None` of a version that does not say so.
+    pub decided_at: Option<Timestamp>,
+    /// The span that it is a consequence of, if that is recorded.
+    pub trace: Option<TraceParent>,
 }
 
 /// What an update does to the items.
@@ -68,6 +74,10 @@ struct Wire {
     event: Option<RawJson>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     by: Option<UserId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    decided: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
 }
 
 /// What every format has.
@@ -82,8 +92,8 @@ struct Head {
 }
 
 impl Update {
-    /// Makes the update of a change that was decided on `board`.
-    pub fn of(board: &Board, change: &Change, tag: Tag, by: Option<UserId>) -> Self {
+    /// Makes the update of a change that was decided on `board` at an instant.
+    pub fn of(board: &Board, change: &Change, tag: Tag, by: Option<UserId>, decided_at: Timestamp) -> Self {
         Self {
             scope: board.scope.clone(),
             prev: board.position.tag,
@@ -92,6 +102,8 @@ impl Update {
             items: Some(Items { put: change.put.clone(), removed: change.removed.clone() }),
             event: Some(change.event.clone()),
             by,
+            decided_at: Some(decided_at),
+            trace: None,
         }
     }
 
@@ -112,6 +124,8 @@ impl Update {
                 RawJson::new(&json).expect("just written as JSON")
             }),
             by: self.by.clone(),
+            decided: self.decided_at,
+            trace: self.trace.map(|trace| trace.to_string()),
         };
         serde_json::to_vec(&wire).expect("an update has no key that JSON can't write").into()
     }
@@ -125,7 +139,17 @@ impl Update {
         let position = Position { revision: head.rev, tag: head.tag };
         if head.v > FORMAT {
             let (scope, prev, at) = (head.scope.parse()?, head.prev, head.at);
-            return Ok(Self { scope, prev, position, at, items: None, event: None, by: None });
+            return Ok(Self {
+                scope,
+                prev,
+                position,
+                at,
+                items: None,
+                event: None,
+                by: None,
+                decided_at: None,
+                trace: None,
+            });
         }
         let wire: Wire = serde_json::from_slice(bytes)?;
         let mut put = BTreeMap::new();
@@ -140,6 +164,9 @@ impl Update {
             items: Some(Items { put, removed: wire.removed }),
             event: wire.event.and_then(|event| serde_json::from_str(event.as_str()).ok()),
             by: wire.by,
+            decided_at: wire.decided,
+            // What is wrong with it spoils no change.
+            trace: wire.trace.and_then(|trace| trace.parse().ok()),
         })
     }
 

@@ -49,7 +49,7 @@ impl Addresses {
     /// Counts one connection more; `None` if there are as many as there may be.
     pub(crate) fn enter(&self, address: IpAddr) -> Option<Counted> {
         let address = address.to_canonical();
-        if self.exempt.iter().any(|network| network.contains(&address)) {
+        if is_in(&self.exempt, address) {
             return Some(Counted(None));
         }
         let household = Household::of(address);
@@ -61,6 +61,11 @@ impl Addresses {
         *count += 1;
         Some(Counted(Some((Arc::clone(&self.counts), household))))
     }
+}
+
+/// Tells whether an address is in one of the networks.
+pub(crate) fn is_in(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&address))
 }
 
 impl Drop for Counted {

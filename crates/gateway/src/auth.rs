@@ -241,7 +241,8 @@ impl Auth {
                     passed(at).await;
                     End::Over
                 }
-                (Lasting::Session(session), Some(sessions)) => ended(&sessions, &session, &user).await,
+                // Ten thousand of these are kept in memory, most of them of others.
+                (Lasting::Session(session), Some(sessions)) => Box::pin(ended(&sessions, &session, &user)).await,
                 (Lasting::ForEver | Lasting::Session(_), _) => pending().await,
             }
         }
@@ -365,6 +366,13 @@ mod tests {
             let (user, by) = found(&auth, nothing).await.unwrap();
             assert!(user.starts_with("guest_") && by == By::Guest);
         }
+    }
+
+    #[test]
+    fn to_wait_for_an_end_takes_little_room() {
+        let auth = auth(&[AuthMode::Trusted], &[]);
+        let size = size_of_val(&auth.end(&Identity::guest()));
+        assert!(size <= 512, "{size} bytes a connection");
     }
 
     #[tokio::test]

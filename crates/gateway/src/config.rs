@@ -15,10 +15,12 @@ pub(crate) use edge::{ForwardedBy, LimitSettings, ProxySettings, PublicSettings,
 #[cfg(feature = "fuzzing")]
 pub(crate) use given::read_text;
 pub(crate) use given::{Given, Sources, read_sources};
+pub(crate) use parse::duration;
 pub(crate) use reader::{Mistake, Reader};
 pub(crate) use secret::Secret;
 pub(crate) use settings::{
-    DrainSettings, HeartbeatSettings, LogFormat, LogSettings, Mode, Settings, StoreSettings, System,
+    DrainSettings, FanOutRelation, HeartbeatSettings, LogFormat, LogSettings, Mode, Settings, StoreSettings, System,
+    TraceSettings, level,
 };
 pub(crate) use show::show;
 pub(crate) use store_url::StoreUrl;

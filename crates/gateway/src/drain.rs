@@ -57,6 +57,11 @@ impl Drain {
         *self.stage.borrow() != Stage::Serving
     }
 
+    /// Returns how many sockets the end has to wait for.
+    pub(crate) fn sockets(&self) -> usize {
+        self.sockets.len()
+    }
+
     /// Waits until it is this socket's turn to close, and returns the advice it closes with: after how
     /// many milliseconds to come back.
     pub(crate) fn turn(&self) -> impl Future<Output = u64> + Send + use<> {

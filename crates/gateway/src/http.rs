@@ -13,3 +13,4 @@ pub(crate) mod person;
 pub(crate) mod public;
 pub(crate) mod server;
 pub(crate) mod tls;
+pub(crate) mod watched;

@@ -2,6 +2,8 @@
 
 mod addresses;
 mod auth;
+mod bucket;
+mod cause;
 mod certainty;
 mod clockit;
 mod config;
@@ -23,6 +25,7 @@ mod socketio;
 mod stream;
 mod telemetry;
 mod under_way;
+mod watch;
 mod ws;
 
 #[cfg(feature = "conformance")]
@@ -34,6 +37,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{EXIT_CONFIG, Mistake, Setting, Settings, Sources};
+use crate::serve::Served;
+use crate::telemetry::Telemetry;
 
 /// Keeps running timers on the server and shows the same second on every device.
 #[derive(Parser)]
@@ -101,9 +106,19 @@ fn show(settings: &[Setting]) -> ExitCode {
 
 fn run(settings: Settings) -> ExitCode {
     let running = || -> anyhow::Result<()> {
-        telemetry::start(&settings.log)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(serve::serve(settings))
+        let telemetry = {
+            let _on_runtime = runtime.enter();
+            Telemetry::start(&settings)?
+        };
+        let served = runtime.block_on(serve::serve(settings, &telemetry));
+        // The runtime's threads go on meanwhile: they send the last of it. Whoever wants an end at once gets one.
+        if matches!(&served, Ok(Served { at_once: false, .. })) {
+            telemetry.stop();
+        }
+        // Something may wait for the operating system still, such as for a name.
+        runtime.shutdown_background();
+        served.map(drop)
     };
     match running() {
         Ok(()) => ExitCode::SUCCESS,

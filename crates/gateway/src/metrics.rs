@@ -1,166 +1,175 @@
-//! What is measured, for Prometheus. All of OpenTelemetry is behind this module.
+//! What is measured: the same instruments to be fetched by Prometheus and to be sent to a collector.
 
-use std::sync::{Arc, Weak};
+mod close;
+mod engine;
+mod observed;
+mod party;
+mod process;
+mod refusal;
+mod tally;
+mod timings;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use engine::{Engine, ExecuteError, Made, Outcome};
+use ::engine::{ExecuteError, Outcome};
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider};
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry::metrics::{Histogram, Meter};
 use prometheus::{Encoder, Registry, TextEncoder};
 
-use crate::connections::{Connections, Full};
+use crate::metrics::close::Close;
+use crate::metrics::observed::{Figure, gauges};
+use crate::metrics::party::Party;
+use crate::metrics::tally::{Label, Tally};
+use crate::metrics::timings::WORK_SECONDS;
+use crate::node::Node;
+use crate::telemetry::{Sent, Telemetry};
 use crate::ws::Closing;
 
-/// Upper bounds of the command histogram, seconds: from a memory store's microseconds to a command's life.
-const COMMAND_SECONDS: [f64; 12] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 2.5, 5.0];
+pub(crate) use party::{Dialect, Present};
+pub(crate) use refusal::Refusal;
+pub(crate) use timings::Timings;
 
-/// The instruments.
+/// The commit that this was built from, if whoever built it said so.
+const REVISION: Option<&str> = option_env!("TICKCAST_REVISION");
+
+/// Whether a node serves.
+const OF_NODE: &[Figure<Node>] = &[
+    ("tickcast.ready", "1 while clients should be sent here", |node| u64::from(node.ready().is_ok())),
+    ("tickcast.draining", "1 once the node was told to stop", |node| u64::from(node.drain.is_leaving())),
+    ("tickcast.sockets", "Sockets that the node waits for before it ends", |node| node.drain.sockets() as u64),
+    ("tickcast.people", "People who are connected to this node", |node| node.connections.users() as u64),
+    ("tickcast.connections.limit", "Clients that are let in at most", |node| node.settings.limits.connections as u64),
+];
+
+/// What is counted as it happens.
 pub(crate) struct Metrics {
     registry: Registry,
-    /// Keeps the instruments alive.
-    provider: SdkMeterProvider,
-    messages: Counter<u64>,
-    closes: Counter<u64>,
-    refusals: Counter<u64>,
+    opened: Tally<Party>,
+    present: Tally<Party>,
+    closed: Tally<Close>,
+    refusals: Tally<Refusal>,
+    received: Tally<Dialect>,
+    sent: Tally<Dialect>,
     commands: Histogram<f64>,
-}
-
-/// Why a client was not let in, or not heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// The node has as many connections as it takes.
-    Connections,
-    /// The person has.
-    ConnectionsOfUser,
-    /// The address has.
-    ConnectionsOfAddress,
-    /// Too many messages.
-    Messages,
-    /// A message that is too large.
-    MessageBytes,
-    /// The head of a request that is too large.
-    HeadBytes,
-    /// The body of a request that is too large.
-    BodyBytes,
-    /// Too many large bodies are being read.
-    Bodies,
-    /// A request, or a client's first words, did not come in time.
-    Time,
-    /// A page of another origin.
-    Origin,
-    /// The client is not believed.
-    Unauthorized,
-    /// It can't be told whether it is.
-    Unidentified,
-}
-
-impl Refusal {
-    /// Returns the limit that a socket was closed for.
-    pub(crate) fn of(closing: &Closing) -> Option<Self> {
-        match closing {
-            Closing::TooLarge(_) => Some(Self::MessageBytes),
-            Closing::TooManyMessages => Some(Self::Messages),
-            Closing::Unauthorized
-            | Closing::TooSlow
-            | Closing::TooManyConnections
-            | Closing::Forbidden
-            | Closing::Restarting(_)
-            | Closing::Overloaded(_)
-            | Closing::InvalidUtf8
-            | Closing::Protocol
-            | Closing::Silent
-            | Closing::Requested => None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Connections => "connections",
-            Self::ConnectionsOfUser => "connections_of_user",
-            Self::ConnectionsOfAddress => "connections_of_address",
-            Self::Messages => "messages",
-            Self::MessageBytes => "message_bytes",
-            Self::HeadBytes => "head_bytes",
-            Self::BodyBytes => "body_bytes",
-            Self::Bodies => "bodies",
-            Self::Time => "time",
-            Self::Origin => "origin",
-            Self::Unauthorized => "unauthorized",
-            Self::Unidentified => "unidentified",
-        }
-    }
-}
-
-impl From<Full> for Refusal {
-    fn from(full: Full) -> Self {
-        match full {
-            Full::Node => Self::Connections,
-            Full::User => Self::ConnectionsOfUser,
-            Full::Address => Self::ConnectionsOfAddress,
-        }
-    }
+    requests: Histogram<f64>,
 }
 
 impl Metrics {
-    /// Makes the instruments.
-    pub(crate) fn new() -> anyhow::Result<Self> {
-        let registry = Registry::new();
-        let exporter = opentelemetry_prometheus::exporter()
-            .with_registry(registry.clone())
-            .with_namespace("tickcast")
-            .scope_info_enabled(false)
-            .without_target_info()
-            .build()?;
-        let provider = SdkMeterProvider::builder().with_reader(exporter).build();
-        let meter = provider.meter("tickcast");
-        Ok(Self {
-            messages: meter.u64_counter("messages_received").with_description("Messages of clients").build(),
-            closes: meter.u64_counter("sockets_closed").with_description("Sockets closed, by close code").build(),
-            refusals: meter
-                .u64_counter("refusals")
-                .with_description("Connections, requests and messages refused, by reason")
-                .build(),
-            commands: meter
-                .f64_histogram("command_duration")
-                .with_unit("s")
-                .with_description("From a command's arrival to its outcome")
-                .with_boundaries(COMMAND_SECONDS.to_vec())
-                .build(),
-            registry,
-            provider,
-        })
+    /// Makes the instruments. Must be called on the runtime.
+    pub(crate) fn new(telemetry: &Telemetry) -> Arc<Self> {
+        let meter = telemetry.meter();
+        let seconds = |name: &'static str, what: &'static str| {
+            let histogram = meter.f64_histogram(name).with_unit("s").with_description(what);
+            histogram.with_boundaries(WORK_SECONDS.to_vec()).build()
+        };
+        let metrics = Arc::new(Self {
+            registry: telemetry.registry.clone(),
+            opened: Tally::default(),
+            present: Tally::default(),
+            closed: Tally::default(),
+            refusals: Tally::default(),
+            received: Tally::default(),
+            sent: Tally::default(),
+            commands: seconds("tickcast.command.duration", "From a command's arrival to its outcome, by outcome"),
+            requests: seconds("http.server.request.duration", "How long HTTP requests take"),
+        });
+        metrics.observe(&meter);
+        observe_sent(&meter, &telemetry.sent);
+        observe_build(&meter);
+        process::observe(&meter);
+        metrics
     }
 
-    /// Measures what an engine and the connections count themselves.
-    pub(crate) fn observe(&self, engine: &Arc<Engine>, connections: &Arc<Connections>) {
-        let meter = self.provider.meter("tickcast");
-        observe_engine(&meter, &Arc::downgrade(engine));
-        let seats = Arc::downgrade(connections);
+    fn observe(self: &Arc<Self>, meter: &Meter) {
+        counter(
+            meter,
+            self,
+            "tickcast.connections.opened",
+            "Clients that came, by dialect and by what they were believed for",
+            |metrics| &metrics.opened,
+        );
+        counter(
+            meter,
+            self,
+            "tickcast.connections.closed",
+            "Sockets that ended, by close code and reason; 1006 is one that broke",
+            |metrics| &metrics.closed,
+        );
+        counter(meter, self, "tickcast.refusals", "Connections, requests and messages refused, by reason", |metrics| {
+            &metrics.refusals
+        });
+        counter(meter, self, "tickcast.messages.received", "Messages of clients, by dialect", |metrics| {
+            &metrics.received
+        });
+        counter(
+            meter,
+            self,
+            "tickcast.messages.sent",
+            "Messages to clients that are no ticks, by dialect",
+            |metrics| &metrics.sent,
+        );
+        let metrics = Arc::downgrade(self);
         meter
-            .u64_observable_gauge("connections")
-            .with_description("Open connections")
+            .u64_observable_gauge("tickcast.connections")
+            .with_description("Clients that are there, by dialect and by what they were believed for")
             .with_callback(move |gauge| {
-                let open = seats.upgrade().map_or(0, |seats| seats.count());
-                gauge.observe(open as u64, &[]);
+                if let Some(metrics) = metrics.upgrade() {
+                    metrics.present.observe(gauge);
+                }
             })
             .build();
     }
 
-    pub(crate) fn message_received(&self) {
-        self.messages.add(1, &[]);
+    /// Measures a node: its engine, and whether it serves.
+    pub(crate) fn observe_node(telemetry: &Telemetry, node: &Arc<Node>) {
+        let meter = telemetry.meter();
+        engine::observe(&meter, &node.engine);
+        gauges(&meter, node, OF_NODE);
     }
 
-    pub(crate) fn socket_closed(&self, code: u16) {
-        self.closes.add(1, &[KeyValue::new("code", i64::from(code))]);
+    pub(crate) fn message_received(&self, dialect: impl Into<Dialect>) {
+        self.received.add(dialect.into(), 1);
+    }
+
+    pub(crate) fn messages_sent(&self, dialect: impl Into<Dialect>, count: u64) {
+        self.sent.add(dialect.into(), count);
+    }
+
+    /// Counts a socket that was closed, and the limit that it was closed for.
+    pub(crate) fn closed(&self, closing: &Closing) {
+        self.closed.add(closing.into(), 1);
+        if let Some(refusal) = Refusal::of(closing) {
+            self.refused(refusal);
+        }
+    }
+
+    /// Counts a socket that broke.
+    pub(crate) fn broke(&self) {
+        self.closed.add(Close::BROKEN, 1);
     }
 
     pub(crate) fn refused(&self, why: Refusal) {
-        self.refusals.add(1, &[KeyValue::new("reason", why.name())]);
+        self.refusals.add(why, 1);
     }
 
     pub(crate) fn command_done(&self, took: Duration, outcome: &Result<Outcome, ExecuteError>) {
-        self.commands.record(took.as_secs_f64(), &[KeyValue::new("outcome", name(outcome))]);
+        let name = match outcome {
+            Ok(outcome) => outcome.name(),
+            Err(failed) => failed.name(),
+        };
+        self.commands.record(took.as_secs_f64(), &[KeyValue::new("outcome", name)]);
+    }
+
+    /// Notes an answered HTTP request; `route` is empty for what no route is for.
+    pub(crate) fn request_answered(&self, took: Duration, method: &'static str, route: &str, status: u16) {
+        let labels = [
+            KeyValue::new("http.request.method", method),
+            KeyValue::new("http.route", route.to_owned()),
+            KeyValue::new("http.response.status_code", i64::from(status)),
+        ];
+        self.requests.record(took.as_secs_f64(), &labels);
     }
 
     /// Returns all figures in the Prometheus text format.
@@ -171,90 +180,63 @@ impl Metrics {
     }
 }
 
-macro_rules! counters {
-    ($meter:expr, $engine:expr, $($name:ident: $what:literal),+ $(,)?) => {
-        $({
-            let engine: Weak<Engine> = Weak::clone($engine);
-            $meter
-                .u64_observable_counter(stringify!($name))
-                .with_description($what)
-                .with_callback(move |counter| {
-                    if let Some(engine) = engine.upgrade() {
-                        counter.observe(engine.stats().$name.get(), &[]);
-                    }
-                })
-                .build();
-        })+
-    };
-}
-
-fn observe_engine(meter: &Meter, engine: &Weak<Engine>) {
-    counters!(meter, engine,
-        commits: "Commits done",
-        conflicts: "Commits lost to a rival",
-        repeated: "Commands recognised as repeated",
-        late: "Commits refused as decided too long ago",
-        stale: "Commits refused because a second had begun since",
-        unknown_outcomes: "Commands whose outcome stayed unknown",
-        loads: "Boards loaded",
-        updates_applied: "Updates of other nodes applied",
-        updates_skipped: "Updates known already",
-        gaps: "Updates that did not follow their view",
-        links_lost: "Times that the link to the store was lost",
-        positions_differed: "Views found wrong by comparing positions",
-        beats: "Beats shown",
-        beats_filled: "Beats shown by the node's own reckoning",
-        beats_refused: "Beats not shown because they came late or twice",
-        elections_won: "Times that this node began to lead",
-        leader_changes: "Times that another node, or this one, began to lead",
-        deadlines_fired: "Deadlines carried out",
-        deadlines_failed: "Deadlines that could not be carried out when they were due",
-    );
-    let of_lag = Weak::clone(engine);
-    let lag = move || of_lag.upgrade().map_or(0, |engine| engine.stats().beat_lag_ms.get());
-    gauge(meter, "beat_lag_milliseconds", "How late the last beat was shown", lag);
-    let of_clock = Weak::clone(engine);
+fn counter<L: Label>(
+    meter: &Meter,
+    metrics: &Arc<Metrics>,
+    name: &'static str,
+    what: &'static str,
+    tally: fn(&Metrics) -> &Tally<L>,
+) {
+    let metrics = Arc::downgrade(metrics);
     meter
-        .u64_observable_counter("clock_steps")
-        .with_description("Times that the store's clock was moved by more than a second")
+        .u64_observable_counter(name)
+        .with_description(what)
         .with_callback(move |counter| {
-            if let Some(engine) = of_clock.upgrade() {
-                counter.observe(engine.clock().steps(), &[]);
+            if let Some(metrics) = metrics.upgrade() {
+                tally(&metrics).observe(counter);
             }
         })
         .build();
-    let of_scopes = Weak::clone(engine);
-    let scopes = move || of_scopes.upgrade().map_or(0, |engine| engine.hub().scopes() as u64);
-    gauge(meter, "scopes", "Scopes with a view", scopes);
-    let of_rooms = Weak::clone(engine);
-    let rooms = move || of_rooms.upgrade().map_or(0, |engine| engine.presence().count().0 as u64);
-    gauge(meter, "rooms", "Rooms with members on this node", rooms);
-    let of_members = Weak::clone(engine);
-    let members = move || of_members.upgrade().map_or(0, |engine| engine.presence().count().1 as u64);
-    gauge(meter, "members", "Members of rooms on this node", members);
-    let of_leader = Weak::clone(engine);
-    let leads = move || of_leader.upgrade().map_or(0, |engine| u64::from(engine.leader() == engine.node()));
-    gauge(meter, "leader", "1 while this node leads the beat", leads);
 }
 
-fn gauge(meter: &Meter, name: &'static str, what: &'static str, value: impl Fn() -> u64 + Send + Sync + 'static) {
+/// Measures what was sent to a collector.
+fn observe_sent(meter: &Meter, sent: &Arc<Sent>) {
+    let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let of_spans = Arc::clone(sent);
     meter
-        .u64_observable_gauge(name)
-        .with_description(what)
-        .with_callback(move |gauge| gauge.observe(value(), &[]))
+        .u64_observable_counter("tickcast.telemetry.spans")
+        .with_description(
+            "Spans that were recorded, by what became of them; what is missing between the three waits, or was dropped",
+        )
+        .with_callback(move |counter| {
+            let Sent { spans, of_traces, .. } = &*of_spans;
+            for (state, count) in
+                [("ended", spans), ("sent", &of_traces.spans_done), ("failed", &of_traces.spans_failed)]
+            {
+                counter.observe(read(count), &[KeyValue::new("state", state)]);
+            }
+        })
+        .build();
+    let of_exports = Arc::clone(sent);
+    meter
+        .u64_observable_counter("tickcast.telemetry.exports")
+        .with_description("Times that something was sent to a collector, by signal and outcome")
+        .with_callback(move |counter| {
+            for (signal, sendings) in [("traces", &of_exports.of_traces), ("metrics", &of_exports.of_metrics)] {
+                for (outcome, count) in [("done", &sendings.done), ("failed", &sendings.failed)] {
+                    counter.observe(read(count), &[KeyValue::new("signal", signal), KeyValue::new("outcome", outcome)]);
+                }
+            }
+        })
         .build();
 }
 
-/// Names an outcome.
-fn name(outcome: &Result<Outcome, ExecuteError>) -> &'static str {
-    match outcome {
-        Ok(Outcome { made: Made::Change(_), .. }) => "changed",
-        Ok(Outcome { made: Made::Nothing, .. }) => "nothing",
-        Ok(Outcome { made: Made::Repeated, .. }) => "repeated",
-        Err(ExecuteError::Refused(_)) => "refused",
-        Err(ExecuteError::Busy) => "busy",
-        Err(ExecuteError::Unavailable(_)) => "unavailable",
-        Err(ExecuteError::OutcomeUnknown) => "unknown",
-        Err(ExecuteError::Damaged(_)) => "damaged",
-    }
+fn observe_build(meter: &Meter) {
+    let labels =
+        [KeyValue::new("version", env!("CARGO_PKG_VERSION")), KeyValue::new("revision", REVISION.unwrap_or("unknown"))];
+    meter
+        .u64_observable_gauge("tickcast.build.info")
+        .with_description("What this was built from; always 1")
+        .with_callback(move |gauge| gauge.observe(1, &labels))
+        .build();
 }

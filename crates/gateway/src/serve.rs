@@ -26,8 +26,10 @@ use crate::http::entrance::Entrance;
 use crate::http::server::Manners;
 use crate::http::tls::Certificate;
 use crate::http::{internal, public, server};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Timings};
 use crate::node::Node;
+use crate::telemetry::Telemetry;
+use crate::watch::Watch;
 
 /// Connections that wait to be accepted, so that a storm of reconnects is not turned away by the kernel.
 const BACKLOG: u32 = 4096;
@@ -38,12 +40,20 @@ const LAST_ANSWERS: Duration = Duration::from_secs(6);
 /// What the kernel keeps for a client that does not read: some minutes of ticks.
 const SEND_BUFFER_BYTES: u32 = 64 * 1024;
 
+/// A node that serves no more.
+pub(crate) struct Served {
+    /// Figures are read of it until the last were sent.
+    _node: Arc<Node>,
+    /// It was told to stop twice.
+    pub(crate) at_once: bool,
+}
+
 /// Runs a node until it is told to stop.
-pub(crate) async fn serve(settings: Settings) -> Result<()> {
+pub(crate) async fn serve(settings: Settings, telemetry: &Telemetry) -> Result<Served> {
     let public_listener = listen(settings.public.listen, "public.listen")?;
     let internal_listener = listen(settings.internal_listen, "internal.listen")?;
     let mut signals = Signals::new()?;
-    let node = start(settings)?;
+    let node = start(settings, telemetry)?;
     let public_manners = public_manners(&node)?;
     greet(&node, public_listener.local_addr()?);
 
@@ -59,14 +69,17 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
 
     let asked = signals.first().await;
     tracing::info!(?asked, "stopping; a second signal stops at once");
-    tokio::select! {
-        () = stop(&node, asked, &mut public_server) => {}
-        () = signals.second() => tracing::warn!("stopped at once; clients were not told"),
-    }
+    let at_once = tokio::select! {
+        () = stop(&node, asked, &mut public_server) => false,
+        () = signals.second() => {
+            tracing::warn!("stopped at once; clients were not told");
+            true
+        }
+    };
     public_server.abort();
     internal_server.abort();
     exile.abort();
-    Ok(())
+    Ok(Served { _node: node, at_once })
 }
 
 async fn stop(node: &Node, asked: Asked, public_server: &mut JoinHandle<()>) {
@@ -83,24 +96,29 @@ async fn stop(node: &Node, asked: Asked, public_server: &mut JoinHandle<()>) {
     tracing::info!("stopped");
 }
 
-fn start(settings: Settings) -> Result<Arc<Node>> {
-    let metrics = Metrics::new()?;
+fn start(settings: Settings, telemetry: &Telemetry) -> Result<Arc<Node>> {
+    let metrics = Metrics::new(telemetry);
+    let watch = Watch { traces: Arc::clone(&telemetry.traces), timings: Timings::new(&telemetry.meter()) };
     let options =
         Options { limits: settings.rules.clone(), holdover: settings.holdover, ..Options::new(&settings.node_id) };
-    let engine = Engine::start(connect(&settings)?, options, Seams::default());
+    let seams = Seams { telemetry: Arc::new(watch), ..Seams::default() };
+    let engine = Engine::start(connect(&settings)?, options, seams);
     let auth = Auth::new(&settings.auth).map_err(|why| anyhow!("auth: {why}"))?;
     let connections = Connections::new(&settings.node_id, &settings.limits, &settings.public.proxy);
     let connections = Arc::new(connections);
-    metrics.observe(&engine, &connections);
-    Ok(Arc::new(Node {
+    let node = Arc::new(Node {
         auth,
         drain: Drain::new(settings.drain),
         engine,
         connections,
-        metrics: Arc::new(metrics),
+        metrics,
+        traces: Arc::clone(&telemetry.traces),
+        log: telemetry.log.clone(),
         started: Instant::now(),
         settings,
-    }))
+    });
+    Metrics::observe_node(telemetry, &node);
+    Ok(node)
 }
 
 /// Returns what is asked of clients' connections.

@@ -66,7 +66,7 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// A client's bytes while HTTP is spoken: it fails if the client takes nothing of an answer for too long.
+/// A client's bytes; writing fails if the client takes nothing for too long.
 pub(crate) struct Patient {
     stream: Stream,
     within: Duration,
@@ -77,6 +77,11 @@ pub(crate) struct Patient {
 impl Patient {
     pub(crate) fn new(stream: Stream, within: Duration) -> Self {
         Self { stream, within, patience: None }
+    }
+
+    /// Tells whether it has failed for that reason.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.patience.as_ref().is_some_and(|patience| patience.is_elapsed())
     }
 
     pub(crate) fn into_inner(self) -> Stream {

@@ -1,7 +1,6 @@
 //! WebSockets: a handshake, a socket that reads through tungstenite, and frames that are made once and
 //! written to many.
 
-mod bucket;
 pub(crate) mod frame;
 mod handshake;
 mod inspection;
@@ -15,7 +14,6 @@ use std::time::Duration;
 
 use crate::auth::End;
 
-pub(crate) use bucket::Bucket;
 pub(crate) use frame::Frames;
 pub(crate) use handshake::{accept, upgrade};
 pub(crate) use inspection::Inspection;
@@ -87,6 +85,24 @@ impl Closing {
             Self::TooLarge(_) => 4413,
             Self::Forbidden => 4403,
             Self::TooManyConnections | Self::TooManyMessages => 4429,
+        }
+    }
+
+    /// Returns what it is called where closings are counted.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Protocol => "protocol",
+            Self::InvalidUtf8 => "invalid_utf8",
+            Self::Restarting(_) => "restarting",
+            Self::Overloaded(_) => "overloaded",
+            Self::Unauthorized => "unauthorized",
+            Self::TooSlow => "too_slow",
+            Self::Silent => "silent",
+            Self::TooLarge(_) => "too_large",
+            Self::Forbidden => "forbidden",
+            Self::TooManyConnections => "too_many_connections",
+            Self::TooManyMessages => "too_many_messages",
         }
     }
 

@@ -8,6 +8,14 @@ use tokio::time::timeout;
 
 use crate::DEADLINE;
 
+/// Headers that ask for a WebSocket.
+pub const UPGRADE: [(&str, &str); 4] = [
+    ("connection", "upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "MDEyMzQ1Njc4OWFiY2RlZg=="),
+];
+
 /// What came back.
 #[derive(Debug)]
 pub struct Answer {

@@ -5,6 +5,8 @@
 
 mod client;
 mod clock;
+mod collector;
+mod figures;
 pub mod http;
 mod node;
 mod port;
@@ -19,6 +21,8 @@ mod wait;
 
 pub use client::Client;
 pub use clock::MovableClock;
+pub use collector::{Collector, Traced};
+pub use figures::Figures;
 pub use node::{Node, TALKATIVE, binary};
 pub use port::free_port;
 pub use program::program;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::http::{Answer, request};
-use crate::{Client, DEADLINE, RedisServer, free_port};
+use crate::{Client, DEADLINE, Figures, RedisServer, free_port};
 
 /// Returns the binary under test: `TICKCAST_BIN`, else the one beside the test that runs.
 ///
@@ -118,6 +118,11 @@ impl Node {
     /// Reads from the internal port.
     pub async fn get_internal(&self, path: &str) -> Answer {
         request(self.internal, "GET", path, &[], b"").await.unwrap()
+    }
+
+    /// Reads its figures.
+    pub async fn figures(&self) -> Figures {
+        Figures::new(self.get_internal("/metrics").await.body)
     }
 
     /// Sends a request to the internal port.

@@ -132,6 +132,8 @@ fn of_kind(text: &str) -> Heard<'_> {
     let Some((kind, rest)) = text.split_once('"') else { return Heard::Other };
     let number = |name: &str| number_behind(rest, name);
     match kind {
+        // The last tick of what no longer runs is dated when that ended, which may be the very instant of a second.
+        "tick" if rest.contains(r#""running":false"#) => Heard::Other,
         "tick" => number(r#""serverTime":"#).map_or(Heard::Other, Heard::Tick),
         "ready" => Heard::Ready,
         "session-update" => number(r#""rev":"#).map_or(Heard::Other, Heard::Update),
@@ -162,6 +164,7 @@ mod tests {
                 r#"{"type":"tick","payload":[{"elapsedMs":5}],"serverTime":1795256127000}"#,
                 Heard::Tick(1_795_256_127_000),
             ),
+            (r#"{"type":"tick","payload":[{"elapsedMs":5,"running":false}],"serverTime":1795256127000}"#, Heard::Other),
             (r#"{"type":"ready","payload":[],"rev":0}"#, Heard::Ready),
             (r#"{"type":"session-update","payload":{"label":"\"rev\":9"},"rev":4}"#, Heard::Update(4)),
             (r#"{"type":"ack","id":"17","rev":4}"#, Heard::Ack { id: 17, rev: 4 }),

@@ -23,6 +23,17 @@ pub enum Command {
 }
 
 impl Command {
+    /// Returns what it is called where commands are told apart, such as in traces.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Stopwatch(command) => command.name(),
+            Self::Room(command) => command.name(),
+            Self::Node(command) => command.name(),
+            Self::Disconnect(_) => "disconnect",
+            Self::Settle => "settle",
+        }
+    }
+
     /// Returns the history rows that `decide` must know of.
     pub fn asks_about(&self) -> Vec<HistoryId> {
         match self {

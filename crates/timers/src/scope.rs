@@ -33,6 +33,19 @@ pub enum BadScope {
 }
 
 impl Scope {
+    /// The kinds of scopes there are.
+    pub const KINDS: [&str; 4] = ["user", "room", "node", "cluster"];
+
+    /// Returns what kind of scope it is: the part before the colon.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Room(_) => "room",
+            Self::Node(_) => "node",
+            Self::Cluster => "cluster",
+        }
+    }
+
     /// Tells whether an empty board of it may be forgotten: its id does not come again.
     pub fn fades(&self) -> bool {
         match self {
@@ -44,12 +57,13 @@ impl Scope {
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::User(id) => write!(f, "user:{id}"),
-            Self::Room(id) => write!(f, "room:{id}"),
-            Self::Node(id) => write!(f, "node:{id}"),
-            Self::Cluster => f.write_str("cluster:all"),
-        }
+        let id: &dyn fmt::Display = match self {
+            Self::User(id) => id,
+            Self::Room(id) => id,
+            Self::Node(id) => id,
+            Self::Cluster => &"all",
+        };
+        write!(f, "{}:{id}", self.kind())
     }
 }
 

@@ -5,7 +5,7 @@ mod fault;
 mod render;
 mod state;
 
-pub use ask::{Ask, Token, parse};
+pub use ask::{Ask, Said, Token, parse};
 pub use fault::{Code, Fault};
 pub use render::{Event, authenticated, error, joined, left, news, state, tick};
 

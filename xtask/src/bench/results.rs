@@ -44,7 +44,7 @@ pub(super) fn page(root: &Path, measured: &[Value], last: Option<&Value>) -> Res
     Ok(page)
 }
 
-fn machine(root: &Path) -> Result<String> {
+pub(super) fn machine(root: &Path) -> Result<String> {
     let model = fs::read_to_string("/proc/cpuinfo")?;
     let model = model
         .lines()
@@ -155,7 +155,7 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-fn number(value: &Value) -> f64 {
+pub(super) fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_default()
 }
 

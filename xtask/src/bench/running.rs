@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use super::{Parts, System};
+use super::collector::{Collector, Reader};
+use super::{Parts, System, Telemetry};
 use crate::member::Member;
 use crate::probe;
 
@@ -23,6 +24,8 @@ pub(super) struct Running {
     /// Those that are measured.
     servers: Vec<Server>,
     redis: Option<(u16, Member)>,
+    collector: Option<Collector>,
+    readers: Vec<Reader>,
 }
 
 struct Server {
@@ -33,17 +36,10 @@ struct Server {
 impl Running {
     /// Starts a system and waits until it is ready.
     pub(super) fn start(parts: &Parts, system: System) -> Result<Self> {
-        let mut running = Self { servers: Vec::new(), redis: None };
+        let mut running = Self { servers: Vec::new(), redis: None, collector: None, readers: Vec::new() };
         match system {
-            System::Tickcast { nodes } | System::Rooms { nodes } => {
-                let redis = running.start_redis(parts)?;
-                for nth in 1..=nodes {
-                    let ports = probe::free_ports(2)?;
-                    let command = tickcast(parts, redis, &ports);
-                    running.add(&format!("node-{nth}"), ports[0], command, &parts.folder)?;
-                    running.wait_until(|| probe::answers(ports[1], "/readyz"))?;
-                }
-            }
+            System::Tickcast { nodes, telemetry } => running.start_nodes(parts, nodes, telemetry)?,
+            System::Rooms { nodes } => running.start_nodes(parts, nodes, Telemetry::Usual)?,
             System::Bare => {
                 let port = probe::free_ports(1)?[0];
                 let mut command = Command::new(parts.binaries.join("baseline-bare"));
@@ -70,9 +66,31 @@ impl Running {
         Ok(running)
     }
 
+    fn start_nodes(&mut self, parts: &Parts, nodes: usize, telemetry: Telemetry) -> Result<()> {
+        let redis = self.start_redis(parts)?;
+        let collector = matches!(telemetry, Telemetry::Traced(_)).then(Collector::start).transpose()?;
+        for nth in 1..=nodes {
+            let ports = probe::free_ports(2)?;
+            let mut command = tickcast(parts, redis, &ports);
+            command.envs(variables(telemetry, collector.as_ref()));
+            self.add(&format!("node-{nth}"), ports[0], command, &parts.folder)?;
+            self.wait_until(|| probe::answers(ports[1], "/readyz"))?;
+            if matches!(telemetry, Telemetry::Fetched | Telemetry::Traced(_)) {
+                self.readers.push(Reader::start(ports[1]));
+            }
+        }
+        self.collector = collector;
+        Ok(())
+    }
+
     /// The addresses for clients, as loadgen takes them.
     pub(super) fn targets(&self) -> String {
         self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect::<Vec<_>>().join(",")
+    }
+
+    /// How many bytes of spans were sent.
+    pub(super) fn sent_to_collector(&self) -> u64 {
+        self.collector.as_ref().map_or(0, Collector::taken)
     }
 
     /// The processes that are measured, as loadgen takes them.
@@ -122,6 +140,19 @@ impl Running {
             sleep(LOOK_EVERY);
         }
         Ok(())
+    }
+}
+
+/// What the environment says to nodes of telemetry.
+fn variables(telemetry: Telemetry, collector: Option<&Collector>) -> Vec<(&'static str, String)> {
+    match (telemetry, collector) {
+        (Telemetry::Off, _) => vec![("OTEL_SDK_DISABLED", "true".to_owned())],
+        (Telemetry::Traced(share), Some(collector)) => vec![
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.address()),
+            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio".to_owned()),
+            ("OTEL_TRACES_SAMPLER_ARG", share.to_owned()),
+        ],
+        (Telemetry::Usual | Telemetry::Fetched | Telemetry::Traced(_), _) => Vec::new(),
     }
 }
 

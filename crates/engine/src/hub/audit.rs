@@ -8,6 +8,7 @@ use timers::{Scope, Tag};
 
 use crate::hub::Hub;
 use crate::hub::entry::Entry;
+use crate::hub::recover::Cause;
 
 /// Most scopes compared in one pass, which is all that a node with many views costs: 0.1 ms of Redis.
 const POSITIONS_MAX: usize = 100;
@@ -44,8 +45,7 @@ impl Hub {
         tokio::time::sleep(ON_ITS_WAY).await;
         for (entry, seen) in differing {
             if entry.tag() == Some(seen) && entry.is_current() {
-                self.stats.positions_differed.add_one();
-                self.doubt(&entry);
+                self.doubt(&entry, Cause::Position);
             }
         }
         next

@@ -8,7 +8,8 @@ use std::time::Duration;
 use timers::{Beat, Board, Scope, Tag};
 use tokio::sync::Mutex as Gate;
 
-use crate::hub::stage::Stage;
+use crate::hub::spread::{Audience, Spread};
+use crate::hub::stage::{Stage, Ticks};
 use crate::hub::view::View;
 use crate::store::{Shard, Shards};
 use crate::update::Update;
@@ -38,6 +39,8 @@ pub(crate) struct Entry {
 #[derive(Default)]
 struct Local {
     listeners: usize,
+    /// How many have ever listened.
+    ever: u64,
     unwanted_since: Option<Duration>,
     /// How often something may have been missed, and how many of these times are made good.
     doubts: u64,
@@ -71,6 +74,10 @@ pub(crate) enum Installed {
 }
 
 impl Local {
+    fn audience(&self) -> Audience {
+        Audience { listeners: self.listeners, last: self.ever }
+    }
+
     /// Keeps an update for the load that is under way; one more than the limit tells of the overflow.
     fn keep(&mut self, update: &Update) {
         if let Some(waiting) = &mut self.waiting
@@ -143,10 +150,13 @@ impl Entry {
         self.lock().listeners == 0 && self.stage.shown().is_none()
     }
 
-    pub(crate) fn add_listener(&self) {
+    /// Adds a listener; returns its number.
+    pub(crate) fn add_listener(&self) -> u64 {
         let mut local = self.lock();
         local.listeners += 1;
+        local.ever += 1;
         local.unwanted_since = None;
+        local.ever
     }
 
     pub(crate) fn remove_listener(&self, now: Duration) {
@@ -162,8 +172,12 @@ impl Entry {
         self.lock().unwanted_since.is_some_and(|since| now.saturating_sub(since) > LINGER)
     }
 
-    /// Shows the node's last beat; returns to how many.
-    pub(crate) fn show_beat(&self) -> usize {
+    pub(crate) fn listeners(&self) -> usize {
+        self.lock().listeners
+    }
+
+    /// Shows the node's last beat.
+    pub(crate) fn show_beat(&self) -> Ticks {
         self.stage.show_beat(|| self.last_beat())
     }
 
@@ -190,14 +204,16 @@ impl Entry {
         self.stage.shown().as_ref().map(|shown| shown.view.board.position.tag)
     }
 
-    pub(crate) fn heard(&self, update: &Update) -> Heard {
+    /// Takes in an update that was heard; if it is shown, `follow` is told to how many.
+    pub(crate) fn heard(&self, update: &Update, follow: impl FnOnce(Audience) -> Option<Arc<Spread>>) -> Heard {
         let mut local = self.lock();
         local.keep(update);
         let Some(view) = self.view() else {
             return if local.waiting.is_some() { Heard::Kept } else { Heard::Skipped };
         };
         if let Some(board) = update.apply(&view.board) {
-            self.show(&mut local, Arc::new(board));
+            let spread = follow(local.audience());
+            self.show(&mut local, Arc::new(board), spread);
             return Heard::Applied;
         }
         let tag = update.position.tag;
@@ -209,7 +225,12 @@ impl Entry {
 
     /// Takes in a commit of this node's. The board that it left is the store's own, so it replaces a view
     /// that lags behind, whatever lies between.
-    pub(crate) fn committed(&self, after: &Arc<Board>, update: &Update) {
+    pub(crate) fn committed(
+        &self,
+        after: &Arc<Board>,
+        update: &Update,
+        follow: impl FnOnce(Audience) -> Option<Arc<Spread>>,
+    ) {
         let mut local = self.lock();
         local.keep(update);
         let Some(view) = self.view() else { return };
@@ -218,7 +239,8 @@ impl Entry {
             return;
         }
         if view.board.position.revision < after.position.revision {
-            self.show(&mut local, Arc::clone(after));
+            let spread = follow(local.audience());
+            self.show(&mut local, Arc::clone(after), spread);
         }
     }
 
@@ -235,7 +257,7 @@ impl Entry {
         if shows {
             local.epoch += 1;
             local.glimpsed = true;
-            self.show(&mut local, Arc::clone(board));
+            self.show(&mut local, Arc::clone(board), None);
         }
         shows
     }
@@ -271,18 +293,18 @@ impl Entry {
         local.settled = local.settled.max(doubts);
         if self.tag() != Some(board.position.tag) {
             local.epoch += 1;
-            self.show(&mut local, Arc::new(board));
+            self.show(&mut local, Arc::new(board), None);
         }
         Installed::Done
     }
 
-    fn show(&self, local: &mut Local, board: Arc<Board>) {
+    fn show(&self, local: &mut Local, board: Arc<Board>, spread: Option<Arc<Spread>>) {
         if local.known.len() >= KNOWN_TAGS {
             local.known.pop_front();
         }
         local.known.push_back(board.position.tag);
         let epoch = local.epoch;
-        self.stage.put(|| View::new(board, epoch, self.last_beat()));
+        self.stage.put(|| View::new(board, epoch, self.last_beat(), spread));
     }
 
     fn lock(&self) -> MutexGuard<'_, Local> {

@@ -6,7 +6,7 @@ use timers::Beat;
 use tokio::sync::Notify;
 
 use crate::hub::feed::Feed;
-use crate::hub::stage::{Onlooker, Showing};
+use crate::hub::stage::{Looked, Onlooker, Showing};
 use crate::hub::view::{FILL_MAX, Shown, View};
 
 /// One thing to show a client, in the order given.
@@ -37,6 +37,14 @@ pub enum Sight<'a> {
 pub struct Progress {
     seen: Option<Arc<View>>,
     last: Beat,
+}
+
+/// What a client was shown of beats.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Beats {
+    pub(crate) shown: u64,
+    /// Those that were too old.
+    pub(crate) dropped: u64,
 }
 
 /// What a client lacks.
@@ -72,13 +80,15 @@ impl Progress {
     ///
     /// Of views that it has not seen, those that ticked at one of the last [`FILL_MAX`] beats are shown with
     /// their ticks; of the others only what is left of them in the latest.
-    pub fn catch_up(&mut self, shown: Shown, last_beat: Beat, mut show: impl FnMut(Sight<'_>)) {
+    pub(crate) fn catch_up(&mut self, shown: Shown, last_beat: Beat, mut show: impl FnMut(Sight<'_>)) -> Beats {
+        let mut beats = Beats::default();
         let Shown { view, beat, past, .. } = shown;
         let oldest = (beat.0 + 1).saturating_sub(FILL_MAX);
         let Some(mut seen) = self.seen.replace(Arc::clone(&view)) else {
             self.last = last_beat;
             show(Sight::First(&view));
-            return self.show_beats(&view, oldest, beat, &mut show);
+            self.show_beats(&view, oldest, beat, &mut beats, &mut show);
+            return beats;
         };
         if self.last.0 > beat.0 + FILL_MAX {
             // Beats are counted anew.
@@ -86,7 +96,7 @@ impl Progress {
         }
         if !Arc::ptr_eq(&seen, &view) {
             let ended = seen.last_beat();
-            self.show_beats(&seen, oldest, ended, &mut show);
+            self.show_beats(&seen, oldest, ended, &mut beats, &mut show);
             let unseen = past.iter().filter(|past| past.since >= ended && past.last_beat().0 >= oldest);
             for next in unseen.chain([&view]) {
                 show(if seen.epoch == next.epoch {
@@ -95,18 +105,29 @@ impl Progress {
                     Sight::Whole { old: &seen, new: next }
                 });
                 self.last = self.last.max(next.since);
-                self.show_beats(next, oldest, next.last_beat().min(beat), &mut show);
+                self.show_beats(next, oldest, next.last_beat().min(beat), &mut beats, &mut show);
                 seen = Arc::clone(next);
             }
         }
-        self.show_beats(&view, oldest, beat, &mut show);
+        self.show_beats(&view, oldest, beat, &mut beats, &mut show);
+        beats
     }
 
-    fn show_beats(&mut self, view: &View, oldest: u64, until: Beat, show: &mut impl FnMut(Sight<'_>)) {
+    fn show_beats(
+        &mut self,
+        view: &View,
+        oldest: u64,
+        until: Beat,
+        beats: &mut Beats,
+        show: &mut impl FnMut(Sight<'_>),
+    ) {
         if !view.ticks || until <= self.last {
             return;
         }
-        for beat in (self.last.0 + 1).max(oldest)..=until.0 {
+        let next = self.last.0 + 1;
+        beats.dropped += oldest.min(until.0 + 1).saturating_sub(next);
+        for beat in next.max(oldest)..=until.0 {
+            beats.shown += 1;
             show(Sight::Beat(view, Beat(beat)));
         }
         self.last = until;
@@ -125,8 +146,8 @@ pub struct Reader {
 struct Bell(Notify);
 
 impl Onlooker for Bell {
-    fn look(&self, _: &mut Showing) -> bool {
-        false
+    fn look(&self, _: &mut Showing) -> Looked {
+        Looked::Behind
     }
 
     fn wake(&self) {
@@ -154,6 +175,6 @@ impl Reader {
 
     /// Shows all that the client lacks.
     pub fn catch_up(&mut self, show: impl FnMut(Sight<'_>)) {
-        self.progress.catch_up(self.feed.shown(), self.feed.last_beat(), show);
+        self.feed.catch_up(&mut self.progress, show).written(0);
     }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timers::{Board, HistoryId, Item, Known, Scope};
+use tracing::{Instrument, Span};
 
 use crate::hub::entry::Entry;
 use crate::hub::{Hub, JoinError};
 use crate::store::{Fault, FaultKind, Loaded, RecentId, Shards};
+use crate::telemetry::ROOT;
 
 /// Most scopes whose positions are compared in one round trip after a lost link: a thousand `HMGET`s are a
 /// millisecond of Redis, so that others find room in between.
@@ -22,6 +24,30 @@ const RELOAD_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Most loads in a row that updates may outrun; the next comparison of positions finds what is left.
 const LOADS_MAX: usize = 8;
+
+/// Why a view falls in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// An update did not follow it.
+    Gap,
+    /// The store has another position.
+    Position,
+    /// The position could not be read after a lost link.
+    Unread,
+    /// It is not known what became of a commit.
+    Outcome,
+}
+
+impl Cause {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gap => "gap",
+            Self::Position => "position",
+            Self::Unread => "unread",
+            Self::Outcome => "outcome",
+        }
+    }
+}
 
 impl Hub {
     /// Makes a view current: watches the scope, loads it, and puts behind it what was heard meanwhile.
@@ -51,15 +77,23 @@ impl Hub {
         ask: &[HistoryId],
     ) -> Result<(Board, Known, Vec<RecentId>), JoinError> {
         self.stats.loads.add_one();
-        let loaded = self.store.load(scope, ask).await?;
+        let loaded = self.store.load(scope, ask).await.inspect_err(|fault| self.note_fault(fault))?;
         self.clock.observe(loaded.now);
-        Ok((board_of(scope, &loaded)?, Known(loaded.known), loaded.recent))
+        let board = board_of(scope, &loaded).inspect_err(|_| self.stats.damaged.add_one())?;
+        Ok((board, Known(loaded.known), loaded.recent))
+    }
+
+    /// Counts what a person has to look at.
+    pub(crate) fn note_fault(&self, fault: &Fault) {
+        if fault.kind() == FaultKind::Damaged {
+            self.stats.damaged.add_one();
+        }
     }
 
     /// Distrusts the view of a scope, if there is one.
     pub(crate) fn distrust(self: &Arc<Self>, scope: &Scope) {
         if let Some(entry) = self.lock().get(scope).cloned() {
-            self.doubt(&entry);
+            self.doubt(&entry, Cause::Outcome);
         }
     }
 
@@ -85,13 +119,26 @@ impl Hub {
     }
 
     /// Distrusts a view and loads it until that succeeds or nobody wants it any more.
-    pub(crate) fn doubt(self: &Arc<Self>, entry: &Arc<Entry>) {
+    pub(crate) fn doubt(self: &Arc<Self>, entry: &Arc<Entry>, cause: Cause) {
+        match cause {
+            Cause::Gap => &self.stats.gaps,
+            Cause::Position => &self.stats.positions_differed,
+            Cause::Unread => &self.stats.positions_unread,
+            Cause::Outcome => &self.stats.outcomes_doubted,
+        }
+        .add_one();
         entry.fall_in_doubt();
         if !entry.claim_reload() {
             return;
         }
         let (hub, entry) = (Arc::clone(self), Arc::clone(entry));
-        self.background.spawn(async move { hub.reload(&entry).await });
+        let span = if self.telemetry.draws(entry.listeners()) {
+            let kind = entry.scope.kind();
+            tracing::info_span!(target: ROOT, parent: None, "reload", tickcast.scope.kind = kind, tickcast.cause = cause.name())
+        } else {
+            Span::none()
+        };
+        self.background.spawn(async move { hub.reload(&entry).await }.instrument(span));
     }
 
     async fn reload(&self, entry: &Arc<Entry>) {
@@ -134,12 +181,11 @@ impl Hub {
             let positions = self.store.positions(&scopes).await;
             for ((entry, doubts), position) in batch.iter().zip(positions) {
                 let Some(position) = position else {
-                    self.doubt(entry);
+                    self.doubt(entry, Cause::Unread);
                     continue;
                 };
                 if !entry.confirm(position.tag, *doubts) {
-                    self.stats.positions_differed.add_one();
-                    self.doubt(entry);
+                    self.doubt(entry, Cause::Position);
                 }
             }
         }

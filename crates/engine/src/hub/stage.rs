@@ -14,12 +14,33 @@ use crate::hub::view::{Shown, View};
 ///
 /// Neither call may wait for anything, nor join or leave a scope.
 pub trait Onlooker: Send + Sync + 'static {
-    /// Shows a beat; tells whether nothing is left to do. What can't be shown at once is left to the listener's own
-    /// task, which is then woken.
-    fn look(&self, showing: &mut Showing) -> bool;
+    /// Shows a beat. What can't be shown at once is left to the listener's own task, which is then woken.
+    fn look(&self, showing: &mut Showing) -> Looked;
 
     /// Wakes the listener's own task: there is something new to catch up with.
     fn wake(&self);
+}
+
+/// What became of showing a beat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// It is written.
+    Shown,
+    /// It is written in part; the listener's own task sees to the rest.
+    Begun,
+    /// There is nothing to be written.
+    Nothing,
+    /// It is left to the listener's own task.
+    Behind,
+}
+
+/// Ticks of a beat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ticks {
+    /// Those that were written.
+    pub(crate) sent: u64,
+    /// Those that were left to the listeners' own tasks.
+    pub(crate) behind: u64,
 }
 
 /// The last beat of a view, with what is rendered of it for all who look.
@@ -109,27 +130,36 @@ impl Stage {
         self.wake();
     }
 
-    /// Shows the last beat to all who look, if anything ticks at it, and returns how many these are; `last` is asked
-    /// while views wait.
-    pub(crate) fn show_beat(&self, last: impl FnOnce() -> Beat) -> usize {
+    /// Shows the last beat to all who look, if anything ticks at it; `last` is asked while views wait.
+    pub(crate) fn show_beat(&self, last: impl FnOnce() -> Beat) -> Ticks {
         self.with_seats(|seats| {
             {
                 let mut shown = self.shown();
-                let Some(shown) = &mut *shown else { return 0 };
+                let Some(shown) = &mut *shown else { return Ticks::default() };
                 shown.go_on(last());
                 if !shown.ticks {
                     seats.showing = None;
-                    return 0;
+                    return Ticks::default();
                 }
                 seats.follow(shown);
             }
-            let Seats { onlookers, showing: Some(showing) } = seats else { return 0 };
+            let mut ticks = Ticks::default();
+            let Seats { onlookers, showing: Some(showing) } = seats else { return ticks };
             for onlooker in &*onlookers {
-                if !onlooker.look(showing) {
-                    onlooker.wake();
+                match onlooker.look(showing) {
+                    Looked::Shown => ticks.sent += 1,
+                    Looked::Begun => {
+                        ticks.sent += 1;
+                        onlooker.wake();
+                    }
+                    Looked::Nothing => {}
+                    Looked::Behind => {
+                        ticks.behind += 1;
+                        onlooker.wake();
+                    }
                 }
             }
-            onlookers.len()
+            ticks
         })
     }
 

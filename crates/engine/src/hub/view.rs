@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use timers::{Beat, Board};
 
+use crate::hub::spread::Spread;
+
 /// Most beats that are made up for one after the other; a connection that lags further jumps to the
 /// latest. A display that catches up five seconds looks alive, one that catches up a minute looks broken.
 pub const FILL_MAX: u64 = 5;
@@ -28,12 +30,14 @@ pub struct View {
     pub(crate) since: Beat,
     /// The last beat that was this view's.
     last: AtomicU64,
+    /// If the change that made it is traced.
+    pub(crate) spread: Option<Arc<Spread>>,
 }
 
 impl View {
-    pub(crate) fn new(board: Arc<Board>, epoch: u64, since: Beat) -> Self {
+    pub(crate) fn new(board: Arc<Board>, epoch: u64, since: Beat, spread: Option<Arc<Spread>>) -> Self {
         let ticks = board.ticks();
-        Self { board, epoch, frames: Frames::default(), ticks, since, last: AtomicU64::new(u64::MAX) }
+        Self { board, epoch, frames: Frames::default(), ticks, since, last: AtomicU64::new(u64::MAX), spread }
     }
 
     pub(crate) fn end_at(&self, beat: Beat) {
@@ -75,6 +79,9 @@ impl Shown {
         self.view.end_at(beat);
         (self.beat, self.ticks) = (beat, view.ticks);
         let old = std::mem::replace(&mut self.view, view);
+        if let Some(spread) = &old.spread {
+            spread.supersede();
+        }
         self.forget_past();
         if old.has_ticked(beat) {
             self.past = self.past.iter().cloned().chain([old]).collect();
@@ -88,7 +95,7 @@ impl Shown {
             let before = Beat(beat.0 - 1);
             self.view.end_at(before);
             let View { board, epoch, .. } = &*self.view;
-            self.view = Arc::new(View::new(Arc::clone(board), *epoch, before));
+            self.view = Arc::new(View::new(Arc::clone(board), *epoch, before, None));
             self.past = Arc::default();
         }
         self.beat = beat;

@@ -21,7 +21,7 @@ struct Looker {
 }
 
 impl Onlooker for Looker {
-    fn look(&self, showing: &mut Showing) -> bool {
+    fn look(&self, showing: &mut Showing) -> Looked {
         let mut progress = self.progress.lock().unwrap();
         let beat = showing.beat();
         let shows = progress.lacks(showing.view(), beat) == Lack::LastBeat && !self.is_full.load(Relaxed);
@@ -32,10 +32,11 @@ impl Onlooker for Looker {
             });
             self.shown.lock().unwrap().push(u64::from_be_bytes(frame.try_into().unwrap()));
             progress.has_seen(beat);
+            Looked::Shown
         } else {
             self.behind.fetch_add(1, Relaxed);
+            Looked::Behind
         }
-        shows
     }
 
     fn wake(&self) {
@@ -56,7 +57,7 @@ async fn attended(one: &Engine) -> (Arc<Looker>, Feed) {
 /// Shows what a looker lacks, as its own task does; returns the beats and how much else there was.
 fn catch_up(looker: &Looker, feed: &mut Feed) -> (Vec<u64>, usize) {
     let (mut beats, mut others) = (Vec::new(), 0);
-    looker.progress.lock().unwrap().catch_up(feed.shown(), feed.last_beat(), |sight| match sight {
+    feed.catch_up(&mut looker.progress.lock().unwrap(), |sight| match sight {
         Sight::Beat(_, beat) => beats.push(beat.0),
         Sight::First(_) | Sight::Whole { .. } | Sight::News { .. } => others += 1,
     });

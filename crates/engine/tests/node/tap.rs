@@ -123,6 +123,8 @@ impl Store for Tap {
                 items: Some(Default::default()),
                 event: None,
                 by: None,
+                decided_at: None,
+                trace: None,
             };
             self.to_hub.send(Signal::Updated(Box::new(update))).await.ok();
             sleep(Duration::from_millis(5)).await; // tidy: allow: virtual time
@@ -300,6 +302,7 @@ pub(crate) fn node_with(store: &MemoryStore, hands: &Hands, name: &str, limits: 
     let seams = Seams {
         monotonic: Box::new(NodeClock(hands.clone())),
         entropy: Entropy::from_seed(name.bytes().map(u64::from).sum()),
+        ..Seams::default()
     };
     let store: Arc<dyn Store> = tap.clone();
     let options = Options { limits, ..Options::new(name) };

@@ -42,8 +42,17 @@ async fn an_update_that_comes_again_is_no_gap() {
     sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
     let Made::Change(change) = outcome.made else { panic!("a change") };
     let position = feed.shown().view.board.position;
-    let again =
-        Update { scope: ann(), prev: before.position.tag, position, at: change.at, items: None, event: None, by: None };
+    let again = Update {
+        scope: ann(),
+        prev: before.position.tag,
+        position,
+        at: change.at,
+        items: None,
+        event: None,
+        by: None,
+        decided_at: None,
+        trace: None,
+    };
     two.execute(start(Some("b"), None)).await.unwrap();
     sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
     let loads = tap.loads.load(Relaxed);
@@ -66,6 +75,8 @@ async fn an_update_of_the_next_revision_on_another_tag_is_a_gap() {
         items: Some(Default::default()),
         event: None,
         by: None,
+        decided_at: None,
+        trace: None,
     };
     tap.to_hub.send(Signal::Updated(Box::new(other))).await.unwrap();
     sleep(A_MOMENT).await; // tidy: allow: virtual time

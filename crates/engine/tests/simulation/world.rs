@@ -76,8 +76,11 @@ impl World {
     fn start_node(&mut self) -> Node {
         self.names += 1;
         let (link, connected) = Link::connect(&self.store, self.faults, self.rng.u64(..));
-        let seams =
-            Seams { monotonic: Box::new(VirtualClock(self.born)), entropy: Entropy::from_seed(self.rng.u64(..)) };
+        let seams = Seams {
+            monotonic: Box::new(VirtualClock(self.born)),
+            entropy: Entropy::from_seed(self.rng.u64(..)),
+            ..Seams::default()
+        };
         let options = Options::new(&format!("node-{}", self.names));
         Node { engine: Engine::start(connected, options, seams), link, clients: Vec::new() }
     }

@@ -141,9 +141,9 @@ pub(super) fn read_stored(stored: &[u8]) -> Result<(String, Duration), Denied> {
         Some(Value::Number(number)) => number.to_string(),
         Some(_) | None => return Err(Denied::not_believed("nobody is logged in")),
     };
-    let millis =
+    let seconds =
         stored.cookie.original_max_age.map(|millis| (millis / 1000.0).ceil()).filter(|seconds| *seconds >= 1.0);
-    Ok((user, millis.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(LIVES)))
+    Ok((user, seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(LIVES)))
 }
 
 #[cfg(test)]

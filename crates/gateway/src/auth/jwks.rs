@@ -13,6 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep_until, timeout};
 
+use crate::cause::chain;
 use crate::config::JwksSettings;
 use crate::keys::{Key, read_set};
 
@@ -141,10 +142,4 @@ impl Jwks {
         let body = Limited::new(answer.into_body(), SET_BYTES_MAX).collect().await;
         Ok(body.map_err(|error| error.to_string())?.to_bytes())
     }
-}
-
-/// An error and what caused it, which is where the reason is.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }

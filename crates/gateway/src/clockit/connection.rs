@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::{ExecuteError, Feed, Onlooker, Outcome, Request};
+use engine::{ExecuteError, Feed, Onlooker, Outcome, Request, Sight, TraceParent};
 use timers::stopwatch;
 use timers::{Command, CommandId, Scope};
 use tokio::time::sleep_until;
@@ -18,8 +18,9 @@ use crate::clockit::gaze::Gaze;
 use crate::clockit::{outcome, shown};
 use crate::config::System;
 use crate::connections::Seat;
-use crate::metrics::Refusal;
+use crate::metrics::{self, Present};
 use crate::node::Node;
+use crate::telemetry::traces;
 use crate::under_way::{Finished, UnderWay, finished};
 use crate::ws::{Closing, Due, Gone, Incoming, Socket, Timer, frame};
 
@@ -36,6 +37,9 @@ pub(crate) struct Connection {
     dialect: Dialect,
     under_way: Option<Box<UnderWay<Asked, Done>>>,
     timer: Timer,
+    _present: Present,
+    /// The span that it came by, if that was recorded.
+    origin: Option<Box<TraceParent>>,
     /// What is to be written next; kept, so that showing something allocates nothing.
     out: Vec<Bytes>,
 }
@@ -89,8 +93,21 @@ impl Connection {
         let gaze = Arc::new(Gaze::new(dialect, socket.line(), pulse));
         feed.attend(Arc::clone(&gaze) as Arc<dyn Onlooker>);
         let end = Box::pin(node.auth.end(identity));
-        let is_guest = identity.by == By::Guest;
-        Self { node, socket, feed, gaze, seat, is_guest, end, dialect, under_way: None, timer, out: Vec::new() }
+        Self {
+            _present: Present::new(&node.metrics, dialect, identity.by),
+            origin: traces::here().map(Box::new),
+            is_guest: identity.by == By::Guest,
+            under_way: None,
+            out: Vec::new(),
+            node,
+            socket,
+            feed,
+            gaze,
+            seat,
+            end,
+            dialect,
+            timer,
+        }
     }
 
     /// Serves the client until it leaves or has to, or is no guest any more. Ten thousand of these are kept in memory: what is seldom is put
@@ -108,13 +125,10 @@ impl Connection {
             };
             let metrics = &self.node.metrics;
             let Gone::Close(closing) = gone else {
-                metrics.socket_closed(1006);
+                metrics.broke();
                 return None;
             };
-            metrics.socket_closed(closing.code());
-            if let Some(refusal) = Refusal::of(&closing) {
-                metrics.refused(refusal);
-            }
+            metrics.closed(&closing);
             tracing::debug!(?closing, "a socket is closed");
             Box::pin(self.socket.close(&closing)).await;
             None
@@ -166,16 +180,23 @@ impl Connection {
     fn put(&mut self, last: Option<Bytes>) -> Result<(), Gone> {
         let Self { node, socket, feed, gaze, out, dialect, .. } = self;
         let now = || node.engine.clock().now().unwrap_or_default();
+        let mut messages = last.iter().filter(|last| !frame::is_ping(last)).count() as u64;
         let mut progress = gaze.progress();
-        progress.catch_up(feed.shown(), feed.last_beat(), |sight| {
-            let frames = shown::render(*dialect, &sight, now);
-            if !frames.is_empty() {
-                out.push(frames);
+        let caught = feed.catch_up(&mut progress, |sight| {
+            let rendered = shown::render(*dialect, &sight, now);
+            if !rendered.frames.is_empty() {
+                out.push(rendered.frames);
+            }
+            if !matches!(sight, Sight::Beat(..)) {
+                messages += rendered.messages;
             }
         });
+        let bytes = out.iter().map(Bytes::len).sum();
         out.extend(last);
         socket.put(out)?;
         out.clear();
+        caught.written(bytes);
+        node.metrics.messages_sent(*dialect, messages);
         Ok(())
     }
 
@@ -185,7 +206,7 @@ impl Connection {
         let answer = match incoming {
             Incoming::Alive => return None,
             Incoming::Text(text) => {
-                self.node.metrics.message_received();
+                self.node.metrics.message_received(self.dialect);
                 match parse(&text) {
                     Ok(Said::Message(message)) => {
                         self.begin(message);
@@ -219,20 +240,32 @@ impl Connection {
             command,
             by: Some(user.clone()),
         };
-        let engine = Arc::clone(&self.node.engine);
+        let parent = message.traceparent.and_then(|text| text.parse().ok());
+        let span = self.node.traces.message(
+            parent.as_ref(),
+            Some(&self.feed),
+            metrics::Dialect::from(self.dialect).name(),
+            request.command.name(),
+        );
+        if let Some(origin) = &self.origin {
+            traces::link(&span, origin);
+        }
+        let node = Arc::clone(&self.node);
         let asked = Asked::Command { id: message.id, command: message.command };
-        let done = async move { Done::Command(engine.execute(request).await) };
-        self.under_way = Some(Box::new(UnderWay::begin(asked, done)));
+        let done = async move { Done::Command(node.execute(request).await) };
+        self.under_way = Some(Box::new(UnderWay::begin(asked, span, done)));
     }
 
     fn begin_auth(&mut self, Auth { id, token }: Auth) {
         let (node, claimed) = (Arc::clone(&self.node), Claimed::default().with_token(Some(token)));
         let done = async move { Done::Auth(node.auth.identify(&claimed, System::Clockit).await) };
-        self.under_way = Some(Box::new(UnderWay::begin(Asked::Auth { id }, done)));
+        let span = self.node.traces.message(None, None, metrics::Dialect::from(self.dialect).name(), "auth");
+        self.under_way = Some(Box::new(UnderWay::begin(Asked::Auth { id }, span, done)));
     }
 
     /// Returns the answer to what is done; its change is shown before.
-    fn answer(&mut self, Finished { asked, took, result }: Finished<Asked, Done>) -> Result<Option<Bytes>, End> {
+    fn answer(&mut self, finished: Finished<Asked, Done>) -> Result<Option<Bytes>, End> {
+        let Finished { asked, result, span: _span } = finished;
         self.timer.seen(self.gaze.pulse());
         let answer = match (asked, result) {
             (Asked::Auth { id }, Ok(Done::Auth(found))) => Some(self.go_on_as(id.as_ref(), found)?),
@@ -242,7 +275,6 @@ impl Connection {
                     Ok(Done::Command(result)) => result,
                     Ok(Done::Auth(_)) | Err(_) => Err(ExecuteError::OutcomeUnknown),
                 };
-                self.node.metrics.command_done(took, &result);
                 outcome::answer(self.seat.user(), id.as_ref(), &command, &result)
             }
         };
@@ -259,16 +291,16 @@ impl Connection {
                 Ok(authenticated(id, identity.ends_at()))
             }
             Ok(_) => Err(Gone::Close(Closing::Forbidden).into()),
-            Err(Denied::NotBelieved(why)) => {
-                tracing::debug!(%why, "a fresh token is not believed");
-                self.node.metrics.refused(Refusal::Unauthorized);
-                Ok(error(id, &Fault::of_client(Code::Unauthorized, "the token is not believed")))
-            }
-            Err(Denied::Unavailable(why)) => {
-                tracing::debug!(%why, "a fresh token can't be looked at");
-                self.node.metrics.refused(Refusal::Unidentified);
-                let message = "it can't be told now whether the token is good".to_owned();
-                Ok(error(id, &Fault { code: Code::Unavailable, message, retry: true }))
+            Err(denied) => {
+                self.node.note_denied(&denied);
+                let fault = match denied {
+                    Denied::NotBelieved(_) => Fault::of_client(Code::Unauthorized, "the token is not believed"),
+                    Denied::Unavailable(_) => {
+                        let message = "it can't be told now whether the token is good".to_owned();
+                        Fault { code: Code::Unavailable, message, retry: true }
+                    }
+                };
+                Ok(error(id, &fault))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use engine::{Lack, Onlooker, Progress, Showing};
+use engine::{Lack, Looked, Onlooker, Progress, Showing};
 use tokio::sync::Notify;
 use wire::clockit::Dialect;
 
@@ -38,36 +38,42 @@ impl Gaze {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn offer(&self, ticks: &[u8]) -> Offered {
-        if ticks.is_empty() {
-            return Offered::Written;
+    fn offer(&self, ticks: &[u8]) -> Looked {
+        let asks = self.pulse.is_due();
+        let offered = if asks {
+            self.pulse.asks(true);
+            self.line.offer(&[ticks, &frame::ping()].concat())
+        } else {
+            self.line.offer(ticks)
+        };
+        match offered {
+            Offered::Written => Looked::Shown,
+            Offered::Begun => Looked::Begun,
+            Offered::Refused => {
+                if asks {
+                    self.pulse.asks(false);
+                }
+                Looked::Behind
+            }
         }
-        if !self.pulse.is_due() {
-            return self.line.offer(ticks);
-        }
-        self.pulse.asks(true);
-        let offered = self.line.offer(&[ticks, &frame::ping()].concat());
-        if offered == Offered::Refused {
-            self.pulse.asks(false);
-        }
-        offered
     }
 }
 
 impl Onlooker for Gaze {
     /// Shows a beat if it is all that is lacking and there is room for it.
-    fn look(&self, showing: &mut Showing) -> bool {
+    fn look(&self, showing: &mut Showing) -> Looked {
         // Its own task writes just now, and may have looked before this beat came.
-        let Ok(mut progress) = self.progress.try_lock() else { return false };
+        let Ok(mut progress) = self.progress.try_lock() else { return Looked::Behind };
         match progress.lacks(showing.view(), showing.beat()) {
-            Lack::Nothing => true,
-            Lack::More => false,
+            Lack::Nothing => Looked::Nothing,
+            Lack::More => Looked::Behind,
             Lack::LastBeat => {
-                let offered = self.offer(shown::ticks_at(self.dialect, showing));
-                if offered != Offered::Refused {
+                let ticks = shown::ticks_at(self.dialect, showing);
+                let looked = if ticks.is_empty() { Looked::Nothing } else { self.offer(ticks) };
+                if looked != Looked::Behind {
                     progress.has_seen(showing.beat());
                 }
-                offered == Offered::Written
+                looked
             }
         }
     }

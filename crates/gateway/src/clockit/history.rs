@@ -109,7 +109,8 @@ fn read(row: &ArchivedRow) -> Option<Finished> {
     match Finished::decode(text) {
         Ok(finished) => Some(finished),
         Err(error) => {
-            tracing::error!(row = %row.id, %error, "a row of the history can't be read and is left out");
+            tracing::error!("a row of the history can't be read and is left out");
+            tracing::debug!(row = %row.id, %error, "this one");
             None
         }
     }

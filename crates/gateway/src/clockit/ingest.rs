@@ -11,6 +11,7 @@ use engine::{ExecuteError, Made, Request};
 use serde_json::json;
 use timers::stopwatch::{self, Finished};
 use timers::{Command, ROWS_MAX, Scope};
+use tracing::Instrument;
 use wire::clockit::rows::{RowFault, from_csv, from_json};
 
 use crate::clockit::outcome::fault;
@@ -56,7 +57,7 @@ fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<Finished>, Vec<RowFault
     from_csv(bytes)
 }
 
-async fn store(node: &Node, user: timers::UserId, rows: Vec<Finished>) -> Response {
+async fn store(node: &Arc<Node>, user: timers::UserId, rows: Vec<Finished>) -> Response {
     let given = rows.len();
     if given == 0 {
         return Json(json!({ "stored": 0, "repeated": 0 })).into_response();
@@ -67,9 +68,9 @@ async fn store(node: &Node, user: timers::UserId, rows: Vec<Finished>) -> Respon
         id: None,
         by: Some(user),
     };
-    let engine = Arc::clone(&node.engine);
+    let node = Arc::clone(node);
     // A task of its own: a client that leaves must not tear a command in two.
-    let done = tokio::spawn(async move { engine.execute(request).await }).await;
+    let done = tokio::spawn(async move { node.execute(request).await }.in_current_span()).await;
     match done {
         Ok(Ok(outcome)) => {
             let stored = match outcome.made {

@@ -9,6 +9,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use timers::Scope;
 use tokio::time::timeout;
+use tracing::Instrument;
 use wire::clockit::{Dialect, Said, parse};
 
 use crate::auth::{By, Claimed, Denied, Identity};
@@ -48,7 +49,7 @@ pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<
     let since = node.engine.clock().now();
     let claimed = Claimed::of(request.uri(), request.headers());
     let found = match &claimed {
-        Ok(claimed) => find(&node, claimed).await,
+        Ok(claimed) => find(&node, claimed).instrument(tracing::info_span!("authenticate")).await,
         Err(denied) => Found::Closing(refusal(&node, denied)),
     };
     let user = match &found {
@@ -67,7 +68,8 @@ pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<
     };
     let of_spawn = Arc::clone(&node);
     let limits = node.settings.limits.clone();
-    let serve = move |socket: Socket| async move {
+    let coming = tracing::info_span!("connect", tickcast.system = "clockit");
+    let come = move |socket: Socket| async move {
         let (Some(seat), Ok(claimed)) = (seat, claimed) else {
             let closing = if let Found::Closing(closing) = found { closing } else { Closing::Unauthorized };
             return refuse(&node, socket, closing).await;
@@ -78,7 +80,8 @@ pub(crate) async fn connect(State(node): State<Arc<Node>>, Asked(wanted): Asked<
             Found::Closing(closing) => refuse(&node, socket, closing).await,
         }
     };
-    ws::accept(request, &limits, |task| of_spawn.drain.spawn(task), serve)
+    let come = |socket| come(socket).instrument(coming);
+    ws::accept(request, &limits, |task| of_spawn.drain.spawn(task), come)
 }
 
 async fn find(node: &Node, claimed: &Claimed) -> Found {
@@ -104,13 +107,8 @@ async fn introduce(node: Arc<Node>, mut socket: Socket, seat: Seat, claimed: Cla
             node.metrics.refused(Refusal::Unauthorized);
             return refuse(&node, socket, Closing::Unauthorized).await;
         }
-        Ok(Err(Gone::Broken)) => return node.metrics.socket_closed(1006),
-        Ok(Err(Gone::Close(closing))) => {
-            if let Some(refusal) = Refusal::of(&closing) {
-                node.metrics.refused(refusal);
-            }
-            return refuse(&node, socket, closing).await;
-        }
+        Ok(Err(Gone::Broken)) => return node.metrics.broke(),
+        Ok(Err(Gone::Close(closing))) => return refuse(&node, socket, closing).await,
     };
     let identity = match node.auth.identify(&claimed.with_token(Some(token)), System::Clockit).await {
         Ok(identity) => identity,
@@ -162,7 +160,7 @@ async fn begin(node: Arc<Node>, socket: Socket, seat: Seat, identity: Identity, 
     let feed = match node.join(&Scope::User(identity.user.clone())).await {
         Ok(feed) => feed,
         Err(why) => {
-            tracing::warn!(%why, "a client can't be shown its sessions");
+            tracing::debug!(%why, "a client can't be shown its sessions");
             return refuse(&node, socket, Closing::overloaded()).await;
         }
     };
@@ -178,21 +176,14 @@ async fn begin(node: Arc<Node>, socket: Socket, seat: Seat, identity: Identity, 
 
 /// Says how a client is refused that was not found to be anybody.
 fn refusal(node: &Node, denied: &Denied) -> Closing {
+    node.note_denied(denied);
     match denied {
-        Denied::NotBelieved(why) => {
-            tracing::debug!(%why, "a client is not believed");
-            node.metrics.refused(Refusal::Unauthorized);
-            Closing::Unauthorized
-        }
-        Denied::Unavailable(why) => {
-            tracing::debug!(%why, "it can't be told who a client is");
-            node.metrics.refused(Refusal::Unidentified);
-            Closing::overloaded()
-        }
+        Denied::NotBelieved(_) => Closing::Unauthorized,
+        Denied::Unavailable(_) => Closing::overloaded(),
     }
 }
 
 async fn refuse(node: &Node, socket: Socket, closing: Closing) {
-    node.metrics.socket_closed(closing.code());
+    node.metrics.closed(&closing);
     socket.close(&closing).await;
 }

@@ -13,15 +13,23 @@ const WHOLE: u8 = 1;
 const TICKS: u8 = 2;
 const KINDS: u8 = 3;
 
-/// Returns the frames of one sight; empty if the dialect has nothing to say.
-pub(crate) fn render(dialect: Dialect, sight: &Sight<'_>, now: impl Fn() -> Timestamp) -> Bytes {
+/// Frames, ready to be written.
+#[derive(Clone)]
+pub(crate) struct Rendered {
+    pub(crate) frames: Bytes,
+    /// How many messages they are.
+    pub(crate) messages: u64,
+}
+
+/// Returns the frames of one sight; none if the dialect has nothing to say.
+pub(crate) fn render(dialect: Dialect, sight: &Sight<'_>, now: impl Fn() -> Timestamp) -> Rendered {
     let kind = |kind: u8| match dialect {
         Dialect::Seed => kind,
         Dialect::V1 => kind + KINDS,
     };
     match *sight {
         // It carries the time of day, so it is made for each.
-        Sight::First(view) => frame::text(&ready(&view.board, now())),
+        Sight::First(view) => Rendered { frames: frame::text(&ready(&view.board, now())), messages: 1 },
         Sight::Whole { old, new } => new.frames.get(kind(WHOLE), old.board.position.tag.0, || {
             frames(|frames| catch_up(dialect, &old.board, &new.board, now(), |text| frames.text(text)))
         }),
@@ -56,8 +64,8 @@ pub(crate) fn ticks_at(dialect: Dialect, showing: &mut Showing) -> &[u8] {
     })
 }
 
-fn frames(write: impl FnOnce(&mut Frames)) -> Bytes {
+fn frames(write: impl FnOnce(&mut Frames)) -> Rendered {
     let mut frames = Frames::default();
     write(&mut frames);
-    frames.finish()
+    Rendered { messages: frames.count(), frames: frames.finish() }
 }

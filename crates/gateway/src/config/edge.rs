@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::bucket::Bucket;
 use crate::config::parse::{address, boolean, count, file, networks, span, words};
 use crate::config::{Mode, Reader};
 use crate::origin::Origin;
@@ -111,6 +112,11 @@ impl ProxySettings {
 }
 
 impl LimitSettings {
+    /// Makes what counts the messages of one connection.
+    pub(crate) fn bucket(&self) -> Bucket {
+        Bucket::new(self.messages_per_second, self.message_burst)
+    }
+
     pub(super) fn read(reader: &mut Reader) -> Self {
         let settings = Self {
             connections: count(reader, "limits.connections", 15_000),

@@ -90,11 +90,19 @@ impl fmt::Display for Span {
 
 pub(super) fn span(reader: &mut Reader, key: &str, default: Duration) -> Duration {
     let default = Span(jiff::SignedDuration::try_from(default).expect("defaults are short"));
-    let parse = |text: &str| match text.parse::<jiff::SignedDuration>() {
+    reader.value(key, default, read_span).0.unsigned_abs()
+}
+
+/// Reads a span as it is written.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    read_span(text).map(|span| span.0.unsigned_abs())
+}
+
+fn read_span(text: &str) -> Result<Span, String> {
+    match text.parse::<jiff::SignedDuration>() {
         Ok(span) if !span.is_negative() => Ok(Span(span)),
         Ok(_) | Err(_) => Err("it must be a span of time such as 25s, 500ms or 12h".to_owned()),
-    };
-    reader.value(key, default, parse).0.unsigned_abs()
+    }
 }
 
 /// A span that is done again and again after.

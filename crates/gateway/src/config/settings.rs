@@ -39,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) heartbeat: HeartbeatSettings,
     pub(crate) drain: DrainSettings,
     pub(crate) log: LogSettings,
+    pub(crate) traces: TraceSettings,
 }
 
 /// Whether this is for development or for the world.
@@ -98,6 +99,25 @@ pub(crate) struct LogSettings {
     pub(crate) level: String,
 }
 
+/// What is traced; where it is sent and which share of it, the environment says (`OTEL_*`).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TraceSettings {
+    /// Whether what is shown to many is more likely to be traced.
+    pub(crate) by_audience: bool,
+    pub(crate) fan_out: FanOutRelation,
+    /// How many messages a second are traced because a client wants it.
+    pub(crate) wanted_per_second: usize,
+}
+
+/// How the fan-out of a change belongs to the message that asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FanOutRelation {
+    /// It is a child of the message's span, in its trace, and linked to it.
+    Parent,
+    /// It is a trace of its own, linked to the message's span.
+    Link,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogFormat {
@@ -106,6 +126,7 @@ pub(crate) enum LogFormat {
 }
 
 words!(Mode { "development" => Development, "production" => Production });
+words!(FanOutRelation { "parent" => Parent, "link" => Link });
 words!(LogFormat { "text" => Text, "json" => Json });
 words!(System { "clockit" => Clockit, "rooms" => Rooms });
 
@@ -146,6 +167,7 @@ impl Settings {
                 format: reader.value("log.format", LogFormat::Text, str::parse),
                 level: reader.value("log.level", "info".to_owned(), level),
             },
+            traces: TraceSettings::read(reader),
         }
     }
 }
@@ -158,6 +180,25 @@ impl StoreSettings {
             prefix: reader.value("store.prefix", "tickcast".to_owned(), prefix),
             ca_file: file(reader, "store.ca_file"),
             replicas_ack: reader.value("store.replicas_ack", 0, replicas),
+        }
+    }
+}
+
+impl Default for TraceSettings {
+    fn default() -> Self {
+        Self { by_audience: true, fan_out: FanOutRelation::Parent, wanted_per_second: 100 }
+    }
+}
+
+impl TraceSettings {
+    fn read(reader: &mut Reader) -> Self {
+        let usual = Self::default();
+        Self {
+            by_audience: reader.value("traces.by_audience", usual.by_audience, boolean),
+            fan_out: reader.value("traces.fan_out", usual.fan_out, str::parse),
+            wanted_per_second: reader.value("traces.wanted_per_second", usual.wanted_per_second, |text| {
+                text.parse().map_err(|_| "it must be a whole number".to_owned())
+            }),
         }
     }
 }
@@ -206,7 +247,7 @@ fn replicas(text: &str) -> Result<u32, String> {
     }
 }
 
-fn level(text: &str) -> Result<String, String> {
+pub(crate) fn level(text: &str) -> Result<String, String> {
     // A lone word that is no level would be taken for the name of a module.
     let levels = text.split(',').map(|directive| directive.rsplit_once('=').map_or(directive, |(_, level)| level));
     let mut levels = levels.map(str::trim);

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use axum::http::{Extensions, HeaderMap, HeaderName, header};
-use ipnet::IpNet;
 
+use crate::addresses::is_in;
 use crate::config::{ForwardedBy, ProxySettings};
 
 /// Who a connection comes from: a client, or a proxy.
@@ -26,11 +26,6 @@ pub(crate) fn client_address(extensions: &Extensions, headers: &HeaderMap, proxy
         }
     }
     address
-}
-
-/// Tells whether an address is in one of the networks.
-pub(crate) fn is_in(networks: &[IpNet], address: IpAddr) -> bool {
-    networks.iter().any(|network| network.contains(&address))
 }
 
 /// Returns the hops that a header tells of, the last one last; `None` for those without an address.

@@ -11,9 +11,9 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::addresses::{Addresses, Counted};
+use crate::addresses::{Addresses, Counted, is_in};
 use crate::config::ProxySettings;
-use crate::http::address::{Peer, is_in};
+use crate::http::address::Peer;
 use crate::http::tls::Certificate;
 use crate::metrics::{Metrics, Refusal};
 use crate::stream::Stream;

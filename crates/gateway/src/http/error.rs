@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::connections::Full;
+use crate::metrics::Refusal;
 use crate::node::Node;
 use crate::ws::COME_BACK_MS;
 
@@ -35,12 +36,21 @@ pub(crate) fn unavailable(message: &str) -> Response {
 /// There is no room for a connection. A balancer that is told before the upgrade that the node has none can try another.
 pub(crate) fn full(node: &Node, why: Full) -> Response {
     node.metrics.refused(why.into());
-    let mut refused = match why {
+    come_back(match why {
         Full::Node => error(StatusCode::SERVICE_UNAVAILABLE, "Full", "this node has as many connections as it takes"),
         Full::User | Full::Address => {
             error(StatusCode::TOO_MANY_REQUESTS, "Too many connections", "you have as many connections as one may")
         }
-    };
+    })
+}
+
+/// There is no room for a long poll.
+pub(crate) fn full_of_polls(node: &Node) -> Response {
+    node.metrics.refused(Refusal::Polls);
+    come_back(error(StatusCode::SERVICE_UNAVAILABLE, "Full", "this node has as many long polls as it takes"))
+}
+
+fn come_back(mut refused: Response) -> Response {
     let seconds = fastrand::u64(COME_BACK_MS).div_ceil(1000);
     refused.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     refused

@@ -38,7 +38,9 @@ async fn ready(State(node): State<Arc<Node>>) -> Response {
 }
 
 async fn metrics(State(node): State<Arc<Node>>) -> Response {
-    match node.metrics.text() {
+    // It goes through all scopes, and asks the operating system.
+    let text = tokio::task::spawn_blocking(move || node.metrics.text()).await;
+    match text.unwrap_or_else(|error| Err(error.to_string())) {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(why) => error::error(StatusCode::INTERNAL_SERVER_ERROR, "Metrics failed", &why),
     }

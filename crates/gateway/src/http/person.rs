@@ -11,7 +11,6 @@ use timers::UserId;
 use crate::auth::{Claimed, Denied};
 use crate::config::System;
 use crate::http::error::{error, unavailable};
-use crate::metrics::Refusal;
 use crate::node::Node;
 
 /// The person that a request is believed to come from; others are answered 401.
@@ -36,16 +35,9 @@ impl FromRequestParts<Arc<Node>> for Person {
 }
 
 fn refuse(node: &Node, denied: &Denied) -> Response {
+    node.note_denied(denied);
     match denied {
-        Denied::NotBelieved(why) => {
-            tracing::debug!(%why, "a client is not believed");
-            node.metrics.refused(Refusal::Unauthorized);
-            error(StatusCode::UNAUTHORIZED, "Unauthorized", "a token or a user id is needed")
-        }
-        Denied::Unavailable(why) => {
-            tracing::debug!(%why, "it can't be told who a client is");
-            node.metrics.refused(Refusal::Unidentified);
-            unavailable("it can't be told who you are now; try again")
-        }
+        Denied::NotBelieved(_) => error(StatusCode::UNAUTHORIZED, "Unauthorized", "a token or a user id is needed"),
+        Denied::Unavailable(_) => unavailable("it can't be told who you are now; try again"),
     }
 }

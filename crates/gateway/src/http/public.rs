@@ -15,7 +15,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::clockit;
 use crate::http::body::{Bounds, read_body};
-use crate::http::{console, error, guard};
+use crate::http::{console, error, guard, watched};
 use crate::metrics::Refusal;
 use crate::node::Node;
 use crate::socketio;
@@ -38,6 +38,7 @@ pub(crate) fn routes(node: Arc<Node>) -> Router {
         .layer(cors())
         .layer(from_fn_with_state(Arc::clone(&node), guard::guard))
         .layer(CatchPanicLayer::new())
+        .layer(from_fn_with_state(Arc::clone(&node), watched::watch))
         .with_state(node)
 }
 
@@ -47,6 +48,8 @@ fn cors() -> CorsLayer {
         header::AUTHORIZATION,
         header::CONTENT_TYPE,
         HeaderName::from_static("idempotency-key"),
+        HeaderName::from_static("traceparent"),
+        HeaderName::from_static("tracestate"),
         HeaderName::from_static("x-time-zone"),
         HeaderName::from_static("x-test-user-id"),
         HeaderName::from_static("x-test-org-id"),

@@ -8,16 +8,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::{ExecuteError, Onlooker};
+use engine::{ExecuteError, Onlooker, TraceParent};
 use engineioxide::Str;
 use timers::{NodeId, Revision, UserId};
 use tokio::sync::watch;
 use tokio::time::sleep;
-use wire::rooms::{Ask, Code, Fault, parse};
+use tracing::Span;
+use wire::rooms::{Code, Fault, Said, parse};
 
 use crate::auth::End;
 use crate::certainty;
 use crate::connections::Seat;
+use crate::metrics::{Dialect, Present};
 use crate::node::Node;
 use crate::rooms::entry::Entry;
 use crate::rooms::errand::{Ack, Asking, Done};
@@ -26,6 +28,7 @@ use crate::rooms::gaze::Gaze;
 use crate::rooms::membership::{Membership, Standing};
 use crate::rooms::shown;
 use crate::socketio::{self, Packet, Socket};
+use crate::telemetry::traces;
 use crate::under_way::{Finished, UnderWay, finished};
 use crate::ws::Closing;
 
@@ -58,6 +61,9 @@ pub(super) struct Connection {
     /// It is coming in again.
     returns: bool,
     gone_since: Option<Instant>,
+    present: Option<Present>,
+    /// The span that it came by, if that was recorded.
+    origin: Option<Box<TraceParent>>,
 }
 
 /// What a client is told behind what it lacks.
@@ -85,6 +91,8 @@ impl Connection {
             under_way: None,
             returns: false,
             gone_since: None,
+            present: None,
+            origin: None,
         }
     }
 
@@ -186,7 +194,7 @@ impl Connection {
             }
             Packet::Event { name, payload, ack } => {
                 match parse(&name, payload.as_deref()) {
-                    Some(Ok(ask)) => self.begin(ack, ask),
+                    Some(Ok(said)) => self.begin(ack, &name, said),
                     Some(Err(fault)) => self.fail(ack, &fault),
                     None => {
                         let told: String = name.chars().take(NAME_TOLD).collect();
@@ -203,23 +211,31 @@ impl Connection {
     }
 
     /// Sends on what a client asks for.
-    fn begin(&mut self, ack: Ack, ask: Ask) {
+    fn begin(&mut self, ack: Ack, event: &str, Said { ask, traceparent }: Said) {
         let asking = Asking { node: &self.node, here: self.membership.as_ref(), by: self.user.as_ref() };
-        match asking.errand(ask) {
-            Ok(errand) => self.under_way = Some(Box::new(UnderWay::begin(ack, errand))),
-            Err(fault) => self.fail(ack, &fault),
+        let errand = match asking.errand(ask) {
+            Ok(errand) => errand,
+            Err(fault) => return self.fail(ack, &fault),
+        };
+        let parent = traceparent.and_then(|text| text.parse().ok());
+        let feed = self.membership.as_ref().map(|here| &here.feed);
+        let span = self.node.traces.message(parent.as_ref(), feed, Dialect::Rooms.name(), event);
+        if let Some(origin) = &self.origin {
+            traces::link(&span, origin);
         }
+        self.under_way = Some(Box::new(UnderWay::begin(ack, span, errand)));
     }
 
     /// Takes in what became of what was under way.
-    fn settle(&mut self, Finished { asked: ack, result, .. }: Finished<Ack, Done>) -> Result<(), Closing> {
+    fn settle(&mut self, finished: Finished<Ack, Done>) -> Result<(), Closing> {
+        let Finished { asked: ack, result, span, .. } = finished;
         self.returns = false;
         let Ok(done) = result else {
             self.fail(ack, &fault(&ExecuteError::OutcomeUnknown));
             return Ok(());
         };
         match done {
-            Done::Identified(found) => return self.let_in(found),
+            Done::Identified(found) => return self.let_in(found, &span),
             Done::Refreshed(found) => return self.go_on_as(ack, found),
             Done::Entered(Ok(new)) => {
                 let (room, link) = (new.room.clone(), new.link.clone());
@@ -287,7 +303,7 @@ impl Connection {
                 self.returns = true;
                 let node = Arc::clone(&self.node);
                 let errand = async move { Done::Returned(entry.carry_out(node).await) };
-                self.under_way = Some(Box::new(UnderWay::begin(None, errand)));
+                self.under_way = Some(Box::new(UnderWay::begin(None, Span::none(), errand)));
             }
         }
     }
@@ -324,7 +340,7 @@ impl Connection {
         }
         match last {
             Last::Nothing | Last::Joined(_) => {}
-            Last::Packets(packets) => packets.into_iter().for_each(|packet| seen.outbox.push(packet)),
+            Last::Packets(packets) => packets.into_iter().for_each(|packet| seen.say(packet)),
             Last::State(ack, revision) => {
                 if let Some(here) = &self.membership {
                     seen.answer(here, ack, revision, now);
@@ -332,5 +348,6 @@ impl Connection {
             }
         }
         seen.outbox.flush(&self.gaze.outlet);
+        self.node.metrics.messages_sent(Dialect::Rooms, std::mem::take(&mut seen.messages));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use engine::{Lack, Onlooker, Showing};
+use engine::{Lack, Looked, Onlooker, Showing};
 use tokio::sync::Notify;
 
 use crate::rooms::seen::Seen;
@@ -34,22 +34,23 @@ impl Gaze {
 
 impl Onlooker for Gaze {
     /// Shows a beat if it is all that is lacking and there is room for it.
-    fn look(&self, showing: &mut Showing) -> bool {
+    fn look(&self, showing: &mut Showing) -> Looked {
         // Its own task sends just now, and may have looked before this beat came.
-        let Ok(mut seen) = self.seen.try_lock() else { return false };
+        let Ok(mut seen) = self.seen.try_lock() else { return Looked::Behind };
         let beat = showing.beat();
         match seen.progress.lacks(showing.view(), beat) {
-            Lack::Nothing => true,
-            Lack::More => false,
+            Lack::Nothing => Looked::Nothing,
+            Lack::More => Looked::Behind,
             // Its task looks for room.
-            Lack::LastBeat if !seen.outbox.is_empty() => true,
+            Lack::LastBeat if !seen.outbox.is_empty() => Looked::Nothing,
             Lack::LastBeat => {
-                let tick = shown::tick(showing.view(), beat);
-                let is_shown = tick.is_none_or(|tick| self.outlet.offer(tick).is_ok());
-                if is_shown {
-                    seen.progress.has_seen(beat);
-                }
-                is_shown
+                let looked = match shown::tick(showing.view(), beat).map(|tick| self.outlet.offer(tick)) {
+                    None => Looked::Nothing,
+                    Some(Ok(())) => Looked::Shown,
+                    Some(Err(_)) => return Looked::Behind,
+                };
+                seen.progress.has_seen(beat);
+                looked
             }
         }
     }

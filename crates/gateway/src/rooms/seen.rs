@@ -1,6 +1,7 @@
 //! How far a member has come, and what it lacks.
 
 use engine::{Progress, Sight};
+use engineioxide::Str;
 use timers::{Revision, Timestamp};
 use wire::rooms::{Code, Fault};
 
@@ -16,6 +17,8 @@ use crate::socketio;
 pub(super) struct Seen {
     pub(super) progress: Progress,
     pub(super) outbox: Outbox,
+    /// How many messages were put into it that are no ticks, and are not counted yet.
+    pub(super) messages: u64,
     /// The last state of the countdown that it was told as news.
     pub(super) state: Option<State>,
 }
@@ -28,25 +31,31 @@ impl Seen {
 
     /// Puts into the outbox what a member lacks. Who has just come may wait for an answer.
     pub(super) fn catch_up(&mut self, here: &Membership, greets: Ack, now: impl Fn() -> Timestamp) {
-        let Self { progress, outbox, state } = self;
-        progress.catch_up(here.feed.shown(), here.feed.last_beat(), |sight| match sight {
+        let Self { progress, outbox, state, messages } = self;
+        let mut bytes = 0;
+        let mut say = |outbox: &mut Outbox, packet: Str| {
+            *messages += 1;
+            bytes += packet.len();
+            outbox.push(packet);
+        };
+        let caught = here.feed.catch_up(progress, |sight| match sight {
             Sight::First(view) => {
                 let now = now();
                 let Some(joined) = wire::rooms::joined(&view.board, &here.id, now) else {
                     let fault = Fault::new(Code::Unavailable, "the membership has ended already; try again");
-                    return greets.into_iter().for_each(|ack| outbox.push(shown::refusal(ack, &fault)));
+                    return greets.into_iter().for_each(|ack| say(outbox, shown::refusal(ack, &fault)));
                 };
-                outbox.push(shown::packet(&joined));
+                say(outbox, shown::packet(&joined));
                 if let Some((packet, _)) = shown::state(view, now) {
-                    outbox.push(packet);
+                    say(outbox, packet);
                 }
                 if let Some(ack) = greets {
-                    outbox.push(socketio::ack(ack, &joined.payload));
+                    say(outbox, socketio::ack(ack, &joined.payload));
                 }
             }
             Sight::Whole { old, new } | Sight::News { old, new } => {
                 for told in shown::news(old, new, &now).iter().filter(|told| told.is_for(&here.id)) {
-                    outbox.push(told.packet.clone());
+                    say(outbox, told.packet.clone());
                     if told.state.is_some() {
                         state.clone_from(&told.state);
                     }
@@ -58,6 +67,13 @@ impl Seen {
                 }
             }
         });
+        caught.written(bytes);
+    }
+
+    /// Puts a message into the outbox.
+    pub(super) fn say(&mut self, packet: Str) {
+        self.messages += 1;
+        self.outbox.push(packet);
     }
 
     /// Answers whoever has driven the countdown: with what all were told of it, or with its state now if there was
@@ -68,14 +84,14 @@ impl Seen {
             Some(state) => state.payload.clone(),
             None => {
                 let Some((packet, state)) = shown::state(&here.feed.shown().view, now()) else {
-                    return ack.into_iter().for_each(|ack| self.outbox.push(shown::refusal(ack, &ended())));
+                    return ack.into_iter().for_each(|ack| self.say(shown::refusal(ack, &ended())));
                 };
-                self.outbox.push(packet);
+                self.say(packet);
                 state.payload
             }
         };
         if let Some(ack) = ack {
-            self.outbox.push(socketio::ack(ack, &payload));
+            self.say(socketio::ack(ack, &payload));
         }
     }
 }

@@ -8,11 +8,10 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
 
 use crate::node::Node;
 use crate::socketio::session::Session;
-use crate::stream::Stream;
+use crate::stream::{Patient, Stream};
 use crate::ws::{Closing, Inspection, Visit, WRITE_WITHIN, Walk, frame, linger};
 
 /// A WebSocket's bytes.
@@ -20,13 +19,11 @@ pub(super) struct Carrier {
     node: Arc<Node>,
     session: Arc<Session>,
     /// There until it is dropped.
-    stream: Option<Stream>,
+    stream: Option<Patient>,
     /// Bytes that came with the handshake.
     leftover: Bytes,
     /// Waits until the client may say more.
     eased: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// Runs while the client does not take what is written.
-    patience: Option<Pin<Box<Sleep>>>,
     written: Walk,
     inspection: Inspection,
     /// What is written instead of the engine's close frame, as far as it is not written yet.
@@ -39,17 +36,16 @@ impl Carrier {
         Self {
             node,
             session,
-            stream: Some(stream),
+            stream: Some(Patient::new(stream, WRITE_WITHIN)),
             leftover: leftover.into(),
             eased: None,
-            patience: None,
             written: Walk::default(),
             inspection,
             farewell: None,
         }
     }
 
-    fn stream(&mut self) -> Pin<&mut Stream> {
+    fn stream(&mut self) -> Pin<&mut Patient> {
         Pin::new(self.stream.as_mut().expect("it is taken in drop"))
     }
 
@@ -70,25 +66,19 @@ impl Carrier {
 
     /// Writes some bytes, or fails if the client takes none for too long.
     fn poll_put(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_patiently(cx, |stream, cx| stream.poll_write(cx, bytes))
+        self.poll_through(|stream| stream.poll_write(cx, bytes))
     }
 
-    fn poll_patiently<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut poll: impl FnMut(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if self.session.closing() != Some(&Closing::TooSlow) {
-            if let Poll::Ready(done) = poll(self.stream(), cx) {
-                self.patience = None;
-                return Poll::Ready(done);
-            }
-            let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(WRITE_WITHIN)));
-            ready!(patience.as_mut().poll(cx));
+    fn poll_through<T>(&mut self, poll: impl FnOnce(Pin<&mut Patient>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if self.session.closing() == Some(&Closing::TooSlow) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let done = ready!(poll(self.stream()));
+        if done.is_err() && self.stream().is_spent() {
             self.session.close(Closing::TooSlow);
             self.session.breaks();
         }
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        Poll::Ready(done)
     }
 
     fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -137,7 +127,7 @@ impl AsyncWrite for Carrier {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_farewell(cx))?;
         // With TLS something may be sealed and not sent.
-        self.poll_patiently(cx, |stream, cx| stream.poll_flush(cx))
+        self.poll_through(|stream| stream.poll_flush(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -152,7 +142,7 @@ impl Drop for Carrier {
         self.session.breaks();
         let is_through = self.farewell.as_ref().is_some_and(Bytes::is_empty);
         if let Some(stream) = self.stream.take().filter(|_| is_through) {
-            self.node.drain.spawn(linger(stream));
+            self.node.drain.spawn(linger(stream.into_inner()));
         }
     }
 }

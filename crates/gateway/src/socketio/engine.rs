@@ -20,12 +20,11 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::connections::Full;
 use crate::http::address::client_address;
 use crate::http::body::{Bounds, read_body};
-use crate::http::error::{error, full};
+use crate::http::error::{error, full, full_of_polls};
 use crate::http::server::CONNECTIONS_MAX;
-use crate::metrics::Refusal;
+use crate::metrics::{Dialect, Refusal};
 use crate::node::Node;
 use crate::rooms;
 use crate::socketio::carrier::Carrier;
@@ -134,7 +133,7 @@ impl Server {
 
     /// Answers a request of long polling that opens a session or waits for packets, or says what is wrong with it.
     async fn poll(&self, request: Request, opens: bool) -> Response {
-        let Ok(_place) = self.polls.try_acquire() else { return full(&self.handler.node, Full::Node) };
+        let Ok(_place) = self.polls.try_acquire() else { return full_of_polls(&self.handler.node) };
         let answer = answered(self.engine.call(request).await);
         if opens { self.tell_limit(answer).await } else { answer }
     }
@@ -267,29 +266,25 @@ impl EngineIoHandler for Handler {
 
     fn on_disconnect(&self, engine: Arc<Engine>, reason: DisconnectReason) {
         self.sessions.remove(engine.id);
-        let closing = engine.data.get().and_then(|session| session.closing());
-        let code = match (closing, reason) {
-            (Some(closing), _) => closing.code(),
-            (None, DisconnectReason::TransportClose) => Closing::Requested.code(),
-            (None, DisconnectReason::HeartbeatTimeout) => Closing::Silent.code(),
+        let metrics = &self.node.metrics;
+        match (engine.data.get().and_then(|session| session.closing()), reason) {
+            (Some(closing), _) => metrics.closed(closing),
+            (None, DisconnectReason::TransportClose) => metrics.closed(&Closing::Requested),
+            (None, DisconnectReason::HeartbeatTimeout) => metrics.closed(&Closing::Silent),
             (None, DisconnectReason::PacketParsingError | DisconnectReason::MultipleHttpPollingError) => {
-                Closing::Protocol.code()
+                metrics.closed(&Closing::Protocol);
             }
-            (None, DisconnectReason::TransportError | DisconnectReason::ClosingServer) => 1006,
-        };
-        self.node.metrics.socket_closed(code);
-        if let Some(refusal) = closing.and_then(Refusal::of) {
-            self.node.metrics.refused(refusal);
+            (None, DisconnectReason::TransportError | DisconnectReason::ClosingServer) => metrics.broke(),
         }
     }
 
     fn on_message(self: &Arc<Self>, text: Str, engine: Arc<Engine>) {
-        self.node.metrics.message_received();
+        self.node.metrics.message_received(Dialect::Rooms);
         Self::take_in(&engine, Raw::Text(text));
     }
 
     fn on_binary(self: &Arc<Self>, _: Bytes, engine: Arc<Engine>) {
-        self.node.metrics.message_received();
+        self.node.metrics.message_received(Dialect::Rooms);
         Self::take_in(&engine, Raw::Binary);
     }
 }

@@ -9,8 +9,9 @@ use engineioxide::socket::Sid;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::bucket::Bucket;
 use crate::config::LimitSettings;
-use crate::ws::{Bucket, Closing};
+use crate::ws::Closing;
 
 /// Most packets that wait for their turn. As many as a request can bring: 64 KiB of the shortest events there are.
 const INBOX_MAX: usize = 4096;
@@ -141,7 +142,7 @@ pub(super) struct Opening {
 
 impl Opening {
     pub(super) fn new(limits: &LimitSettings) -> Self {
-        let (session, inbox) = Session::new(Bucket::new(limits));
+        let (session, inbox) = Session::new(limits.bucket());
         Self { session, inbox: Mutex::new(Some(inbox)) }
     }
 
@@ -181,7 +182,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_is_held_back_by_packets_and_by_bytes_until_they_have_had_their_turn() {
         for (text, count) in [("x".to_owned(), CROWDED), ("x".repeat(CROWDED_BYTES / 2), 2)] {
-            let (session, mut inbox) = Session::new(Bucket::of(INBOX_MAX + 1, INBOX_MAX + 1));
+            let (session, mut inbox) = Session::new(Bucket::new(INBOX_MAX + 1, INBOX_MAX + 1));
             for _ in 0..count {
                 assert!(session.take_in(Raw::Text(text.clone().into())));
                 assert!(!session.is_crowded());
@@ -196,7 +197,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_inbox_that_is_full_says_so_and_one_that_nobody_reads_holds_nobody_up() {
-        let (session, inbox) = Session::new(Bucket::of(INBOX_MAX + 1, INBOX_MAX + 1));
+        let (session, inbox) = Session::new(Bucket::new(INBOX_MAX + 1, INBOX_MAX + 1));
         assert!((0..INBOX_MAX).all(|_| session.take_in(Raw::Binary)));
         assert!(!session.take_in(Raw::Binary));
         drop(inbox);

@@ -14,21 +14,30 @@ const CONTROL_MAX: usize = 125;
 
 /// Frames one behind the other, ready to be written.
 #[derive(Default)]
-pub(crate) struct Frames(Vec<u8>);
+pub(crate) struct Frames {
+    bytes: Vec<u8>,
+    count: u64,
+}
 
 impl Frames {
     /// Appends a text.
     pub(crate) fn text(&mut self, text: &str) {
-        put_text(&mut self.0, text);
+        self.frame(TEXT, text.as_bytes());
+    }
+
+    /// Returns how many there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
     }
 
     /// Returns the bytes.
     pub(crate) fn finish(self) -> Bytes {
-        self.0.into()
+        self.bytes.into()
     }
 
     fn frame(&mut self, opcode: u8, payload: &[u8]) {
-        put(&mut self.0, opcode, payload);
+        put(&mut self.bytes, opcode, payload);
+        self.count += 1;
     }
 }
 
@@ -74,6 +83,11 @@ pub(crate) fn ping() -> Bytes {
     let mut frames = Frames::default();
     frames.frame(PING, &[]);
     frames.finish()
+}
+
+/// Tells whether it is a ping.
+pub(crate) fn is_ping(frame: &[u8]) -> bool {
+    frame.first() == Some(&(FINAL | PING))
 }
 
 /// Makes a close frame; a reason that is too long is cut.

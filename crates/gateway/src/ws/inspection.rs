@@ -2,8 +2,9 @@
 //! are, and whether texts are UTF-8. Frames that are no message by themselves cost as much to read as others, and a message
 //! may be long in coming.
 
+use crate::bucket::Bucket;
 use crate::config::LimitSettings;
-use crate::ws::{Bucket, Closing, Payload, Visit, Walk};
+use crate::ws::{Closing, Payload, Visit, Walk};
 
 const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
@@ -49,13 +50,13 @@ impl Messages {
 
 impl Inspection {
     pub(crate) fn new(limits: &LimitSettings) -> Self {
-        Self { walk: Walk::default(), bucket: Bucket::new(limits), messages: Messages::new(limits.message_bytes) }
+        Self { walk: Walk::default(), bucket: limits.bucket(), messages: Messages::new(limits.message_bytes) }
     }
 
     /// For as many messages, of [`BYTES_MAX`] each.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn of(burst: usize) -> Self {
-        Self { walk: Walk::default(), bucket: Bucket::of(1, burst), messages: Messages::new(BYTES_MAX) }
+        Self { walk: Walk::default(), bucket: Bucket::new(1, burst), messages: Messages::new(BYTES_MAX) }
     }
 
     /// Looks at bytes that came; returns why the client is to be closed, if it is.

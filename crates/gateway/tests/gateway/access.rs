@@ -1,5 +1,6 @@
 //! Who is let in.
 
+use harness::http::UPGRADE;
 use harness::{Client, Node, wait_until};
 use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::json;
@@ -81,13 +82,7 @@ async fn a_full_node_sends_clients_elsewhere() {
     let node = Node::start_with(&[("limits.connections", "1")]).await;
     let mut one = node.connect("userId=ann").await;
     one.next_of("ready").await;
-    let upgrade = [
-        ("connection", "upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", "MDEyMzQ1Njc4OWFiY2RlZg=="),
-    ];
-    let refused = node.http("GET", "/session?userId=ben", &upgrade, b"").await;
+    let refused = node.http("GET", "/session?userId=ben", &UPGRADE, b"").await;
     assert_eq!((refused.status, refused.json()["error"].as_str()), (503, Some("Full")));
     let after: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=5).contains(&after), "{after}");

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use harness::http::UPGRADE;
 use harness::{Client, DEADLINE, Node, Proxy, SocketIo, TALKATIVE, Way, wait_until};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -174,19 +175,12 @@ async fn no_compression_is_agreed_on_and_what_claims_to_be_compressed_ends_the_c
 #[tokio::test]
 async fn an_upgrade_that_is_none_is_refused() {
     let node = Node::start().await;
-    let good = [
-        ("connection", "upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", "MDEyMzQ1Njc4OWFiY2RlZg=="),
-    ];
     for path in ["/session?userId=eve", "/socket.io/?EIO=4&transport=websocket"] {
-        for missing in 0..good.len() {
-            let headers: Vec<(&str, &str)> =
-                good.iter().enumerate().filter(|(nth, _)| *nth != missing).map(|(_, header)| *header).collect();
-            assert_eq!(node.http("GET", path, &headers, b"").await.status, 426, "{path} without {}", good[missing].0);
+        for missing in UPGRADE {
+            let headers: Vec<(&str, &str)> = UPGRADE.into_iter().filter(|header| *header != missing).collect();
+            assert_eq!(node.http("GET", path, &headers, b"").await.status, 426, "{path} without {}", missing.0);
         }
-        let mut wrong = good;
+        let mut wrong = UPGRADE;
         wrong[3].1 = "short";
         assert_eq!(node.http("GET", path, &wrong, b"").await.status, 426);
     }

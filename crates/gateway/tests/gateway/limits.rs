@@ -6,6 +6,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::rooms::{opened, polling};
+
 const FORWARDED: [(&str, &str); 2] =
     [("public.proxy.networks", "127.0.0.0/8"), ("limits.connections_per_address", "2")];
 
@@ -104,17 +106,13 @@ async fn who_says_too_much_is_closed() {
 #[tokio::test]
 async fn who_says_too_much_by_long_polling_is_closed() {
     let node = Node::start_with(&[("limits.messages_per_second", "1"), ("limits.message_burst", "20")]).await;
-    let path = "/socket.io/?EIO=4&transport=polling";
-    let opened = node.get(path).await.body;
-    let sid = opened.split('"').nth(3).unwrap().to_owned();
-    let path = format!("{path}&sid={sid}");
+    let path = polling(&opened(&node).await);
     let packets = ["42[\"timer:pause\"]"; 30].join("\u{1e}");
     node.http("POST", &path, &[("content-type", "text/plain")], packets.as_bytes()).await;
     wait_until("its session is gone", async || node.get(&path).await.body.contains("Session ID unknown")).await;
     assert_eq!(counted(&node, "messages").await, 1);
     // What is no message costs as much to read.
-    let opened = node.get("/socket.io/?EIO=4&transport=polling").await.body;
-    let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", opened.split('"').nth(3).unwrap());
+    let path = polling(&opened(&node).await);
     let pongs = ["3"; 30].join("\u{1e}");
     assert_eq!(node.http("POST", &path, &[("content-type", "text/plain")], pongs.as_bytes()).await.status, 429);
 }
@@ -134,9 +132,7 @@ async fn what_is_too_large_is_refused_and_counted() {
     let mut socket = SocketIo::connect(node.public).await;
     socket.say(&"4".repeat(1001)).await;
     assert_eq!(socket.client.closed().await.0, 4413);
-    let path = "/socket.io/?EIO=4&transport=polling";
-    let opened = node.get(path).await.body;
-    let path = format!("{path}&sid={}", opened.split('"').nth(3).unwrap());
+    let path = polling(&opened(&node).await);
     let polled = node.http("POST", &path, &[("content-type", "text/plain")], &[b'4'; 1001]).await;
     assert_eq!(polled.status, 413);
     let body = node.http("POST", "/ingestCsv?userId=ann", &[("content-type", "text/csv")], &[b'x'; 1001]).await;

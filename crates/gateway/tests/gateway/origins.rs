@@ -1,13 +1,7 @@
 //! Whose pages may use the service from a browser.
 
 use harness::Node;
-
-const UPGRADE: [(&str, &str); 4] = [
-    ("connection", "upgrade"),
-    ("upgrade", "websocket"),
-    ("sec-websocket-version", "13"),
-    ("sec-websocket-key", "MDEyMzQ1Njc4OWFiY2RlZg=="),
-];
+use harness::http::UPGRADE;
 
 /// What a page of an origin gets: of HTTP, of a preflight, of both kinds of WebSocket, of long polling.
 async fn statuses(node: &Node, origin: &str) -> Vec<u16> {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use harness::http::UPGRADE;
 use harness::{Client, DEADLINE, Node, SocketIo, TALKATIVE, wait_until};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -182,8 +183,7 @@ async fn who_does_not_read_is_closed_and_holds_up_nobody() {
         visitor.must("session:leave", Value::Null).await;
         ann.next_of("session:user-left").await;
         rounds += 1;
-        let metrics = node.get_internal("/metrics").await.body;
-        if metrics.contains(r#"tickcast_sockets_closed_total{code="4408"} 1"#) {
+        if node.figures().await.must("tickcast_connections_closed_total", &[("code", "4408")]) == 1.0 {
             break;
         }
         assert!(Instant::now() < end, "after {rounds} rounds");
@@ -202,7 +202,7 @@ async fn who_polls_no_more_is_closed_and_holds_up_nobody() {
     ann.next_of("session:user-joined").await;
     let end = Instant::now() + DEADLINE;
     // Each press is told to it; nothing is fetched.
-    while !node.get_internal("/metrics").await.body.contains(r#"tickcast_sockets_closed_total{code="4408"} 1"#) {
+    while node.figures().await.must("tickcast_connections_closed_total", &[("code", "4408")]) < 1.0 {
         ann.must("timer:start", json!(60)).await;
         assert!(Instant::now() < end, "it is not closed");
     }
@@ -313,27 +313,20 @@ async fn rooms_and_members_are_measured() {
     let (_ann, room) = SocketIo::host(node.public).await;
     let (_ben, _) = SocketIo::guest(node.public, &room).await;
     let (_cem, _) = SocketIo::host(node.public).await;
-    let metrics = node.get_internal("/metrics").await.body;
-    for figure in ["tickcast_rooms 2", "tickcast_members 3", "tickcast_connections 3"] {
-        assert!(metrics.contains(figure), "{figure}: {metrics}");
+    let figures = node.figures().await;
+    for (figure, count) in [("tickcast_rooms", 2.0), ("tickcast_members", 3.0), ("tickcast_connections", 3.0)] {
+        assert_eq!(figures.must(figure, &[]), count, "{figure}");
     }
 }
 
 /// The head of an upgrade to a WebSocket.
-const UPGRADE: [(&str, &str); 4] = [
-    ("connection", "upgrade"),
-    ("upgrade", "websocket"),
-    ("sec-websocket-version", "13"),
-    ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="),
-];
-
 /// Opens a session of long polling; returns what it is told.
-async fn opened(node: &Node) -> Value {
+pub(super) async fn opened(node: &Node) -> Value {
     let open = node.get("/socket.io/?EIO=4&transport=polling").await.body;
     serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap()
 }
 
-fn polling(open: &Value) -> String {
+pub(super) fn polling(open: &Value) -> String {
     format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().unwrap())
 }
 

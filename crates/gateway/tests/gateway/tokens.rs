@@ -1,5 +1,6 @@
 //! Tokens: how they are brought, what keys they are checked with, and their end.
 
+use harness::http::UPGRADE;
 use harness::{Client, Node, Site, SocketIo, wait_until};
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
@@ -127,21 +128,12 @@ async fn however_often_a_client_comes_and_goes_with_made_up_keys_the_issuer_is_a
 async fn a_token_comes_with_a_protocol_and_is_not_sent_back() {
     let node = jwt_node(&[]).await;
     let good = token("ann", 600);
-    let upgrade = |protocols: String| {
-        [
-            ("connection", "upgrade".to_owned()),
-            ("upgrade", "websocket".to_owned()),
-            ("sec-websocket-version", "13".to_owned()),
-            ("sec-websocket-key", "MDEyMzQ1Njc4OWFiY2RlZg==".to_owned()),
-            ("sec-websocket-protocol", protocols),
-        ]
-    };
     let protocols = format!("tickcast, bearer.{good}");
     let mut client =
         Client::connect_with(node.public, "/session", &[("sec-websocket-protocol", protocols.as_str())]).await;
     client.next_of("ready").await;
-    let alone = upgrade(format!("bearer.{good}"));
-    let alone: Vec<(&str, &str)> = alone.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let alone = format!("bearer.{good}");
+    let alone = [&UPGRADE[..], &[("sec-websocket-protocol", alone.as_str())]].concat();
     let refused = node.http("GET", "/session", &alone, b"").await;
     assert!(refused.status == 400 && !refused.head.contains(&good), "{refused:?}");
 }

@@ -14,6 +14,7 @@ use redb::Database;
 use timers::{HistoryId, Position, Scope, Tag, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
+use tracing::{Instrument, Span};
 
 use crate::embedded::database::{Handle, OpenError};
 use crate::embedded::read;
@@ -80,15 +81,25 @@ impl EmbeddedStore {
     }
 }
 
+fn span(operation: &'static str) -> Span {
+    tracing::info_span!(
+        "store",
+        otel.name = operation,
+        otel.kind = "internal",
+        db.system.name = "redb",
+        db.operation.name = operation,
+    )
+}
+
 #[async_trait]
 impl Store for EmbeddedStore {
     async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<Loaded, Fault> {
         let (scope, ask, now) = (scope.clone(), ask.to_vec(), self.clock.now());
-        self.read(move |database| read::load(database, &scope, &ask, now)).await
+        self.read(move |database| read::load(database, &scope, &ask, now)).instrument(span("load")).await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
-        self.write(|answer| Job::Commit(commit.clone(), answer)).await
+        self.write(|answer| Job::Commit(commit.clone(), answer)).instrument(span("commit")).await
     }
 
     async fn confirm(&self, _scope: &Scope, _tag: Tag) -> Result<bool, Fault> {

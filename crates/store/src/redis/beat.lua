@@ -1,8 +1,10 @@
+#!lua flags=allow-oom
 -- One wish to lead the beat of this second: elects, tells the time and publishes, in one step.
 --
 -- KEYS  the beat, a hash; its name is the channel too   Of a cluster, its slot is the cluster's time.
 -- ARGV  1 node   2 how late the leader must be, ms   3 generation, if the store has none
 --       4 the node's cluster clock, ms (0: it has none)       5 PUBLISH or SPUBLISH
+-- A full memory is no reason to stand still: it writes over what is there.
 -- Answer  {number of the last beat, time in ms, who leads, generation, step back absorbed in ms}
 local TOLERATED_MS = 1000     -- clocks of nodes and servers differ by less
 local LARGEST_STEP_MS = 60000 -- a larger step back is a clock that was put right, and is believed

@@ -65,14 +65,14 @@ local deadline, fade = ARGV[8], ARGV[12]
 if deadline ~= '' and not tonumber(deadline) then refuse('the deadline is no number') end
 if fade ~= '' and not tonumber(fade) then refuse('the fading is no number') end
 if #id ~= 8 then refuse('the command id has not 8 bytes') end
-local function check_type(key, kind)
+local function check_type(key, kind, what)
   local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= kind then refuse(key .. ' holds a ' .. found) end
+  if found ~= 'none' and found ~= kind then refuse(what .. ' is a ' .. found) end
 end
-if deadline ~= '' then check_type(KEYS[2], 'zset') end
+if deadline ~= '' then check_type(KEYS[2], 'zset', 'the due index') end
 if #rows > 0 then
-  check_type(KEYS[3], 'hash')
-  check_type(KEYS[4], 'zset')
+  check_type(KEYS[3], 'hash', 'the history')
+  check_type(KEYS[4], 'zset', 'the index of the history')
 end
 
 -- Every check is behind us.

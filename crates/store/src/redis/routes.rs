@@ -51,6 +51,11 @@ impl Routes {
         self.split(&shards).into_iter().map(|(server, _)| server).collect()
     }
 
+    /// Returns how many shards can be used.
+    pub(crate) fn usable(&self) -> usize {
+        self.servers().iter().filter(|server| server.ready().is_ok()).map(|server| server.shards().len()).sum()
+    }
+
     /// Tells whether enough can be used for a node to be sent clients: all, or more than half when `all` is
     /// no longer waited for. Of one server that is all or nothing.
     pub(crate) fn ready(&self, all: bool) -> Result<(), String> {

@@ -22,8 +22,14 @@ use crate::redis::link::{Links, is_up};
 use crate::redis::listener::Listener;
 use crate::redis::probe::Probe;
 use crate::redis::shared::Shared;
+use crate::redis::span::Asked;
 use crate::redis::subscriptions::{ORDERS_MAX, Order, Subscriptions};
 use crate::redis::{answer, signals};
+
+const COMMIT: Asked = Asked { name: "EVALSHA commit", operation: "EVALSHA", script: Some("commit"), batch: None };
+
+/// The board's tag, and what waits for replicas.
+const CONFIRM: Asked = Asked { name: "PIPELINE", operation: "PIPELINE", script: None, batch: Some(3) };
 
 /// One server.
 pub(crate) struct Server {
@@ -100,9 +106,10 @@ impl Server {
         let args = commit::args(commit, &until, keys.channel, self.shared.publish());
         let keys = vec![keys.board, keys.due, keys.rows, keys.index];
         let told = match self.fence()? {
-            Some(fence) => fence.pass(Ask::Commit(keys, args)).await,
+            Some(fence) => self.shared.place.trace(COMMIT, fence.pass(Ask::Commit(keys, args))).await,
             None => {
-                let answer = self.shared.commit.run(self.commands()?, keys, args).await;
+                let asked = self.shared.commit.run(self.commands()?, keys, args);
+                let answer = self.shared.place.trace(COMMIT, asked).await;
                 answer.map(|answer| Told { answer, safe: Ok(()) })
             }
         };
@@ -115,11 +122,16 @@ impl Server {
         })?;
         let (committed, published) = answer::committed(answer, |now| self.cluster_time(now))?;
         if !published {
-            tracing::error!(scope = %commit.scope, "Redis refuses to publish; other nodes hear of nothing (ACL?)");
+            self.shared.counts.unpublished.add(1);
+            tracing::error!(server = %self.links.name, "Redis refuses to publish; other nodes hear of nothing (ACL?)");
             self.ask_for_probe();
         }
         match committed {
-            Committed::Done(..) | Committed::Repeated(..) => safe.map_err(unsafe_yet)?,
+            Committed::Done(..) | Committed::Repeated(..) => safe.map_err(|why| {
+                self.shared.counts.unsafe_yet.add(1);
+                tracing::debug!(server = %self.links.name, %why, "replicas do not have a commit in time");
+                unsafe_yet(why)
+            })?,
             Committed::Conflict(_) | Committed::Late(_) | Committed::Stale(_) => {}
         }
         Ok(committed)
@@ -129,7 +141,8 @@ impl Server {
     /// stands there.
     pub(crate) async fn confirm(&self, scope: &Scope, tag: Tag) -> Result<bool, Fault> {
         let Some(fence) = self.fence()? else { return Ok(true) };
-        let told = fence.pass(Ask::Tag(self.shared.keys.board(scope))).await;
+        let asked = fence.pass(Ask::Tag(self.shared.keys.board(scope)));
+        let told = self.shared.place.trace(CONFIRM, asked).await;
         let Told { answer, safe } = told.map_err(|error| self.fault(error))?;
         safe.map_err(unsafe_yet)?;
         Ok(answer::tag(answer.as_bytes())? == tag)

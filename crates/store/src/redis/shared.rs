@@ -8,8 +8,10 @@ use engine::store::{BeatAnswer, Shard, Shards, Signal};
 use timers::{Millis, Scope, Timestamp};
 use tokio::sync::{Notify, mpsc};
 
+use crate::redis::counts::Counts;
 use crate::redis::keys::{Keys, shard_of_beat};
 use crate::redis::script::Script;
+use crate::redis::span::Place;
 use crate::redis::wanted::Wanted;
 
 /// What all connections of a node have in common.
@@ -18,6 +20,9 @@ pub(crate) struct Shared {
     pub(crate) node: String,
     /// Whether channels belong to slots, as in a cluster.
     pub(crate) sharded: bool,
+    /// The server as spans name it.
+    pub(crate) place: Place,
+    pub(crate) counts: Counts,
     pub(crate) wanted: Wanted,
     pub(crate) signals: mpsc::Sender<Signal>,
     pub(crate) commit: Script,
@@ -33,11 +38,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(keys: Keys, node: String, sharded: bool, signals: mpsc::Sender<Signal>) -> Self {
+    pub(crate) fn new(keys: Keys, node: String, sharded: bool, place: Place, signals: mpsc::Sender<Signal>) -> Self {
         Self {
             keys,
             node,
             sharded,
+            place,
+            counts: Counts::default(),
             wanted: Wanted::new(),
             signals,
             commit: Script::new(include_str!("commit.lua")),

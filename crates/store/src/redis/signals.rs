@@ -34,6 +34,7 @@ pub(crate) async fn carry(
                 Carried::Updates => update(&message),
             },
             Err(RecvError::Lagged(missed)) => {
+                shared.counts.dropped.add(missed);
                 tracing::warn!(missed, "updates were dropped unread; views are compared with the store");
                 let shards = *owned.borrow();
                 if shared.signals.send(Signal::Lost(shards)).await.is_err() {
@@ -57,7 +58,8 @@ fn beat(message: &Message, shared: &Shared) -> Option<Signal> {
         return Some(Signal::Vacant);
     }
     let Some(beat) = published_beat(&text) else {
-        tracing::warn!(text = %text, "somebody publishes nonsense on the channel of the beat");
+        tracing::warn!("somebody publishes nonsense on the channel of the beat");
+        tracing::debug!(%text, "this");
         return None;
     };
     shared.hear(&beat);
@@ -68,7 +70,8 @@ fn update(message: &Message) -> Option<Signal> {
     match Update::decode(message.value.as_bytes()?) {
         Ok(update) => Some(Signal::Updated(Box::new(update))),
         Err(error) => {
-            tracing::warn!(channel = %message.channel, %error, "somebody publishes nonsense on a channel of ours");
+            tracing::warn!("somebody publishes nonsense on a channel of ours");
+            tracing::debug!(channel = %message.channel, %error, "this one");
             None
         }
     }

@@ -10,8 +10,9 @@ use bytes::Bytes;
 use engine::Store;
 use engine::store::{
     ArchivedRow, BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, DueLook, Fault, FaultKind, Loaded, Page,
-    Query, SIGNALS_MAX, Shard, Shards,
+    Query, SIGNALS_MAX, Shard, Shards, Tally,
 };
+use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::{ClientLike, HashesInterface, SortedSetsInterface};
 use fred::types::{ClusterHash, CustomCommand, Value};
@@ -20,15 +21,17 @@ use timers::{HistoryId, Position, Scope, Tag, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::redis::address::Target;
 use crate::redis::cluster::Cluster;
 use crate::redis::fault::{link_down, nonsense};
-use crate::redis::keys::{Keys, shard_of_beat};
+use crate::redis::keys::{Keys, ScopeKeys, shard_of_beat};
 use crate::redis::routes::Routes;
 use crate::redis::score::{score, timestamp};
 use crate::redis::server::Server;
 use crate::redis::shared::Shared;
+use crate::redis::span::{Asked, Place};
 use crate::redis::subscriptions::Order;
 use crate::redis::{Options, answer, due};
 
@@ -44,6 +47,10 @@ const LOOK_WITHIN: Duration = Duration::from_millis(500);
 /// How long a node that starts waits for every primary of a cluster. One that is dead then must not keep it
 /// from serving the others.
 const ALL_WITHIN: Duration = Duration::from_secs(5);
+
+const LOAD: Asked = Asked { name: "PIPELINE", operation: "PIPELINE", script: None, batch: Some(2) };
+
+const LOAD_WITH_ROWS: Asked = Asked { batch: Some(3), ..LOAD };
 
 /// A store in Redis.
 pub struct RedisStore {
@@ -67,8 +74,12 @@ impl RedisStore {
         let refused = |error: Error| Fault::new(FaultKind::Damaged, error);
         let target = options.url.target(options.ca_file.as_deref());
         let target = target.map_err(|why| Fault::new(FaultKind::Damaged, why))?;
-        let sharded = matches!(target, Target::Cluster(..));
-        let shared = Arc::new(Shared::new(Keys::new(&options.prefix), options.node.clone(), sharded, to_hub));
+        let (sharded, place) = match &target {
+            Target::One(config) => (false, Place::of(config)),
+            Target::Cluster(_, config) => (true, Place::of(config)),
+        };
+        let shared = Shared::new(Keys::new(&options.prefix), options.node.clone(), sharded, place, to_hub);
+        let shared = Arc::new(shared);
         match target {
             Target::One(config) => {
                 let name = options.url.to_string();
@@ -117,16 +128,9 @@ impl Store for RedisStore {
         let server = self.server(scope)?;
         server.check_time()?;
         let fault = |error| server.fault(error);
-        let keys = self.shared.keys.of(scope);
-        let pipeline = server.commands()?.pipeline();
-        let _: () = pipeline.hgetall(keys.board).await.map_err(fault)?;
-        if !ask.is_empty() {
-            let fields: Vec<&str> = ask.iter().map(HistoryId::as_str).collect();
-            let _: () = pipeline.hmget(keys.rows, fields).await.map_err(fault)?;
-        }
-        let time = CustomCommand::new_static("TIME", ClusterHash::FirstKey, false);
-        let _: () = pipeline.custom(time, Vec::<Value>::new()).await.map_err(fault)?;
-        let mut answers: Vec<Value> = pipeline.all().await.map_err(fault)?;
+        let asked = if ask.is_empty() { LOAD } else { LOAD_WITH_ROWS };
+        let read = read_board(server.commands()?, self.shared.keys.of(scope), ask);
+        let mut answers = self.shared.place.trace(asked, read).await.map_err(fault)?;
         let wrong = || nonsense("a load");
         let now = answers.pop().and_then(|time| time.convert().ok()).map(answer::time).ok_or_else(wrong)?;
         let now = server.cluster_time(now);
@@ -191,7 +195,8 @@ impl Store for RedisStore {
             server.order(Order::Watch(shard, channel, ack)).await?;
             acked.await.map_err(|_| link_down())?
         });
-        acked.await.map_err(|_| link_down())?
+        let span = tracing::info_span!("watch", otel.kind = "internal", messaging.system = "redis");
+        acked.instrument(span).await.map_err(|_| link_down())?
     }
 
     fn unwatch(&self, scope: &Scope) {
@@ -290,10 +295,36 @@ impl Store for RedisStore {
         ready
     }
 
+    fn tally(&self) -> Tally {
+        let counts = &self.shared.counts;
+        Tally {
+            watched: self.shared.wanted.count() as u64,
+            established: counts.established.get(),
+            lost: counts.lost.get(),
+            unpublished: counts.unpublished.get(),
+            unsafe_yet: counts.unsafe_yet.get(),
+            dropped: counts.dropped.get(),
+            shards: Some(self.routes().usable() as u64),
+        }
+    }
+
     async fn close(&self) {
         self.stop.cancel();
         join_all(self.routes().servers().iter().map(|server| server.close())).await;
     }
+}
+
+/// Reads a board, rows if some are asked about, and the server's time.
+async fn read_board(commands: &Client, keys: ScopeKeys, ask: &[HistoryId]) -> Result<Vec<Value>, Error> {
+    let pipeline = commands.pipeline();
+    let _: () = pipeline.hgetall(keys.board).await?;
+    if !ask.is_empty() {
+        let fields: Vec<&str> = ask.iter().map(HistoryId::as_str).collect();
+        let _: () = pipeline.hmget(keys.rows, fields).await?;
+    }
+    let time = CustomCommand::new_static("TIME", ClusterHash::FirstKey, false);
+    let _: () = pipeline.custom(time, Vec::<Value>::new()).await?;
+    pipeline.all().await
 }
 
 async fn positions(server: &Server, boards: impl Iterator<Item = String>) -> Result<Vec<Option<Position>>, Fault> {

@@ -25,6 +25,11 @@ impl Wanted {
         self.lock()[shard.index()].contains(channel)
     }
 
+    /// Returns how many channels are wanted.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().iter().map(BTreeSet::len).sum()
+    }
+
     /// Returns all channels of some shards.
     pub(crate) fn of(&self, shards: Shards) -> Vec<(Shard, String)> {
         let wanted = self.lock();

@@ -145,6 +145,24 @@ async fn a_redis_that_may_drop_keys_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_beat_goes_on_when_the_memory_of_redis_is_full() {
+    let server = RedisServer::start_with(&["--maxmemory-policy", "noeviction"]);
+    let node = Node::start(&server.url(), "a");
+    node.is_ready().await;
+    node.start_session("s").await.expect("works");
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]).expect("answers");
+    assert!(node.start_session("t").await.is_err_and(|error| error.to_string().contains("OOM")));
+    wait_for("the reason", || node.engine.store().ready().is_err_and(|why| why.contains("OOM"))).await;
+    let heard = || node.engine.stats().beats.get() - node.engine.stats().beats_filled.get();
+    let before = heard();
+    wait_for("beats", || heard() >= before + 3).await;
+    assert!(node.engine.gives_beat());
+    server.command(&["CONFIG", "SET", "maxmemory", "0"]).expect("answers");
+    node.is_ready().await;
+    node.start_session("t").await.expect("works again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_who_may_not_use_the_channels_is_refused() {
     let server = RedisServer::start();
     let rules = ["ACL", "SETUSER", "tick", "on", ">pass", "~tickcast:*", "+@all", "resetchannels"];
@@ -241,7 +259,7 @@ async fn a_key_of_another_type_tears_no_commit() {
     server.command(&["SET", &index, "not ours"]).expect("answers");
     let stop = Request { command: Command::Stopwatch(Ask::Stop(session("s"))), ..request("s", None) };
     let refused = node.engine.execute(stop).await.unwrap_err();
-    assert!(refused.to_string().contains("holds a string"), "{refused}");
+    assert!(refused.to_string().contains("is a string"), "{refused}");
     let stored = node.engine.store().load(&who, &[]).await.expect("loads");
     assert_eq!(stored.position.revision.0, 1, "nothing of it was written");
 }

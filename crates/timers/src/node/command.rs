@@ -19,3 +19,14 @@ pub enum Command {
     /// It has no members in these rooms any more.
     Exit(BTreeSet<RoomId>),
 }
+
+impl Command {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Begin => "node.begin",
+            Self::Renew => "node.renew",
+            Self::Enter(_) => "node.enter",
+            Self::Exit(_) => "node.exit",
+        }
+    }
+}

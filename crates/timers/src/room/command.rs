@@ -31,6 +31,23 @@ pub enum Command {
     Adjust(i64),
 }
 
+impl Command {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Create(..) => "room.create",
+            Self::Join(_) => "room.join",
+            Self::Leave(_) => "room.leave",
+            Self::Lose(_) => "room.lose",
+            Self::Depart(_) => "room.depart",
+            Self::Start(_) => "room.start",
+            Self::Pause => "room.pause",
+            Self::Resume => "room.resume",
+            Self::Reset => "room.reset",
+            Self::Adjust(_) => "room.adjust",
+        }
+    }
+}
+
 /// Who comes in, and by which connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Joining {

@@ -51,6 +51,19 @@ pub struct Start {
 }
 
 impl Command {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Start(_) => "stopwatch.start",
+            Self::Stop(_) => "stopwatch.stop",
+            Self::Pause(_) => "stopwatch.pause",
+            Self::Resume(_) => "stopwatch.resume",
+            Self::Remove(_) => "stopwatch.remove",
+            Self::Attach(..) => "stopwatch.attach",
+            Self::Detach(..) => "stopwatch.detach",
+            Self::Ingest(_) => "stopwatch.ingest",
+        }
+    }
+
     pub(crate) fn asks_about(&self) -> Vec<HistoryId> {
         match self {
             // More are refused anyway, and no store is to be asked about so many.

@@ -9,6 +9,7 @@ use timers::{BadField, Fields, GoalId, ID_BYTES_MAX, RawJson, SessionId};
 use crate::clockit::goal;
 use crate::fault::{Code, Fault};
 use crate::time_sync::{PING, TimePing};
+use crate::trace;
 
 /// The type of a message that brings a token, and of its answer.
 pub(crate) const AUTH: &str = "auth";
@@ -70,6 +71,8 @@ pub struct Message {
     pub id: Option<MessageId>,
     /// What it asks for.
     pub command: Command,
+    /// The span that it belongs to, as the client says (W3C Trace Context).
+    pub traceparent: Option<String>,
 }
 
 /// Reads a client's message.
@@ -85,7 +88,11 @@ pub fn parse(text: &str) -> Result<Said, (Option<MessageId>, Fault)> {
     let said = match fields.require::<String>("type") {
         Ok(kind) if kind == PING => TimePing::read(&mut fields).map(Said::TimePing),
         Ok(kind) if kind == AUTH => token(&mut fields).map(|token| Said::Auth(Auth { id: id.clone(), token })),
-        Ok(kind) => command(&kind, &mut fields).map(|command| Said::Message(Message { id: id.clone(), command })),
+        Ok(kind) => {
+            let traceparent = trace::parent(&mut fields);
+            let command = command(&kind, &mut fields);
+            command.map(|command| Said::Message(Message { id: id.clone(), command, traceparent }))
+        }
         Err(bad) => Err(Fault::in_field("", &bad)),
     };
     said.map_err(|fault| (id, fault))

@@ -6,6 +6,7 @@ use timers::room::{ADJUST_MAX, DURATION_MAX};
 use timers::{BadField, Fields, MILLIS_PER_BEAT, Millis, RawJson, ResumeSecret, RoomId};
 
 use crate::rooms::fault::{Code, Fault};
+use crate::trace;
 
 /// One request of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +64,15 @@ impl fmt::Debug for Token {
     }
 }
 
+/// What a client says with an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// What it asks for.
+    pub ask: Ask,
+    /// The span that it belongs to, as the client says (W3C Trace Context).
+    pub traceparent: Option<String>,
+}
+
 /// What comes with an event: nothing, one bare value, or fields.
 enum Payload {
     Nothing,
@@ -74,7 +84,7 @@ enum Payload {
 ///
 /// # Errors
 /// The fault to answer with.
-pub fn parse(event: &str, payload: Option<&str>) -> Option<Result<Ask, Fault>> {
+pub fn parse(event: &str, payload: Option<&str>) -> Option<Result<Said, Fault>> {
     let read: fn(Payload) -> Result<Ask, Fault> = match event {
         "session:create" => create,
         "session:join" => join,
@@ -87,7 +97,10 @@ pub fn parse(event: &str, payload: Option<&str>) -> Option<Result<Ask, Fault>> {
         "auth" => auth,
         _ => return None,
     };
-    Some(Payload::read(payload).and_then(read))
+    Some(Payload::read(payload).and_then(|mut payload| {
+        let traceparent = payload.traceparent();
+        Ok(Said { ask: read(payload)?, traceparent })
+    }))
 }
 
 impl Payload {
@@ -101,6 +114,13 @@ impl Payload {
             }
             Some(_) | None => Self::Bare(raw),
         })
+    }
+
+    fn traceparent(&mut self) -> Option<String> {
+        match self {
+            Self::Fields(fields) => trace::parent(fields),
+            Self::Nothing | Self::Bare(_) => None,
+        }
     }
 
     /// Returns the fields; none if there is nothing.

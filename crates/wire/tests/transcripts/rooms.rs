@@ -70,7 +70,7 @@ impl Player {
         let mut words = line.splitn(3, ' ');
         let (who, event, payload) = (words.next().unwrap(), words.next().unwrap(), words.next());
         let ask = match parse(event, payload).expect("an event that there is") {
-            Ok(ask) => ask,
+            Ok(said) => said.ask,
             Err(fault) => return self.refuses(who, &fault),
         };
         if let Ask::Auth(_) = ask {

@@ -1,10 +1,8 @@
-//! How much a client may say: a bucket of tokens, filled at a steady rate, of which each message takes one.
+//! How often something may happen: a bucket of tokens, filled at a steady rate, of which each time takes one.
 
 use std::time::Instant;
 
-use crate::config::LimitSettings;
-
-/// Counts what a client says.
+/// Counts how often something happens.
 pub(crate) struct Bucket {
     per_second: f64,
     burst: f64,
@@ -13,11 +11,7 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    pub(crate) fn new(limits: &LimitSettings) -> Self {
-        Self::of(limits.messages_per_second, limits.message_burst)
-    }
-
-    pub(crate) fn of(per_second: usize, burst: usize) -> Self {
+    pub(crate) fn new(per_second: usize, burst: usize) -> Self {
         let burst = burst as f64;
         Self { per_second: per_second as f64, burst, tokens: burst, at: Instant::now() }
     }
@@ -30,8 +24,12 @@ impl Bucket {
     fn take_at(&mut self, count: usize, now: Instant) -> bool {
         let since = now.saturating_duration_since(self.at).as_secs_f64();
         self.at = now;
-        self.tokens = (self.tokens + since * self.per_second).min(self.burst) - count as f64;
-        self.tokens >= 0.0
+        self.tokens = (self.tokens + since * self.per_second).min(self.burst);
+        let takes = self.tokens >= count as f64;
+        if takes {
+            self.tokens -= count as f64;
+        }
+        takes
     }
 }
 
@@ -43,7 +41,7 @@ mod tests {
     #[test]
     fn a_burst_is_admitted_and_then_the_rate() {
         let begun = Instant::now();
-        let mut bucket = Bucket { at: begun, ..Bucket::of(10, 5) };
+        let mut bucket = Bucket { at: begun, ..Bucket::new(10, 5) };
         let mut take = |count, millis| bucket.take_at(count, begun + Duration::from_millis(millis));
         assert!(take(5, 0), "the burst");
         assert!(take(1, 100) && take(1, 200), "the rate");

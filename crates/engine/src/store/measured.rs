@@ -1,0 +1,119 @@
+//! A store that is asked through this is watched: how long each answer takes, and what it is.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use timers::{HistoryId, Position, Scope, Tag, Timestamp};
+
+use crate::store::{
+    BeatAnswer, BeatAsk, Commit, Committed, Due, DueLook, Fault, FaultKind, Loaded, Page, Query, Store, Tally,
+};
+use crate::telemetry::{Answer, Operation, Telemetry, Timing};
+
+/// A store that is watched.
+pub(crate) struct Measured {
+    store: Arc<dyn Store>,
+    telemetry: Arc<dyn Telemetry>,
+}
+
+impl Measured {
+    /// Watches a store.
+    pub(crate) fn new(store: Arc<dyn Store>, telemetry: Arc<dyn Telemetry>) -> Self {
+        Self { store, telemetry }
+    }
+
+    async fn measure<T>(
+        &self,
+        operation: Operation,
+        asked: impl Future<Output = Result<T, Fault>>,
+        answer: impl FnOnce(&T) -> Answer,
+    ) -> Result<T, Fault> {
+        let since = Instant::now();
+        let answered = asked.await;
+        let answer = match &answered {
+            Ok(done) => answer(done),
+            Err(fault) => match fault.kind() {
+                FaultKind::Unavailable | FaultKind::Damaged => Answer::Failed,
+                FaultKind::Unknown => Answer::Silent,
+            },
+        };
+        self.telemetry.took(Timing::Store(operation, answer), since.elapsed());
+        answered
+    }
+}
+
+fn done<T>(_: &T) -> Answer {
+    Answer::Done
+}
+
+#[async_trait]
+impl Store for Measured {
+    async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<Loaded, Fault> {
+        self.measure(Operation::Load, self.store.load(scope, ask), done).await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
+        let answer = |committed: &Committed| match committed {
+            Committed::Done(..) => Answer::Done,
+            Committed::Repeated(..) => Answer::Repeated,
+            Committed::Conflict(_) => Answer::Conflict,
+            Committed::Late(_) => Answer::Late,
+            Committed::Stale(_) => Answer::Stale,
+        };
+        self.measure(Operation::Commit, self.store.commit(commit), answer).await
+    }
+
+    async fn confirm(&self, scope: &Scope, tag: Tag) -> Result<bool, Fault> {
+        let answer = |stands: &bool| if *stands { Answer::Done } else { Answer::Conflict };
+        self.measure(Operation::Confirm, self.store.confirm(scope, tag), answer).await
+    }
+
+    async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {
+        self.measure(Operation::History, self.store.history(scope, query), done).await
+    }
+
+    async fn watch(&self, scope: &Scope) -> Result<(), Fault> {
+        self.measure(Operation::Watch, self.store.watch(scope), done).await
+    }
+
+    fn unwatch(&self, scope: &Scope) {
+        self.store.unwatch(scope);
+    }
+
+    async fn positions(&self, scopes: &[Scope]) -> Vec<Option<Position>> {
+        let since = Instant::now();
+        let positions = self.store.positions(scopes).await;
+        let answer = if positions.contains(&None) { Answer::Failed } else { Answer::Done };
+        self.telemetry.took(Timing::Store(Operation::Positions, answer), since.elapsed());
+        positions
+    }
+
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
+        self.measure(Operation::Due, self.store.due(until, limit), done).await
+    }
+
+    async fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
+        self.measure(Operation::PutOff, self.store.put_off(due, to), done).await
+    }
+
+    async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault> {
+        self.measure(Operation::Beat, self.store.beat(ask), done).await
+    }
+
+    async fn vacate(&self, node: &str) -> Result<(), Fault> {
+        self.store.vacate(node).await
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.store.ready()
+    }
+
+    fn tally(&self) -> Tally {
+        self.store.tally()
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
+}

@@ -1,0 +1,234 @@
+//! An OpenTelemetry collector in this process, which keeps what it is sent, over gRPC and over HTTP.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use prost::Message;
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::{Request, Response, Status};
+
+use crate::DEADLINE;
+
+/// How often it is looked for spans.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// One span that was sent.
+#[derive(Clone, Debug)]
+pub struct Traced {
+    /// What the resource says of who sent it.
+    pub resource: BTreeMap<String, String>,
+    /// The trace, in hexadecimal digits.
+    pub trace: String,
+    /// The span.
+    pub span: String,
+    /// Its parent; empty if it has none.
+    pub parent: String,
+    /// Its name.
+    pub name: String,
+    /// Its kind, as OTLP numbers them: 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
+    pub kind: i32,
+    /// Whether its status is an error.
+    pub failed: bool,
+    /// What is known of it.
+    pub attributes: BTreeMap<String, String>,
+    /// The spans that it is linked to.
+    pub links: Vec<String>,
+    /// What happened in it: the name and one attribute after the other.
+    pub events: Vec<(String, BTreeMap<String, String>)>,
+    /// From when until when, in nanoseconds since 1970.
+    pub lasted: (u64, u64),
+}
+
+impl Traced {
+    /// Returns the node that sent it.
+    pub fn node(&self) -> &str {
+        &self.resource["service.instance.id"]
+    }
+}
+
+#[derive(Default)]
+struct Received {
+    spans: Vec<Traced>,
+    metrics: BTreeMap<String, usize>,
+}
+
+type Shared = Arc<Mutex<Received>>;
+
+/// A collector.
+pub struct Collector {
+    /// The port for gRPC.
+    pub grpc: u16,
+    /// The port for HTTP.
+    pub http: u16,
+    received: Shared,
+    _tasks: [AbortOnDropHandle<()>; 2],
+}
+
+impl Collector {
+    /// Starts to take what comes.
+    pub async fn start() -> Self {
+        let received = Shared::default();
+        let [of_grpc, of_http] = [TcpListener::bind("127.0.0.1:0").await, TcpListener::bind("127.0.0.1:0").await];
+        let (of_grpc, of_http) = (of_grpc.unwrap(), of_http.unwrap());
+        let (grpc, http) = (of_grpc.local_addr().unwrap().port(), of_http.local_addr().unwrap().port());
+        let services = tonic::transport::Server::builder()
+            .add_service(TraceServiceServer::new(Service(Arc::clone(&received))))
+            .add_service(MetricsServiceServer::new(Service(Arc::clone(&received))));
+        let by_grpc = tokio::spawn(async move {
+            services.serve_with_incoming(tonic::transport::server::TcpIncoming::from(of_grpc)).await.unwrap();
+        });
+        let by_http = tokio::spawn(serve_http(of_http, Arc::clone(&received)));
+        Self { grpc, http, received, _tasks: [AbortOnDropHandle::new(by_grpc), AbortOnDropHandle::new(by_http)] }
+    }
+
+    /// Returns all spans so far.
+    pub fn spans(&self) -> Vec<Traced> {
+        self.received.lock().unwrap().spans.clone()
+    }
+
+    /// Waits until there are spans as they are expected to be, and returns all.
+    pub async fn wait_for_spans(&self, what: &str, are_there: impl Fn(&[Traced]) -> bool) -> Vec<Traced> {
+        let end = Instant::now() + DEADLINE;
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            let spans = self.spans();
+            if are_there(&spans) {
+                return spans;
+            }
+            assert!(Instant::now() < end, "waited in vain for {what} in {:#?}", self.names());
+            look.tick().await;
+        }
+    }
+
+    /// Returns the names of all metrics so far.
+    pub fn metrics(&self) -> Vec<String> {
+        self.received.lock().unwrap().metrics.keys().cloned().collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.spans().iter().map(|span| format!("{} {}", span.node(), span.name)).collect()
+    }
+}
+
+struct Service(Shared);
+
+#[tonic::async_trait]
+impl TraceService for Service {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        take_spans(&self.0, request.into_inner());
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl MetricsService for Service {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        take_metrics(&self.0, &request.into_inner());
+        Ok(Response::new(ExportMetricsServiceResponse::default()))
+    }
+}
+
+async fn serve_http(listener: TcpListener, received: Shared) {
+    loop {
+        let (tcp, _) = listener.accept().await.unwrap();
+        let received = Arc::clone(&received);
+        tokio::spawn(async move {
+            let service = service_fn(|request| take_request(&received, request));
+            http1::Builder::new().serve_connection(TokioIo::new(tcp), service).await.ok();
+        });
+    }
+}
+
+async fn take_request(
+    received: &Shared,
+    request: hyper::Request<Incoming>,
+) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+    let path = request.uri().path().to_owned();
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    let answer = match path.as_str() {
+        "/v1/traces" => {
+            take_spans(received, ExportTraceServiceRequest::decode(body).unwrap());
+            ExportTraceServiceResponse::default().encode_to_vec()
+        }
+        "/v1/metrics" => {
+            take_metrics(received, &ExportMetricsServiceRequest::decode(body).unwrap());
+            ExportMetricsServiceResponse::default().encode_to_vec()
+        }
+        _ => panic!("nobody sends to {path}"),
+    };
+    let answer = hyper::Response::builder().header("content-type", "application/x-protobuf").body(answer.into());
+    Ok(answer.unwrap())
+}
+
+fn take_spans(received: &Shared, request: ExportTraceServiceRequest) {
+    let mut taken = Vec::new();
+    for of_resource in request.resource_spans {
+        let resource = attributes(&of_resource.resource.unwrap_or_default().attributes);
+        for span in of_resource.scope_spans.into_iter().flat_map(|of_scope| of_scope.spans) {
+            let event = |event: &opentelemetry_proto::tonic::trace::v1::span::Event| {
+                (event.name.clone(), attributes(&event.attributes))
+            };
+            taken.push(Traced {
+                resource: resource.clone(),
+                trace: hex(&span.trace_id),
+                span: hex(&span.span_id),
+                parent: hex(&span.parent_span_id),
+                name: span.name,
+                kind: span.kind,
+                failed: span.status.is_some_and(|status| status.code == 2),
+                attributes: attributes(&span.attributes),
+                links: span.links.iter().map(|link| hex(&link.span_id)).collect(),
+                events: span.events.iter().map(event).collect(),
+                lasted: (span.start_time_unix_nano, span.end_time_unix_nano),
+            });
+        }
+    }
+    received.lock().unwrap().spans.extend(taken);
+}
+
+fn take_metrics(received: &Shared, request: &ExportMetricsServiceRequest) {
+    let of_scopes = request.resource_metrics.iter().flat_map(|of_resource| &of_resource.scope_metrics);
+    for metric in of_scopes.flat_map(|of_scope| &of_scope.metrics) {
+        *received.lock().unwrap().metrics.entry(metric.name.clone()).or_default() += 1;
+    }
+}
+
+fn attributes(all: &[KeyValue]) -> BTreeMap<String, String> {
+    all.iter().map(|pair| (pair.key.clone(), text(pair.value.as_ref()))).collect()
+}
+
+fn text(value: Option<&AnyValue>) -> String {
+    match value.and_then(|value| value.value.as_ref()) {
+        Some(Value::StringValue(text)) => text.clone(),
+        Some(Value::IntValue(number)) => number.to_string(),
+        Some(Value::DoubleValue(number)) => number.to_string(),
+        Some(Value::BoolValue(flag)) => flag.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
