@@ -7,14 +7,14 @@ use std::time::Duration;
 use timers::{Command, MILLIS_PER_BEAT, Millis, Scope};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use crate::engine::Engine;
 use crate::firing::Begun;
 use crate::leases;
 use crate::outcome::{ExecuteError, Request};
 use crate::store::{Due, FaultKind};
-use crate::telemetry::{ROOT, Timing};
+use crate::telemetry::{self, ROOT, Timing};
 
 /// Most deadlines taken from each part of the store at once: a part whose deadlines can't be carried out
 /// holds up nobody else's.
@@ -88,16 +88,12 @@ async fn carry_out(engine: Arc<Engine>, due: Due, _begun: Begun) {
     if is_hasty(&engine, &due) {
         return put_off(&engine, &due, HASTY_PAUSE).await;
     }
-    let span = span_of(&engine, &due);
+    let span = telemetry::begin(
+        &*engine.telemetry,
+        engine.hub.audience(&due.scope),
+        || tracing::info_span!(target: ROOT, "deadline", tickcast.scope.kind = due.scope.kind()),
+    );
     fire(&engine, due).instrument(span).await;
-}
-
-fn span_of(engine: &Engine, due: &Due) -> Span {
-    if engine.telemetry.draws(engine.hub.audience(&due.scope)) {
-        tracing::info_span!(target: ROOT, "deadline", tickcast.scope.kind = due.scope.kind())
-    } else {
-        Span::none()
-    }
 }
 
 async fn fire(engine: &Arc<Engine>, due: Due) {

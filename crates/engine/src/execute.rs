@@ -10,7 +10,7 @@ use tracing::field::Empty;
 
 use crate::engine::Engine;
 use crate::hub::JoinError;
-use crate::outcome::{ExecuteError, Made, Outcome, Request};
+use crate::outcome::{ExecuteError, Made, Outcome, Request, name_of};
 use crate::store::{ArchivedRow, Commit, Committed, Fault, FaultKind, RECENT_ID_AGE_MAX, RecentId};
 use crate::telemetry::SPAN_EVENT;
 use crate::trace::TraceParent;
@@ -75,11 +75,7 @@ impl Engine {
             otel.status_code = Empty,
         );
         let executed = self.execute_traced(request, origin).instrument(span.clone()).await;
-        let name = match &executed {
-            Ok(outcome) => outcome.name(),
-            Err(failed) => failed.name(),
-        };
-        span.record("tickcast.outcome", name);
+        span.record("tickcast.outcome", name_of(&executed));
         if executed.as_ref().is_err_and(ExecuteError::is_failure) {
             span.record("otel.status_code", "ERROR");
         }

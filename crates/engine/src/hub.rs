@@ -31,7 +31,7 @@ use crate::hub::round::Round;
 use crate::hub::spread::{Audience, Spread};
 use crate::stats::Stats;
 use crate::store::{Fault, Store};
-use crate::telemetry::{ROOT, Telemetry, Timing};
+use crate::telemetry::{self, ROOT, Telemetry, Timing};
 use crate::update::Update;
 
 pub use feed::{Caught, Feed};
@@ -204,17 +204,19 @@ impl Hub {
 
     /// Makes a span of a beat once a minute: one tells as much as sixty.
     fn span_of(&self, beat: Beat, scopes: usize) -> tracing::Span {
-        if !beat.0.is_multiple_of(TRACED_EVERY) || !self.telemetry.draws(usize::MAX) {
+        if !beat.0.is_multiple_of(TRACED_EVERY) {
             return tracing::Span::none();
         }
-        tracing::info_span!(
-            target: ROOT,
-            "beat",
-            tickcast.beat = beat.0,
-            tickcast.scopes = scopes,
-            tickcast.ticks.sent = tracing::field::Empty,
-            tickcast.ticks.behind = tracing::field::Empty,
-        )
+        telemetry::begin(&*self.telemetry, usize::MAX, || {
+            tracing::info_span!(
+                target: ROOT,
+                "beat",
+                tickcast.beat = beat.0,
+                tickcast.scopes = scopes,
+                tickcast.ticks.sent = tracing::field::Empty,
+                tickcast.ticks.behind = tracing::field::Empty,
+            )
+        })
     }
 
     /// Lets go of views that nobody wants.

@@ -35,7 +35,7 @@ pub use hub::{
 };
 pub use lane::LANE_LENGTH;
 pub use memory::{Content, MemoryNode, MemoryStore};
-pub use outcome::{ExecuteError, Made, Outcome, Request};
+pub use outcome::{ExecuteError, Made, Outcome, Request, name_of};
 pub use presence::{NotEntered, Place, Presence};
 pub use stats::Stats;
 pub use store::Store;

@@ -63,29 +63,21 @@ pub enum ExecuteError {
     Damaged(#[from] timers::BadItem),
 }
 
-impl Outcome {
-    /// Returns what it is called where outcomes are counted.
-    pub fn name(&self) -> &'static str {
-        match self.made {
-            Made::Change(_) => "changed",
-            Made::Nothing => "nothing",
-            Made::Repeated => "repeated",
-        }
+/// Returns what it is called where outcomes are counted.
+pub fn name_of(executed: &Result<Outcome, ExecuteError>) -> &'static str {
+    match executed {
+        Ok(Outcome { made: Made::Change(_), .. }) => "changed",
+        Ok(Outcome { made: Made::Nothing, .. }) => "nothing",
+        Ok(Outcome { made: Made::Repeated, .. }) => "repeated",
+        Err(ExecuteError::Refused(_)) => "refused",
+        Err(ExecuteError::Busy) => "busy",
+        Err(ExecuteError::Unavailable(_)) => "unavailable",
+        Err(ExecuteError::OutcomeUnknown) => "unknown",
+        Err(ExecuteError::Damaged(_)) => "damaged",
     }
 }
 
 impl ExecuteError {
-    /// Returns what it is called where outcomes are counted.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Refused(_) => "refused",
-            Self::Busy => "busy",
-            Self::Unavailable(_) => "unavailable",
-            Self::OutcomeUnknown => "unknown",
-            Self::Damaged(_) => "damaged",
-        }
-    }
-
     /// Tells whether it is the service's, and not the client's.
     pub fn is_failure(&self) -> bool {
         match self {

@@ -125,8 +125,7 @@ pub trait Telemetry: Send + Sync + 'static {
     /// Takes note of how long something took.
     fn took(&self, what: Timing, took: Duration);
 
-    /// Tells whether something that begins by itself, and that so many listeners are shown, is traced. Whoever asks
-    /// makes a span of the target [`ROOT`] if it is, and none if not.
+    /// Tells whether something that begins by itself, and that so many listeners are shown, is traced.
     fn draws(&self, audience: usize) -> bool;
 
     /// Returns where the current span is; `None` if it is not recorded.
@@ -134,6 +133,12 @@ pub trait Telemetry: Send + Sync + 'static {
 
     /// Makes a span, which was not entered yet, the consequence of one that may be another node's.
     fn follow(&self, span: &Span, origin: &TraceParent);
+}
+
+/// Begins a span of something that begins by itself and that so many listeners are shown, if it is traced. The span
+/// is of the target [`ROOT`].
+pub(crate) fn begin(telemetry: &dyn Telemetry, audience: usize, span: impl FnOnce() -> Span) -> Span {
+    if telemetry.draws(audience) { span() } else { Span::none() }
 }
 
 /// Nobody watches.

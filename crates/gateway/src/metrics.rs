@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ::engine::{ExecuteError, Outcome};
+use ::engine::{ExecuteError, Outcome, name_of};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter};
 use prometheus::{Encoder, Registry, TextEncoder};
@@ -155,11 +155,7 @@ impl Metrics {
     }
 
     pub(crate) fn command_done(&self, took: Duration, outcome: &Result<Outcome, ExecuteError>) {
-        let name = match outcome {
-            Ok(outcome) => outcome.name(),
-            Err(failed) => failed.name(),
-        };
-        self.commands.record(took.as_secs_f64(), &[KeyValue::new("outcome", name)]);
+        self.commands.record(took.as_secs_f64(), &[KeyValue::new("outcome", name_of(outcome))]);
     }
 
     /// Notes an answered HTTP request; `route` is empty for what no route is for.

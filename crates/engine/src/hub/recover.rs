@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timers::{Board, HistoryId, Item, Known, Scope};
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use crate::hub::entry::Entry;
 use crate::hub::{Hub, JoinError};
 use crate::store::{Fault, FaultKind, Loaded, RecentId, Shards};
-use crate::telemetry::ROOT;
+use crate::telemetry::{self, ROOT};
 
 /// Most scopes whose positions are compared in one round trip after a lost link: a thousand `HMGET`s are a
 /// millisecond of Redis, so that others find room in between.
@@ -132,12 +132,10 @@ impl Hub {
             return;
         }
         let (hub, entry) = (Arc::clone(self), Arc::clone(entry));
-        let span = if self.telemetry.draws(entry.listeners()) {
+        let span = telemetry::begin(&*self.telemetry, entry.listeners(), || {
             let kind = entry.scope.kind();
             tracing::info_span!(target: ROOT, parent: None, "reload", tickcast.scope.kind = kind, tickcast.cause = cause.name())
-        } else {
-            Span::none()
-        };
+        });
         self.background.spawn(async move { hub.reload(&entry).await }.instrument(span));
     }
 

@@ -20,7 +20,7 @@ use crate::config::System;
 use crate::connections::Seat;
 use crate::metrics::{self, Present};
 use crate::node::Node;
-use crate::telemetry::traces;
+use crate::telemetry::traces::{self, Whence};
 use crate::under_way::{Finished, UnderWay, finished};
 use crate::ws::{Closing, Due, Gone, Incoming, Socket, Timer, frame};
 
@@ -240,16 +240,12 @@ impl Connection {
             command,
             by: Some(user.clone()),
         };
-        let parent = message.traceparent.and_then(|text| text.parse().ok());
         let span = self.node.traces.message(
-            parent.as_ref(),
+            Whence { parent: message.traceparent.as_deref(), connect: self.origin.as_deref() },
             Some(&self.feed),
             metrics::Dialect::from(self.dialect).name(),
             request.command.name(),
         );
-        if let Some(origin) = &self.origin {
-            traces::link(&span, origin);
-        }
         let node = Arc::clone(&self.node);
         let asked = Asked::Command { id: message.id, command: message.command };
         let done = async move { Done::Command(node.execute(request).await) };
@@ -259,7 +255,8 @@ impl Connection {
     fn begin_auth(&mut self, Auth { id, token }: Auth) {
         let (node, claimed) = (Arc::clone(&self.node), Claimed::default().with_token(Some(token)));
         let done = async move { Done::Auth(node.auth.identify(&claimed, System::Clockit).await) };
-        let span = self.node.traces.message(None, None, metrics::Dialect::from(self.dialect).name(), "auth");
+        let span =
+            self.node.traces.message(Whence::default(), None, metrics::Dialect::from(self.dialect).name(), "auth");
         self.under_way = Some(Box::new(UnderWay::begin(Asked::Auth { id }, span, done)));
     }
 

@@ -106,9 +106,7 @@ impl Present {
         metrics.present.add(party, 1);
         Self { metrics: Arc::clone(metrics), party }
     }
-}
 
-impl Present {
     /// Takes in that the client is believed for something else.
     pub(crate) fn is_by(&mut self, by: By) {
         let party = Party { by, ..self.party };

@@ -28,7 +28,7 @@ use crate::rooms::gaze::Gaze;
 use crate::rooms::membership::{Membership, Standing};
 use crate::rooms::shown;
 use crate::socketio::{self, Packet, Socket};
-use crate::telemetry::traces;
+use crate::telemetry::traces::Whence;
 use crate::under_way::{Finished, UnderWay, finished};
 use crate::ws::Closing;
 
@@ -217,12 +217,9 @@ impl Connection {
             Ok(errand) => errand,
             Err(fault) => return self.fail(ack, &fault),
         };
-        let parent = traceparent.and_then(|text| text.parse().ok());
+        let whence = Whence { parent: traceparent.as_deref(), connect: self.origin.as_deref() };
         let feed = self.membership.as_ref().map(|here| &here.feed);
-        let span = self.node.traces.message(parent.as_ref(), feed, Dialect::Rooms.name(), event);
-        if let Some(origin) = &self.origin {
-            traces::link(&span, origin);
-        }
+        let span = self.node.traces.message(whence, feed, Dialect::Rooms.name(), event);
         self.under_way = Some(Box::new(UnderWay::begin(ack, span, errand)));
     }
 

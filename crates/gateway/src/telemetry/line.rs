@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use opentelemetry::Context;
-use opentelemetry::trace::{SpanId, TraceContextExt, TraceId};
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::{Format, Full, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use crate::telemetry::traces;
 
 /// Lines for people.
 pub(super) struct Text(Format<Full>);
@@ -32,8 +32,8 @@ where
         let mut line = String::new();
         self.0.format_event(context, Writer::new(&mut line), event)?;
         writer.write_str(line.trim_end_matches('\n'))?;
-        if let Some((trace, span)) = ids() {
-            write!(writer, " trace_id={trace} span_id={span}")?;
+        if let Some(here) = traces::here() {
+            write!(writer, " trace_id={:032x} span_id={:016x}", here.trace, here.span)?;
         }
         writer.write_char('\n')
     }
@@ -53,21 +53,12 @@ where
         line.insert("timestamp".to_owned(), now.into());
         line.insert("level".to_owned(), event.metadata().level().as_str().into());
         line.insert("target".to_owned(), event.metadata().target().into());
-        if let Some((trace, span)) = ids() {
-            line.insert("trace_id".to_owned(), trace.to_string().into());
-            line.insert("span_id".to_owned(), span.to_string().into());
+        if let Some(here) = traces::here() {
+            line.insert("trace_id".to_owned(), format!("{:032x}", here.trace).into());
+            line.insert("span_id".to_owned(), format!("{:016x}", here.span).into());
         }
         writeln!(writer, "{}", Value::Object(line))
     }
-}
-
-/// Returns the ids of the span that something happens in, if it is recorded.
-fn ids() -> Option<(TraceId, SpanId)> {
-    Context::map_current(|context| {
-        let span = context.span();
-        let here = span.span_context();
-        here.is_sampled().then(|| (here.trace_id(), here.span_id()))
-    })
 }
 
 /// The fields of an event.

@@ -95,13 +95,7 @@ impl Sendings {
 /// Makes what spans are recorded with. Must be called on the runtime.
 pub(super) fn tracer(resource: Resource, sent: &Arc<Sent>) -> Result<SdkTracerProvider, String> {
     let exporter = match protocol(Signal::Traces) {
-        Protocol::Grpc => {
-            let builder = SpanExporter::builder().with_tonic();
-            match tls(Signal::Traces)? {
-                Some(tls) => builder.with_tls_config(tls).build(),
-                None => builder.build(),
-            }
-        }
+        Protocol::Grpc => over_tls(SpanExporter::builder().with_tonic(), Signal::Traces)?.build(),
         Protocol::Http => SpanExporter::builder().with_http().with_http_client(post(Signal::Traces, sent)?).build(),
     };
     let exporter = Counted { exporter: exporter.map_err(|error| error.to_string())?, sent: Arc::clone(sent) };
@@ -117,13 +111,7 @@ pub(super) fn tracer(resource: Resource, sent: &Arc<Sent>) -> Result<SdkTracerPr
 /// Makes what sends metrics now and then. Must be called on the runtime.
 pub(super) fn metrics(sent: &Arc<Sent>) -> Result<PeriodicReader<impl PushMetricExporter + use<>>, String> {
     let exporter = match protocol(Signal::Metrics) {
-        Protocol::Grpc => {
-            let builder = MetricExporter::builder().with_tonic();
-            match tls(Signal::Metrics)? {
-                Some(tls) => builder.with_tls_config(tls).build(),
-                None => builder.build(),
-            }
-        }
+        Protocol::Grpc => over_tls(MetricExporter::builder().with_tonic(), Signal::Metrics)?.build(),
         Protocol::Http => MetricExporter::builder().with_http().with_http_client(post(Signal::Metrics, sent)?).build(),
     };
     let exporter = Counted { exporter: exporter.map_err(|error| error.to_string())?, sent: Arc::clone(sent) };
@@ -151,24 +139,23 @@ fn batches() -> BatchConfig {
 
 fn post(signal: Signal, sent: &Arc<Sent>) -> Result<Post, String> {
     let within = said_of(signal, "TIMEOUT").and_then(|text| text.parse().ok()).map_or(WITHIN, Duration::from_millis);
-    let (sent, fails) = (Arc::clone(sent), move |sent: &Sent, why: String| sent.of(signal).fails(why));
-    Post::new(ca_file(signal).as_deref(), within, Box::new(move |why| fails(&sent, why)))
+    let sent = Arc::clone(sent);
+    Post::new(ca_file(signal).as_deref(), within, Box::new(move |why| sent.of(signal).fails(why)))
 }
 
 fn ca_file(signal: Signal) -> Option<PathBuf> {
     said_of(signal, "CERTIFICATE").map(PathBuf::from)
 }
 
-/// Whom a collector is believed to be by, if it is spoken to over TLS.
-fn tls(signal: Signal) -> Result<Option<ClientTlsConfig>, String> {
-    let is_secret = said_of(signal, "ENDPOINT").is_some_and(|endpoint| endpoint.starts_with("https"));
-    if !is_secret {
-        return Ok(None);
+/// Has a collector spoken to over TLS, if its address says so.
+fn over_tls<B: WithTonicConfig>(builder: B, signal: Signal) -> Result<B, String> {
+    if !said_of(signal, "ENDPOINT").is_some_and(|endpoint| endpoint.starts_with("https")) {
+        return Ok(builder);
     }
     let tls = ClientTlsConfig::new().with_enabled_roots();
-    let Some(file) = ca_file(signal) else { return Ok(Some(tls)) };
+    let Some(file) = ca_file(signal) else { return Ok(builder.with_tls_config(tls)) };
     let pem = std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-    Ok(Some(tls.ca_certificate(Certificate::from_pem(pem))))
+    Ok(builder.with_tls_config(tls.ca_certificate(Certificate::from_pem(pem))))
 }
 
 /// Counts the spans that end.

@@ -30,6 +30,15 @@ pub(crate) struct Traces {
     wanted: Mutex<Bucket>,
 }
 
+/// Where a client's message comes from.
+#[derive(Default)]
+pub(crate) struct Whence<'a> {
+    /// The `traceparent` that it says, which may be none.
+    pub(crate) parent: Option<&'a str>,
+    /// The span in which its client came in.
+    pub(crate) connect: Option<&'a TraceParent>,
+}
+
 impl Traces {
     pub(super) fn new(sampler: Option<Sampler>, settings: &TraceSettings) -> Self {
         Self {
@@ -73,12 +82,13 @@ impl Traces {
     }
 
     /// Begins the span of a client's message.
-    pub(crate) fn message(&self, parent: Option<&TraceParent>, feed: Option<&Feed>, dialect: &str, what: &str) -> Span {
+    pub(crate) fn message(&self, whence: Whence<'_>, feed: Option<&Feed>, dialect: &str, what: &str) -> Span {
         // Without traces it need not be looked how many listen.
         if self.sampler.is_none() {
             return Span::none();
         }
-        self.begin(parent, feed.map_or(1, Feed::audience), || {
+        let parent = whence.parent.and_then(|text| text.parse().ok());
+        let span = self.begin(parent.as_ref(), feed.map_or(1, Feed::audience), || {
             tracing::info_span!(
                 target: ROOT,
                 "message",
@@ -87,7 +97,11 @@ impl Traces {
                 tickcast.dialect = dialect,
                 tickcast.command = what,
             )
-        })
+        });
+        if let Some(connect) = whence.connect {
+            link(&span, connect);
+        }
+        span
     }
 
     /// Tells whether something that begins by itself is traced.
@@ -133,7 +147,7 @@ pub(crate) fn here() -> Option<TraceParent> {
 }
 
 /// Links a span to another.
-pub(crate) fn link(span: &Span, other: &TraceParent) {
+fn link(span: &Span, other: &TraceParent) {
     span.add_link(context_of(other));
 }
 

@@ -187,11 +187,12 @@ async fn fifty_members_on_two_nodes_press_at_random_and_see_the_same_in_the_same
     for member in &mut members {
         let state = loop {
             let state = member.next_of("timer:state").await;
-            if state["rev"] == after["rev"] {
+            // Not told by its revision: the loss of the host may be shown together with it, or after it.
+            if state["duration"] == 77 {
                 break state;
             }
         };
-        assert_eq!((&state["endsAt"], &state["duration"]), (&after["endsAt"], &after["duration"]));
+        assert_eq!(state["endsAt"], after["endsAt"]);
     }
 }
 
