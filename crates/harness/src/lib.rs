@@ -25,7 +25,7 @@ pub use collector::{Collector, Traced};
 pub use figures::Figures;
 pub use node::{Node, TALKATIVE, binary};
 pub use port::free_port;
-pub use program::program;
+pub use program::{Running, program};
 pub use proxy::{Proxy, Way};
 pub use redis::{DURABLE, RedisCluster, RedisServer, RedisWithSentinels, Reply};
 pub use site::Site;

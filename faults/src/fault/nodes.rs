@@ -1,9 +1,10 @@
 //! Nodes that die, stand still, are restarted or starve.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use harness::Running;
 use tokio::time::Instant;
 
 use super::Scene;
@@ -50,7 +51,7 @@ pub(super) async fn restart(scene: &mut Scene<'_>) -> Result<()> {
 /// Processes take the processors from the nodes, and nodes lose theirs altogether for moments.
 pub(super) async fn starve(scene: &mut Scene<'_>) -> Result<()> {
     let rivals = std::thread::available_parallelism()?.get() * 2;
-    let burners: Vec<Burner> = (0..rivals).map(|_| Burner::start()).collect::<Result<_>>()?;
+    let burners: Vec<Running> = (0..rivals).map(|_| burner()).collect();
     let begun = Instant::now();
     let end = begun + Duration::from_secs(if scene.short { 3 } else { 8 });
     while Instant::now() < end {
@@ -70,20 +71,7 @@ pub(super) async fn starve(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A process that does nothing, all the time.
-struct Burner(Child);
-
-impl Burner {
-    fn start() -> Result<Self> {
-        let mut command = Command::new("sh");
-        command.args(["-c", "while :; do :; done"]).stdin(Stdio::null()).stdout(Stdio::null());
-        Ok(Self(command.spawn()?))
-    }
-}
-
-impl Drop for Burner {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
+/// Starts a process that does nothing, all the time.
+fn burner() -> Running {
+    Running::start(Command::new("sh").args(["-c", "while :; do :; done"]).stdout(Stdio::null()))
 }

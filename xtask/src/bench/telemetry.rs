@@ -12,8 +12,9 @@ use crate::steps::Steps;
 /// What it is asked for by.
 pub(super) const NAME: &str = "telemetry";
 
-/// How often each is measured, one after the other, since machines drift: the middle one counts.
-const ROUNDS: usize = 3;
+/// How often each is measured, one after the other: machines drift, so only runs of one round are compared, and the
+/// middle round counts.
+const ROUNDS: usize = 5;
 
 /// What nodes tell; the costs of each are compared with the first.
 const SETTINGS: [(&str, Telemetry); 4] = [
@@ -56,18 +57,24 @@ impl Cost {
         self.sent = results::number(&report["sentToCollector"]) / count;
     }
 
-    fn middle(&self) -> f64 {
-        let mut sorted = self.micros.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted[sorted.len() / 2]
+    /// Returns this by another, of each round.
+    fn of(&self, other: &Self) -> Vec<f64> {
+        self.micros.iter().zip(&other.micros).map(|(this, other)| this / other).collect()
     }
+}
+
+fn middle(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
 }
 
 /// Measures, and writes it down.
 pub(super) fn run(parts: &Parts, steps: &mut Steps) -> Result<()> {
     let mut page = String::from(
-        "# What telemetry costs\n\nWritten by `cargo xtask bench --only telemetry`: processor time of the nodes, the middle of \
-         three runs that were made in turn. Figures are fetched every 5 s; spans go to a collector that keeps nothing.\n\n",
+        "# What telemetry costs\n\nWritten by `cargo xtask bench --only telemetry`: processor time of the nodes, each setting \
+         in turn, five rounds. A ratio is the middle of those of the rounds, which lie as far apart as the brackets say. \
+         Figures are fetched every 5 s; spans go to a collector that keeps nothing.\n\n",
     );
     page += &results::machine(&parts.root)?;
     for (title, nodes, scenario, counted) in WORK {
@@ -98,11 +105,17 @@ fn table(title: &str, costs: &[Cost]) -> String {
     table +=
         "| telemetry | µs | of nothing told | of the row above | all runs | bytes sent |\n|---|---|---|---|---|---|\n";
     for (nth, ((name, _), cost)) in SETTINGS.iter().zip(costs).enumerate() {
-        let (micros, first, above) = (cost.middle(), costs[0].middle(), costs[nth.saturating_sub(1)].middle());
-        let (of_first, of_above) = (micros / first, micros / above);
+        let of_first = ratio(&cost.of(&costs[0]));
+        let of_above = ratio(&cost.of(&costs[nth.saturating_sub(1)]));
         let runs: Vec<String> = cost.micros.iter().map(|run| format!("{run:.2}")).collect();
-        let (runs, sent) = (runs.join(", "), cost.sent);
-        table += &format!("| {name} | {micros:.2} | {of_first:.3} | {of_above:.3} | {runs} | {sent:.0} |\n");
+        let (micros, runs, sent) = (middle(&cost.micros), runs.join(", "), cost.sent);
+        table += &format!("| {name} | {micros:.2} | {of_first} | {of_above} | {runs} | {sent:.0} |\n");
     }
     table
+}
+
+fn ratio(of_rounds: &[f64]) -> String {
+    let least = of_rounds.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = of_rounds.iter().copied().fold(0.0, f64::max);
+    format!("{:.3} ({least:.2} to {most:.2})", middle(of_rounds))
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{Client, Collector, DEADLINE, Node, Site, free_port, program, wait_until};
+use harness::{Client, Collector, DEADLINE, Node, Running, Site, free_port, program, wait_until};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
@@ -163,7 +163,7 @@ async fn a_real_collector_understands_all() {
         ])
         .stdout(file.try_clone().unwrap())
         .stderr(file);
-    let mut running = command.spawn().unwrap();
+    let _running = Running::start(&mut command);
     let says = |words: &str| std::fs::read_to_string(&log).unwrap().contains(words);
     for (protocol, port) in [("grpc", grpc), ("http/protobuf", http)] {
         wait_until("the collector", async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await;
@@ -180,6 +180,4 @@ async fn a_real_collector_understands_all() {
         ["message stopwatch.pause", "execute", "fan_out"].iter().all(|words| says(words))
     })
     .await;
-    running.kill().unwrap();
-    running.wait().unwrap();
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use harness::http::request;
-use harness::{Collector, Node, RedisServer, SocketIo, free_port, program, wait_until};
+use harness::{Collector, Node, RedisServer, Running, SocketIo, free_port, program, wait_until};
 use serde_json::{Value, json};
 
 fn observability() -> PathBuf {
@@ -89,15 +89,8 @@ fn dashboards() -> Vec<(String, Value)> {
 /// A running Prometheus, gone with its handle.
 struct Prometheus {
     port: u16,
-    process: Child,
+    _process: Running,
     _folder: tempfile::TempDir,
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
 }
 
 impl Prometheus {
@@ -113,15 +106,14 @@ impl Prometheus {
         let file = folder.path().join("prometheus.yaml");
         fs::write(&file, config).unwrap();
         let log = fs::File::create(folder.path().join("log")).unwrap();
-        let process = Command::new(program("prometheus", "PROMETHEUS"))
+        let mut command = Command::new(program("prometheus", "PROMETHEUS"));
+        command
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let prometheus = Self { port, process, _folder: folder };
+            .stderr(log);
+        let prometheus = Self { port, _process: Running::start(&mut command), _folder: folder };
         // Three times, so that there are rates.
         let looks = "count_over_time(up{job=\"tickcast\"}[1m]) >= 3 and up == 1";
         let has_looked = async || match prometheus.ask(looks).await {

@@ -227,7 +227,7 @@ async fn retries_and_faults_of_the_store_are_events_and_errors() {
     let failed = spans.iter().find(|span| span.name == "execute" && span.failed).unwrap();
     has(failed, &[("tickcast.outcome", outcome)]);
     let mut causes = failed.events.iter().filter(|(name, _)| name == "retry").map(|(_, event)| event["cause"].as_str());
-    assert!(causes.any(|cause| ["unavailable", "silent"].contains(&cause)), "{failed:#?}");
+    assert!(causes.any(|cause| ["unavailable", "silent"].contains(&cause)), "{:#?}", of_trace(&spans, &failed.trace));
 }
 
 #[tokio::test]

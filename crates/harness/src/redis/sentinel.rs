@@ -1,11 +1,11 @@
 //! A primary, its replicas, and the sentinels that watch over them.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
 use crate::wait::block_until;
-use crate::{RedisServer, free_port};
+use crate::{RedisServer, Running, free_port};
 
 /// What the sentinels call the primary.
 const SERVICE: &str = "timers";
@@ -19,7 +19,7 @@ pub struct RedisWithSentinels {
 
 struct Sentinel {
     port: u16,
-    process: Child,
+    _process: Running,
     _folder: TempDir,
 }
 
@@ -91,21 +91,9 @@ impl Sentinel {
             folder.path().display()
         );
         std::fs::write(&file, config).unwrap();
-        let process = Command::new("redis-server")
-            .arg(&file)
-            .arg("--sentinel")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed; `cargo xtask test` does that");
-        Self { port, process, _folder: folder }
-    }
-}
-
-impl Drop for Sentinel {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
+        let mut command = Command::new("redis-server");
+        let process = Running::start(command.arg(&file).arg("--sentinel").stdout(Stdio::null()));
+        Self { port, _process: process, _folder: folder }
     }
 }
 

@@ -62,11 +62,19 @@ pub(crate) fn is_servers(error: &Error) -> bool {
         | ErrorKind::Protocol
         | ErrorKind::Tls
         | ErrorKind::Cluster
-        | ErrorKind::Unknown
         | ErrorKind::Parse
         | ErrorKind::Sentinel
         | ErrorKind::NotFound => true,
+        // Most answers of servers are of no kind that the driver knows, and so is what it says itself when a link
+        // breaks under a command; servers begin with a word in capitals.
+        ErrorKind::Unknown => code(error).is_some(),
     }
+}
+
+/// Returns the word in capitals that servers begin with.
+pub(crate) fn code(error: &Error) -> Option<&str> {
+    let word = error.details().split(' ').next()?;
+    (!word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(word)
 }
 
 /// Tells whether a server of a cluster says that it has not the slot, or not yet, or not any more.
@@ -91,4 +99,27 @@ pub(crate) fn link_down() -> Fault {
 /// The answer makes no sense.
 pub(crate) fn nonsense(what: &str) -> Fault {
     Fault::new(FaultKind::Damaged, format!("Redis answered nonsense to {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(kind: ErrorKind, details: &'static str, expected: FaultKind) {
+        assert_eq!(fault(Error::new(kind, details)).kind(), expected, "{details}");
+    }
+
+    #[test]
+    fn what_the_driver_says_of_its_link_is_no_answer_of_the_server() {
+        for said in ["Failed to route command.", "Too many failed write attempts.", "Missing expected connection.", ""]
+        {
+            check(ErrorKind::Unknown, said, FaultKind::Unknown);
+        }
+        check(ErrorKind::IO, "Connection closed.", FaultKind::Unknown);
+        check(ErrorKind::Backpressure, "", FaultKind::Unavailable);
+        check(ErrorKind::Unknown, "LOADING Redis is loading the dataset in memory", FaultKind::Unavailable);
+        check(ErrorKind::Cluster, "MOVED 1 127.0.0.1:7000", FaultKind::Unavailable);
+        check(ErrorKind::Unknown, "NOPERM User ann has no permissions", FaultKind::Damaged);
+        check(ErrorKind::InvalidArgument, "WRONGTYPE Operation against a key", FaultKind::Damaged);
+    }
 }

@@ -5,7 +5,7 @@ use fred::types::config::{Config, Server, ServerConfig};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-use crate::redis::fault::is_servers;
+use crate::redis::fault::{code, is_servers};
 
 /// The server as it is configured, whichever answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,12 +77,11 @@ impl Place {
 
 fn record(span: &Span, error: &Error) {
     span.record("otel.status_code", "ERROR");
-    let prefix = error.details().split(' ').next().filter(|_| is_servers(error));
-    let prefix = prefix.filter(|prefix| !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_uppercase()));
-    if let Some(prefix) = prefix {
-        span.record("db.response.status_code", prefix);
+    let code = code(error).filter(|_| is_servers(error));
+    if let Some(code) = code {
+        span.record("db.response.status_code", code);
     }
-    span.record("error.type", prefix.unwrap_or(kind(error)));
+    span.record("error.type", code.unwrap_or(kind(error)));
 }
 
 fn kind(error: &Error) -> &'static str {

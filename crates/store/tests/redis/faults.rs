@@ -1,6 +1,7 @@
 //! What goes wrong with a real Redis, and what a node makes of it: the traps of the driver, each closed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use engine::store::{Connected, FaultKind, Signal};
@@ -113,6 +114,39 @@ async fn what_was_missed_while_the_subscription_was_cut_is_caught_up() {
     })
     .await
     .expect("all is seen in the end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_breaks_under_a_command_is_not_taken_for_an_answer() {
+    const CUTS: usize = 40;
+    let server = RedisServer::start();
+    let node = Node::start(&server.url(), "a");
+    node.is_ready().await;
+    let ends = Arc::new(AtomicBool::new(false));
+    let readers = (0..16).map(|_| {
+        let (store, ends) = (Arc::clone(node.engine.store()), Arc::clone(&ends));
+        tokio::spawn(async move {
+            let mut failed = Vec::new();
+            while !ends.load(Ordering::Relaxed) {
+                failed.extend(store.load(&scope("ann"), &[]).await.err());
+            }
+            failed
+        })
+    });
+    let readers: Vec<_> = readers.collect();
+    for _ in 0..CUTS {
+        server.command(&["CLIENT", "KILL", "TYPE", "normal"]).expect("answers");
+        node.is_ready().await;
+    }
+    ends.store(true, Ordering::Relaxed);
+    let mut broken = 0;
+    for reader in readers {
+        for fault in reader.await.expect("no panic") {
+            assert_ne!(fault.kind(), FaultKind::Damaged, "{fault}");
+            broken += usize::from(fault.kind() == FaultKind::Unknown);
+        }
+    }
+    assert!(broken > 0, "no command was under way");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
