@@ -27,6 +27,7 @@ pub(crate) async fn run(crowd: Rc<Crowd>, nth: usize, mut deeds: UnboundedReceiv
         ready: false,
         next_id: 0,
         last: 0,
+        rested: false,
         runs: true,
         crowd,
     };
@@ -71,6 +72,8 @@ struct Client {
     next_id: u64,
     /// The last second it was shown, ms.
     last: u64,
+    /// It has been told since that nothing runs, so seconds may be missing.
+    rested: bool,
     /// Whether its session runs, as far as it has asked for that.
     runs: bool,
 }
@@ -135,9 +138,12 @@ impl Client {
                 return self.is_there(now);
             }
             Heard::Ready => return self.is_there(now),
-            Heard::Update(rev) if self.is_elsewhere(self.nth) => {
-                let shown = self.crowd.user(self.nth).borrow_mut().shown(rev, now, self.devices_elsewhere());
-                self.crowd.note(|seen| shown.into_iter().for_each(|sight| seen.note_update(sight)));
+            Heard::Update { rev, stops } => {
+                self.rested |= stops;
+                if self.is_elsewhere(self.nth) {
+                    let shown = self.crowd.user(self.nth).borrow_mut().shown(rev, now, self.devices_elsewhere());
+                    self.crowd.note(|seen| shown.into_iter().for_each(|sight| seen.note_update(sight)));
+                }
             }
             Heard::Ack { id, rev } => {
                 let shown = self.crowd.user(self.nth).borrow_mut().ack(id, rev, self.devices_elsewhere());
@@ -148,7 +154,7 @@ impl Client {
             }
             Heard::Error => self.crowd.note(|seen| seen.counts.errors += 1),
             Heard::Answer(answer) => return vec![answer.to_owned()],
-            Heard::Update(_) | Heard::Other => {}
+            Heard::Other => {}
         }
         Vec::new()
     }
@@ -158,12 +164,14 @@ impl Client {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let late = u64::try_from(now.as_micros()).unwrap_or(u64::MAX).saturating_sub(at * 1000);
         let last = std::mem::replace(&mut self.last, at);
+        let rested = std::mem::take(&mut self.rested);
         self.crowd.note(|seen| {
             seen.counts.ticks += 1;
             seen.late.note(late);
             if last > 0 {
                 match at.checked_sub(last) {
                     None | Some(0) => seen.counts.doubled += 1,
+                    Some(_) if rested => {}
                     Some(step) => seen.counts.missing += (step / 1000).saturating_sub(1),
                 }
             }

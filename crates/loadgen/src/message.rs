@@ -25,8 +25,13 @@ pub(crate) enum Heard<'t> {
     Ready,
     /// A second, by its instant, in ms.
     Tick(u64),
-    /// A change, by its revision.
-    Update(u64),
+    /// A change.
+    Update {
+        /// Its revision.
+        rev: u64,
+        /// What has ticked does not any more.
+        stops: bool,
+    },
     /// A command was carried out and made a revision.
     Ack {
         /// The command's number.
@@ -110,7 +115,7 @@ fn of_event(text: &str) -> Heard<'_> {
     let Some((name, rest)) = text.split_once('"') else { return Heard::Other };
     match name {
         "timer:tick" => number_behind(rest, r#""serverTime":"#).map_or(Heard::Other, Heard::Tick),
-        "timer:state" => number_behind(rest, r#""rev":"#).map_or(Heard::Other, Heard::Update),
+        "timer:state" => update(rest, r#""isRunning":false"#),
         "session:joined" => {
             let room = rest.split_once(r#""sessionId":""#).and_then(|(_, rest)| rest.split_once('"'));
             room.map_or(Heard::Other, |(room, _)| Heard::Joined(room))
@@ -136,7 +141,7 @@ fn of_kind(text: &str) -> Heard<'_> {
         "tick" if rest.contains(r#""running":false"#) => Heard::Other,
         "tick" => number(r#""serverTime":"#).map_or(Heard::Other, Heard::Tick),
         "ready" => Heard::Ready,
-        "session-update" => number(r#""rev":"#).map_or(Heard::Other, Heard::Update),
+        "session-update" => update(rest, r#""running":false"#),
         "ack" => match (number(r#""id":""#), number(r#""rev":"#)) {
             (Some(id), Some(rev)) => Heard::Ack { id, rev },
             _ => Heard::Other,
@@ -144,6 +149,11 @@ fn of_kind(text: &str) -> Heard<'_> {
         "error" => Heard::Error,
         _ => Heard::Other,
     }
+}
+
+fn update<'t>(text: &'t str, stopped: &str) -> Heard<'t> {
+    let rev = number_behind(text, r#""rev":"#);
+    rev.map_or(Heard::Other, |rev| Heard::Update { rev, stops: text.contains(stopped) })
 }
 
 /// Reads the number behind the last mark, since it stands near the end.
@@ -166,7 +176,14 @@ mod tests {
             ),
             (r#"{"type":"tick","payload":[{"elapsedMs":5,"running":false}],"serverTime":1795256127000}"#, Heard::Other),
             (r#"{"type":"ready","payload":[],"rev":0}"#, Heard::Ready),
-            (r#"{"type":"session-update","payload":{"label":"\"rev\":9"},"rev":4}"#, Heard::Update(4)),
+            (
+                r#"{"type":"session-update","payload":{"label":"\"rev\":9","running":true},"rev":4}"#,
+                Heard::Update { rev: 4, stops: false },
+            ),
+            (
+                r#"{"type":"session-update","payload":{"label":"load","running":false},"rev":4}"#,
+                Heard::Update { rev: 4, stops: true },
+            ),
             (r#"{"type":"ack","id":"17","rev":4}"#, Heard::Ack { id: 17, rev: 4 }),
             (r#"{"type":"error","payload":{}}"#, Heard::Error),
             (r#"{"type":"session-snapshot","payload":[]}"#, Heard::Other),
@@ -187,7 +204,10 @@ mod tests {
             (r#"40{"sid":"y"}"#, Heard::LetIn),
             (r#"42["session:joined",{"sessionId":"r","state":{"sessionId":"r","rev":1}}]"#, Heard::Joined("r")),
             (r#"42["timer:tick",{"sessionId":"r","remainingTime":9,"serverTime":7,"endsAt":8}]"#, Heard::Tick(7)),
-            (r#"42["timer:state",{"sessionId":"r","rev":12}]"#, Heard::Update(12)),
+            (
+                r#"42["timer:state",{"sessionId":"r","isRunning":false,"isPaused":true,"rev":12}]"#,
+                Heard::Update { rev: 12, stops: true },
+            ),
             (r#"4317[{"sessionId":"r","rev":12}]"#, Heard::Ack { id: 17, rev: 12 }),
             (r#"4317[{"error":{"code":"UNAVAILABLE"}}]"#, Heard::Other),
             (r#"42["error",{"code":"UNAVAILABLE"}]"#, Heard::Error),
