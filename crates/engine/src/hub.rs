@@ -4,6 +4,7 @@ mod audit;
 mod entries;
 mod entry;
 mod feed;
+mod progress;
 mod reader;
 mod recover;
 mod round;
@@ -35,7 +36,8 @@ use crate::telemetry::{self, ROOT, Telemetry, Timing};
 use crate::update::Update;
 
 pub use feed::{Caught, Feed};
-pub use reader::{Lack, Progress, Reader, Sight};
+pub use progress::{Lack, Progress, Sight};
+pub use reader::Reader;
 pub use sheet::Sheet;
 pub use stage::{Looked, Onlooker, Showing};
 pub use view::{FILL_MAX, Frames, Shown, View};

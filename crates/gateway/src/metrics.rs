@@ -2,6 +2,7 @@
 
 mod close;
 mod engine;
+mod node;
 mod observed;
 mod party;
 mod process;
@@ -19,29 +20,19 @@ use opentelemetry::metrics::{Histogram, Meter};
 use prometheus::{Encoder, Registry, TextEncoder};
 
 use crate::metrics::close::Close;
-use crate::metrics::observed::{Figure, gauges};
 use crate::metrics::party::Party;
 use crate::metrics::tally::{Label, Tally};
 use crate::metrics::timings::WORK_SECONDS;
-use crate::node::Node;
 use crate::telemetry::{Sent, Telemetry};
 use crate::ws::Closing;
 
+pub(crate) use node::observe as observe_node;
 pub(crate) use party::{Dialect, Present};
 pub(crate) use refusal::Refusal;
 pub(crate) use timings::Timings;
 
 /// The commit that this was built from, if whoever built it said so.
 const REVISION: Option<&str> = option_env!("TICKCAST_REVISION");
-
-/// Whether a node serves.
-const OF_NODE: &[Figure<Node>] = &[
-    ("tickcast.ready", "1 while clients should be sent here", |node| u64::from(node.ready().is_ok())),
-    ("tickcast.draining", "1 once the node was told to stop", |node| u64::from(node.drain.is_leaving())),
-    ("tickcast.sockets", "Sockets that the node waits for before it ends", |node| node.drain.sockets() as u64),
-    ("tickcast.people", "People who are connected to this node", |node| node.connections.users() as u64),
-    ("tickcast.connections.limit", "Clients that are let in at most", |node| node.settings.limits.connections as u64),
-];
 
 /// What is counted as it happens.
 pub(crate) struct Metrics {
@@ -120,13 +111,6 @@ impl Metrics {
                 }
             })
             .build();
-    }
-
-    /// Measures a node: its engine, and whether it serves.
-    pub(crate) fn observe_node(telemetry: &Telemetry, node: &Arc<Node>) {
-        let meter = telemetry.meter();
-        engine::observe(&meter, &node.engine);
-        gauges(&meter, node, OF_NODE);
     }
 
     pub(crate) fn message_received(&self, dialect: impl Into<Dialect>) {

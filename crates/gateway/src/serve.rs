@@ -26,7 +26,7 @@ use crate::http::entrance::Entrance;
 use crate::http::server::Manners;
 use crate::http::tls::Certificate;
 use crate::http::{internal, public, server};
-use crate::metrics::{Metrics, Timings};
+use crate::metrics::{self, Metrics, Timings};
 use crate::node::Node;
 use crate::telemetry::Telemetry;
 use crate::watch::Watch;
@@ -117,7 +117,7 @@ fn start(settings: Settings, telemetry: &Telemetry) -> Result<Arc<Node>> {
         started: Instant::now(),
         settings,
     });
-    Metrics::observe_node(telemetry, &node);
+    metrics::observe_node(telemetry, &node);
     Ok(node)
 }
 

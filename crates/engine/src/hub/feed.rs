@@ -7,7 +7,7 @@ use timers::Beat;
 
 use crate::hub::Hub;
 use crate::hub::entry::Entry;
-use crate::hub::reader::{Progress, Sight};
+use crate::hub::progress::{Progress, Sight};
 use crate::hub::stage::Onlooker;
 use crate::hub::view::{Shown, View};
 
