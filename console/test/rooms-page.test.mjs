@@ -122,8 +122,9 @@ test('while the server is away the countdown is counted on, and then goes on as 
 
 test('whoever was away at zero is told when they are back', async () => {
   const ann = await browser.openRoom(server);
-  await ann.create();
-  await ann.start({ minutes: 0, seconds: 4 });
+  const ben = await browser.openRoom(server, await ann.create());
+  await ben.start({ minutes: 0, seconds: 4 });
+  // Her own press she would see before the server has heard of it.
   await ann.phase('running');
   await server.kill('SIGKILL');
   await ann.says('Time is up, as counted here');
