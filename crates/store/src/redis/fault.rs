@@ -54,20 +54,17 @@ pub(crate) fn is_servers(error: &Error) -> bool {
         ErrorKind::Backpressure | ErrorKind::IO | ErrorKind::Timeout | ErrorKind::Canceled | ErrorKind::Routing => {
             false
         }
+        // Answers that can't be told from what the driver says of them, and of what it was asked.
+        ErrorKind::InvalidCommand | ErrorKind::InvalidArgument | ErrorKind::Parse | ErrorKind::NotFound => true,
+        // What the driver says when a link breaks under a command is of the same kinds as answers are.
         ErrorKind::Config
         | ErrorKind::Auth
-        | ErrorKind::InvalidCommand
-        | ErrorKind::InvalidArgument
         | ErrorKind::Url
         | ErrorKind::Protocol
         | ErrorKind::Tls
         | ErrorKind::Cluster
-        | ErrorKind::Parse
-        | ErrorKind::Sentinel
-        | ErrorKind::NotFound => true,
-        // Most answers of servers are of no kind that the driver knows, and so is what it says itself when a link
-        // breaks under a command; servers begin with a word in capitals.
-        ErrorKind::Unknown => code(error).is_some(),
+        | ErrorKind::Unknown
+        | ErrorKind::Sentinel => code(error).is_some(),
     }
 }
 
@@ -115,6 +112,7 @@ mod tests {
         {
             check(ErrorKind::Unknown, said, FaultKind::Unknown);
         }
+        check(ErrorKind::Protocol, "Invalid or missing cluster state.", FaultKind::Unknown);
         check(ErrorKind::IO, "Connection closed.", FaultKind::Unknown);
         check(ErrorKind::Backpressure, "", FaultKind::Unavailable);
         check(ErrorKind::Unknown, "LOADING Redis is loading the dataset in memory", FaultKind::Unavailable);
