@@ -19,24 +19,16 @@ mod telemetry;
 
 /// What is measured, in this order: baselines beside what is compared with them, since machines drift.
 const MEASUREMENTS: [Measurement; 12] = [
-    Measurement { name: "idle", system: TICKCAST, scenario: "idle" },
+    Measurement { name: "idle", system: tickcast(1), scenario: "idle" },
     Measurement { name: "ticks, bare loop", system: System::Bare, scenario: "ticks" },
-    Measurement { name: "ticks", system: TICKCAST, scenario: "ticks" },
+    Measurement { name: "ticks", system: tickcast(1), scenario: "ticks" },
     Measurement { name: "compare, Socket.IO", system: System::SocketIo, scenario: "compare" },
     Measurement { name: "compare, express and ws", system: System::Express, scenario: "compare" },
-    Measurement { name: "compare", system: TICKCAST, scenario: "compare" },
-    Measurement {
-        name: "mutate",
-        system: System::Tickcast { nodes: 2, telemetry: Telemetry::Usual },
-        scenario: "mutate",
-    },
-    Measurement {
-        name: "storm",
-        system: System::Tickcast { nodes: 2, telemetry: Telemetry::Usual },
-        scenario: "storm",
-    },
-    Measurement { name: "slow", system: TICKCAST, scenario: "slow" },
-    Measurement { name: "churn", system: TICKCAST, scenario: "churn" },
+    Measurement { name: "compare", system: tickcast(1), scenario: "compare" },
+    Measurement { name: "mutate", system: tickcast(2), scenario: "mutate" },
+    Measurement { name: "storm", system: tickcast(2), scenario: "storm" },
+    Measurement { name: "slow", system: tickcast(1), scenario: "slow" },
+    Measurement { name: "churn", system: tickcast(1), scenario: "churn" },
     Measurement { name: "room", system: System::Rooms { nodes: 2 }, scenario: "room" },
     Measurement { name: "rooms", system: System::Rooms { nodes: 2 }, scenario: "rooms" },
 ];
@@ -48,8 +40,10 @@ struct Measurement {
     scenario: &'static str,
 }
 
-/// One node that tells of itself as usual.
-const TICKCAST: System = System::Tickcast { nodes: 1, telemetry: Telemetry::Usual };
+/// Nodes that tell of themselves as usual.
+const fn tickcast(nodes: usize) -> System {
+    System::Tickcast { nodes, telemetry: Telemetry::Usual }
+}
 
 /// What nodes tell of themselves.
 #[derive(Clone, Copy)]

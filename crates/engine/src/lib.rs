@@ -37,7 +37,7 @@ pub use lane::LANE_LENGTH;
 pub use memory::{Content, MemoryNode, MemoryStore};
 pub use outcome::{ExecuteError, Made, Outcome, Request, name_of};
 pub use presence::{NotEntered, Place, Presence};
-pub use stats::Stats;
+pub use stats::{Counter, Stats};
 pub use store::Store;
 pub use telemetry::Telemetry;
 pub use trace::{BadTraceParent, TraceParent};

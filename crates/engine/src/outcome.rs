@@ -47,9 +47,8 @@ pub enum ExecuteError {
     /// The rules say no. A retry does not help.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Too many commands wait for this scope, or it lost [`ATTEMPTS`](crate::ATTEMPTS) races or [`COMMAND_LIFE`](crate::COMMAND_LIFE) to
-    /// others. A
-    /// retry may help.
+    /// Too many commands wait for this scope, or it lost [`ATTEMPTS`](crate::ATTEMPTS) races or
+    /// [`COMMAND_LIFE`](crate::COMMAND_LIFE) to others. A retry may help.
     #[error("too much is going on with these timers; try again")]
     Busy,
     /// The store is away and nothing was done. A retry may help.

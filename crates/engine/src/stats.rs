@@ -76,11 +76,13 @@ stats! {
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    pub(crate) fn add_one(&self) {
+    /// Counts one more.
+    pub fn add_one(&self) {
         self.add(1);
     }
 
-    pub(crate) fn add(&self, count: u64) {
+    /// Counts so many more.
+    pub fn add(&self, count: u64) {
         if count > 0 {
             self.0.fetch_add(count, Ordering::Relaxed);
         }

@@ -122,13 +122,13 @@ impl Server {
         })?;
         let (committed, published) = answer::committed(answer, |now| self.cluster_time(now))?;
         if !published {
-            self.shared.counts.unpublished.add(1);
+            self.shared.counts.unpublished.add_one();
             tracing::error!(server = %self.links.name, "Redis refuses to publish; other nodes hear of nothing (ACL?)");
             self.ask_for_probe();
         }
         match committed {
             Committed::Done(..) | Committed::Repeated(..) => safe.map_err(|why| {
-                self.shared.counts.unsafe_yet.add(1);
+                self.shared.counts.unsafe_yet.add_one();
                 tracing::debug!(server = %self.links.name, %why, "replicas do not have a commit in time");
                 unsafe_yet(why)
             })?,

@@ -32,18 +32,15 @@ impl Place {
     /// Reads it from the driver's configuration; of several servers it is one of those that are named.
     pub(crate) fn of(config: &Config) -> Self {
         let database = config.database.unwrap_or(0).to_string();
-        let at = |server: Option<&Server>| match server {
-            Some(server) => Self { address: server.host.to_string(), port: Some(server.port), database: String::new() },
-            None => Self { address: String::new(), port: None, database: String::new() },
-        };
-        let place = match &config.server {
-            ServerConfig::Centralized { server } => at(Some(server)),
-            ServerConfig::Clustered { hosts, .. } | ServerConfig::Sentinel { hosts, .. } => at(hosts.first()),
-            ServerConfig::Unix { path } => {
-                Self { address: path.display().to_string(), port: None, database: String::new() }
+        let at = |server: &Server| (server.host.to_string(), Some(server.port));
+        let (address, port) = match &config.server {
+            ServerConfig::Centralized { server } => at(server),
+            ServerConfig::Clustered { hosts, .. } | ServerConfig::Sentinel { hosts, .. } => {
+                hosts.first().map(at).unwrap_or_default()
             }
+            ServerConfig::Unix { path } => (path.display().to_string(), None),
         };
-        Self { database, ..place }
+        Self { address, port, database }
     }
 
     /// Asks, within a span if what asks is traced.

@@ -134,7 +134,7 @@ impl Subscriptions {
         self.subscribed.clear();
         let was_usable = self.set_readiness(Err(why));
         if was_usable {
-            self.shared.counts.lost.add(1);
+            self.shared.counts.lost.add_one();
             self.signal(Signal::Lost(self.owned())).await;
         }
     }
@@ -174,7 +174,7 @@ impl Subscriptions {
             Ok(()) => {
                 tracing::info!(server = %self.links.name, scopes = self.subscribed.len(), "connected to Redis");
                 self.set_readiness(Ok(()));
-                self.shared.counts.established.add(1);
+                self.shared.counts.established.add_one();
                 self.signal(Signal::Restored(self.owned())).await;
             }
             // It is not ours any more, which we are told soon.
