@@ -1,51 +1,51 @@
-/** Starts the console: finds out which page is asked for, and who it is for, and mounts it. */
+/** Starts the console: reads the page and the identity, and mounts the page. */
 import { mountClockit } from './clockit/mount.js';
-import { createAnnouncer } from './frame/announce.js';
-import { createLink } from './frame/link.js';
-import { createNotices } from './frame/notices.js';
-import { showPages } from './frame/pages.js';
-import { askWho, showWho } from './frame/who.js';
 import { readIdentity } from './identity.js';
 import { mountRooms } from './rooms/mount.js';
-import { pageOf } from './route.js';
+import { pageFromHash } from './route.js';
+import { createAnnouncer } from './shell/announcer.js';
+import { createConnectionStatus } from './shell/connection-status.js';
+import { renderNavigation } from './shell/navigation.js';
+import { createNotices } from './shell/notices.js';
+import { renderUserForm, renderUserMenu } from './shell/user-form.js';
 
-const part = (name) => document.querySelector(`[data-${name}]`);
+const hook = (name) => document.querySelector(`[data-${name}]`);
 const main = document.querySelector('main');
-const storage = storageOf(window);
-const announce = createAnnouncer(part('announcer'));
+const storage = localStorageOf(window);
+const announce = createAnnouncer(hook('announcer'));
 
-const frame = {
+const shell = {
   announce,
-  notify: createNotices(part('notices'), main),
-  createLink: (options) =>
-    createLink({
+  notify: createNotices(hook('notices'), main),
+  createConnectionStatus: (options) =>
+    createConnectionStatus({
       root: document.documentElement,
-      chip: part('chip'),
-      chipText: part('chip-text'),
-      bar: part('bar'),
+      chip: hook('chip'),
+      chipText: hook('chip-text'),
+      bar: hook('offline-bar'),
       announce,
-      refuge: main,
+      focusFallback: main,
       ...options,
     }),
 };
 
-const page = pageOf(location.hash);
-showPages(part('pages'), page);
-// Pages share nothing: another one begins anew.
-addEventListener('hashchange', () => pageOf(location.hash) !== page && location.reload());
+const page = pageFromHash(location.hash);
+renderNavigation(hook('pages'), page);
+// Pages share no state, so a change of page reloads the document.
+addEventListener('hashchange', () => pageFromHash(location.hash) !== page && location.reload());
 
-const who = readIdentity(location.search, storage);
+const identity = readIdentity(location.search, storage);
 if (page === 'rooms') {
-  mountRooms(main, who, storage, frame);
-} else if (who) {
-  showWho(part('who'), who, storage);
-  mountClockit(main, who, frame);
+  mountRooms(main, identity, storage, shell);
+} else if (identity) {
+  renderUserMenu(hook('user'), identity, storage);
+  mountClockit(main, identity, shell);
 } else {
-  askWho(main, storage);
+  renderUserForm(main, storage);
 }
 
-/** A browser that forbids storage throws at the mere look at it. */
-function storageOf(window) {
+/** Reading the property throws in a browser that forbids storage. */
+function localStorageOf(window) {
   try {
     return window.localStorage;
   } catch {

@@ -1,16 +1,16 @@
-/** Builds and changes DOM nodes. Data only ever becomes text or an attribute value, never markup. */
+/** Creates and updates DOM nodes. Data becomes text or an attribute value, never markup. */
 
 const SVG = 'http://www.w3.org/2000/svg';
 
 export function el(tag, attributes = {}, ...children) {
-  return fill(document.createElement(tag), attributes, children);
+  return populate(document.createElement(tag), attributes, children);
 }
 
 export function svg(tag, attributes = {}, ...children) {
-  return fill(document.createElementNS(SVG, tag), attributes, children);
+  return populate(document.createElementNS(SVG, tag), attributes, children);
 }
 
-function fill(node, attributes, children) {
+function populate(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === 'function') node.addEventListener(name, value);
     else if (value === true) node.setAttribute(name, '');
@@ -20,7 +20,7 @@ function fill(node, attributes, children) {
   return node;
 }
 
-/** Touches the document only when the text differs, so that a tick costs one small change. */
+/** Writes to the document only if the text differs, which keeps a tick cheap. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -30,10 +30,10 @@ export function setAttribute(node, name, value) {
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
 }
 
-/** Shows or hides a node. If hiding it would drop the keyboard focus, the focus goes to `refuge`. */
-export function setShown(node, shown, refuge) {
-  if (node.hidden === !shown) return;
-  const loses = !shown && node.contains(document.activeElement);
-  node.hidden = !shown;
-  if (loses) refuge?.focus();
+/** Shows or hides a node. If the hidden node contains the keyboard focus, the focus moves to `focusFallback`. */
+export function setVisible(node, visible, focusFallback) {
+  if (node.hidden === !visible) return;
+  const losesFocus = !visible && node.contains(document.activeElement);
+  node.hidden = !visible;
+  if (losesFocus) focusFallback?.focus();
 }

@@ -1,28 +1,28 @@
-/** Who the page is for: the page's address first, then what this browser remembers. */
+/** The identity that the page uses: from the page's URL, else from browser storage. */
 
-const STORED = 'tickcast.userId';
+const USER_ID_KEY = 'tickcast.userId';
 
-/** `{token}`, `{userId}` or null. An empty token counts as none. */
+/** Returns `{token}`, `{userId}` or null. An empty token is ignored. */
 export function readIdentity(search, storage) {
-  const given = new URLSearchParams(search);
-  const token = given.get('token');
+  const query = new URLSearchParams(search);
+  const token = query.get('token');
   if (token) return { token };
-  const userId = given.get('userId')?.trim() || recall(storage);
+  const userId = query.get('userId')?.trim() || loadUserId(storage);
   return userId ? { userId } : null;
 }
 
-/** Kept for the next visit without an address; a browser that stores nothing only forgets. */
-export function remember(storage, userId) {
+/** Saves the user id for later visits without one in the URL. Does nothing if the browser forbids storage. */
+export function saveUserId(storage, userId) {
   try {
-    storage?.setItem(STORED, userId);
+    storage?.setItem(USER_ID_KEY, userId);
   } catch {
     return;
   }
 }
 
-function recall(storage) {
+function loadUserId(storage) {
   try {
-    return storage?.getItem(STORED)?.trim() ?? '';
+    return storage?.getItem(USER_ID_KEY)?.trim() ?? '';
   } catch {
     return '';
   }
@@ -33,12 +33,12 @@ export function socketUrl(location, path, query) {
   return `${scheme}://${location.host}${path}?${new URLSearchParams(query)}`;
 }
 
-/** A token travels in a header, where proxies do not log it; a trusted user id in the address. */
-export function request(who, path, query = {}) {
-  const address = who.token ? query : { userId: who.userId, ...query };
-  const search = new URLSearchParams(address).toString();
+/** Returns `{url, headers}`. A token goes in a header, which proxies do not log; a trusted user id goes in the URL. */
+export function authenticatedRequest(identity, path, query = {}) {
+  const parameters = identity.token ? query : { userId: identity.userId, ...query };
+  const search = new URLSearchParams(parameters).toString();
   return {
     url: search ? `${path}?${search}` : path,
-    headers: who.token ? { authorization: `Bearer ${who.token}` } : {},
+    headers: identity.token ? { authorization: `Bearer ${identity.token}` } : {},
   };
 }

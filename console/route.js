@@ -1,25 +1,25 @@
-/** What the part of the address behind `#` names. */
+/** Routes: the fragment of the page's URL. */
 
-/** `rooms` or `timers`. */
-export function pageOf(hash) {
-  return hash === '#/rooms' || roomOf(hash) ? 'rooms' : 'timers';
+/** Returns `rooms` or `timers`. */
+export function pageFromHash(hash) {
+  return hash === '#/rooms' || roomIdFromHash(hash) ? 'rooms' : 'timers';
 }
 
-/** The id of a room, or null. */
-export function roomOf(hash) {
+/** Returns the id of a room, or null. */
+export function roomIdFromHash(hash) {
   const [, id] = /^#\/room\/([^/]+)$/.exec(hash) ?? [];
   return id ? decode(id) : null;
 }
 
-export function addressOf(room) {
-  return room ? `#/room/${encodeURIComponent(room)}` : '#/rooms';
+export function hashOfRoom(roomId) {
+  return roomId ? `#/room/${encodeURIComponent(roomId)}` : '#/rooms';
 }
 
-/** The id in what somebody has pasted: an id, or the address of a room. */
-export function roomIn(text) {
+/** Returns the room id in user input, which is an id or the URL of a room. */
+export function roomIdFromInput(text) {
   const trimmed = text.trim();
   const hash = trimmed.indexOf('#');
-  return (hash >= 0 && roomOf(trimmed.slice(hash))) || trimmed;
+  return (hash >= 0 && roomIdFromHash(trimmed.slice(hash))) || trimmed;
 }
 
 function decode(text) {

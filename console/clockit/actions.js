@@ -1,8 +1,8 @@
 /**
- * The buttons of one session. They are never replaced, only renamed or hidden, so the keyboard
- * focus stays where it is when the state changes under it.
+ * The buttons of one session. They are renamed or hidden but never replaced, so the keyboard focus
+ * stays in place when the state changes.
  */
-import { el, setAttribute, setShown, setText } from '../dom.js';
+import { el, setAttribute, setText, setVisible } from '../dom.js';
 import { pause, remove, resume, stop } from './commands.js';
 
 const TOGGLES = {
@@ -11,49 +11,50 @@ const TOGGLES = {
   stopped: { text: 'Start again', command: resume },
 };
 
-/** `extra` is one more button to stand among these. */
-export function createActions({ sessionId, submit, refuge, extra }) {
+/** `extraButton` is placed among the buttons. */
+export function createActions({ sessionId, submit, focusFallback, extraButton }) {
   let phase;
   const toggle = button('secondary', (event) => {
-    // The second click of a double click would undo the first, for its meaning has changed by then.
-    if (event.detail <= 1) give(toggle, TOGGLES[phase].command(sessionId));
+    // The second click of a double click would undo the first, because the button's meaning has changed by then.
+    if (event.detail <= 1) submitFrom(toggle, TOGGLES[phase].command(sessionId));
   });
-  const stopButton = button('secondary', () => give(stopButton, stop(sessionId)), 'Stop');
-  const ask = button('quiet', () => confirm(true), 'Remove');
-  const yes = button('danger', () => give(yes, remove(sessionId)), 'Remove for good');
-  const keep = button('quiet', () => confirm(false), 'Keep');
-  const sure = el('div', { class: 'sure', role: 'group', hidden: true }, el('span', {}, 'Remove on every device?'), yes, keep);
-  sure.addEventListener('keydown', (event) => event.key === 'Escape' && confirm(false));
+  const stopButton = button('secondary', () => submitFrom(stopButton, stop(sessionId)), 'Stop');
+  const removeButton = button('tertiary', () => setConfirming(true), 'Remove');
+  const confirmButton = button('danger', () => submitFrom(confirmButton, remove(sessionId)), 'Remove permanently');
+  const keepButton = button('tertiary', () => setConfirming(false), 'Keep');
+  const question = el('span', {}, 'Remove on every device?');
+  const confirmation = el('div', { class: 'confirmation', role: 'group', hidden: true }, question, confirmButton, keepButton);
+  confirmation.addEventListener('keydown', (event) => event.key === 'Escape' && setConfirming(false));
 
-  function confirm(asking) {
-    sure.hidden = !asking;
-    ask.hidden = asking;
-    (asking ? keep : ask).focus();
+  function setConfirming(confirming) {
+    confirmation.hidden = !confirming;
+    removeButton.hidden = confirming;
+    (confirming ? keepButton : removeButton).focus();
   }
 
-  function give(control, command) {
+  function submitFrom(control, command) {
     if (control.getAttribute('aria-disabled') !== 'true') submit(command);
   }
 
   function update({ phase: next, label, pending }) {
     phase = next;
     setText(toggle, TOGGLES[phase].text);
-    setShown(stopButton, phase !== 'stopped', refuge);
+    setVisible(stopButton, phase !== 'stopped', focusFallback);
     for (const [control, types] of [
       [toggle, ['session-pause', 'session-resume']],
       [stopButton, ['session-stop']],
-      [yes, ['session-remove']],
+      [confirmButton, ['session-remove']],
     ]) {
-      const waits = pending.some((message) => types.includes(message.type));
-      setAttribute(control, 'aria-disabled', waits ? 'true' : null);
+      const isPending = pending.some((message) => types.includes(message.type));
+      setAttribute(control, 'aria-disabled', isPending ? 'true' : null);
     }
-    for (const control of [toggle, stopButton, ask]) {
+    for (const control of [toggle, stopButton, removeButton]) {
       setAttribute(control, 'aria-label', `${control.textContent} ${label}`);
     }
-    setAttribute(sure, 'aria-label', `Remove ${label}?`);
+    setAttribute(confirmation, 'aria-label', `Remove ${label}?`);
   }
 
-  return { node: el('div', { class: 'actions' }, toggle, stopButton, extra, ask, sure), update };
+  return { node: el('div', { class: 'actions' }, toggle, stopButton, extraButton, removeButton, confirmation), update };
 }
 
 function button(kind, click, text = '') {

@@ -1,11 +1,11 @@
-/** One session on the page. */
-import { el, setAttribute, setShown, setText } from '../dom.js';
-import { hms } from '../format.js';
+/** The card of one session. */
+import { el, setAttribute, setText, setVisible } from '../dom.js';
+import { formatElapsed } from '../format.js';
 import { createActions } from './actions.js';
-import { nameOf } from './commands.js';
+import { commandName } from './commands.js';
 import { createDial } from './dial.js';
 import { createGoals } from './goals.js';
-import { phaseOf } from './store.js';
+import { sessionPhase } from './model.js';
 
 const PHASES = { running: 'Running', paused: 'Paused', stopped: 'Stopped' };
 
@@ -15,48 +15,48 @@ export function createCard({ state: { sessionId }, submit }) {
   const group = el('span', { class: 'card-group', 'data-group': true });
   const comment = el('p', { class: 'card-comment', 'data-comment': true });
   const time = el('span', { class: 'time', role: 'timer', 'data-elapsed': true });
-  const stale = el('span', { class: 'stale' }, 'Last known');
-  const waiting = el('p', { class: 'waiting', 'data-waiting': true });
+  const staleBadge = el('span', { class: 'stale-badge' }, 'Last known');
+  const pendingText = el('p', { class: 'pending', 'data-pending': true });
   const dial = createDial();
-  const goals = createGoals({ sessionId, submit, refuge: title });
-  const actions = createActions({ sessionId, submit, refuge: title, extra: goals.opener });
+  const goals = createGoals({ sessionId, submit, focusFallback: title });
+  const actions = createActions({ sessionId, submit, focusFallback: title, extraButton: goals.opener });
   const node = el(
     'li',
     { class: 'card', 'data-session-id': sessionId },
     dial.node,
-    el('div', { class: 'card-head' }, title, el('p', { class: 'card-meta' }, phaseText, stale, group)),
+    el('div', { class: 'card-head' }, title, el('p', { class: 'card-meta' }, phaseText, staleBadge, group)),
     el('p', { class: 'card-time' }, time),
-    el('div', { class: 'card-body' }, comment, goals.node, actions.node, waiting),
+    el('div', { class: 'card-body' }, comment, goals.node, actions.node, pendingText),
   );
 
   return {
     node,
     update({ state, elapsedMs, pending, online }) {
-      const phase = phaseOf(state);
+      const phase = sessionPhase(state);
       const label = state.label || 'Untitled';
       setAttribute(node, 'data-state', phase);
       setText(title, label);
       setText(phaseText, PHASES[phase]);
-      setOptional(group, state.groupName || state.groupId);
-      setOptional(comment, state.comment);
-      setText(time, hms(elapsedMs));
+      setOptionalText(group, state.groupName || state.groupId);
+      setOptionalText(comment, state.comment);
+      setText(time, formatElapsed(elapsedMs));
       dial.update(elapsedMs);
       goals.update({ goals: state.goals ?? [], label, pending });
       actions.update({ phase, label, pending });
-      setAttribute(waiting, 'data-online', online);
-      setText(waiting, waitingText(pending, online));
+      setAttribute(pendingText, 'data-online', online);
+      setText(pendingText, describePending(pending, online));
     },
   };
 }
 
-/** What has been asked for and not answered, or nothing. */
-export function waitingText(pending, online) {
+/** Describes the commands without an answer; empty if there are none. */
+export function describePending(pending, online) {
   if (pending.length === 0) return '';
-  const names = pending.map(nameOf).join(', ');
-  return online ? `${names}: sending` : `${names} will be sent when back`;
+  const names = pending.map(commandName).join(', ');
+  return online ? `${names}: sending` : `${names} will be sent after reconnecting`;
 }
 
-function setOptional(node, text) {
+function setOptionalText(node, text) {
   setText(node, text ?? '');
-  setShown(node, Boolean(text));
+  setVisible(node, Boolean(text));
 }

@@ -1,43 +1,43 @@
-/** One person's live sessions: the link, the model it feeds and the commands on their way. */
+/** The client of one user's live sessions: the connection, the model and the outbox of commands. */
 import { Connection } from '../net/connection.js';
-import { followHints } from '../net/hints.js';
-import { Silence } from '../net/silence.js';
-import { changes } from './changes.js';
+import { reconnectOnHints } from '../net/reconnect-hints.js';
+import { TickWatchdog } from '../net/tick-watchdog.js';
+import { diffSessions } from './diff.js';
+import { INITIAL_MODEL, newestRunning, reduce } from './model.js';
 import { Outbox } from './outbox.js';
-import { EMPTY, newestRunning, reduce } from './store.js';
 
-const LOOK_MS = 1_000;
+const CHECK_INTERVAL_MS = 1_000;
 const TOO_LARGE = 4413;
 
 export class ClockitClient {
   #connection;
   #outbox;
-  #silence = new Silence();
-  #heardSinceSent = true;
+  #watchdog = new TickWatchdog();
+  #receivedSinceSend = true;
   #options;
 
-  model = EMPTY;
-  /** Ticks are due and do not come: what is shown may be old although the link seems open. */
-  quiet = false;
+  model = INITIAL_MODEL;
+  /** Ticks are due and do not arrive: the displayed values may be old although the connection seems open. */
+  stale = false;
 
-  /** `onChange()` after anything shown may differ, `onNews(changes)`, `onFailed(message, fault)`. */
+  /** Callbacks: `onChange()` after any displayed value may differ, `onSessionChanges(changes)`, `onError(message, error)`. */
   constructor(options) {
     this.#options = options;
     this.#outbox = new Outbox({
       send: (message) => this.#send(message),
-      onUnanswered: () => this.#heardSinceSent || this.#connection.drop(),
+      onTimeout: () => this.#receivedSinceSend || this.#connection.abort(),
       onChange: options.onChange,
-      onFailed: options.onFailed,
+      onError: options.onError,
     });
     this.#connection = new Connection({
       url: options.url,
-      isGreeting: (message) => message.type === 'ready',
-      onMessage: (message) => this.#hear(message),
-      onChange: (link) => this.#follow(link),
+      isHandshake: (message) => message.type === 'ready',
+      onMessage: (message) => this.#receive(message),
+      onStateChange: (state) => this.#handleConnectionState(state),
     });
   }
 
-  get link() {
+  get connectionState() {
     return this.#connection.state;
   }
 
@@ -45,15 +45,15 @@ export class ClockitClient {
     return this.#outbox.pending;
   }
 
-  /** What is on the page is what the server says now. */
+  /** Whether the displayed values are current. */
   get fresh() {
-    return this.link.phase === 'online' && !this.quiet;
+    return this.connectionState.phase === 'online' && !this.stale;
   }
 
   open() {
     this.#connection.open();
-    followHints(this.#connection);
-    setInterval(() => this.#look(), LOOK_MS);
+    reconnectOnHints(this.#connection);
+    setInterval(() => this.#checkTicks(), CHECK_INTERVAL_MS);
   }
 
   retryNow() {
@@ -65,43 +65,43 @@ export class ClockitClient {
   }
 
   #send(message) {
-    this.#heardSinceSent = false;
+    this.#receivedSinceSend = false;
     return this.#connection.send(message);
   }
 
-  #hear(message) {
-    this.#heardSinceSent = true;
+  #receive(message) {
+    this.#receivedSinceSend = true;
     if (message.type === 'ack') return this.#outbox.settle(message);
-    if (message.type === 'error') return this.#fault(message);
+    if (message.type === 'error') return this.#handleError(message);
     const before = this.model;
     this.model = reduce(before, message);
     if (message.type === 'ready') this.#outbox.setOnline(true);
-    if (message.type === 'tick') this.#silence.heard();
-    const news = message.type === 'tick' ? [] : changes(before, this.model);
-    if (news.length > 0) this.#options.onNews(news);
+    if (message.type === 'tick') this.#watchdog.reset();
+    const changes = message.type === 'tick' ? [] : diffSessions(before, this.model);
+    if (changes.length > 0) this.#options.onSessionChanges(changes);
     this.#options.onChange();
   }
 
-  #fault(message) {
-    if (message.id === undefined) this.#options.onFailed(null, message.payload);
+  #handleError(message) {
+    if (message.id === undefined) this.#options.onError(null, message.payload);
     else this.#outbox.settle(message);
   }
 
-  #follow(link) {
-    this.#silence.heard();
-    this.quiet = false;
-    if (link.code === TOO_LARGE) this.#outbox.failFirst({ code: 'too_large' });
-    if (link.phase !== 'online') this.#outbox.setOnline(false);
+  #handleConnectionState(state) {
+    this.#watchdog.reset();
+    this.stale = false;
+    if (state.code === TOO_LARGE) this.#outbox.failCurrent({ code: 'too_large' });
+    if (state.phase !== 'online') this.#outbox.setOnline(false);
     this.#options.onChange();
   }
 
-  #look() {
-    const expectsTicks = this.link.phase === 'online' && newestRunning(this.model) !== undefined;
-    const heard = this.#silence.look(expectsTicks);
-    const quiet = heard !== 'heard';
-    if (heard === 'dead') this.#connection.drop();
-    else if (quiet !== this.quiet) {
-      this.quiet = quiet;
+  #checkTicks() {
+    const expectsTicks = this.connectionState.phase === 'online' && newestRunning(this.model) !== undefined;
+    const status = this.#watchdog.check(expectsTicks);
+    const stale = status !== 'ok';
+    if (status === 'dead') this.#connection.abort();
+    else if (stale !== this.stale) {
+      this.stale = stale;
       this.#options.onChange();
     }
   }

@@ -1,4 +1,4 @@
-/** The messages a person's actions become, and what each is called on the page. */
+/** The messages that user actions send, and their names on the page. */
 
 export const LIMITS = { label: 500, comment: 4000, goals: 100 };
 
@@ -23,7 +23,7 @@ export const remove = (sessionId) => ({ type: 'session-remove', payload: { sessi
 export const attach = (sessionId, goal) => ({ type: 'session-attach', payload: { sessionId, goal } });
 export const detach = (sessionId, goalId) => ({ type: 'session-detach', payload: { sessionId, goalId } });
 
-export function nameOf({ type, payload }) {
+export function commandName({ type, payload }) {
   return type === 'session-start' ? `Start “${payload.label}”` : NAMES[type];
 }
 
@@ -31,18 +31,18 @@ export function newGoal(title) {
   return { id: randomId(), title, completed: false, groupId: '', groupName: '' };
 }
 
-/** The same goal with everything the server keeps in it, ticked off or not. */
+/** Returns the goal as completed or open. Keeps every other field that the server stores in it. */
 export function withCompleted(goal, completed, now) {
   const { completedAt: _, ...rest } = goal;
   return completed ? { ...rest, completed, completedAt: now } : { ...rest, completed };
 }
 
-/** Titles from free text, separated by commas or lines. */
-export function goalTitles(text) {
+/** Splits free text into titles at commas and line breaks. */
+export function parseGoalTitles(text) {
   return text.split(/[,\n]/).map((title) => title.trim()).filter(Boolean);
 }
 
-/** `crypto.randomUUID` exists in secure contexts only; a page opened by plain address has no such thing. */
+/** Returns a random UUID. `crypto.randomUUID` exists only in secure contexts, not on a page over plain HTTP. */
 export function randomId(crypto = globalThis.crypto) {
   if (crypto.randomUUID) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));

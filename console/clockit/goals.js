@@ -1,24 +1,24 @@
-/** The goals of one session: tick off, detach, and a small form to attach another. */
+/** The goals of one session: complete, detach, and a small form to attach one. */
 import { el, setAttribute, setText } from '../dom.js';
-import { keyed } from '../keyed.js';
+import { createKeyedList } from '../keyed-list.js';
 import { attach, detach, newGoal, withCompleted } from './commands.js';
 
-export function createGoals({ sessionId, submit, refuge, now = Date.now }) {
+export function createGoals({ sessionId, submit, focusFallback, now = Date.now }) {
   const list = el('ul', { class: 'goals' });
-  const { opener, form } = attachForm((title) => submit(attach(sessionId, newGoal(title))));
-  const updateList = keyed(list, {
+  const { opener, form } = createAttachForm((title) => submit(attach(sessionId, newGoal(title))));
+  const updateList = createKeyedList(list, {
     create: () => createGoal({
       toggle: (goal, completed) => submit(attach(sessionId, withCompleted(goal, completed, now()))),
       detach: (goal) => submit(detach(sessionId, goal.id)),
     }),
-    onFocusLost: (neighbour) => (neighbour?.querySelector('input') ?? refuge).focus(),
+    onFocusLost: (neighbour) => (neighbour?.querySelector('input') ?? focusFallback).focus(),
   });
 
   return {
     opener,
     node: el('div', { class: 'goals-block' }, list, form),
     update({ goals, label, pending }) {
-      updateList(goals.map((goal) => intended(goal, pending)), ({ goal }) => goal.id);
+      updateList(goals.map((goal) => withPending(goal, pending)), ({ goal }) => goal.id);
       list.hidden = goals.length === 0;
       setAttribute(list, 'aria-label', `Goals of ${label}`);
       setAttribute(opener, 'aria-label', `Attach goal to ${label}`);
@@ -26,19 +26,19 @@ export function createGoals({ sessionId, submit, refuge, now = Date.now }) {
   };
 }
 
-/** A goal as the person last set it, while the server has not answered yet. */
-function intended(goal, pending) {
+/** Applies the commands without an answer to a goal. */
+function withPending(goal, pending) {
   const changed = pending.findLast((message) => message.payload.goal?.id === goal.id);
-  const leaving = pending.some((message) => message.payload.goalId === goal.id);
-  return { goal, completed: Boolean((changed?.payload.goal ?? goal).completed), leaving };
+  const detaching = pending.some((message) => message.payload.goalId === goal.id);
+  return { goal, completed: Boolean((changed?.payload.goal ?? goal).completed), detaching };
 }
 
 function createGoal({ toggle, detach }) {
   let current;
-  const box = el('input', { type: 'checkbox', change: () => toggle(current.goal, box.checked) });
+  const checkbox = el('input', { type: 'checkbox', change: () => toggle(current.goal, checkbox.checked) });
   const title = el('span', { class: 'goal-title' });
-  const leave = el('button', { type: 'button', class: 'quiet', click: () => !current.leaving && detach(current.goal) }, 'Detach');
-  const node = el('li', { class: 'goal' }, el('label', { class: 'goal-label' }, box, title), leave);
+  const detachButton = el('button', { type: 'button', class: 'tertiary', click: () => !current.detaching && detach(current.goal) }, 'Detach');
+  const node = el('li', { class: 'goal' }, el('label', { class: 'goal-label' }, checkbox, title), detachButton);
 
   return {
     node,
@@ -46,15 +46,15 @@ function createGoal({ toggle, detach }) {
       current = next;
       const name = String(next.goal.title ?? next.goal.id);
       setText(title, name);
-      if (box.checked !== next.completed) box.checked = next.completed;
+      if (checkbox.checked !== next.completed) checkbox.checked = next.completed;
       setAttribute(node, 'data-completed', next.completed);
-      setAttribute(leave, 'aria-label', `Detach ${name}`);
-      setAttribute(leave, 'aria-disabled', next.leaving ? 'true' : null);
+      setAttribute(detachButton, 'aria-label', `Detach ${name}`);
+      setAttribute(detachButton, 'aria-disabled', next.detaching ? 'true' : null);
     },
   };
 }
 
-function attachForm(onTitle) {
+function createAttachForm(onTitle) {
   const input = el('input', { required: true, maxlength: 500, autocomplete: 'off' });
   const submit = (event) => {
     event.preventDefault();
@@ -62,18 +62,18 @@ function attachForm(onTitle) {
     if (title && onTitle(title)) input.value = '';
     input.focus();
   };
-  const cancel = el('button', { type: 'button', class: 'quiet', click: () => show(false) }, 'Close');
+  const close = el('button', { type: 'button', class: 'tertiary', click: () => setOpen(false) }, 'Close');
   const form = el(
     'form',
     { class: 'row-form', hidden: true, submit },
     el('label', { class: 'field-inline' }, el('span', {}, 'New goal'), input),
     el('button', { type: 'submit', class: 'secondary' }, 'Attach'),
-    cancel,
+    close,
   );
-  form.addEventListener('keydown', (event) => event.key === 'Escape' && show(false));
-  const opener = el('button', { type: 'button', class: 'quiet', 'aria-expanded': 'false', click: () => show(true) }, 'Attach goal');
+  form.addEventListener('keydown', (event) => event.key === 'Escape' && setOpen(false));
+  const opener = el('button', { type: 'button', class: 'tertiary', 'aria-expanded': 'false', click: () => setOpen(true) }, 'Attach goal');
 
-  function show(open) {
+  function setOpen(open) {
     form.hidden = !open;
     opener.hidden = open;
     opener.setAttribute('aria-expanded', open);

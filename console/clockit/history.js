@@ -1,85 +1,87 @@
-/** Finished sessions, newest first, and the way to take all of them away as CSV. */
+/** Finished sessions, newest first, and their download as CSV. */
 import { el, setText } from '../dom.js';
-import { hms, instant, plural } from '../format.js';
-import { request } from '../identity.js';
+import { formatElapsed, formatInstant, plural } from '../format.js';
+import { authenticatedRequest } from '../identity.js';
 
-const SHOWN = 20;
+const ROWS_MAX = 20;
 
-/** Several sessions stopped together are one reason to look, and the server gets time to file them. */
-const SETTLE_MS = 300;
-const ANSWER_MS = 10_000;
+/** Combines several stops into one request, and gives the server time to store them. */
+const DEBOUNCE_MS = 300;
+const RESPONSE_TIMEOUT_MS = 10_000;
 
-export function createHistory({ who, onFailed }) {
+const EMPTY_TEXT = 'Stopped timers appear here.';
+
+export function createHistory({ identity, onDownloadError }) {
   const list = el('ol', { class: 'history-list', 'data-history': true });
-  const note = el('p', { class: 'muted hint' }, 'What you stop is kept here.');
-  let asked = 0;
+  const note = el('p', { class: 'muted hint' }, EMPTY_TEXT);
+  let latestRequest = 0;
   let timer = null;
 
   async function load() {
-    const mine = ++asked;
+    const request = ++latestRequest;
     try {
-      const { sessions, next } = await (await get(who, '/sessions', { limit: SHOWN })).json();
-      if (mine === asked) show(sessions, next);
+      const { sessions, next } = await (await get(identity, '/sessions', { limit: ROWS_MAX })).json();
+      if (request === latestRequest) render(sessions, next);
     } catch {
-      if (mine === asked) setText(note, 'The history cannot be read just now.');
+      if (request === latestRequest) setText(note, 'The history cannot be loaded right now.');
     }
   }
 
-  function show(sessions, next) {
-    list.replaceChildren(...sessions.map(row));
-    const rest = next ? `The newest ${sessions.length}. The CSV has all of them.` : '';
-    setText(note, sessions.length === 0 ? 'What you stop is kept here.' : rest);
+  function render(sessions, next) {
+    list.replaceChildren(...sessions.map(createRow));
+    const moreText = next ? `Only the newest ${sessions.length} are shown. The CSV file contains all of them.` : '';
+    setText(note, sessions.length === 0 ? EMPTY_TEXT : moreText);
   }
 
   function refresh() {
     clearTimeout(timer);
-    timer = setTimeout(load, SETTLE_MS);
+    timer = setTimeout(load, DEBOUNCE_MS);
   }
 
   const node = el(
     'section',
     { class: 'history', 'aria-labelledby': 'history-title' },
-    el('div', { class: 'section-head' }, el('h2', { id: 'history-title' }, 'History'), download(who, onFailed)),
+    el('div', { class: 'section-head' }, el('h2', { id: 'history-title' }, 'History'), createDownload(identity, onDownloadError)),
     list,
     note,
   );
   return { node, refresh };
 }
 
-function row({ label, comment, startedIso, endedIso, durationSeconds, goals }) {
+function createRow({ label, comment, startedIso, endedIso, durationSeconds, goals }) {
   const titles = (Array.isArray(goals) ? goals : []).map((goal) => goal.title).filter(Boolean);
-  const done = (Array.isArray(goals) ? goals : []).filter((goal) => goal.completed).length;
+  const completed = (Array.isArray(goals) ? goals : []).filter((goal) => goal.completed).length;
   return el(
     'li',
     { class: 'history-row' },
     el('span', { class: 'history-name' }, label || comment || 'Untitled'),
-    el('span', { class: 'history-time' }, hms(Number(durationSeconds) * 1000)),
+    el('span', { class: 'history-time' }, formatElapsed(Number(durationSeconds) * 1000)),
     el(
       'span',
-      { class: 'history-when muted' },
-      el('time', { datetime: endedIso ?? startedIso }, instant(endedIso ?? startedIso)),
-      titles.length > 0 ? `, ${done} of ${plural(titles.length, 'goal')} done` : null,
+      { class: 'history-date muted' },
+      el('time', { datetime: endedIso ?? startedIso }, formatInstant(endedIso ?? startedIso)),
+      titles.length > 0 ? `, ${completed} of ${plural(titles.length, 'goal')} done` : null,
     ),
   );
 }
 
-/** A trusted user gets a plain link. A token must not stand in an address, so its file is fetched. */
-function download(who, onFailed) {
-  const { url } = request(who, '/sessions.csv');
-  if (!who.token) return el('a', { class: 'quiet', href: url, download: 'tickcast-sessions.csv' }, 'Download CSV');
-  return el('button', { type: 'button', class: 'quiet', click: () => save(who).catch(onFailed) }, 'Download CSV');
+/** A trusted user gets a plain link. A token must not appear in a URL, so its file is fetched. */
+function createDownload(identity, onError) {
+  const { url } = authenticatedRequest(identity, '/sessions.csv');
+  if (!identity.token) return el('a', { class: 'tertiary', href: url, download: 'tickcast-sessions.csv' }, 'Download CSV');
+  return el('button', { type: 'button', class: 'tertiary', click: () => fetchCsv(identity).catch(onError) }, 'Download CSV');
 }
 
-async function save(who) {
-  const blob = await (await get(who, '/sessions.csv')).blob();
+async function fetchCsv(identity) {
+  const blob = await (await get(identity, '/sessions.csv')).blob();
   const href = URL.createObjectURL(blob);
   el('a', { href, download: 'tickcast-sessions.csv' }).click();
-  setTimeout(() => URL.revokeObjectURL(href), ANSWER_MS);
+  setTimeout(() => URL.revokeObjectURL(href), RESPONSE_TIMEOUT_MS);
 }
 
-async function get(who, path, query) {
-  const { url, headers } = request(who, path, query);
-  const answer = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MS) });
-  if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
-  return answer;
+async function get(identity, path, query) {
+  const { url, headers } = authenticatedRequest(identity, path, query);
+  const response = await fetch(url, { headers, signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS) });
+  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
+  return response;
 }

@@ -1,56 +1,61 @@
-/** Puts the stopwatch page into `main` and joins it to the server. */
-import { hms } from '../format.js';
+/** Mounts the timers page in `main` and connects it to the server. */
+import { formatElapsed } from '../format.js';
 import { socketUrl } from '../identity.js';
+import { announcementOf } from './announcements.js';
 import { ClockitClient } from './client.js';
-import { nameOf } from './commands.js';
-import { explain } from './faults.js';
-import { spoken } from './news.js';
-import { newestRunning } from './store.js';
-import { createView } from './view.js';
+import { commandName } from './commands.js';
+import { errorText } from './error-text.js';
+import { newestRunning } from './model.js';
+import { createTimersView } from './view.js';
 
-/** `frame` gives what surrounds every page: `announce`, `notify` and `createLink(onRetry)`. */
-export function mountClockit(main, who, frame) {
+/** `shell` provides what all pages share: `announce`, `notify` and `createConnectionStatus(options)`. */
+export function mountClockit(main, identity, shell) {
   const client = new ClockitClient({
-    url: socketUrl(location, '/session', { ...who, dialect: 'v1' }),
-    onChange: () => show(),
-    onNews,
-    onFailed: (message, fault) => frame.notify(explain(message ? nameOf(message) : 'Server', fault)),
+    url: socketUrl(location, '/session', { ...identity, dialect: 'v1' }),
+    onChange: () => render(),
+    onSessionChanges,
+    onError: (message, error) => shell.notify(errorText(message ? commandName(message) : 'Server', error)),
   });
-  const view = createView({
+  const view = createTimersView({
     main,
-    who,
+    identity,
     submit,
-    onHistoryFailed: () => frame.notify('Download: the server did not give the file. Try again in a moment.'),
+    onDownloadError: () => shell.notify('Download: the server did not return the file. Try again in a moment.'),
   });
-  const showLink = frame.createLink({ onRetry: () => client.retryNow(), runsOn: 'Your timers run on; the times below are the last known.' });
+  const updateConnectionStatus = shell.createConnectionStatus({
+    onRetry: () => client.retryNow(),
+    offlineText: 'Your timers keep running; the times below are the last known ones.',
+  });
   let wasOnline = false;
 
   function submit(command) {
-    const taken = client.submit(command);
-    if (taken && client.link.phase !== 'online') frame.announce(`${nameOf(command)} will be sent when back.`);
-    return taken;
+    const accepted = client.submit(command);
+    if (accepted && client.connectionState.phase !== 'online') {
+      shell.announce(`${commandName(command)} will be sent after reconnecting.`);
+    }
+    return accepted;
   }
 
-  function onNews(news) {
-    frame.announce(spoken(news));
-    if (news.some(({ kind }) => kind === 'stopped')) view.refreshHistory();
+  function onSessionChanges(changes) {
+    shell.announce(announcementOf(changes));
+    if (changes.some(({ kind }) => kind === 'stopped')) view.refreshHistory();
   }
 
-  function show() {
-    const { link, model, pending, quiet, fresh } = client;
-    const online = link.phase === 'online';
+  function render() {
+    const { connectionState, model, pending, stale, fresh } = client;
+    const online = connectionState.phase === 'online';
     if (online && !wasOnline) view.refreshHistory();
     wasOnline = online;
     view.update({ model, pending, fresh, online });
-    showLink({ link, quiet, loaded: model.loaded, pending: pending.length });
-    document.title = titleOf(newestRunning(model), fresh);
+    updateConnectionStatus({ connectionState, stale, loaded: model.loaded, pendingCount: pending.length });
+    document.title = documentTitle(newestRunning(model), fresh);
   }
 
   addEventListener('beforeunload', (event) => client.pending.length > 0 && event.preventDefault());
   client.open();
 }
 
-function titleOf(session, fresh) {
+function documentTitle(session, fresh) {
   if (!session) return 'Tickcast';
-  return `${hms(session.elapsedMs)}${fresh ? '' : ' (last known)'} · ${session.state.label || 'Untitled'}`;
+  return `${formatElapsed(session.elapsedMs)}${fresh ? '' : ' (last known)'} · ${session.state.label || 'Untitled'}`;
 }

@@ -1,24 +1,24 @@
 /**
- * Commands until the server has answered them. They go one at a time, in the order they were
- * given: a pause that must be tried again can then never overtake the resume that follows it.
- * A command keeps its id for every try, and the server carries out an id once.
+ * Holds commands until the server answers them. Sends one at a time, in the order of submission, so a
+ * retried pause never overtakes the resume that follows it. A command keeps its id across attempts, and
+ * the server carries out each id once.
  */
 import { backoff } from '../net/backoff.js';
 import { randomId } from './commands.js';
 
-/** More than a person does on purpose while offline. */
+/** More commands than a user submits on purpose while offline. */
 const LIMIT = 20;
 
 /** The server's own limit; it would close the connection over a larger message. */
-const MESSAGE_BYTES = 64 * 1024;
+const MESSAGE_BYTES_MAX = 64 * 1024;
 
-/** A server gives up on a command after 5 s and says so; silence beyond this means the answer was lost. */
-const ANSWER_MS = 10_000;
+/** The server fails a command after 5 s and reports it; a longer silence means that the answer was lost. */
+const RESPONSE_TIMEOUT_MS = 10_000;
 
-/** The server knows an id for 5 minutes. A command sent longer ago could happen a second time. */
-const RESEND_MS = 240_000;
+/** The server remembers an id for 5 minutes. An older command could be carried out twice. */
+const RESEND_WINDOW_MS = 240_000;
 
-const TRIES = 5;
+const ATTEMPTS_MAX = 5;
 const RETRY = { baseMs: 1_000, capMs: 8_000 };
 
 export class Outbox {
@@ -27,11 +27,11 @@ export class Outbox {
   #entries = [];
   #online = false;
   #timer = null;
-  #sent = false;
+  #inFlight = false;
 
   /**
-   * `send(message)` says whether it went out; `onUnanswered()` may take the link down;
-   * `onFailed(message, {code, message})` is the end of a command.
+   * `send(message)` returns whether the message was sent; `onTimeout()` may abort the connection;
+   * `onError(message, {code, message})` reports a command that failed permanently.
    */
   constructor(options, platform = browser()) {
     this.#options = options;
@@ -43,93 +43,93 @@ export class Outbox {
     return this.#entries.map((entry) => entry.message);
   }
 
-  /** Says whether the command was taken. */
+  /** Returns whether the command was accepted. */
   submit({ type, payload }) {
     const message = { type, id: randomId(), payload };
-    const code = this.#refusal(message);
+    const code = this.#rejectionCode(message);
     if (code) {
-      this.#options.onFailed(message, { code });
+      this.#options.onError(message, { code });
       return false;
     }
-    this.#entries.push({ message, tries: 0, firstSentAt: null });
-    this.#pump();
+    this.#entries.push({ message, attempts: 0, firstSentAt: null });
+    this.#sendNext();
     this.#options.onChange();
     return true;
   }
 
   setOnline(online) {
     this.#online = online;
-    this.#rest();
-    this.#pump();
+    this.#clearInFlight();
+    this.#sendNext();
   }
 
-  /** The answer to the command under way; what answers anything else is a repeat and says nothing. */
+  /** Processes an answer. An answer to any command but the current one is a repetition and is ignored. */
   settle({ type, id, payload }) {
     const head = this.#entries[0];
     if (!head || head.message.id !== id) return;
     if (type === 'ack') this.#finish();
-    else if (payload.retry) this.#again(head, payload);
-    else this.failFirst(payload);
+    else if (payload.retry) this.#retryLater(head, payload);
+    else this.failCurrent(payload);
   }
 
-  /** Ends the command under way, if there is one. */
-  failFirst(fault) {
-    if (!this.#sent) return;
-    this.#fail(fault);
+  /** Fails the command that is in flight, if there is one. */
+  failCurrent(error) {
+    if (!this.#inFlight) return;
+    this.#fail(error);
   }
 
-  #refusal(message) {
+  #rejectionCode(message) {
     if (this.#entries.length >= LIMIT) return 'queue_full';
     const bytes = new TextEncoder().encode(JSON.stringify(message)).length;
-    return bytes > MESSAGE_BYTES ? 'too_large' : null;
+    return bytes > MESSAGE_BYTES_MAX ? 'too_large' : null;
   }
 
-  #pump() {
+  #sendNext() {
     const head = this.#entries[0];
     if (!head || !this.#online || this.#timer) return;
     const now = this.#platform.now();
-    if (head.firstSentAt !== null && now - head.firstSentAt > RESEND_MS) {
+    if (head.firstSentAt !== null && now - head.firstSentAt > RESEND_WINDOW_MS) {
       return this.#fail({ code: 'outcome_unknown' });
     }
     if (!this.#options.send(head.message)) return;
     head.firstSentAt ??= now;
-    this.#sent = true;
-    this.#timer = this.#platform.setTimeout(() => this.#unanswered(head), ANSWER_MS);
+    this.#inFlight = true;
+    this.#timer = this.#platform.setTimeout(() => this.#handleTimeout(head), RESPONSE_TIMEOUT_MS);
   }
 
-  #unanswered(head) {
-    this.#options.onUnanswered();
-    if (this.#online) this.#again(head, { code: 'no_answer' });
+  #handleTimeout(head) {
+    this.#options.onTimeout();
+    if (this.#online) this.#retryLater(head, { code: 'no_answer' });
   }
 
-  #again(head, fault) {
-    this.#rest();
-    head.tries += 1;
-    if (head.tries >= TRIES) return this.#fail(fault);
-    const delay = backoff(head.tries, RETRY, this.#platform.random);
+  #retryLater(head, error) {
+    this.#clearInFlight();
+    head.attempts += 1;
+    if (head.attempts >= ATTEMPTS_MAX) return this.#fail(error);
+    const delay = backoff(head.attempts, RETRY, this.#platform.random);
     this.#timer = this.#platform.setTimeout(() => {
-      this.#rest();
-      this.#pump();
+      this.#clearInFlight();
+      this.#sendNext();
     }, delay);
   }
 
-  #fail(fault) {
+  #fail(error) {
     const { message } = this.#entries[0];
     this.#finish();
-    this.#options.onFailed(message, fault);
+    this.#options.onError(message, error);
   }
 
   #finish() {
-    this.#rest();
+    this.#clearInFlight();
     this.#entries.shift();
-    this.#pump();
+    this.#sendNext();
     this.#options.onChange();
   }
 
-  #rest() {
+  #clearInFlight() {
     this.#platform.clearTimeout(this.#timer);
     this.#timer = null;
-    this.#sent = false;
+    this.#inFlight = false;
   }
 }
 

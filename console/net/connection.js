@@ -1,19 +1,19 @@
 /**
- * One WebSocket that comes back by itself. Knows links and waiting, not what the messages mean:
- * `isGreeting` says which message proves that the other side is ready, and `protocol` how messages are written.
+ * A WebSocket that reconnects automatically. It does not interpret messages: `isHandshake` recognises the
+ * message that completes the handshake, and `protocol` encodes and decodes messages.
  */
 import { backoff } from './backoff.js';
-import { verdict } from './close.js';
+import { reconnectPolicy } from './close-code.js';
 
 const RECONNECT = { baseMs: 1_000, capMs: 15_000 };
 
-/** A link that has not greeted by then is taken for dead; browsers alone wait for minutes. */
-const GREETING_MS = 10_000;
+/** A connection without a handshake by then is aborted; a browser alone waits for minutes. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** A message a text. `read` may answer by itself what is below messages. */
-const JSON_MESSAGES = { read: (text) => parse(text), write: (message) => JSON.stringify(message) };
+/** One message per text frame. `read` may reply to messages below the application level by itself. */
+const JSON_PROTOCOL = { read: (text) => parse(text), write: (message) => JSON.stringify(message) };
 
-/** Only a link that held this long ends a series of failures; a server that drops us at once does not. */
+/** Only a connection that lasted this long resets the backoff; one that the server drops at once does not. */
 const STABLE_MS = 20_000;
 
 export class Connection {
@@ -28,21 +28,21 @@ export class Connection {
   state = { phase: 'connecting' };
 
   constructor(options, platform = browser()) {
-    this.#options = { protocol: JSON_MESSAGES, ...options };
+    this.#options = { protocol: JSON_PROTOCOL, ...options };
     this.#platform = platform;
   }
 
   open() {
     this.#platform.clearTimeout(this.#timer);
-    this.#set({ phase: 'connecting' });
+    this.#setState({ phase: 'connecting' });
     const socket = new this.#platform.WebSocket(this.#options.url);
     this.#socket = socket;
-    socket.onmessage = (event) => this.#hear(event.data);
-    socket.onclose = (event) => this.#lost(event.code, event.reason);
-    this.#timer = this.#platform.setTimeout(() => this.drop(), GREETING_MS);
+    socket.onmessage = (event) => this.#receive(event.data);
+    socket.onclose = (event) => this.#handleClose(event.code, event.reason);
+    this.#timer = this.#platform.setTimeout(() => this.abort(), HANDSHAKE_TIMEOUT_MS);
   }
 
-  /** Says whether the message was handed to an open link; that it arrives is another matter. */
+  /** Returns whether the message was passed to an open socket. Delivery is not guaranteed. */
   send(message) {
     if (this.state.phase !== 'online' || this.#socket.readyState !== 1) return false;
     this.#socket.send(this.#options.protocol.write(message));
@@ -53,42 +53,42 @@ export class Connection {
     if (this.state.phase === 'offline') this.open();
   }
 
-  /** Gives up a link that seems dead although the browser has not said so, or is of no use for another reason. */
-  drop(code = 1006) {
+  /** Closes the socket without waiting for the close event, for example because the connection seems dead. */
+  abort(code = 1006) {
     this.#socket?.close();
-    this.#lost(code, '');
+    this.#handleClose(code, '');
   }
 
-  #hear(text) {
-    const message = this.#options.protocol.read(text, (answer) => this.#socket.send(answer));
+  #receive(text) {
+    const message = this.#options.protocol.read(text, (reply) => this.#socket.send(reply));
     if (!message) return;
-    if (this.state.phase === 'connecting' && this.#options.isGreeting(message)) {
+    if (this.state.phase === 'connecting' && this.#options.isHandshake(message)) {
       this.#platform.clearTimeout(this.#timer);
       this.#onlineAt = this.#platform.now();
-      this.#set({ phase: 'online' });
+      this.#setState({ phase: 'online' });
     }
     this.#options.onMessage(message);
   }
 
-  #lost(code, reason) {
+  #handleClose(code, reason) {
     this.#platform.clearTimeout(this.#timer);
     this.#socket.onmessage = null;
     this.#socket.onclose = null;
-    const held = this.#onlineAt !== null && this.#platform.now() - this.#onlineAt >= STABLE_MS;
+    const wasStable = this.#onlineAt !== null && this.#platform.now() - this.#onlineAt >= STABLE_MS;
     this.#onlineAt = null;
-    const { refused, waitMs, steps } = verdict(code, reason);
-    if (refused) return this.#set({ phase: 'offline', refused, code });
+    const { refused, retryAfterMs, backoffSteps } = reconnectPolicy(code, reason);
+    if (refused) return this.#setState({ phase: 'offline', refused, code });
 
-    this.#failures = (held ? 0 : this.#failures) + (steps ?? 0);
-    const delay = waitMs ?? backoff(this.#failures, RECONNECT, this.#platform.random);
+    this.#failures = (wasStable ? 0 : this.#failures) + (backoffSteps ?? 0);
+    const delay = retryAfterMs ?? backoff(this.#failures, RECONNECT, this.#platform.random);
     this.#failures += 1;
     this.#timer = this.#platform.setTimeout(() => this.open(), delay);
-    this.#set({ phase: 'offline', retryAt: this.#platform.now() + delay, code });
+    this.#setState({ phase: 'offline', retryAt: this.#platform.now() + delay, code });
   }
 
-  #set(state) {
+  #setState(state) {
     this.state = state;
-    this.#options.onChange(state);
+    this.#options.onStateChange(state);
   }
 }
 

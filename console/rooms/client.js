@@ -1,88 +1,96 @@
-/** One member of one room: the link, the model it feeds, and what was asked and is not answered yet. */
+/** One member of one room: the connection, the model, and the requests without an answer. */
 import { Connection } from '../net/connection.js';
-import { followHints } from '../net/hints.js';
-import { Silence } from '../net/silence.js';
+import { reconnectOnHints } from '../net/reconnect-hints.js';
+import { ServerTime } from '../net/server-time.js';
 import { PATH, QUERY, socketIo } from '../net/socketio.js';
-import { ServerTime } from '../net/time.js';
+import { TickWatchdog } from '../net/tick-watchdog.js';
 import { socketUrl } from '../identity.js';
-import { Pending } from './pending.js';
-import { EMPTY, reduce } from './store.js';
+import { INITIAL_MODEL, reduce } from './model.js';
+import { PendingRequests } from './pending-requests.js';
 
-const LOOK_MS = 1_000;
+const CHECK_INTERVAL_MS = 1_000;
 const UNAUTHORISED = 4401;
 const TOO_MANY = 4429;
 
-/** The server pings by itself; later than it says by so much, the link is dead. */
-const PING_LATE_MS = 5_000;
+/** A server ping that is later than announced by this much means that the connection is dead. */
+const PING_GRACE_MS = 5_000;
 
-/** While something is asked, so long a silence makes one doubt; the server has answered in twenty seconds at most. */
-const DOUBT_MS = 3_000;
-const SILENT_MS = 25_000;
+/** While a request is pending, the displayed values count as stale after this silence. */
+const STALE_AFTER_MS = 3_000;
 
-const LOST = { message: 'The connection was lost. Whether the last press counts is shown when it is back.' };
-const TAKEN = { message: 'Another tab goes on as you; here you are somebody else now. That was not done.' };
+/** While a request is pending, the connection is aborted after this silence; the server answers within 20 s. */
+const RESPONSE_TIMEOUT_MS = 25_000;
+
+const CONNECTION_LOST = {
+  message: 'The connection was lost. After reconnecting, the page shows whether your last command took effect.',
+};
+const TAKEN_OVER = {
+  message: 'Another tab has taken over your membership. This tab joins again as a new member. Your last command was not carried out.',
+};
 
 export class RoomsClient {
   #connection;
   #options;
-  #silence = new Silence();
-  #pending = new Pending();
-  #heardAt = 0;
-  #pingsWithinMs = 60_000;
-  /** The server has let us into the room that is wanted, over this link. */
-  #isIn = false;
-  /** It may have us in some room, over this link. */
-  #mayBeIn = false;
-  /** A state that came while a press was under way. */
-  #held = null;
+  #watchdog = new TickWatchdog();
+  #pending = new PendingRequests();
+  #lastReceivedAt = 0;
+  #pingTimeoutMs = 60_000;
+  /** The server has admitted this client to the target room on this connection. */
+  #isJoined = false;
+  /** The server may count this client as a member of some room on this connection. */
+  #mayBeJoined = false;
+  /** A `timer:state` that arrived while a command was pending. */
+  #deferredState = null;
 
-  model = EMPTY;
-  /** Ticks or answers are due and do not come. */
-  quiet = false;
-  /** The room to be in: `{sessionId}`, or `{create: {duration}}` until it has an id; null for none. */
-  wanted = null;
-  /** Why it is not to be had: `{code, message}`, or null. */
-  refused = null;
-  /** Why it is not to be had yet. */
-  delayed = null;
+  model = INITIAL_MODEL;
+  /** Ticks or answers are due and do not arrive. */
+  stale = false;
+  /** The room to join: `{sessionId}`, or `{create: {duration}}` until it has an id; null for none. */
+  target = null;
+  /** The error that ended the attempt to join the target: `{code, message}`, or null. */
+  joinError = null;
+  /** The error of the last attempt to join, or null. The client retries as long as `joinError` is null. */
+  lastJoinError = null;
 
-  /** `onChange()`, `onMessage(message, before)` with the model before it, `onEntered(room)`, `onFailed(fault)`. */
-  constructor({ who, memory, time = new ServerTime(), now = Date.now, connect = (options) => new Connection(options), ...options }) {
+  /**
+   * Callbacks: `onChange()`, `onMessage(message, before)` with the model before the message,
+   * `onJoined(roomId, isNew)`, `onError(error)`.
+   */
+  constructor({ identity, storage, time = new ServerTime(), now = Date.now, connect = (options) => new Connection(options), ...options }) {
     this.time = time;
-    this.#options = { memory, now, ...options };
+    this.#options = { storage, now, ...options };
     this.#connection = connect({
       url: socketUrl(location, PATH, QUERY),
-      protocol: socketIo(who?.token ? { token: who.token } : null),
-      isGreeting: (message) => message.type === 'connected',
-      onMessage: (message) => this.#hear(message),
-      onChange: () => this.#follow(),
+      protocol: socketIo(identity?.token ? { token: identity.token } : null),
+      isHandshake: (message) => message.type === 'connect',
+      onMessage: (message) => this.#receive(message),
+      onStateChange: () => this.#handleConnectionState(),
     });
   }
 
-  get link() {
+  get connectionState() {
     return this.#connection.state;
   }
 
-  /** What is on the page is what the server says now. */
+  /** Whether the displayed values are current. */
   get fresh() {
-    return this.link.phase === 'online' && this.#isIn && !this.quiet;
+    return this.canSendCommands && !this.stale;
   }
 
-  /** Whether a press can be sent. */
-  get drives() {
-    return this.link.phase === 'online' && this.#isIn;
+  get canSendCommands() {
+    return this.connectionState.phase === 'online' && this.#isJoined;
   }
 
-  /** The countdown with what was pressed and not answered yet. */
-  get shown() {
+  /** The countdown with the pending commands applied. */
+  get predictedState() {
     const { room } = this.model;
-    return room && this.#pending.foresee(room.state);
+    return room && this.#pending.predict(room.state);
   }
 
   open() {
     this.#connection.open();
-    followHints(this.#connection);
-    setInterval(() => this.look(), LOOK_MS);
+    reconnectOnHints(this.#connection);
+    setInterval(() => this.check(), CHECK_INTERVAL_MS);
   }
 
   retryNow() {
@@ -90,207 +98,207 @@ export class RoomsClient {
   }
 
   create(duration) {
-    this.#want({ create: { duration } });
+    this.#setTarget({ create: { duration } });
   }
 
   join(sessionId) {
-    if (this.refused || this.wanted?.sessionId !== sessionId) this.#want({ sessionId });
+    if (this.joinError || this.target?.sessionId !== sessionId) this.#setTarget({ sessionId });
   }
 
   leave() {
     const { room } = this.model;
-    if (room) this.#options.memory.forget(room.sessionId);
-    this.#want(null);
+    if (room) this.#options.storage.deleteResumeSecret(room.sessionId);
+    this.#setTarget(null);
   }
 
-  /** Drives the countdown; says whether that could be sent. */
-  drive(type, payload) {
+  /** Sends a command for the countdown. Returns whether it was sent. */
+  sendCommand(type, payload) {
     const { room } = this.model;
-    if (!room || !this.drives) return false;
+    if (!room || !this.canSendCommands) return false;
     const message = { type, payload: { ...payload, sessionId: room.sessionId } };
-    return this.#ask(message, { rev: room.state.rev, at: this.time.now() });
+    return this.#request(message, { rev: room.state.rev, at: this.time.now() });
   }
 
-  /** Looks after the link, the time, and what is not done yet; once a second, and when the page is seen again. */
-  look() {
-    if (this.link.phase !== 'online') return;
-    this.#keepTime();
-    const silentMs = this.#options.now() - this.#heardAt;
-    const isAsked = !this.#pending.isEmpty;
-    if (silentMs > this.#pingsWithinMs || (isAsked && silentMs > SILENT_MS)) return this.#connection.drop();
+  /** Checks the connection, the clock and unfinished work. Runs once a second, and when the page becomes visible. */
+  check() {
+    if (this.connectionState.phase !== 'online') return;
+    this.#syncTime();
+    const silentMs = this.#options.now() - this.#lastReceivedAt;
+    const isPending = !this.#pending.isEmpty;
+    if (silentMs > this.#pingTimeoutMs || (isPending && silentMs > RESPONSE_TIMEOUT_MS)) return this.#connection.abort();
     const { room } = this.model;
-    const ticks = this.#isIn && room?.state.isRunning && room.state.endsAt - this.time.now() > LOOK_MS;
-    const heard = this.#silence.look(Boolean(ticks));
-    if (heard === 'dead') return this.#connection.drop();
-    this.#apply(this.#held);
-    this.quiet = heard === 'quiet' || (isAsked && silentMs > DOUBT_MS);
-    if (this.wanted === null && this.#mayBeIn && !isAsked) this.#ask({ type: 'session:leave' });
-    if (this.wanted && !this.#isIn && !this.#pending.isEntering) this.#enter();
+    const expectsTicks = this.#isJoined && room?.state.isRunning && room.state.endsAt - this.time.now() > CHECK_INTERVAL_MS;
+    const status = this.#watchdog.check(Boolean(expectsTicks));
+    if (status === 'dead') return this.#connection.abort();
+    this.#apply(this.#deferredState);
+    this.stale = status === 'stale' || (isPending && silentMs > STALE_AFTER_MS);
+    if (this.target === null && this.#mayBeJoined && !isPending) this.#request({ type: 'session:leave' });
+    if (this.target && !this.#isJoined && !this.#pending.isJoining) this.#requestJoin();
     this.#options.onChange();
   }
 
-  #want(wanted) {
-    Object.assign(this, { wanted, refused: null, delayed: null, model: EMPTY });
-    this.#isIn = false;
-    this.#held = null;
-    // What is asked is done one after the other, so this undoes an entry that is still under way.
-    if (this.#mayBeIn) this.#ask({ type: 'session:leave' });
-    this.#enter();
+  #setTarget(target) {
+    Object.assign(this, { target, joinError: null, lastJoinError: null, model: INITIAL_MODEL });
+    this.#isJoined = false;
+    this.#deferredState = null;
+    // The server handles requests in order, so this also undoes a join that is still in flight.
+    if (this.#mayBeJoined) this.#request({ type: 'session:leave' });
+    this.#requestJoin();
     this.#options.onChange();
   }
 
-  /** Comes into the room that is wanted, if there is a link to do so. */
-  #enter() {
-    const { wanted, refused } = this;
-    if (!wanted || refused || this.link.phase !== 'online') return;
-    const { memory } = this.#options;
-    const name = memory.name || undefined;
-    this.#mayBeIn = true;
-    if (wanted.create) return this.#ask({ type: 'session:create', payload: { ...wanted.create, name } });
+  /** Requests to join or create the target room, if the connection is online. */
+  #requestJoin() {
+    const { target, joinError } = this;
+    if (!target || joinError || this.connectionState.phase !== 'online') return;
+    const { storage } = this.#options;
+    const name = storage.name || undefined;
+    this.#mayBeJoined = true;
+    if (target.create) return this.#request({ type: 'session:create', payload: { ...target.create, name } });
     const { room } = this.model;
-    const resume = memory.resume(wanted.sessionId) ?? room?.resume;
-    this.#ask({ type: 'session:join', payload: { sessionId: wanted.sessionId, name, resume } });
+    const resume = storage.resumeSecret(target.sessionId) ?? room?.resume;
+    this.#request({ type: 'session:join', payload: { sessionId: target.sessionId, name, resume } });
   }
 
-  #ask(message, pressed) {
-    const id = this.#pending.add(message, pressed);
+  #request(message, base) {
+    const id = this.#pending.add(message, base);
     const sent = this.#connection.send({ ...message, id });
     if (!sent) this.#pending.take(id);
     else this.#options.onChange();
     return sent;
   }
 
-  #hear(message) {
-    this.#heardAt = this.#options.now();
+  #receive(message) {
+    this.#lastReceivedAt = this.#options.now();
     switch (message.type) {
       case 'ping':
         return;
-      case 'opened': {
+      case 'open': {
         const { pingInterval, pingTimeout } = message.payload ?? {};
-        this.#pingsWithinMs = pingInterval + pingTimeout + PING_LATE_MS || this.#pingsWithinMs;
+        this.#pingTimeoutMs = pingInterval + pingTimeout + PING_GRACE_MS || this.#pingTimeoutMs;
         return;
       }
-      case 'connected':
-        this.#keepTime();
-        return this.#enter();
-      case 'refused':
-        return this.#connection.drop(message.payload?.message === 'Too many connections' ? TOO_MANY : UNAUTHORISED);
-      case 'disconnected':
-        return this.#connection.drop(UNAUTHORISED);
-      case 'answer':
-        return this.#settle(message);
+      case 'connect':
+        this.#syncTime();
+        return this.#requestJoin();
+      case 'connect_error':
+        return this.#connection.abort(message.payload?.message === 'Too many connections' ? TOO_MANY : UNAUTHORISED);
+      case 'disconnect':
+        return this.#connection.abort(UNAUTHORISED);
+      case 'ack':
+        return this.#handleAck(message);
       case 'error':
-        return this.#fault(message.payload);
+        return this.#handleError(message.payload);
       default:
-        return this.#learn(message);
+        return this.#handleEvent(message);
     }
   }
 
-  #keepTime() {
-    this.time.keep().then((better) => better && this.#options.onChange());
+  #syncTime() {
+    this.time.sync().then((updated) => updated && this.#options.onChange());
   }
 
-  #learn(message) {
+  #handleEvent(message) {
     const { type, payload } = message;
-    if (type === 'timer:tick') this.#silence.heard();
-    const told = payload?.serverTime ?? payload?.state?.serverTime;
-    if (told !== undefined) this.time.told(told);
-    // What we have asked for comes as an answer too, which says for what it is one.
+    if (type === 'timer:tick') this.#watchdog.reset();
+    const serverTime = payload?.serverTime ?? payload?.state?.serverTime;
+    if (serverTime !== undefined) this.time.observe(serverTime);
+    // A requested join is handled by its ack, which names the request.
     if (type === 'session:joined') {
-      const isUnasked = !this.#pending.isEntering && payload.sessionId === this.wanted?.sessionId;
-      return isUnasked && this.#entered(payload);
+      const isUnrequested = !this.#pending.isJoining && payload.sessionId === this.target?.sessionId;
+      return isUnrequested && this.#handleJoined(payload);
     }
-    // The answer that lets us in has all of it.
-    if (!this.#isIn) return;
-    if (type === 'timer:state' && this.#pending.hasPresses) this.#held = message;
+    // The ack of the join will contain the whole state.
+    if (!this.#isJoined) return;
+    if (type === 'timer:state' && this.#pending.hasCommands) this.#deferredState = message;
     else this.#apply(message);
     this.#options.onChange();
   }
 
   #apply(message) {
     if (!message) return;
-    if (message === this.#held) this.#held = null;
+    if (message === this.#deferredState) this.#deferredState = null;
     const before = this.model;
     this.model = reduce(before, message);
     if (this.model !== before) this.#options.onMessage(message, before);
   }
 
-  #entered(payload) {
-    this.wanted = { sessionId: payload.sessionId };
-    Object.assign(this, { refused: null, delayed: null });
+  #handleJoined(payload) {
+    this.target = { sessionId: payload.sessionId };
+    Object.assign(this, { joinError: null, lastJoinError: null });
     const isNew = this.model.room?.sessionId !== payload.sessionId;
-    this.#isIn = true;
-    this.#options.memory.keep(payload.sessionId, payload.resume);
+    this.#isJoined = true;
+    this.#options.storage.saveResumeSecret(payload.sessionId, payload.resume);
     this.#apply({ type: 'session:joined', payload });
-    this.#options.onEntered(payload.sessionId, isNew);
+    this.#options.onJoined(payload.sessionId, isNew);
     this.#options.onChange();
   }
 
-  #settle({ id, payload }) {
-    const asked = this.#pending.take(id);
-    if (!asked) return;
-    const fault = payload?.error;
-    if (asked.enters) {
-      if (asked.isLast && this.wanted && !fault) this.#entered(payload);
-      else if (asked.isLast && this.wanted) this.#notEntered(fault);
-    } else if (asked.message.type === 'session:leave') {
-      if (!fault || fault.code === 'NOT_JOINED') this.#mayBeIn = this.#isIn || this.#pending.isEntering;
-    } else if (fault) {
-      this.#pressFailed(fault);
+  #handleAck({ id, payload }) {
+    const request = this.#pending.take(id);
+    if (!request) return;
+    const error = payload?.error;
+    if (request.isJoin) {
+      if (request.isLatest && this.target && !error) this.#handleJoined(payload);
+      else if (request.isLatest && this.target) this.#handleJoinError(error);
+    } else if (request.message.type === 'session:leave') {
+      if (!error || error.code === 'NOT_JOINED') this.#mayBeJoined = this.#isJoined || this.#pending.isJoining;
+    } else if (error) {
+      this.#handleCommandError(error);
     } else {
       this.#apply({ type: 'timer:state', payload });
-      this.#apply(this.#held);
+      this.#apply(this.#deferredState);
       if (this.model.room) this.#pending.rebase(this.model.room.state.rev);
     }
     this.#options.onChange();
   }
 
-  #pressFailed(fault) {
-    this.#apply(this.#held);
-    if (fault.code !== 'NOT_JOINED') return this.#options.onFailed(fault);
-    this.#options.onFailed(TAKEN);
-    this.#comeAnew();
+  #handleCommandError(error) {
+    this.#apply(this.#deferredState);
+    if (error.code !== 'NOT_JOINED') return this.#options.onError(error);
+    this.#options.onError(TAKEN_OVER);
+    this.#rejoinAsNewMember();
   }
 
-  /** What the store's absence is the reason of is tried again by itself. */
-  #notEntered(fault) {
-    this.delayed = fault;
-    if (fault.code === 'UNAVAILABLE') return;
-    this.model = EMPTY;
-    this.#isIn = false;
-    this.refused = fault;
+  /** Gives up joining, unless the store was unavailable; `check` then retries. */
+  #handleJoinError(error) {
+    this.lastJoinError = error;
+    if (error.code === 'UNAVAILABLE') return;
+    this.model = INITIAL_MODEL;
+    this.#isJoined = false;
+    this.joinError = error;
   }
 
-  /** A fault that nobody waits for: those of what was asked come as an answer too. */
-  #fault(fault) {
+  /** Handles an `error` event without a pending request. The errors of requests also arrive in their acks. */
+  #handleError(error) {
     if (!this.#pending.isEmpty) return;
-    if (fault.code === 'NOT_JOINED') this.#comeAnew();
-    else if (fault.code === 'SESSION_NOT_FOUND') this.#notEntered(fault);
-    else this.#options.onFailed(fault);
+    if (error.code === 'NOT_JOINED') this.#rejoinAsNewMember();
+    else if (error.code === 'SESSION_NOT_FOUND') this.#handleJoinError(error);
+    else this.#options.onError(error);
     this.#options.onChange();
   }
 
-  /** Another tab goes on as this member, so this one becomes somebody of its own. */
-  #comeAnew() {
+  /** Joins without the resume secret, because another tab has taken over the membership. */
+  #rejoinAsNewMember() {
     const { room } = this.model;
-    if (!room || !this.#isIn) return;
-    this.#isIn = false;
-    this.#options.memory.forget(room.sessionId);
+    if (!room || !this.#isJoined) return;
+    this.#isJoined = false;
+    this.#options.storage.deleteResumeSecret(room.sessionId);
     this.model = { ...this.model, room: { ...room, resume: undefined } };
-    this.#enter();
+    this.#requestJoin();
   }
 
-  #follow() {
-    this.#silence.heard();
-    this.#heardAt = this.#options.now();
-    this.quiet = false;
-    if (this.link.phase !== 'online') {
-      const pressed = this.#pending.hasPresses;
+  #handleConnectionState() {
+    this.#watchdog.reset();
+    this.#lastReceivedAt = this.#options.now();
+    this.stale = false;
+    if (this.connectionState.phase !== 'online') {
+      const { hasCommands } = this.#pending;
       this.#pending.clear();
-      this.#apply(this.#held);
-      this.#isIn = false;
-      this.#mayBeIn = false;
-      if (pressed) this.#options.onFailed(LOST);
+      this.#apply(this.#deferredState);
+      this.#isJoined = false;
+      this.#mayBeJoined = false;
+      if (hasCommands) this.#options.onError(CONNECTION_LOST);
     }
     this.#options.onChange();
   }

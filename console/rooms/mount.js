@@ -1,102 +1,121 @@
-/** Puts the rooms page into `main` and joins it to the server. */
-import { left } from '../format.js';
-import { addressOf, roomOf } from '../route.js';
+/** Mounts the rooms page in `main` and connects it to the server. */
+import { formatRemaining } from '../format.js';
+import { hashOfRoom, roomIdFromHash } from '../route.js';
 import { RoomsClient } from './client.js';
-import { createComings } from './comings.js';
-import { phaseOf, remainingMs } from './countdown.js';
-import { createMemory } from './memory.js';
-import { spoken } from './store.js';
-import { createView } from './view.js';
+import { countdownPhase, remainingMs } from './countdown.js';
+import { createMemberStorage } from './member-storage.js';
+import { announcementOf } from './model.js';
+import { createPresenceFeed } from './presence-feed.js';
+import { createRoomsView } from './view.js';
 
-/** How long it is shown that time is up, before the countdown is just ready again. */
-const OVER_MS = 8_000;
+/** How long the page shows that time is up before it shows the countdown as ready. */
+const TIME_UP_MS = 8_000;
 
-const COMINGS = ['session:user-joined', 'session:user-left'];
+const PRESENCE_EVENTS = ['session:user-joined', 'session:user-left'];
 
-/** `frame` gives what surrounds every page: `announce`, `notify` and `createLink(options)`. */
-export function mountRooms(main, who, storage, frame) {
-  const memory = createMemory(storage, sessionStorageOf(window));
-  const heardComing = createComings(frame.announce);
-  const client = new RoomsClient({ who, memory, onChange: () => show(), onMessage, onEntered, onFailed: ({ message }) => frame.notify(message) });
-  const view = createView({
+/** `shell` provides what all pages share: `announce`, `notify` and `createConnectionStatus(options)`. */
+export function mountRooms(main, identity, localStorage, shell) {
+  const storage = createMemberStorage(localStorage, sessionStorageOf(window));
+  const addToPresenceFeed = createPresenceFeed(shell.announce);
+  const client = new RoomsClient({
+    identity,
+    storage,
+    onChange: () => render(),
+    onMessage,
+    onJoined,
+    onError: ({ message }) => shell.notify(message),
+  });
+  const view = createRoomsView({
     main,
-    memory,
+    storage,
     create: (duration) => client.create(duration),
-    visit,
+    openRoom,
     leave,
-    drive: (type, payload) => client.drive(type, payload),
-    announce: frame.announce,
+    sendCommand: (type, payload) => client.sendCommand(type, payload),
+    announce: shell.announce,
   });
-  const showLink = frame.createLink({
+  const updateConnectionStatus = shell.createConnectionStatus({
     onRetry: () => client.retryNow(),
-    runsOn: 'The countdown runs on, and is counted on here until the server is back.',
+    offlineText: 'The countdown keeps running. This page counts locally until it reconnects.',
   });
-  let next = null;
-  let countedOut = false;
-  let over = { of: null, since: 0 };
+  let renderTimer = null;
+  let wasLocallyUp = false;
+  let completion = { at: null, noticedAt: 0 };
 
   function onMessage(message, before) {
-    if (COMINGS.includes(message.type)) return heardComing(message);
-    const text = spoken(message, before);
-    if (text) frame.announce(text);
+    if (PRESENCE_EVENTS.includes(message.type)) return addToPresenceFeed(message);
+    const text = announcementOf(message, before);
+    if (text) shell.announce(text);
   }
 
-  /** The address follows a room that was made; whoever came by its address is there already. */
-  function onEntered(room, isNew) {
-    if (roomOf(location.hash) !== room) history.pushState(null, '', addressOf(room));
-    if (isNew) frame.announce('You are in the room.');
+  /** Updates the URL after a room was created. After a join by URL it is already correct. */
+  function onJoined(roomId, isNew) {
+    if (roomIdFromHash(location.hash) !== roomId) history.pushState(null, '', hashOfRoom(roomId));
+    if (isNew) shell.announce('You have joined the room.');
   }
 
-  function visit(room) {
-    // The same address again is no news to the browser.
-    if (roomOf(location.hash) === room) client.join(room);
-    else location.hash = addressOf(room);
+  function openRoom(roomId) {
+    // The browser sends no `hashchange` event for an unchanged URL.
+    if (roomIdFromHash(location.hash) === roomId) client.join(roomId);
+    else location.hash = hashOfRoom(roomId);
   }
 
   function leave() {
-    if (roomOf(location.hash)) location.hash = addressOf(null);
+    if (roomIdFromHash(location.hash)) location.hash = hashOfRoom(null);
     else client.leave();
   }
 
-  function follow() {
-    const room = roomOf(location.hash);
-    if (room) client.join(room);
+  function followHash() {
+    const roomId = roomIdFromHash(location.hash);
+    if (roomId) client.join(roomId);
     else client.leave();
   }
 
-  function show() {
-    const { link, model, shown, quiet, fresh, drives, refused, delayed, wanted } = client;
-    const ms = shown ? remainingMs(shown, client.time.now()) : null;
-    const isRunning = shown !== null && phaseOf(shown) === 'running';
-    if (over.of !== model.completedAt) over = { of: model.completedAt, since: Date.now() };
-    const toldMs = over.of === null ? Infinity : Date.now() - over.since;
-    const isUp = upOf({ isRunning, ms, fresh, toldMs });
-    view.update({ room: model.room, state: shown, ms, isUp, refused, delayed, wanted, fresh, drives, online: link.phase === 'online' });
-    showLink({ link, quiet, loaded: model.room !== null, pending: 0 });
-    document.title = shown ? `${left(ms)} · Room` : 'Rooms · Tickcast';
-    if (isUp === 'here' && !countedOut) frame.announce('Time is up, as counted here.');
-    countedOut = isUp === 'here';
-    clearTimeout(next);
-    // The next second begins when the part above whole seconds is over.
-    if (isRunning && ms > 0) next = setTimeout(show, (ms % 1000 || 1000) + 1);
-    else if (isUp === 'told') next = setTimeout(show, OVER_MS - toldMs + 1);
+  function render() {
+    const { connectionState, model, predictedState, stale, fresh, canSendCommands, joinError, lastJoinError, target } = client;
+    const ms = predictedState ? remainingMs(predictedState, client.time.now()) : null;
+    const isRunning = predictedState !== null && countdownPhase(predictedState) === 'running';
+    if (completion.at !== model.completedAt) completion = { at: model.completedAt, noticedAt: Date.now() };
+    const sinceCompletionMs = completion.at === null ? Infinity : Date.now() - completion.noticedAt;
+    const timeUp = timeUpSource({ isRunning, ms, fresh, sinceCompletionMs });
+    view.update({
+      room: model.room,
+      state: predictedState,
+      ms,
+      timeUp,
+      joinError,
+      lastJoinError,
+      target,
+      fresh,
+      canSendCommands,
+      online: connectionState.phase === 'online',
+    });
+    updateConnectionStatus({ connectionState, stale, loaded: model.room !== null, pendingCount: 0 });
+    document.title = predictedState ? `${formatRemaining(ms)} · Room` : 'Rooms · Tickcast';
+    if (timeUp === 'local' && !wasLocallyUp) shell.announce('Time is up, counted locally.');
+    wasLocallyUp = timeUp === 'local';
+    clearTimeout(renderTimer);
+    // The displayed second changes when the part above whole seconds has elapsed.
+    if (isRunning && ms > 0) renderTimer = setTimeout(render, (ms % 1000 || 1000) + 1);
+    else if (timeUp === 'server') renderTimer = setTimeout(render, TIME_UP_MS - sinceCompletionMs + 1);
   }
 
-  addEventListener('hashchange', follow);
+  addEventListener('hashchange', followHash);
   document.addEventListener('visibilitychange', () => {
-    if (document.visibilityState === 'visible') client.look();
-    show();
+    if (document.visibilityState === 'visible') client.check();
+    render();
   });
-  follow();
+  followHash();
   client.open();
 }
 
-/** Whether time is up: `'told'` by the server of late, `'here'` as far as can be told without it, or null. */
-function upOf({ isRunning, ms, fresh, toldMs }) {
-  if (isRunning) return ms === 0 && !fresh ? 'here' : null;
-  return toldMs < OVER_MS ? 'told' : null;
+/** Returns `'server'` if the server reported the end recently, `'local'` if only the local count reached zero, or null. */
+function timeUpSource({ isRunning, ms, fresh, sinceCompletionMs }) {
+  if (isRunning) return ms === 0 && !fresh ? 'local' : null;
+  return sinceCompletionMs < TIME_UP_MS ? 'server' : null;
 }
 
+/** Reading the property throws in a browser that forbids storage. */
 function sessionStorageOf(window) {
   try {
     return window.sessionStorage;

@@ -1,55 +1,55 @@
-/** The rooms page: the way in, or the room. Holds no state of its own. */
-import { el, setShown, setText } from '../dom.js';
-import { createCountdown } from './face.js';
-import { createDoor } from './door.js';
-import { createPeople } from './people.js';
-import { createShare } from './share.js';
+/** The rooms page: the form to join, or the room. Keeps no model of its own. */
+import { el, setText, setVisible } from '../dom.js';
+import { createCountdownView } from './countdown-view.js';
+import { createJoinForm } from './join-form.js';
+import { createMemberList } from './member-list.js';
+import { createShareLink } from './share-link.js';
 
-const REFUSED = {
-  SESSION_NOT_FOUND: 'There is no such room, or it has ended. Rooms end when they were empty for a while.',
+const JOIN_ERRORS = {
+  SESSION_NOT_FOUND: 'This room does not exist or has ended. A room ends after it has been empty for a while.',
   ROOM_FULL: 'This room is full.',
 };
 
-export function createView({ main, memory, create, visit, leave, drive, announce }) {
-  const door = createDoor({ memory, create, visit });
-  const refusal = el('p', { class: 'refusal', 'data-refusal': true, tabindex: '-1', hidden: true });
-  const why = el('p', { class: 'muted' });
+export function createRoomsView({ main, storage, create, openRoom, leave, sendCommand, announce }) {
+  const joinForm = createJoinForm({ storage, create, openRoom });
+  const errorBox = el('p', { class: 'join-error', 'data-join-error': true, tabindex: '-1', hidden: true });
+  const retryText = el('p', { class: 'muted' });
   const cancel = el('button', { type: 'button', class: 'secondary', click: leave }, 'Cancel');
-  const waiting = el('div', { class: 'blank', tabindex: '-1' }, el('p', {}, 'Waiting for the server…'), why, cancel);
-  const countdown = createCountdown({ drive });
-  const people = createPeople();
-  const share = createShare({ announce });
-  const leaveButton = el('button', { type: 'button', class: 'quiet', click: leave }, 'Leave the room');
-  const aside = el('aside', { class: 'room-aside' }, share.node, people.node, leaveButton);
-  const room = el('div', { class: 'page room', hidden: true }, countdown.node, aside);
-  main.replaceChildren(refusal, waiting, door.node, room);
+  const loading = el('div', { class: 'loading', tabindex: '-1' }, el('p', {}, 'Waiting for the server…'), retryText, cancel);
+  const countdown = createCountdownView({ sendCommand });
+  const members = createMemberList();
+  const shareLink = createShareLink({ announce });
+  const leaveButton = el('button', { type: 'button', class: 'tertiary', click: leave }, 'Leave the room');
+  const aside = el('aside', { class: 'room-aside' }, shareLink.node, members.node, leaveButton);
+  const roomNode = el('div', { class: 'page room', hidden: true }, countdown.node, aside);
+  main.replaceChildren(errorBox, loading, joinForm.node, roomNode);
 
-  function refuse(refused) {
-    const text = refused ? (REFUSED[refused.code] ?? refused.message) : '';
-    const isNew = text !== '' && text !== refusal.textContent;
-    setText(refusal, text);
-    setShown(refusal, text !== '');
+  function renderJoinError(error) {
+    const text = error ? (JOIN_ERRORS[error.code] ?? error.message) : '';
+    const isNew = text !== '' && text !== errorBox.textContent;
+    setText(errorBox, text);
+    setVisible(errorBox, text !== '');
     if (!isNew) return;
     announce(text);
-    refusal.focus();
+    errorBox.focus();
   }
 
   return {
-    update({ room: there, state, ms, isUp, refused, delayed, wanted, fresh, drives, online }) {
-      const outside = !there && (!wanted || refused);
-      const begins = there && room.hidden;
-      setShown(room, Boolean(there), main);
-      setShown(waiting, !there && !outside, main);
-      setShown(door.node, outside, main);
-      refuse(refused);
-      setText(why, delayed?.message ? `${delayed.message} It is tried again.` : '');
-      door.update({ online });
-      if (!there) return;
-      countdown.update({ state, ms, isUp, fresh, drives });
-      people.update(there);
-      share.update(there.sessionId);
-      // Whoever has just pressed a button that is gone goes on at the countdown.
-      if (begins && document.activeElement === main) countdown.focus();
+    update({ room, state, ms, timeUp, joinError, lastJoinError, target, fresh, canSendCommands, online }) {
+      const showsJoinForm = !room && (!target || joinError);
+      const isEntering = room && roomNode.hidden;
+      setVisible(roomNode, Boolean(room), main);
+      setVisible(loading, !room && !showsJoinForm, main);
+      setVisible(joinForm.node, showsJoinForm, main);
+      renderJoinError(joinError);
+      setText(retryText, lastJoinError?.message ? `${lastJoinError.message} Retrying automatically.` : '');
+      joinForm.update({ online });
+      if (!room) return;
+      countdown.update({ state, ms, timeUp, fresh, canSendCommands });
+      members.update(room);
+      shareLink.update(room.sessionId);
+      // A button that had the focus is hidden now, so the focus moves on to the countdown.
+      if (isEntering && document.activeElement === main) countdown.focus();
     },
   };
 }

@@ -1,4 +1,4 @@
-/** Keyboard, phone, hostile text, refusals: that the page serves everyone, and harms no one. */
+/** Accessibility and robustness: keyboard, screen reader, phone, hostile text, refused connections, errors. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { openBrowser } from './fixture/browser.mjs';
@@ -22,17 +22,17 @@ after(async () => {
 });
 
 async function tabTo(device, name) {
-  const passed = [];
+  const visited = [];
   for (let i = 0; i < TABS_MAX; i++) {
     const focused = await device.focused();
     if (name.test(focused.name)) return focused;
-    passed.push(focused.name);
+    visited.push(focused.name);
     await device.page.keyboard.press('Tab');
   }
-  throw new Error(`Tab never reached ${name}; it passed ${passed.join(' | ')}`);
+  throw new Error(`Tab did not reach ${name}; it visited ${visited.join(' | ')}`);
 }
 
-test('a session is started, paused and stopped by keyboard alone', async () => {
+test('a session is started, paused, stopped and removed with the keyboard', async () => {
   const device = await browser.open(server, 'keyboard');
   await tabTo(device, /^What are you timing/);
   await device.page.keyboard.type('By hand');
@@ -40,12 +40,12 @@ test('a session is started, paused and stopped by keyboard alone', async () => {
   await device.state('By hand', 'running');
 
   await tabTo(device, /^Pause/);
-  const shown = await device.seconds('By hand');
-  await device.untilSeconds('By hand', (seconds) => seconds > shown + 1);
-  assert.match((await device.focused()).name, /^Pause/, 'ticks leave the focus alone');
+  const secondsBefore = await device.seconds('By hand');
+  await device.untilSeconds('By hand', (seconds) => seconds > secondsBefore + 1);
+  assert.match((await device.focused()).name, /^Pause/, 'ticks do not move the focus');
   await device.page.keyboard.press('Enter');
   await device.state('By hand', 'paused');
-  assert.match((await device.focused()).name, /^Resume/, 'the button is the same one under another name');
+  assert.match((await device.focused()).name, /^Resume/, 'the same button has a new name');
 
   await tabTo(device, /^Stop/);
   await device.page.keyboard.press('Enter');
@@ -54,14 +54,14 @@ test('a session is started, paused and stopped by keyboard alone', async () => {
 
   await tabTo(device, /^Remove/);
   await device.page.keyboard.press('Enter');
-  assert.equal((await device.focused()).name, 'Keep', 'the harmless answer comes first');
+  assert.equal((await device.focused()).name, 'Keep', 'the safe choice has the focus');
   await device.page.keyboard.press('Shift+Tab');
   await device.page.keyboard.press('Enter');
   await device.card('By hand').waitFor({ state: 'detached' });
-  assert.notEqual((await device.focused()).tag, 'body', 'the focus is not lost with the session');
+  assert.notEqual((await device.focused()).tag, 'body', 'the focus moves when its session is removed');
 });
 
-test('a button that others change keeps the focus', async () => {
+test('a button keeps the focus when another device changes it', async () => {
   const one = await browser.open(server, 'focus');
   const two = await browser.open(server, 'focus');
   await one.start('Shared');
@@ -78,18 +78,18 @@ test('a button that others change keeps the focus', async () => {
 test('changes are announced, ticks are not', async () => {
   const one = await browser.open(server, 'announced');
   const two = await browser.open(server, 'announced');
-  await one.start('Spoken of');
+  await one.start('Observed');
   const announcer = two.page.locator('[data-announcer]');
-  await announcer.filter({ hasText: 'Spoken of is running.' }).waitFor({ state: 'attached' });
+  await announcer.filter({ hasText: 'Observed is running.' }).waitFor({ state: 'attached' });
   const text = await announcer.textContent();
-  await two.untilSeconds('Spoken of', (seconds) => seconds >= 2);
+  await two.untilSeconds('Observed', (seconds) => seconds >= 2);
   assert.equal(await announcer.textContent(), text);
-  assert.equal(await two.card('Spoken of').locator('[aria-live]').count(), 0);
-  await one.press('Spoken of', 'Pause');
-  await announcer.filter({ hasText: /Spoken of paused at \d\d:\d\d:\d\d\./ }).waitFor({ state: 'attached' });
+  assert.equal(await two.card('Observed').locator('[aria-live]').count(), 0);
+  await one.press('Observed', 'Pause');
+  await announcer.filter({ hasText: /Observed paused at \d\d:\d\d:\d\d\./ }).waitFor({ state: 'attached' });
 });
 
-test('a phone shows everything without scrolling sideways, and every target is large enough', async () => {
+test('a phone needs no horizontal scrolling, and every target is large enough', async () => {
   const device = await browser.open(server, 'phone', PHONE);
   await device.start(`Long${'word'.repeat(40)}`, { comment: `http://${'x'.repeat(200)}`, goals: `${'goal'.repeat(40)}, Short` });
   await device.start('Second');
@@ -101,29 +101,29 @@ test('a phone shows everything without scrolling sideways, and every target is l
   const { scroll, width } = await device.page.evaluate(() => ({ scroll: document.documentElement.scrollWidth, width: innerWidth }));
   assert.ok(scroll <= width, `${scroll} px of content in ${width} px`);
 
-  const small = await device.page.evaluate((least) => {
+  const small = await device.page.evaluate((minHeight) => {
     const targets = document.querySelectorAll('button, input:not([type="checkbox"]), textarea, summary, main a, label:has(input)');
     return [...targets]
-      .filter((node) => node.checkVisibility() && node.getBoundingClientRect().height < least)
+      .filter((node) => node.checkVisibility() && node.getBoundingClientRect().height < minHeight)
       .map((node) => node.outerHTML.slice(0, 120));
   }, TARGET_PX);
   assert.deepEqual(small, []);
 });
 
-test('markup in what people write is shown as text', async () => {
+test('markup in user input is displayed as text', async () => {
   const markup = '<img src=x onerror="document.title=1"><b>bold</b>';
   const device = await browser.open(server, '<i>me</i>');
   await device.start(markup, { comment: markup, goals: markup });
   await device.state(markup, 'running');
   await device.goal(markup, markup).waitFor();
   assert.equal(await device.card(markup).locator('img, b').count(), 0);
-  assert.equal(await device.page.locator('[data-who] i').count(), 0);
+  assert.equal(await device.page.locator('[data-user] i').count(), 0);
   await device.press(markup, 'Stop');
   await device.page.locator('[data-history]').getByText(markup).waitFor();
   assert.equal(await device.page.locator('[data-history] :is(img, b)').count(), 0);
 });
 
-test('who is refused is told so, once', async () => {
+test('a refused connection is reported and not retried', async () => {
   let attempts = 0;
   const prepare = (page) =>
     page.routeWebSocket(/\/session\?/, (socket) => {
@@ -131,22 +131,22 @@ test('who is refused is told so, once', async () => {
       socket.close({ code: 4401, reason: 'Unauthorized' });
     });
   const device = await browser.open(server, 'refused', { prepare, online: false });
-  await device.page.locator('[data-bar]').getByText('Not authorised').waitFor();
+  await device.page.locator('[data-offline-bar]').getByText('Not authorised').waitFor();
   await device.connection('offline');
-  assert.equal(await device.page.getByText(/Next try/).count(), 0);
+  assert.equal(await device.page.getByText(/Next attempt/).count(), 0);
   assert.equal(attempts, 1);
   await device.page.getByRole('button', { name: 'Try again' }).click();
-  await device.page.locator('[data-bar]').getByText('Not authorised').waitFor();
+  await device.page.locator('[data-offline-bar]').getByText('Not authorised').waitFor();
 });
 
-test('a token goes to the socket in place of a user id', async () => {
+test('the socket URL contains the token instead of a user id', async () => {
   const urls = [];
   const prepare = (page) => page.routeWebSocket(/\/session\?/, (socket) => urls.push(socket.url()));
   await browser.open(server, '', { search: '?token=abc.def', prepare, online: false }).then(({ page }) => page.getByText('Signed in by link').waitFor());
   assert.equal(new URL(urls[0]).search, '?token=abc.def&dialect=v1');
 });
 
-test('an error is shown, and can be dismissed', async () => {
+test('an error is displayed and can be dismissed', async () => {
   const prepare = (page) =>
     page.routeWebSocket(/\/session\?/, (socket) => {
       const upstream = socket.connectToServer();
@@ -164,8 +164,8 @@ test('an error is shown, and can be dismissed', async () => {
   await notice.waitFor({ state: 'detached' });
 });
 
-test('an answer that was lost does not make the command happen twice', async () => {
-  let losing = true;
+test('a command whose answer was lost is carried out once', async () => {
+  let dropNextAck = true;
   const sent = [];
   const prepare = (page) =>
     page.routeWebSocket(/\/session\?/, (socket) => {
@@ -175,8 +175,8 @@ test('an answer that was lost does not make the command happen twice', async () 
         upstream.send(text);
       });
       upstream.onMessage((text) => {
-        if (losing && JSON.parse(text).type === 'ack') {
-          losing = false;
+        if (dropNextAck && JSON.parse(text).type === 'ack') {
+          dropNextAck = false;
           return socket.close({ code: 1012, reason: '{"reconnectAfterMs":50}' });
         }
         socket.send(text);
@@ -186,7 +186,7 @@ test('an answer that was lost does not make the command happen twice', async () 
   await device.start('Only one');
   await device.connection('online');
   await device.state('Only one', 'running');
-  await device.page.locator('.start [data-waiting]:empty').waitFor({ state: 'attached' });
+  await device.page.locator('.start [data-pending]:empty').waitFor({ state: 'attached' });
   assert.equal(await device.card('Only one').count(), 1);
   assert.deepEqual(sent, [sent[0], sent[0]]);
 });

@@ -1,14 +1,14 @@
-/** Several devices against one real server: everyone of a person sees the same, nobody else sees anything. */
+/** Several devices against one real server: devices of one user show the same, other users see nothing of it. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { openBrowser, shoot } from './fixture/browser.mjs';
+import { openBrowser, screenshot } from './fixture/browser.mjs';
 import { startServer } from './fixture/server.mjs';
 import { until } from './fixture/until.mjs';
 
-const SECONDS_WATCHED = 5;
+const OBSERVED_SECONDS = 5;
 
-/** Two pages of one machine hear the same beat at almost the same instant; a whole second would be another second. */
-const APART_MS = 900;
+/** Two pages on one machine receive the same beat at almost the same instant; a difference of a whole second is an error. */
+const SKEW_MS_MAX = 900;
 
 let server;
 let browser;
@@ -37,28 +37,28 @@ test('two devices show the same second', async () => {
     await device.record('Write the report');
   }
   const first = (await one.seconds('Write the report')) + 2;
-  const last = first + SECONDS_WATCHED;
+  const last = first + OBSERVED_SECONDS;
   for (const device of [one, two]) await device.untilSeconds('Write the report', (seconds) => seconds >= last);
 
-  const [seenByOne, seenByTwo] = [await one.recorded(), await two.recorded()];
+  const [recordedByOne, recordedByTwo] = [await one.recorded(), await two.recorded()];
   for (let second = first; second < last; second++) {
-    assert.ok(seenByOne.has(second) && seenByTwo.has(second), `both show second ${second}`);
-    const apart = Math.abs(seenByOne.get(second) - seenByTwo.get(second));
-    assert.ok(apart < APART_MS, `second ${second} is shown ${apart} ms apart`);
+    assert.ok(recordedByOne.has(second) && recordedByTwo.has(second), `both show second ${second}`);
+    const skew = Math.abs(recordedByOne.get(second) - recordedByTwo.get(second));
+    assert.ok(skew < SKEW_MS_MAX, `second ${second} is displayed ${skew} ms apart`);
   }
   assert.match(await two.page.title(), /^\d\d:\d\d:\d\d · Write the report$/);
 });
 
-test('a device that comes later shows the time that has passed', async () => {
-  const early = await browser.open(server, 'late-comer');
+test('a device that connects later shows the elapsed time', async () => {
+  const early = await browser.open(server, 'late-device');
   await early.start('Reading');
   await early.untilSeconds('Reading', (seconds) => seconds >= 2);
-  const late = await browser.open(server, 'late-comer');
+  const late = await browser.open(server, 'late-device');
   await late.state('Reading', 'running');
   assert.ok((await late.seconds('Reading')) >= 1);
 });
 
-test('pause, resume, stop and start again are seen on the other device', async () => {
+test('pause, resume, stop and start again are displayed on the other device', async () => {
   const [one, two] = await twoDevices('states');
   await one.start('Stand-up');
   await two.state('Stand-up', 'running');
@@ -89,7 +89,7 @@ test('pause, resume, stop and start again are seen on the other device', async (
   }
 });
 
-test('goals are attached, ticked off and detached on every device', async () => {
+test('goals are attached, completed and detached on every device', async () => {
   const [one, two] = await twoDevices('goals');
   await one.start('Release', { goals: 'Changelog' });
   await two.attach('Release', 'Tag');
@@ -106,7 +106,7 @@ test('goals are attached, ticked off and detached on every device', async () => 
   assert.equal(await two.goal('Release', 'Tag').count(), 1);
 });
 
-test('removing asks first, and then removes everywhere', async () => {
+test('a removal asks for confirmation and applies to every device', async () => {
   const [one, two] = await twoDevices('removal');
   await one.start('Keep me');
   await one.start('Drop me');
@@ -120,10 +120,10 @@ test('removing asks first, and then removes everywhere', async () => {
     await device.state('Keep me', 'running');
   }
   await one.remove('Keep me');
-  await two.page.getByText('Nothing is being timed').waitFor();
+  await two.page.getByText('No timers').waitFor();
 });
 
-test('another person sees nothing', async () => {
+test('another user sees nothing', async () => {
   const mine = await browser.open(server, 'mine');
   const theirs = await browser.open(server, 'theirs');
   await mine.start('Private');
@@ -135,7 +135,7 @@ test('another person sees nothing', async () => {
   assert.equal(await mine.card('Their own').count(), 0);
 });
 
-test('the history can be taken away as CSV', async () => {
+test('the history can be downloaded as CSV', async () => {
   const device = await browser.open(server, 'csv');
   await device.start('Filed');
   await device.press('Filed', 'Stop');
@@ -145,7 +145,7 @@ test('the history can be taken away as CSV', async () => {
   assert.equal(await (await download).failure(), null);
 });
 
-test('who has no name yet is asked for one, and is remembered', async () => {
+test('a page without a user id asks for one and stores it', async () => {
   const device = await browser.open(server, '', { search: '', online: false });
   const field = device.page.getByLabel('User id');
   assert.equal(await field.inputValue(), 'me');
@@ -163,9 +163,9 @@ test('who has no name yet is asked for one, and is remembered', async () => {
   await device.connection('online');
 });
 
-async function pictures() {
+async function takeScreenshots() {
   const device = await browser.open(server, 'Ada');
-  await shoot(device, 'empty');
+  await screenshot(device, 'empty');
   await device.start('Write the quarterly report', {
     comment: 'Numbers from finance first, then the summary.',
     goals: 'Collect the figures, First draft, Send to Grace',
@@ -176,9 +176,9 @@ async function pictures() {
   await device.state('Call with the bank', 'paused');
   await device.goal('Write the quarterly report', 'Collect the figures').getByRole('checkbox').check();
   await device.untilSeconds('Write the quarterly report', (seconds) => seconds >= 12);
-  await shoot(device, 'desktop');
-  await shoot(await browser.open(server, 'Ada', { colorScheme: 'dark' }), 'dark');
-  await shoot(await browser.open(server, 'Ada', { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2 }), 'phone');
+  await screenshot(device, 'desktop');
+  await screenshot(await browser.open(server, 'Ada', { colorScheme: 'dark' }), 'dark');
+  await screenshot(await browser.open(server, 'Ada', { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2 }), 'phone');
 }
 
-if (process.env.SCREENSHOTS) test('pictures are taken', pictures);
+if (process.env.SCREENSHOTS) test('screenshots are taken', takeScreenshots);

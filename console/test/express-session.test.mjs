@@ -1,4 +1,4 @@
-/** Sessions that a real express server has written: whose they are, how long they last, and their end. */
+/** Sessions written by a real express server: identity, lifetime and end. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -43,42 +43,42 @@ after(async () => {
 });
 
 async function status(cookie) {
-  const answer = await fetch(`${server.url}/sessions`, { headers: cookie ? { cookie } : {} });
-  await answer.text();
-  return answer.status;
+  const response = await fetch(`${server.url}/sessions`, { headers: cookie ? { cookie } : {} });
+  await response.text();
+  return response.status;
 }
 
-/** A client of `/session`, and what it hears. */
-async function open(cookie) {
+/** Opens a client of `/session` and collects its messages. */
+async function openSocket(cookie) {
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/session`, { headers: { cookie } });
-  const heard = [];
-  socket.on('message', (text) => heard.push(JSON.parse(text)));
+  const received = [];
+  socket.on('message', (text) => received.push(JSON.parse(text)));
   await once(socket, 'open');
-  return { socket, heard, closed: once(socket, 'close').then(([code]) => code) };
+  return { socket, received, closed: once(socket, 'close').then(([code]) => code) };
 }
 
-async function comesIn(cookie, transports) {
+async function connectSocketIo(cookie, transports) {
   const socket = io(server.url, { extraHeaders: { cookie }, forceNew: true, reconnection: false, transports });
-  const refusal = await Promise.race([
+  const error = await Promise.race([
     once(socket, 'connect').then(() => null),
-    new Promise((resolve) => socket.once('connect_error', (error) => resolve(error.message))),
+    new Promise((resolve) => socket.once('connect_error', ({ message }) => resolve(message))),
   ]);
-  return { socket, refusal };
+  return { socket, error };
 }
 
-test('whoever is logged in there is known here, by the id they have there', async () => {
+test('a session authenticates the user under the id that it contains', async () => {
   for (const [id, user] of [['42', '42'], ['ann', 'ann']]) {
     const cookie = await web.visit(`/login/${id}`);
     assert.equal(await status(`theme=dark; ${cookie}`), 200);
-    const client = await open(cookie);
+    const client = await openSocket(cookie);
     client.socket.send(JSON.stringify({ type: 'session-start', id: 'a', payload: { label: 'x' } }));
-    const update = await until('an update', () => client.heard.find(({ type }) => type === 'session-update'));
+    const update = await until('an update', () => client.received.find(({ type }) => type === 'session-update'));
     assert.equal(update.payload.userId, user);
     client.socket.close();
   }
 });
 
-test('visitors, forgers and nobody at all are not', async () => {
+test('sessions without a login, forged cookies and missing cookies are refused', async () => {
   const visitor = await web.visit('/');
   const cookie = await web.visit('/login/42');
   const forged = cookie.replace(/%3A./, (start) => `${start.slice(0, 3)}${start[3] === 'x' ? 'y' : 'x'}`);
@@ -87,56 +87,56 @@ test('visitors, forgers and nobody at all are not', async () => {
     assert.equal(await status(refused), 401, String(refused));
   }
   for (const refused of [visitor, forged]) {
-    assert.equal(await (await open(refused)).closed, 4401);
-    assert.equal((await comesIn(refused)).refusal, 'Unauthorized: No valid session');
+    assert.equal(await (await openSocket(refused)).closed, 4401);
+    assert.equal((await connectSocketIo(refused)).error, 'Unauthorized: No valid session');
   }
 });
 
-test('a secret is replaced while both are good', async () => {
-  const later = await startWebServer(redis, { secret: 'the new secret', prefix: PREFIX, maxAge: HOUR_S * 1000 });
-  const stranger = await startWebServer(redis, { secret: 'another secret', prefix: PREFIX, maxAge: HOUR_S * 1000 });
+test('during a rotation both secrets are accepted', async () => {
+  const rotated = await startWebServer(redis, { secret: 'the new secret', prefix: PREFIX, maxAge: HOUR_S * 1000 });
+  const foreign = await startWebServer(redis, { secret: 'another secret', prefix: PREFIX, maxAge: HOUR_S * 1000 });
   try {
     assert.equal(await status(await web.visit('/login/42')), 200);
-    assert.equal(await status(await later.visit('/login/42')), 200);
-    assert.equal(await status(await stranger.visit('/login/42')), 401);
+    assert.equal(await status(await rotated.visit('/login/42')), 200);
+    assert.equal(await status(await foreign.visit('/login/42')), 401);
   } finally {
-    later.close();
-    stranger.close();
+    rotated.close();
+    foreign.close();
   }
 });
 
-test('requests have a session last, and its end closes its sockets', async () => {
+test('requests extend a session, and its end closes its sockets', async () => {
   const cookie = await web.visit('/login/42');
   const other = await web.visit('/login/43');
   const key = `${PREFIX}${decodeURIComponent(cookie.split('=')[1]).slice(2).split('.')[0]}`;
   await redis.client.expire(key, 100);
-  const clients = [await open(cookie), await open(cookie)];
-  assert.ok((await redis.client.ttl(key)) <= 100, 'a socket alone does not');
+  const clients = [await openSocket(cookie), await openSocket(cookie)];
+  assert.ok((await redis.client.ttl(key)) <= 100, 'an open socket does not extend the session');
   assert.equal(await status(cookie), 200);
   assert.ok((await redis.client.ttl(key)) > HOUR_S - 100);
-  const { socket, refusal } = await comesIn(cookie);
-  assert.equal(refusal, null);
-  const told = once(socket, 'disconnect');
-  const stays = await open(other);
+  const { socket, error } = await connectSocketIo(cookie);
+  assert.equal(error, null);
+  const disconnected = once(socket, 'disconnect');
+  const unaffected = await openSocket(other);
   await web.visit('/logout', cookie);
   for (const client of clients) assert.equal(await client.closed, 4401);
-  assert.equal((await told)[0], 'io server disconnect');
+  assert.equal((await disconnected)[0], 'io server disconnect');
   assert.equal(await status(cookie), 401);
-  assert.equal(stays.socket.readyState, WebSocket.OPEN);
-  stays.socket.close();
+  assert.equal(unaffected.socket.readyState, WebSocket.OPEN);
+  unaffected.socket.close();
 });
 
-test('while Redis does not answer sockets stay, and nobody is taken for a stranger', async () => {
+test('while Redis does not answer, sockets stay open and requests get 503 instead of 401', async () => {
   const cookie = await web.visit('/login/42');
-  const client = await open(cookie);
+  const client = await openSocket(cookie);
   redis.signal('SIGSTOP');
   try {
     assert.equal(await status(cookie), 503);
-    assert.equal(await (await open(cookie)).closed, 1013);
+    assert.equal(await (await openSocket(cookie)).closed, 1013);
   } finally {
     redis.signal('SIGCONT');
   }
   assert.equal(client.socket.readyState, WebSocket.OPEN);
   client.socket.close();
-  await until('sessions are found again', async () => (await status(cookie)) === 200);
+  await until('sessions are readable again', async () => (await status(cookie)) === 200);
 });

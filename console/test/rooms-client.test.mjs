@@ -1,4 +1,4 @@
-/** The rooms page's client against a server that says what the test wants. */
+/** The rooms client against a simulated server. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { load } from './fixture/modules.mjs';
@@ -20,14 +20,14 @@ const joined = (sessionId = 'r', more = {}) => ({
   ...more,
 });
 
-/** A client and the server that it speaks to. */
-function meet() {
-  const world = { sent: [], failed: [], entered: [], dropped: [], now: NOW, kept: new Map() };
-  const memory = {
+/** A client and a simulated server. */
+function createWorld() {
+  const world = { sent: [], errors: [], joined: [], aborts: [], now: NOW, secrets: new Map() };
+  const storage = {
     name: '',
-    resume: (room) => world.kept.get(room),
-    keep: (room, secret) => world.kept.set(room, secret),
-    forget: (room) => world.kept.delete(room),
+    resumeSecret: (roomId) => world.secrets.get(roomId),
+    saveResumeSecret: (roomId, secret) => world.secrets.set(roomId, secret),
+    deleteResumeSecret: (roomId) => world.secrets.delete(roomId),
   };
   let options;
   const connection = {
@@ -37,227 +37,227 @@ function meet() {
       world.sent.push(message);
       return true;
     },
-    drop: (code) => {
-      world.dropped.push(code);
-      world.lose();
+    abort: (code) => {
+      world.aborts.push(code);
+      world.disconnect();
     },
   };
-  const set = (phase) => {
+  const setPhase = (phase) => {
     connection.state = { phase };
-    options.onChange();
+    options.onStateChange();
   };
-  const time = { now: () => world.now, keep: async () => false, told: () => {} };
+  const time = { now: () => world.now, sync: async () => false, observe: () => {} };
   const client = new RoomsClient({
-    who: null,
-    memory,
+    identity: null,
+    storage,
     time,
     now: () => world.now,
-    connect: (given) => ((options = given), connection),
+    connect: (connectionOptions) => ((options = connectionOptions), connection),
     onChange: () => {},
     onMessage: () => {},
-    onEntered: (room) => world.entered.push(room),
-    onFailed: ({ message }) => world.failed.push(message),
+    onJoined: (roomId) => world.joined.push(roomId),
+    onError: ({ message }) => world.errors.push(message),
   });
   return Object.assign(world, {
     client,
-    online: () => {
-      set('online');
-      options.onMessage({ type: 'connected' });
+    connect: () => {
+      setPhase('online');
+      options.onMessage({ type: 'connect' });
     },
-    lose: () => set('offline'),
-    tell: (type, payload) => options.onMessage({ type, payload }),
-    /** Answers the oldest message of a type that is not answered yet. */
-    answer: (type, payload) => {
-      const nth = world.sent.findIndex((message) => message.type === type);
-      assert.notEqual(nth, -1, `${type} was not asked`);
-      const [{ id }] = world.sent.splice(nth, 1);
-      options.onMessage({ type: 'answer', id, payload });
+    disconnect: () => setPhase('offline'),
+    receive: (type, payload) => options.onMessage({ type, payload }),
+    /** Acknowledges the oldest unanswered message of a type. */
+    ack: (type, payload) => {
+      const index = world.sent.findIndex((message) => message.type === type);
+      assert.notEqual(index, -1, `${type} was not sent`);
+      const [{ id }] = world.sent.splice(index, 1);
+      options.onMessage({ type: 'ack', id, payload });
     },
     types: () => world.sent.map((message) => message.type),
   });
 }
 
-function inRoom() {
-  const world = meet();
+function createJoinedWorld() {
+  const world = createWorld();
   world.client.join('r');
-  world.online();
-  world.tell('session:joined', joined());
-  world.answer('session:join', joined());
+  world.connect();
+  world.receive('session:joined', joined());
+  world.ack('session:join', joined());
   return world;
 }
 
-const phase = ({ client: { shown } }) => (shown.isRunning ? 'running' : shown.isPaused ? 'paused' : 'ready');
+const phase = ({ client: { predictedState } }) => (predictedState.isRunning ? 'running' : predictedState.isPaused ? 'paused' : 'ready');
 
-test('a room is come into with the link, and again with its secret when the link comes back', () => {
-  const world = inRoom();
-  assert.deepEqual(world.entered, ['r']);
-  assert.equal(world.client.drives, true);
-  world.lose();
-  assert.equal(world.client.drives, false);
-  assert.equal(world.client.model.room.sessionId, 'r', 'it is shown on');
-  world.online();
+test('the client joins on connect, and again with its resume secret on reconnect', () => {
+  const world = createJoinedWorld();
+  assert.deepEqual(world.joined, ['r']);
+  assert.equal(world.client.canSendCommands, true);
+  world.disconnect();
+  assert.equal(world.client.canSendCommands, false);
+  assert.equal(world.client.model.room.sessionId, 'r', 'the room stays visible');
+  world.connect();
   assert.deepEqual(world.sent.at(-1).payload, { sessionId: 'r', name: undefined, resume: 'secret of r' });
 });
 
-test('where nothing can be stored the secret is known all the same', () => {
-  const world = inRoom();
-  world.kept.clear();
-  world.lose();
-  world.online();
+test('the resume secret is kept without browser storage', () => {
+  const world = createJoinedWorld();
+  world.secrets.clear();
+  world.disconnect();
+  world.connect();
   assert.equal(world.sent.at(-1).payload.resume, 'secret of r');
 });
 
-test('who leaves before they are let in is not left in the room', () => {
-  const world = meet();
+test('leaving while a join is pending ends the membership', () => {
+  const world = createWorld();
   world.client.join('r');
-  world.online();
+  world.connect();
   world.client.leave();
   assert.deepEqual(world.types(), ['session:join', 'session:leave']);
-  world.answer('session:join', joined());
-  assert.deepEqual(world.entered, []);
-  world.answer('session:leave', { error: { code: 'UNAVAILABLE', message: 'away' } });
-  world.client.look();
-  assert.deepEqual(world.types(), ['session:leave'], 'until it is done');
-  world.answer('session:leave', { sessionId: 'r' });
-  world.client.look();
+  world.ack('session:join', joined());
+  assert.deepEqual(world.joined, []);
+  world.ack('session:leave', { error: { code: 'UNAVAILABLE', message: 'away' } });
+  world.client.check();
+  assert.deepEqual(world.types(), ['session:leave'], 'a failed leave is retried');
+  world.ack('session:leave', { sessionId: 'r' });
+  world.client.check();
   assert.deepEqual(world.types(), []);
 });
 
-test('who goes to a room that is refused is not left in the one before', () => {
-  const world = inRoom();
+test('a failed join of another room still ends the earlier membership', () => {
+  const world = createJoinedWorld();
   world.client.join('full');
   assert.deepEqual(world.types(), ['session:leave', 'session:join']);
-  world.answer('session:leave', { sessionId: 'r' });
-  world.answer('session:join', { error: { code: 'ROOM_FULL', message: 'full' } });
-  assert.equal(world.client.refused.code, 'ROOM_FULL');
+  world.ack('session:leave', { sessionId: 'r' });
+  world.ack('session:join', { error: { code: 'ROOM_FULL', message: 'full' } });
+  assert.equal(world.client.joinError.code, 'ROOM_FULL');
   world.client.join('full');
-  assert.equal(world.types().at(-1), 'session:join', 'the same room may be tried again');
-  world.answer('session:join', joined('full'));
-  assert.deepEqual([world.client.refused, world.entered.at(-1)], [null, 'full']);
+  assert.equal(world.types().at(-1), 'session:join', 'the same room can be joined again');
+  world.ack('session:join', joined('full'));
+  assert.deepEqual([world.client.joinError, world.joined.at(-1)], [null, 'full']);
 });
 
-test('a room that is made while another is being joined is the one that is shown', () => {
-  const world = meet();
+test('a room created while a join is pending is the one displayed', () => {
+  const world = createWorld();
   world.client.join('a');
-  world.online();
+  world.connect();
   world.client.create(60);
-  world.tell('session:joined', joined('a'));
-  world.answer('session:join', joined('a'));
-  assert.deepEqual(world.entered, []);
-  world.tell('session:joined', joined('b'));
-  world.answer('session:create', joined('b'));
-  assert.deepEqual(world.entered, ['b']);
+  world.receive('session:joined', joined('a'));
+  world.ack('session:join', joined('a'));
+  assert.deepEqual(world.joined, []);
+  world.receive('session:joined', joined('b'));
+  world.ack('session:create', joined('b'));
+  assert.deepEqual(world.joined, ['b']);
   assert.equal(world.client.model.room.sessionId, 'b');
 });
 
-test('what the store’s absence refuses is tried again, and nothing can be pressed meanwhile', () => {
-  const world = inRoom();
-  world.lose();
-  world.online();
-  world.answer('session:join', { error: { code: 'UNAVAILABLE', message: 'away' } });
-  assert.equal(world.client.drives, false);
-  assert.equal(world.client.drive('timer:start'), false);
-  world.client.look();
+test('a join that fails because the store is unavailable is retried, and no commands are sent meanwhile', () => {
+  const world = createJoinedWorld();
+  world.disconnect();
+  world.connect();
+  world.ack('session:join', { error: { code: 'UNAVAILABLE', message: 'away' } });
+  assert.equal(world.client.canSendCommands, false);
+  assert.equal(world.client.sendCommand('timer:start'), false);
+  world.client.check();
   assert.equal(world.sent.at(-1).payload.resume, 'secret of r');
-  world.answer('session:join', joined());
-  assert.equal(world.client.drives, true);
+  world.ack('session:join', joined());
+  assert.equal(world.client.canSendCommands, true);
 });
 
-test('a press is shown at once and stays as the server says', () => {
-  const world = inRoom();
-  world.client.drive('timer:start', {});
+test('a command is displayed at once, then the state of the server', () => {
+  const world = createJoinedWorld();
+  world.client.sendCommand('timer:start', {});
   assert.equal(phase(world), 'running');
-  world.answer('timer:start', { error: { code: 'UNAVAILABLE', message: 'away' } });
+  world.ack('timer:start', { error: { code: 'UNAVAILABLE', message: 'away' } });
   assert.equal(phase(world), 'ready');
-  assert.deepEqual(world.failed, ['away']);
+  assert.deepEqual(world.errors, ['away']);
 });
 
-test('two quick presses do not flicker between their answers', () => {
-  const world = inRoom();
-  world.client.drive('timer:start', {});
-  world.client.drive('timer:pause');
-  const seen = [phase(world)];
-  const note = () => seen.at(-1) !== phase(world) && seen.push(phase(world));
-  world.tell('timer:state', running(2));
-  note();
-  world.answer('timer:start', running(2));
-  note();
+test('two quick commands do not flicker between their answers', () => {
+  const world = createJoinedWorld();
+  world.client.sendCommand('timer:start', {});
+  world.client.sendCommand('timer:pause');
+  const phases = [phase(world)];
+  const record = () => phases.at(-1) !== phase(world) && phases.push(phase(world));
+  world.receive('timer:state', running(2));
+  record();
+  world.ack('timer:start', running(2));
+  record();
   const paused = { ...ready, isPaused: true, pausedAt: NOW, rev: 3 };
-  world.tell('timer:state', paused);
-  note();
-  world.answer('timer:pause', paused);
-  note();
-  assert.deepEqual(seen, ['paused']);
+  world.receive('timer:state', paused);
+  record();
+  world.ack('timer:pause', paused);
+  record();
+  assert.deepEqual(phases, ['paused']);
 });
 
-test('what others do while a press waits is shown with its answer, or soon without it', () => {
-  const world = inRoom();
-  world.client.drive('timer:reset');
-  world.tell('timer:state', running(2));
+test('a state that arrives while a command is pending is displayed with the answer, or at the next check', () => {
+  const world = createJoinedWorld();
+  world.client.sendCommand('timer:reset');
+  world.receive('timer:state', running(2));
   assert.equal(phase(world), 'ready');
-  world.client.look();
+  world.client.check();
   assert.equal(phase(world), 'running');
 });
 
-test('a link that is lost under a press says so, and one that does not answer is given up', () => {
-  const world = inRoom();
-  world.client.drive('timer:start', {});
+test('a connection without an answer is aborted, and the lost command is reported', () => {
+  const world = createJoinedWorld();
+  world.client.sendCommand('timer:start', {});
   world.now += 4_000;
-  world.client.look();
-  assert.equal(world.client.quiet, true);
+  world.client.check();
+  assert.equal(world.client.stale, true);
   world.now += 22_000;
-  world.client.look();
-  assert.deepEqual(world.dropped, [undefined]);
+  world.client.check();
+  assert.deepEqual(world.aborts, [undefined]);
   assert.equal(phase(world), 'ready');
-  assert.equal(world.failed.length, 1);
+  assert.equal(world.errors.length, 1);
 });
 
-test('a link on which no ping comes in time is given up', () => {
-  const world = inRoom();
-  world.tell('opened', { pingInterval: 60_000, pingTimeout: 10_000 });
+test('a connection without pings is aborted', () => {
+  const world = createJoinedWorld();
+  world.receive('open', { pingInterval: 60_000, pingTimeout: 10_000 });
   world.now += 74_000;
-  world.client.look();
-  assert.deepEqual(world.dropped, []);
+  world.client.check();
+  assert.deepEqual(world.aborts, []);
   world.now += 2_000;
-  world.client.look();
-  assert.equal(world.dropped.length, 1);
+  world.client.check();
+  assert.equal(world.aborts.length, 1);
 });
 
-test('who is taken over becomes somebody else, once, and is told if a press was lost', () => {
-  for (const byPress of [false, true]) {
-    const world = inRoom();
-    const taken = { code: 'NOT_JOINED', message: 'taken over' };
-    if (byPress) {
-      world.client.drive('timer:start', {});
-      world.answer('timer:start', { error: taken });
+test('a client whose membership is taken over joins as a new member once, and reports a lost command', () => {
+  for (const byCommand of [false, true]) {
+    const world = createJoinedWorld();
+    const takenOver = { code: 'NOT_JOINED', message: 'taken over' };
+    if (byCommand) {
+      world.client.sendCommand('timer:start', {});
+      world.ack('timer:start', { error: takenOver });
     } else {
-      world.tell('error', taken);
+      world.receive('error', takenOver);
     }
     assert.deepEqual(world.types(), ['session:join']);
     assert.equal(world.sent[0].payload.resume, undefined);
-    assert.equal(world.failed.length, byPress ? 1 : 0);
-    world.answer('session:join', joined('r', { clientId: 'other' }));
+    assert.equal(world.errors.length, byCommand ? 1 : 0);
+    world.ack('session:join', joined('r', { clientId: 'other' }));
     assert.equal(world.client.model.room.clientId, 'other');
   }
 });
 
-test('a room that ends while one is in it is said to be gone, and a membership that is given anew is taken', () => {
-  const world = inRoom();
-  world.tell('session:joined', joined('r', { clientId: 'anew', resume: 'new' }));
-  assert.deepEqual([world.client.model.room.clientId, world.kept.get('r')], ['anew', 'new']);
-  world.tell('error', { code: 'SESSION_NOT_FOUND', message: 'gone' });
-  assert.deepEqual([world.client.model.room, world.client.refused.code], [null, 'SESSION_NOT_FOUND']);
+test('a new membership is adopted, and the end of the room is reported', () => {
+  const world = createJoinedWorld();
+  world.receive('session:joined', joined('r', { clientId: 'new', resume: 'new secret' }));
+  assert.deepEqual([world.client.model.room.clientId, world.secrets.get('r')], ['new', 'new secret']);
+  world.receive('error', { code: 'SESSION_NOT_FOUND', message: 'gone' });
+  assert.deepEqual([world.client.model.room, world.client.joinError.code], [null, 'SESSION_NOT_FOUND']);
 });
 
-test('a zero that nobody could tell is known afterwards', () => {
-  const world = inRoom();
-  world.tell('timer:state', running(2));
-  world.lose();
+test('a completion during a disconnect is detected after reconnecting', () => {
+  const world = createJoinedWorld();
+  world.receive('timer:state', running(2));
+  world.disconnect();
   world.now += 120_000;
-  world.online();
+  world.connect();
   const state = { ...ready, startedAt: NOW, rev: 3, serverTime: NOW + 120_000 };
-  world.tell('session:joined', joined('r', { state }));
-  world.tell('timer:state', state);
-  world.answer('session:join', joined('r', { state }));
+  world.receive('session:joined', joined('r', { state }));
+  world.receive('timer:state', state);
+  world.ack('session:join', joined('r', { state }));
   assert.equal(world.client.model.completedAt, NOW + 60_000);
 });

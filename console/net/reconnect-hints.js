@@ -1,6 +1,6 @@
-/** What the browser knows about the network and the tab: reasons to try earlier, never proof of a link. */
+/** Browser events that suggest an earlier reconnect. They never prove that a connection works. */
 
-export function followHints(connection, target = window) {
+export function reconnectOnHints(connection, target = window) {
   const { document } = target;
   const retry = () => {
     if (!connection.state.refused) connection.retryNow();

@@ -1,12 +1,12 @@
-/** Two fields for minutes and seconds of a duration. */
+/** Two fields for the minutes and seconds of a duration. */
 import { el } from '../dom.js';
 
-const USUAL_MINUTES = 25;
+const DEFAULT_MINUTES = 25;
 const MINUTES_MAX = 1_440;
 
-export function createDuration(id) {
-  const minutes = field(`${id}-minutes`, USUAL_MINUTES, MINUTES_MAX);
-  const seconds = field(`${id}-seconds`, 0, 59);
+export function createDurationInput(id) {
+  const minutes = createField(`${id}-minutes`, DEFAULT_MINUTES, MINUTES_MAX);
+  const seconds = createField(`${id}-seconds`, 0, 59);
   return {
     node: el(
       'div',
@@ -15,8 +15,8 @@ export function createDuration(id) {
       el('div', { class: 'field' }, el('label', { for: seconds.id }, 'Seconds'), seconds),
     ),
     seconds: () => minutes.valueAsNumber * 60 + (seconds.valueAsNumber || 0) || 0,
-    /** Shows a duration, unless somebody is just writing another. */
-    show(total) {
+    /** Sets the fields, unless the user is editing one of them. */
+    setSeconds(total) {
       if (minutes.matches(':focus') || seconds.matches(':focus')) return;
       minutes.value = Math.floor(total / 60);
       seconds.value = total % 60;
@@ -24,6 +24,6 @@ export function createDuration(id) {
   };
 }
 
-function field(id, value, max) {
+function createField(id, value, max) {
   return el('input', { id, type: 'number', inputmode: 'numeric', min: 0, max, step: 1, required: true, value });
 }

@@ -1,10 +1,10 @@
-/** Clients whose clocks are wrong learn the cluster's time, by the npm package `timesync` and over the WebSocket. */
+/** Clients with wrong clocks determine the cluster's time with the npm package `timesync`. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import timesync from 'timesync';
 import { startServer } from './fixture/server.mjs';
 
-/** Far above what a request takes on one machine, far below what the clocks are wrong by. */
+/** Far above the duration of a request on one machine, far below the error of the clocks. */
 const AGREEMENT_MS = 500;
 
 let server;
@@ -15,14 +15,14 @@ before(async () => {
 
 after(() => server?.close());
 
-/** A client of the package whose clock is wrong by so much, once it has asked. */
-async function synchronized(wrongByMs) {
+/** Returns a synchronized client of the package whose clock is wrong by `errorMs`. */
+async function synchronized(errorMs) {
   const client = timesync.create({
     server: `${server.url}/timesync`,
     interval: null,
     delay: 50,
     repeat: 3,
-    now: () => Date.now() + wrongByMs,
+    now: () => Date.now() + errorMs,
   });
   const failed = new Promise((_, reject) => client.on('error', reject));
   const synced = new Promise((resolve) => client.on('sync', (state) => state === 'end' && resolve()));
@@ -39,12 +39,12 @@ test('clients whose clocks differ by minutes agree on the time', async () => {
   assert.ok(Math.abs(slow.offset - 180_000) < AGREEMENT_MS, `${slow.offset} ms off`);
 });
 
-test('what is no question for the time is told so', async () => {
-  const ask = async (body) => {
+test('invalid requests get an error', async () => {
+  const post = async (body) => {
     const response = await fetch(`${server.url}/timesync`, { method: 'POST', body });
     return [response.status, (await response.json()).error?.code];
   };
-  assert.deepEqual(await ask('nonsense'), [400, -32700]);
-  assert.deepEqual(await ask('{"id":1,"method":"time"}'), [400, -32601]);
+  assert.deepEqual(await post('nonsense'), [400, -32700]);
+  assert.deepEqual(await post('{"id":1,"method":"time"}'), [400, -32601]);
   assert.equal((await fetch(`${server.url}/timesync`, { method: 'POST', body: 'x'.repeat(5_000) })).status, 413);
 });

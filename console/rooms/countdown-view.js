@@ -1,0 +1,84 @@
+/** The countdown in large digits, with its controls. */
+import { el, setAttribute, setText, setVisible, svg } from '../dom.js';
+import { formatRemaining } from '../format.js';
+import { ADJUST_SECONDS, countdownPhase } from './countdown.js';
+import { createDurationInput } from './duration-input.js';
+
+const PHASES = { running: 'Running', paused: 'Paused', ready: 'Ready' };
+const TIME_UP = { server: 'Time is up', local: 'Time is up (counted locally)' };
+
+/** Longer texts need a smaller font. */
+const LONG_TEXT = '1:00:00'.length;
+
+const RADIUS = 46;
+const CIRCUMFERENCE = 2 * Math.PI * RADIUS;
+
+export function createCountdownView({ sendCommand }) {
+  let phase = 'ready';
+  let displayedDuration = null;
+  const time = el('p', { class: 'countdown-time', role: 'timer', 'aria-label': 'Remaining', tabindex: '-1' });
+  const status = el('p', { class: 'countdown-status', 'data-phase-text': true });
+  const endTime = el('p', { class: 'muted countdown-end' });
+  const progress = svg('circle', { class: 'ring-progress', cx: 50, cy: 50, r: RADIUS, 'stroke-dasharray': CIRCUMFERENCE });
+  const ring = svg('svg', { class: 'ring', viewBox: '0 0 100 100', 'aria-hidden': 'true' });
+  ring.append(svg('circle', { class: 'ring-track', cx: 50, cy: 50, r: RADIUS }), progress);
+
+  const sendFrom = (control, type, payload) => control.getAttribute('aria-disabled') !== 'true' && sendCommand(type, payload);
+  const toggle = button('primary', '', (event) => {
+    // The second click of a double click would undo the first, because the button's meaning has changed by then.
+    if (event.detail <= 1) sendFrom(toggle, phase === 'running' ? 'timer:pause' : 'timer:resume');
+  });
+  const subtract = button('secondary', '−1 min', () => sendFrom(subtract, 'timer:adjust', { seconds: -ADJUST_SECONDS }));
+  const add = button('secondary', '+1 min', () => sendFrom(add, 'timer:adjust', { seconds: ADJUST_SECONDS }));
+  const reset = button('secondary', 'Reset', () => sendFrom(reset, 'timer:reset'));
+  const duration = createDurationInput('room-duration');
+  const start = el('button', { type: 'submit', class: 'primary' }, 'Start');
+  const form = el(
+    'form',
+    {
+      class: 'room-form',
+      submit: (event) => {
+        event.preventDefault();
+        sendFrom(start, 'timer:start', { duration: duration.seconds() });
+      },
+    },
+    duration.node,
+    start,
+  );
+  const controls = el('div', { class: 'countdown-controls', role: 'group', 'aria-label': 'Countdown' }, toggle, subtract, add, reset);
+  const display = el('div', { class: 'countdown-display' }, ring, el('div', { class: 'countdown-text' }, status, time, endTime));
+  const node = el('section', { class: 'countdown', 'aria-label': 'Countdown', 'data-countdown': true }, display, controls, form);
+
+  return {
+    node,
+    focus: () => time.focus(),
+    update({ state, ms, timeUp, fresh, canSendCommands }) {
+      phase = countdownPhase(state);
+      const totalMs = Math.max(state.duration * 1000, ms);
+      const text = formatRemaining(ms);
+      setAttribute(node, 'data-phase', phase);
+      setText(time, text);
+      setAttribute(time, 'data-long', text.length > LONG_TEXT);
+      setText(status, TIME_UP[timeUp] ?? `${PHASES[phase]}${fresh ? '' : phase === 'running' ? ', counted locally' : ', last known'}`);
+      setText(endTime, phase === 'running' && ms > 0 ? `until ${localTimeIn(ms)}` : '');
+      setAttribute(progress, 'stroke-dashoffset', (CIRCUMFERENCE * (1 - ms / totalMs)).toFixed(2));
+      setText(toggle, phase === 'running' ? 'Pause' : 'Resume');
+      setVisible(controls, phase !== 'ready', time);
+      setText(start, phase === 'ready' ? 'Start' : 'Restart');
+      for (const control of [toggle, subtract, add, reset, start]) {
+        setAttribute(control, 'aria-disabled', canSendCommands ? null : 'true');
+      }
+      if (state.duration !== displayedDuration) duration.setSeconds(state.duration);
+      displayedDuration = state.duration;
+    },
+  };
+}
+
+function button(kind, text, click) {
+  return el('button', { type: 'button', class: kind, click }, text);
+}
+
+/** Formats the end of the countdown by the device's own clock, because the user compares it with other local clocks. */
+function localTimeIn(ms) {
+  return new Date(Date.now() + ms).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+}
