@@ -1,6 +1,6 @@
-// A realtime companion as one writes it by hand: express, ws, and maps in memory. `node server.js <port>`.
+// A hand-written realtime server: express, ws, and maps in memory. Usage: `node server.js <port>`.
 //
-// A tick carries the second that it stands for besides what the original sends, so that it can be measured.
+// In addition to the fields of the original, a tick has its second, so that its delay can be measured.
 import { createServer } from 'node:http';
 import cors from 'cors';
 import express from 'express';

@@ -1,5 +1,5 @@
-// The same job on Socket.IO: a room for each user, one emit a user and second, and the adapter over Redis that
-// makes it reach other nodes. `node server.js <port> <url of Redis>`.
+// The same server on Socket.IO: a room for each user, one emit per user and second, and the Redis adapter, which
+// delivers to other nodes. Usage: `node server.js <port> <Redis URL>`.
 import { createServer } from 'node:http';
 import { createAdapter } from '@socket.io/redis-adapter';
 import { createClient } from 'redis';

@@ -1,20 +1,22 @@
-//! What the beat allocates: `cargo bench -p benches --bench allocations`.
+//! The allocations of the tick fan-out: `cargo bench -p benches --bench allocations`.
 //!
-//! People with one running session each are followed by connections without sockets. What is allocated in a second
-//! is counted; it must not grow with the connections, nor with the people.
+//! Users with one running session each, and connections without sockets that subscribe to them. Reports the
+//! allocations of one second, which must grow neither with the connections nor with the users.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine::store::Connected;
 use engine::{
-    Engine, Feed, Lack, Looked, MemoryStore, Onlooker, Options, Progress, Request, Seams, Sheet, Showing, StoreClock,
-    View,
+    Backlog, DeliveryState, Dependencies, Engine, MemoryStore, Options, Request, StoreClock, Subscriber, Subscription,
+    TickBuffer, TickContext, TickDelivery, View,
 };
-use timers::stopwatch::{Command as Ask, Start};
+use parking_lot::{Mutex, MutexGuard};
+use timers::stopwatch::{Start, StopwatchCommand};
 use timers::{Beat, Command, Scope, UserId};
-use wire::clockit::{Dialect, ticks};
+use wire::Dialect;
+use wire::clockit::V1;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -24,34 +26,34 @@ const SECONDS: u64 = 3;
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let _profiler = dhat::Profiler::builder().testing().build();
-    println!("{:>7} {:>11} {:>15} {:>24}", "people", "connections", "ticks a second", "allocations in a second");
-    for (people, connections) in [(1, 1), (1, 1000), (1, 4000), (1000, 1000), (4000, 4000)] {
-        let (shown, blocks) = runtime.block_on(a_second(people, connections));
-        println!("{people:>7} {connections:>11} {shown:>15} {blocks:>24}");
+    println!("{:>7} {:>11} {:>15} {:>24}", "users", "connections", "ticks a second", "allocations in a second");
+    for (users, connections) in [(1, 1), (1, 1000), (1, 4000), (1000, 1000), (4000, 4000)] {
+        let (shown, blocks) = runtime.block_on(one_second(users, connections));
+        println!("{users:>7} {connections:>11} {shown:>15} {blocks:>24}");
     }
 }
 
-/// Counts what is shown and what is allocated in one second with so many people and connections.
-async fn a_second(people: usize, connections: usize) -> (u64, u64) {
+/// Returns the ticks shown and the blocks allocated in one second.
+async fn one_second(users: usize, connections: usize) -> (u64, u64) {
     let clock = StoreClock::new();
     let Connected { store, signals } = MemoryStore::new(move || clock.now()).connect();
-    let engine = Engine::start(Connected { store, signals }, Options::new("bench"), Seams::default());
+    let engine = Engine::start(Connected { store, signals }, Options::new("bench"), Dependencies::default());
     while engine.hub().last_beat() == Beat(0) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let scopes: Vec<Scope> = (0..people).map(|nth| Scope::User(user(nth))).collect();
+    let scopes: Vec<Scope> = (0..users).map(|nth| Scope::user(&user(nth))).collect();
     for scope in &scopes {
-        engine.execute(Request { scope: scope.clone(), command: start(), id: None, by: None }).await.expect("works");
+        engine.execute(Request { scope: scope.clone(), command: start(), id: None }).await.expect("works");
     }
     let shown = Arc::new(AtomicU64::new(0));
     let mut clients = Vec::new();
     for scope in scopes.iter().cycle().take(connections) {
-        let mut feed = engine.hub().join(scope).await.expect("joins");
+        let mut subscription = engine.hub().join(scope).await.expect("joins");
         let client =
-            Arc::new(Client { progress: Mutex::default(), shown: Arc::clone(&shown), behind: AtomicBool::new(false) });
-        feed.attend(Arc::clone(&client) as Arc<dyn Onlooker>);
-        feed.catch_up(&mut client.progress(), |_| {});
-        clients.push((client, feed));
+            Arc::new(Client { state: Mutex::default(), shown: Arc::clone(&shown), behind: AtomicBool::new(false) });
+        subscription.subscribe(Arc::clone(&client) as Arc<dyn Subscriber>);
+        subscription.catch_up(&mut client.state(), |_| {});
+        clients.push((client, subscription));
     }
     wait_for(&engine, &clients, 2).await;
     let before = (shown.load(Ordering::Relaxed), dhat::HeapStats::get().total_blocks);
@@ -62,46 +64,46 @@ async fn a_second(people: usize, connections: usize) -> (u64, u64) {
     ((after.0 - before.0) / SECONDS, (after.1 - before.1) / SECONDS)
 }
 
-/// A connection without its socket: takes the frames that it would write.
+/// A connection without its socket; it takes the frames that it would write.
 struct Client {
-    progress: Mutex<Progress>,
+    state: Mutex<DeliveryState>,
     shown: Arc<AtomicU64>,
-    /// A beat was skipped: the machine had no time for us.
+    /// A beat was skipped because the machine was busy.
     behind: AtomicBool,
 }
 
 impl Client {
-    fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, DeliveryState> {
+        self.state.lock()
     }
 }
 
-impl Onlooker for Client {
-    fn look(&self, showing: &mut Showing) -> Looked {
-        let (mut progress, beat) = (self.progress(), showing.beat());
-        let shows = progress.lacks(showing.view(), beat) == Lack::LastBeat;
+impl Subscriber for Client {
+    fn on_tick(&self, context: &mut TickContext) -> TickDelivery {
+        let (mut state, beat) = (self.state(), context.beat());
+        let shows = state.backlog(context.view(), beat) == Backlog::LatestBeat;
         if shows {
-            let frame = showing.sheet(0, render);
+            let frame = context.buffer::<V1>(0, render);
             self.shown.fetch_add(u64::from(!frame.is_empty()), Ordering::Relaxed);
-            progress.has_seen(beat);
-            Looked::Shown
+            state.mark_delivered(beat);
+            TickDelivery::Written
         } else {
             self.behind.store(true, Ordering::Relaxed);
-            Looked::Behind
+            TickDelivery::Deferred
         }
     }
 
-    fn wake(&self) {}
+    fn notify(&self) {}
 }
 
-fn render(sheet: &mut Sheet, view: &View, beat: Beat) {
-    let moves = ticks(Dialect::V1, &view.board, beat, |text, counts| {
-        let begin = sheet.bytes_mut().len();
-        sheet.bytes_mut().extend_from_slice(text.as_bytes());
-        counts.iter().for_each(|end| sheet.ends_count(begin + end));
+fn render(buffer: &mut TickBuffer, view: &View, beat: Beat) {
+    let patchable = V1::ticks(&view.board, beat, |text| {
+        let begin = buffer.bytes_mut().len();
+        buffer.bytes_mut().extend_from_slice(text.json.as_bytes());
+        text.counters.iter().for_each(|end| buffer.mark_counter(begin + end));
     });
-    if moves {
-        sheet.moves();
+    if patchable {
+        buffer.patchable();
     }
 }
 
@@ -110,7 +112,7 @@ fn user(nth: usize) -> UserId {
 }
 
 fn start() -> Command {
-    Command::Stopwatch(Ask::Start(Start {
+    Command::Stopwatch(StopwatchCommand::Start(Start {
         session: None,
         label: "bench".to_owned(),
         goals: None,
@@ -120,15 +122,15 @@ fn start() -> Command {
     }))
 }
 
-/// Waits until so many more beats were shown to all.
-async fn wait_for(engine: &Engine, clients: &[(Arc<Client>, Feed)], beats: u64) {
+/// Waits until all clients were shown this many more beats.
+async fn wait_for(engine: &Engine, clients: &[(Arc<Client>, Subscription)], beats: u64) {
     let wanted = engine.hub().last_beat().0 + beats;
-    let seen = |(client, feed): &(Arc<Client>, Feed)| {
-        let mut progress = client.progress();
+    let seen = |(client, subscription): &(Arc<Client>, Subscription)| {
+        let mut state = client.state();
         if client.behind.swap(false, Ordering::Relaxed) {
-            feed.catch_up(&mut progress, |_| {});
+            subscription.catch_up(&mut state, |_| {});
         }
-        progress.lacks(&feed.shown().view, engine.hub().last_beat()) == Lack::Nothing
+        state.backlog(&subscription.snapshot().view, engine.hub().last_beat()) == Backlog::None
     };
     while engine.hub().last_beat().0 < wanted || !clients.iter().all(seen) {
         tokio::time::sleep(Duration::from_millis(20)).await;

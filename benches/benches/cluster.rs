@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
-use harness::{Client, Node, Proxy, RedisServer, Way, wait_until};
+use harness::{Client, Node, Pipe, Proxy, RedisServer, wait_until};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -53,7 +53,7 @@ async fn commands_of_a_beat() {
         let users = listening.len()..running / SESSIONS_OF_ONE;
         let mut begun = stream::iter(users).map(|user| begin(&nodes[user % 2], user)).buffered(16);
         while let Some(mut client) = begun.next().await {
-            client.patience = PATIENCE;
+            client.timeout = PATIENCE;
             listening.spawn(async move {
                 loop {
                     client.next().await;
@@ -96,7 +96,7 @@ async fn leader_kills() {
         let ticks = tokio::spawn(gap_after(first, client));
         // At any instant of the second.
         sleep(Duration::from_millis(fastrand::u64(0..1000))).await;
-        nodes[leader].kill_and_start_again().await;
+        nodes[leader].kill_and_restart().await;
         gaps.push(ticks.await.expect("no panic"));
     }
     gaps.sort();
@@ -153,7 +153,7 @@ async fn a_link_gone() {
             reading.spawn(changed(client));
         }
     }
-    link.set(Way::Swallowed, Way::Swallowed);
+    link.set(Pipe::Dropped, Pipe::Dropped);
     let gone = Instant::now();
     // Half of the boards change meanwhile.
     let changes = stream::iter(0..WATCHED / 2).map(async |user| {
@@ -177,7 +177,7 @@ async fn a_link_gone() {
 
 /// Reads until the client is shown a change.
 async fn changed(mut client: Client) -> Client {
-    client.patience = PATIENCE;
+    client.timeout = PATIENCE;
     loop {
         let kind = client.next().await["type"].clone();
         if kind == "session-update" || kind == "session-snapshot" {

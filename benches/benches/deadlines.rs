@@ -7,12 +7,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::{Engine, Options, Request, Seams};
+use engine::{Dependencies, Engine, Options, Request};
 use futures_util::stream::{self, StreamExt};
 use harness::{Client, MovableClock, Node, RedisServer};
 use serde_json::json;
 use store::redis::{self, RedisStore};
-use timers::stopwatch::{Command as Ask, Start};
+use timers::stopwatch::{Start, StopwatchCommand as Ask};
 use timers::{Command, Scope, SessionId, UserId};
 use tokio::time::{sleep, timeout};
 
@@ -84,7 +84,7 @@ impl Ticks {
 async fn pause_sessions(redis: &RedisServer) {
     let options = redis::Options::new(redis.url().parse().expect("a good address"), "bench");
     let engine =
-        Engine::start(RedisStore::connect(&options).expect("connects"), Options::new("bench"), Seams::default());
+        Engine::start(RedisStore::connect(&options).expect("connects"), Options::new("bench"), Dependencies::default());
     while engine.store().ready().is_err() {
         tokio::task::yield_now().await;
     }
@@ -101,8 +101,8 @@ async fn pause_sessions(redis: &RedisServer) {
                 comment: None,
             };
             for ask in [Ask::Start(start), Ask::Pause(session)] {
-                let scope = Scope::User(UserId::new(&format!("user-{user}")).expect("a good name"));
-                let request = Request { scope, command: Command::Stopwatch(ask), id: None, by: None };
+                let scope = Scope::user(&UserId::new(&format!("user-{user}")).expect("a good name"));
+                let request = Request { scope, command: Command::Stopwatch(ask), id: None };
                 engine.execute(request).await.expect("works");
             }
         })

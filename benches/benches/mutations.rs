@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use engine::store::Connected;
-use engine::{Engine, MemoryStore, Options, Request, Seams, Store, StoreClock};
+use engine::{Dependencies, Engine, MemoryStore, Options, Request, Store, StoreClock};
 use harness::RedisServer;
 use store::embedded::EmbeddedStore;
 use store::redis::{self, RedisStore};
-use timers::stopwatch::{Command as Ask, Start};
+use timers::stopwatch::{Start, StopwatchCommand as Ask};
 use timers::{Command, Scope, SessionId, UserId};
 
 const MEASURED_FOR: Duration = Duration::from_secs(3);
@@ -41,14 +41,14 @@ fn main() {
 
 async fn measure(name: &str, connected: Connected<dyn Store>, scopes: usize, span: Duration) {
     let options = Options::new("bench");
-    let engine = Engine::start(connected, options, Seams::default());
+    let engine = Engine::start(connected, options, Dependencies::default());
     while engine.store().ready().is_err() {
         tokio::task::yield_now().await;
     }
     let clients = if scopes == 1 { CLIENTS_OF_ONE_SCOPE } else { scopes };
-    let mut feeds = Vec::new();
+    let mut subscriptions = Vec::new();
     for nth in 0..scopes {
-        feeds.push(engine.hub().join(&scope(nth)).await.expect("joins"));
+        subscriptions.push(engine.hub().join(&scope(nth)).await.expect("joins"));
     }
     let done = Arc::new(AtomicU64::new(0));
     let began = Instant::now();
@@ -79,12 +79,12 @@ async fn measure(name: &str, connected: Connected<dyn Store>, scopes: usize, spa
 }
 
 async fn execute(engine: &Engine, scope: &Scope, ask: Ask) {
-    let request = Request { scope: scope.clone(), command: Command::Stopwatch(ask), id: None, by: None };
+    let request = Request { scope: scope.clone(), command: Command::Stopwatch(ask), id: None };
     engine.execute(request).await.expect("works");
 }
 
 fn scope(nth: usize) -> Scope {
-    Scope::User(UserId::new(&format!("user-{nth}")).expect("a good name"))
+    Scope::user(&UserId::new(&format!("user-{nth}")).expect("a good name"))
 }
 
 fn start(session: &SessionId) -> Ask {

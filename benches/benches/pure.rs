@@ -1,13 +1,15 @@
-//! What deciding and rendering cost: `cargo bench -p benches --bench pure`.
+//! The cost of deciding and rendering: `cargo bench -p benches --bench pure`.
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use timers::stopwatch::{Command as Ask, Start};
+use criterion::{Criterion, criterion_group, criterion_main};
+use timers::stopwatch::{Start, StopwatchCommand};
 use timers::{
-    Board, Command, CommandId, Decision, Known, Limits, Position, Scope, SessionId, Tag, Timestamp, UserId, decide,
+    Board, Command, CommandId, Decision, ExistingRows, Limits, Position, Scope, SessionId, Tag, Timestamp, UserId,
+    decide,
 };
-use wire::clockit::{Dialect, news, parse, ready, ticks};
+use wire::clockit::{Seed, V1};
+use wire::{Dialect, TextDialect};
 
 const NOW: Timestamp = Timestamp(1_800_000_000_250);
 
@@ -16,7 +18,7 @@ fn id(nth: usize) -> SessionId {
 }
 
 fn start(nth: usize) -> Command {
-    Command::Stopwatch(Ask::Start(Start {
+    Command::Stopwatch(StopwatchCommand::Start(Start {
         session: Some(id(nth)),
         label: "Write the quarterly report".to_owned(),
         goals: None,
@@ -27,7 +29,7 @@ fn start(nth: usize) -> Command {
 }
 
 fn after(board: &Board, command: &Command) -> Board {
-    match decide(board, &Known::default(), command, CommandId(1), NOW, &Limits::default()) {
+    match decide(board, &ExistingRows::default(), command, CommandId(1), NOW, &Limits::default()) {
         Ok(Decision::Change(change)) => {
             let revision = board.position.revision.next();
             board.after(&change, Position { revision, tag: Tag(revision.0) })
@@ -37,7 +39,7 @@ fn after(board: &Board, command: &Command) -> Board {
 }
 
 fn board(running: usize) -> Board {
-    let empty = Board::empty(Scope::User(UserId::new("ann").expect("a good name")));
+    let empty = Board::empty(Scope::user(&UserId::new("ann").expect("a good name")));
     (0..running).fold(empty, |board, nth| after(&board, &start(nth)))
 }
 
@@ -45,9 +47,11 @@ fn deciding(c: &mut Criterion) {
     let mut group = c.benchmark_group("decide");
     for sessions in [1, 10, 200] {
         let board = board(sessions);
-        let pause = Command::Stopwatch(Ask::Pause(id(0)));
+        let pause = Command::Stopwatch(StopwatchCommand::Pause(id(0)));
         group.bench_function(format!("pause, {sessions} sessions"), |b| {
-            b.iter(|| decide(&board, &Known::default(), black_box(&pause), CommandId(1), NOW, &Limits::default()));
+            b.iter(|| {
+                decide(&board, &ExistingRows::default(), black_box(&pause), CommandId(1), NOW, &Limits::default())
+            });
         });
     }
     group.finish();
@@ -55,27 +59,29 @@ fn deciding(c: &mut Criterion) {
 
 fn parsing(c: &mut Criterion) {
     let text = r#"{"type":"session-pause","id":"8f14e45f","payload":{"sessionId":"session-0"}}"#;
-    c.bench_function("parse/pause", |b| b.iter(|| parse(black_box(text))));
+    c.bench_function("parse/pause", |b| b.iter(|| V1::parse(black_box(text))));
 }
 
 fn rendering(c: &mut Criterion) {
+    render::<Seed>(c, "seed");
+    render::<V1>(c, "v1");
+}
+
+fn render<D: TextDialect>(c: &mut Criterion, name: &str) {
     let mut group = c.benchmark_group("render");
-    for (name, dialect) in [("seed", Dialect::Seed), ("v1", Dialect::V1)] {
-        for sessions in [1, 10] {
-            let board = board(sessions);
-            group.bench_function(format!("tick, {name}, {sessions} running"), |b| {
-                b.iter(|| ticks(dialect, black_box(&board), NOW.beat().next(), |text, _| _ = black_box(text)));
-            });
-        }
-        let old = board(10);
-        let new = after(&old, &Command::Stopwatch(Ask::Pause(id(3))));
-        group.bench_function(format!("news, {name}, 1 of 10 paused"), |b| {
-            b.iter(|| news(dialect, black_box(&old), &new, NOW, |text| _ = black_box(text)));
+    for sessions in [1, 10] {
+        let board = board(sessions);
+        group.bench_function(format!("tick, {name}, {sessions} running"), |b| {
+            b.iter(|| D::ticks(black_box(&board), NOW.beat().next(), |text| _ = black_box(text)));
         });
     }
-    let ten = board(10);
-    group.bench_function("ready, 10 sessions", |b| {
-        b.iter_batched(|| (), |()| ready(black_box(&ten), NOW), BatchSize::SmallInput);
+    let old = board(10);
+    let new = after(&old, &Command::Stopwatch(StopwatchCommand::Pause(id(3))));
+    group.bench_function(format!("diff, {name}, 1 of 10 paused"), |b| {
+        b.iter(|| D::diff(black_box(&old), &new, NOW, |text| _ = black_box(text)));
+    });
+    group.bench_function(format!("greeting, {name}, 10 sessions"), |b| {
+        b.iter(|| D::greet(black_box(&old), &(), NOW, |text| _ = black_box(text)));
     });
     group.finish();
 }

@@ -1,1 +1,1 @@
-//! Benches only: `cargo bench -p benches`.
+//! Benchmarks only: `cargo bench -p benches`.

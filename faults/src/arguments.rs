@@ -1,4 +1,4 @@
-//! What is to be run.
+//! The command line.
 
 use std::path::PathBuf;
 
@@ -8,16 +8,16 @@ use crate::fault::Fault;
 
 const USAGE: &str = "cargo xtask faults [--short] [--seed <number>] [--only <fault>] [--repeats <number>]";
 
-/// How often the full form repeats each fault.
+/// Repeats of each fault in the full form.
 const REPEATS: u64 = 3;
 
-/// One run of the suite.
+/// The arguments of the suite.
 pub(crate) struct Arguments {
     pub(crate) short: bool,
     pub(crate) seed: u64,
     pub(crate) faults: Vec<Fault>,
     pub(crate) repeats: u64,
-    /// Where the logs of runs with violations are kept.
+    /// The directory for logs of runs with violations.
     pub(crate) logs: PathBuf,
 }
 
@@ -37,7 +37,7 @@ impl Arguments {
                 "--repeats" => repeats = Some(value()?.parse().context("--repeats takes a number")?),
                 "--only" => faults.push(fault(&value()?)?),
                 "--logs" => logs = value()?.into(),
-                _ => bail!("{name} is no argument\nusage: {USAGE}"),
+                _ => bail!("{name} is not an argument\nusage: {USAGE}"),
             }
         }
         if faults.is_empty() {
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_does_not_know_is_refused() {
+    fn unknown_arguments_are_errors() {
         for words in [&["--only", "nothing"][..], &["--seed"], &["--seed", "x"], &["--fast"]] {
             assert!(parsed(words).is_err(), "{words:?}");
         }

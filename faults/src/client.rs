@@ -1,6 +1,7 @@
-//! A client: a task that keeps a connection to some node, carries out its plan and writes everything down.
+//! A client: a task that keeps a connection to a node, executes its workload and records all messages.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -8,79 +9,79 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::plan::Plan;
-use crate::record::{Entry, Record, What};
+use crate::record::{Entry, Event, Record};
 use crate::view::View;
+use crate::workload::Workload;
 
 use connection::Connection;
 
 mod connection;
 
-/// What clients are asked to do.
+/// The phase of the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Load {
-    /// They carry out their plans.
-    On,
-    /// They finish what they began.
-    Off,
-    /// They leave.
-    Over,
+    /// Clients execute their workloads.
+    Active,
+    /// Clients finish pending commands.
+    Draining,
+    /// Clients disconnect.
+    Finished,
 }
 
-/// How a client speaks.
+/// The dialect of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Seed,
     V1,
 }
 
-/// Who a client is.
+/// The configuration of a client.
 #[derive(Clone, Debug)]
-pub(crate) struct Who {
+pub(crate) struct ClientProfile {
     pub(crate) client: String,
     pub(crate) user: String,
     pub(crate) dialect: Dialect,
-    /// The node it goes to first.
+    /// The first node.
     pub(crate) node: usize,
-    /// How long it waits between commands, on average; one without only watches.
+    /// Average time between commands; without it, the client sends none.
     pub(crate) pace: Option<Duration>,
     pub(crate) races: bool,
     pub(crate) seed: u64,
 }
 
-/// A client that runs.
+/// A running client.
 pub(crate) struct Client {
     state: Arc<Mutex<State>>,
     task: JoinHandle<()>,
 }
 
-/// What is known of a client at any time.
+/// The current state of a client.
 pub(crate) struct State {
     pub(crate) record: Record,
     pub(crate) view: View,
-    /// Whether it is connected and has been told its sessions.
+    /// Whether it is connected and has received its sessions.
     pub(crate) ready: bool,
-    /// The command that is not answered for good yet.
+    /// The command without a final reply.
     pub(crate) pending: Option<Value>,
-    /// When it saw the last tick, by the time since the run began.
+    /// The time of the last tick, since the start of the run.
     pub(crate) ticked_at: Option<Duration>,
 }
 
-/// What clients need to know of the run.
+/// The parts of the run that clients use.
 #[derive(Clone)]
-pub(crate) struct Surroundings {
+pub(crate) struct RunContext {
     /// The nodes' public ports.
     pub(crate) ports: Arc<[u16]>,
     pub(crate) load: watch::Receiver<Load>,
-    pub(crate) begun: Instant,
+    pub(crate) started_at: Instant,
 }
 
 impl Client {
-    pub(crate) fn start(who: Who, surroundings: Surroundings) -> Self {
-        let record = Record { client: who.client.clone(), user: who.user.clone(), entries: vec![] };
+    pub(crate) fn start(profile: ClientProfile, context: RunContext) -> Self {
+        let record = Record { client: profile.client.clone(), user: profile.user.clone(), entries: vec![] };
         let state = State { record, view: View::default(), ready: false, pending: None, ticked_at: None };
         let state = Arc::new(Mutex::new(state));
-        let task = tokio::spawn(live(who, surroundings, Arc::clone(&state)));
+        let task = tokio::spawn(run(profile, context, Arc::clone(&state)));
         Self { state, task }
     }
 
@@ -88,7 +89,7 @@ impl Client {
         locked(&self.state)
     }
 
-    /// Waits until it has left, and returns its story.
+    /// Waits until the client has finished, and returns its record.
     pub(crate) async fn ended(mut self) -> Record {
         let ended = (&mut self.task).await;
         assert!(ended.is_ok(), "a client panicked: {ended:?}");
@@ -103,29 +104,29 @@ impl Drop for Client {
 }
 
 impl State {
-    pub(crate) fn write(&mut self, at: Duration, what: What) {
-        self.record.entries.push(Entry { at, what });
+    pub(crate) fn write(&mut self, at: Duration, event: Event) {
+        self.record.entries.push(Entry { at, event });
     }
 }
 
 fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
+    state.lock()
 }
 
-/// Connects, and again to the next node whenever that ends, until the load is over.
-async fn live(who: Who, surroundings: Surroundings, state: Arc<Mutex<State>>) {
-    let mut plan = Plan::new(&who.client, &who.user, who.races, who.seed);
-    let mut load = surroundings.load.clone();
-    let mut node = who.node;
-    while *load.borrow() != Load::Over {
-        let ended = Connection::open(&who, &surroundings, node, &state, &mut plan).await;
-        let Some(advice) = ended else { return };
-        // A little apart, so that the clients of a dead node do not all come at once.
-        let pause = advice + Duration::from_millis(plan.below(200));
+/// Connects to one node after the other until the load has finished.
+async fn run(profile: ClientProfile, context: RunContext, state: Arc<Mutex<State>>) {
+    let mut workload = Workload::new(&profile.client, &profile.user, profile.races, profile.seed);
+    let mut load = context.load.clone();
+    let mut node = profile.node;
+    while *load.borrow() != Load::Finished {
+        let ended = Connection::open(&profile, &context, node, &state, &mut workload).await;
+        let Some(reconnect_after) = ended else { return };
+        // With jitter, so that the clients of a dead node do not reconnect at once.
+        let pause = reconnect_after + Duration::from_millis(workload.below(200));
         tokio::select! {
-            () = tokio::time::sleep(pause) => {} // tidy: allow: a client comes back after a pause
-            _ = load.wait_for(|load| *load == Load::Over) => {}
+            () = tokio::time::sleep(pause) => {} // tidy: allow: a client reconnects after a pause
+            _ = load.wait_for(|load| *load == Load::Finished) => {}
         }
-        node = (node + 1) % surroundings.ports.len();
+        node = (node + 1) % context.ports.len();
     }
 }

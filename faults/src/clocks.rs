@@ -1,4 +1,5 @@
-//! Wrong clocks: libfaketime for nodes, and for redis-server, which does not start under it, the harness's own.
+//! Adjustable clocks: libfaketime for nodes, and the harness's shim for redis-server, which does not start under
+//! libfaketime.
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use harness::MovableClock;
 use tempfile::TempDir;
 
-/// The clocks of a run; all are right at first.
+/// The clocks of a run; their initial offset is 0.
 pub(crate) struct Clocks {
     folder: TempDir,
     faketime: String,
@@ -16,16 +17,16 @@ pub(crate) struct Clocks {
 }
 
 impl Clocks {
-    /// Finds libfaketime, and builds what the servers need.
+    /// Finds libfaketime, and builds the shim for the servers.
     pub(crate) fn prepare() -> Result<Self> {
         let clocks = Self { folder: tempfile::tempdir()?, faketime: faketime()?, server: MovableClock::make() };
         clocks.move_node(0)?;
         Ok(clocks)
     }
 
-    /// Returns the environment of a node with a clock that can be moved. Its monotonic clocks, CLOCK_BOOTTIME
-    /// among them, stay true.
-    pub(crate) fn of_node(&self) -> Vec<(&'static str, String)> {
+    /// Returns the environment of a node with an adjustable clock. The monotonic clocks, including
+    /// CLOCK_BOOTTIME, stay correct.
+    pub(crate) fn node_environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("LD_PRELOAD", self.faketime.clone()),
             ("FAKETIME_TIMESTAMP_FILE", self.node_file()),
@@ -34,22 +35,22 @@ impl Clocks {
         ]
     }
 
-    /// Returns the environment of a server with a clock that can be moved.
-    pub(crate) fn of_server(&self) -> Vec<(&'static str, String)> {
+    /// Returns the environment of a server with an adjustable clock.
+    pub(crate) fn server_environment(&self) -> Vec<(&'static str, String)> {
         self.server.environment()
     }
 
-    /// Moves the clock of nodes by so many seconds.
+    /// Sets the offset of the clock of nodes, in seconds.
     pub(crate) fn move_node(&self, seconds: i64) -> Result<()> {
         Ok(fs::write(self.node_file(), format!("{seconds:+}\n"))?)
     }
 
-    /// Moves the clock of servers by so many milliseconds.
+    /// Sets the offset of the clock of servers, in milliseconds.
     pub(crate) fn move_server(&self, millis: i64) {
         self.server.move_by(millis);
     }
 
-    /// Returns how the hour is written in a log on a clock that is off by so many seconds.
+    /// Returns the hour in log lines of a clock with this offset in seconds.
     pub(crate) fn hour(seconds: i64) -> Result<String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() as i64;
         Ok(format!("T{:02}:", (now + seconds) / 3600 % 24))
@@ -60,11 +61,11 @@ impl Clocks {
     }
 }
 
-/// Asks `faketime` for the library that it preloads.
+/// Returns the library that `faketime` preloads.
 fn faketime() -> Result<String> {
-    let asked = Command::new("faketime").args(["-m", "-f", "+0s", "printenv", "LD_PRELOAD"]).output();
-    let asked = asked.context("the suite needs `faketime`; `cargo xtask faults` installs it")?;
-    let library = String::from_utf8(asked.stdout)?.trim().to_owned();
-    ensure!(asked.status.success() && !library.is_empty(), "`faketime` does not say what it preloads");
+    let output = Command::new("faketime").args(["-m", "-f", "+0s", "printenv", "LD_PRELOAD"]).output();
+    let output = output.context("the suite needs `faketime`; `cargo xtask faults` installs it")?;
+    let library = String::from_utf8(output.stdout)?.trim().to_owned();
+    ensure!(output.status.success() && !library.is_empty(), "`faketime` does not print its library");
     Ok(library)
 }

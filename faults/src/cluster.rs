@@ -1,46 +1,50 @@
-//! Several nodes over a Redis, each by a link of its own that can be cut.
+//! Several nodes over a Redis, each with its own link that can be cut.
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use harness::{DURABLE, Node, Proxy, RedisServer, binary, http};
 use tokio::time::Instant;
 
-/// How many nodes there are: one leads, one of the others may fail too, and one is left to compare with.
+/// Number of nodes: the leader, another one that may fail, and one to compare with.
 pub(crate) const NODES: usize = 3;
 
-/// What a fault needs beside the usual.
+/// Time within which a member of a room can resume its membership: a setting of the nodes, and the same in numbers.
+/// It is short so that a run can wait until lost members have been removed.
+pub(crate) const RECONNECT_WITHIN: (&str, Duration) = ("900ms", Duration::from_millis(900));
+
+/// The requirements of a fault.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Needs {
     /// Environment of all servers.
     pub(crate) server_environment: Vec<(&'static str, String)>,
     /// Environment of the first node.
     pub(crate) node_environment: Vec<(&'static str, String)>,
-    /// Further settings of nodes.
+    /// Additional settings of nodes.
     pub(crate) settings: Vec<(&'static str, &'static str)>,
     /// Whether there is a replica.
     pub(crate) replica: bool,
 }
 
-/// A span in which a node was not as it should be, by the time since the run began.
+/// A period in which a node was disturbed, in time since the start of the run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Trouble {
+pub(crate) struct Disturbance {
     pub(crate) node: usize,
-    pub(crate) kind: Kind,
+    pub(crate) kind: DisturbanceKind,
     pub(crate) from: Duration,
     pub(crate) until: Duration,
 }
 
-/// What was wrong.
+/// The kind of a disturbance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// It did not run.
+pub(crate) enum DisturbanceKind {
+    /// The node did not run.
     Down,
-    /// It ran, but could not know what others do.
-    Cut,
-    /// For a moment, news came late: it, or Redis, was held up by a busy machine, or its link changed its pace.
+    /// The node ran without the updates of other nodes.
+    Disconnected,
+    /// Updates were delayed for a moment: a busy machine stalled the node or Redis, or the delay of the link changed.
     Stalled,
 }
 
@@ -50,21 +54,23 @@ pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
     /// The link of each node to Redis.
     pub(crate) links: Vec<Proxy>,
-    pub(crate) troubles: Vec<Trouble>,
-    pub(crate) begun: Instant,
+    pub(crate) disturbances: Vec<Disturbance>,
+    pub(crate) started_at: Instant,
+    /// The start of the run on the clock of the machine, in ms since 1970.
+    pub(crate) started_ms: u64,
 }
 
 impl Needs {
     /// Checks that the binary knows the settings.
     ///
     /// # Errors
-    /// It does not: the fault can't be run, and that is not passed over.
+    /// It does not: the fault can't be run, and the suite must report that.
     pub(crate) fn check(&self) -> Result<()> {
         let variable = |key: &str| format!("TICKCAST__{}", key.replace('.', "__").to_uppercase());
         let variables = self.settings.iter().map(|(key, value)| (variable(key), value));
         let checked = Command::new(binary()).args(["config", "check"]).envs(variables).output()?;
-        let said = [checked.stdout, checked.stderr].concat();
-        ensure!(checked.status.success(), "it was not run: {}", String::from_utf8_lossy(&said).trim());
+        let output = [checked.stdout, checked.stderr].concat();
+        ensure!(checked.status.success(), "the fault was not run: {}", String::from_utf8_lossy(&output).trim());
         Ok(())
     }
 }
@@ -83,6 +89,7 @@ impl Cluster {
             let url = format!("redis://127.0.0.1:{}", link.port());
             let mut settings =
                 vec![("store.url", url.as_str()), ("log.level", "info"), ("drain.notice", "0s"), ("drain.grace", "1s")];
+            settings.push(("rooms.reconnect_within", RECONNECT_WITHIN.0));
             settings.extend(&needs.settings);
             let environment = if nth == 0 { borrowed(&needs.node_environment) } else { vec![] };
             nodes.push(Node::launch_in(&settings, &environment));
@@ -91,39 +98,40 @@ impl Cluster {
         for node in &mut nodes {
             node.is_ready().await;
         }
-        Self { primary, replica, nodes, links, troubles: vec![], begun: Instant::now() }
+        let started_ms = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
+        Self { primary, replica, nodes, links, disturbances: vec![], started_at: Instant::now(), started_ms }
     }
 
-    /// Returns the node that leads the beat by its own word, once one does.
+    /// Waits for a node that reports itself as the leader of the beat, and returns it.
     pub(crate) async fn leader(&self) -> Result<usize> {
         let end = Instant::now() + harness::DEADLINE;
-        let mut look = tokio::time::interval(Duration::from_millis(20));
+        let mut poll = tokio::time::interval(Duration::from_millis(20));
         loop {
-            look.tick().await;
+            poll.tick().await;
             for (nth, node) in self.nodes.iter().enumerate() {
-                let answer = http::request(node.internal, "GET", "/cluster", &[], b"").await?.json();
-                if answer["leader"] == answer["node"] {
+                let response = http::request(node.internal, "GET", "/cluster", &[], b"").await?.json();
+                if response["leader"] == response["node"] {
                     return Ok(nth);
                 }
             }
-            ensure!(Instant::now() < end, "nobody leads");
+            ensure!(Instant::now() < end, "no node leads");
         }
     }
 
-    /// Notes that a node was in trouble since an instant.
-    pub(crate) fn note(&mut self, node: usize, kind: Kind, since: Instant) {
-        let from = since.saturating_duration_since(self.begun);
-        self.troubles.push(Trouble { node, kind, from, until: self.begun.elapsed() });
+    /// Records a disturbance of a node since an instant.
+    pub(crate) fn note(&mut self, node: usize, kind: DisturbanceKind, since: Instant) {
+        let from = since.saturating_duration_since(self.started_at);
+        self.disturbances.push(Disturbance { node, kind, from, until: self.started_at.elapsed() });
     }
 
-    /// Notes that all nodes were in trouble since an instant.
-    pub(crate) fn note_all(&mut self, kind: Kind, since: Instant) {
+    /// Records a disturbance of all nodes since an instant.
+    pub(crate) fn note_all(&mut self, kind: DisturbanceKind, since: Instant) {
         for node in 0..NODES {
             self.note(node, kind, since);
         }
     }
 
-    /// Makes the replica the primary; what was the primary takes its place.
+    /// Makes the replica the primary, and keeps the former primary as the replica.
     pub(crate) fn promote_replica(&mut self) -> Result<()> {
         let replica = self.replica.take().context("there is no replica")?;
         replica.promote();
@@ -131,7 +139,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Writes down what nodes and servers have logged.
+    /// Saves the logs of nodes and servers.
     pub(crate) fn keep_logs(&self, folder: &Path) -> Result<()> {
         for (nth, node) in self.nodes.iter().enumerate() {
             std::fs::write(folder.join(format!("node-{nth}.log")), node.log())?;

@@ -1,67 +1,91 @@
-//! Waiting until all agree, and what they disagree about if they do not.
+//! Waits for convergence, and reports what has not converged.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use harness::{Client as Visitor, http};
+use harness::{Client as NewClient, RedisServer, http};
 use tokio::time::{Instant, interval};
 
 use crate::client::{Client, State};
 use crate::cluster::Cluster;
-use crate::truth;
+use crate::oracle::SuspendedInvariants;
+use crate::rooms::stored::StoredRoom;
+use crate::rooms::{self, RoomClient};
+use crate::stored_state;
 use crate::view::View;
 
-/// How long it may take until all agree: generous, as this is no measurement.
-pub(crate) const CONVERGE_WITHIN: Duration = Duration::from_secs(20);
+/// Time allowed for convergence: generous, because this is not a measurement.
+pub(crate) const CONVERGENCE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How often it is looked.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Interval of checks.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Most disagreements that are told.
-const TOLD_MAX: usize = 20;
+/// Most differences that are reported.
+const REPORTED_MAX: usize = 20;
 
-/// Waits until every node is ready, and every client is connected, has its answers, sees what the store holds, and
-/// sees ticks. Where nothing has changed, the clients of a node that is still cut off see the truth all the same.
+/// The content of the store.
+#[derive(Default)]
+pub(crate) struct Stored {
+    /// The sessions of every user.
+    pub(crate) users: BTreeMap<String, View>,
+    pub(crate) rooms: BTreeMap<String, StoredRoom>,
+}
+
+/// Waits until every node is ready, and every client is connected, has all replies, sees the content of the store,
+/// and sees ticks. If nothing has changed, clients of a disconnected node see the stored state too.
 ///
 /// # Errors
-/// What is still lacking after [`CONVERGE_WITHIN`].
-pub(crate) async fn clients(cluster: &Cluster, clients: &[Client]) -> Result<BTreeMap<String, View>, Vec<String>> {
-    let since = cluster.begun.elapsed();
-    let end = Instant::now() + CONVERGE_WITHIN;
-    let mut look = interval(LOOK_EVERY);
+/// The unmet conditions after [`CONVERGENCE_TIMEOUT`].
+pub(crate) async fn clients(
+    cluster: &Cluster,
+    clients: &[Client],
+    room_clients: &[RoomClient],
+    suspended: SuspendedInvariants,
+) -> Result<Stored, Vec<String>> {
+    let since = cluster.started_at.elapsed();
+    let end = Instant::now() + CONVERGENCE_TIMEOUT;
+    let mut poll = interval(POLL_INTERVAL);
     loop {
-        look.tick().await;
-        let lacks = match tokio::task::block_in_place(|| truth::read(&cluster.primary)) {
-            Ok(truth) => {
-                let mut lacks = unready(cluster).await;
-                lacks.extend(clients.iter().filter_map(|client| lack(&client.state(), &truth, since)));
-                if lacks.is_empty() {
-                    return Ok(truth);
+        poll.tick().await;
+        let unmet = match tokio::task::block_in_place(|| read(&cluster.primary)) {
+            Ok(stored) => {
+                let mut unmet = unready(cluster).await;
+                unmet
+                    .extend(clients.iter().filter_map(|client| unmet_condition(&client.state(), &stored.users, since)));
+                unmet.extend(rooms::converge::unmet_conditions(room_clients, &stored.rooms, suspended));
+                if unmet.is_empty() {
+                    return Ok(stored);
                 }
-                lacks
+                unmet
             }
             Err(error) => vec![format!("Redis can't be read: {error:#}")],
         };
         if Instant::now() > end {
-            let count = lacks.len();
-            let told = lacks.into_iter().take(TOLD_MAX).map(|lack| format!("no agreement: {lack}"));
-            return Err(told.chain((count > TOLD_MAX).then(|| format!("no agreement: {count} in all"))).collect());
+            let count = unmet.len();
+            let reported = unmet.into_iter().take(REPORTED_MAX).map(|condition| format!("no agreement: {condition}"));
+            return Err(reported
+                .chain((count > REPORTED_MAX).then(|| format!("no agreement: {count} in all")))
+                .collect());
         }
     }
 }
 
-/// Asks every node about every user, and returns who is told anything but the truth.
-pub(crate) async fn nodes(cluster: &Cluster, truth: &BTreeMap<String, View>) -> Vec<String> {
+fn read(server: &RedisServer) -> Result<Stored, anyhow::Error> {
+    Ok(Stored { users: stored_state::read(server)?, rooms: rooms::stored::read(server)? })
+}
+
+/// Connects to every node as every user, and returns the differences from the store.
+pub(crate) async fn nodes(cluster: &Cluster, stored: &BTreeMap<String, View>) -> Vec<String> {
     let mut violations = Vec::new();
     for (nth, node) in cluster.nodes.iter().enumerate() {
-        for (user, wanted) in truth {
-            let mut visitor = Visitor::connect(node.public, &format!("/session?userId={user}&dialect=v1")).await;
-            let mut told = View::default();
-            told.apply(&visitor.next_of("ready").await);
-            if told != *wanted {
+        for (user, wanted) in stored {
+            let mut new_client = NewClient::connect(node.public, &format!("/session?userId={user}&dialect=v1")).await;
+            let mut received = View::default();
+            received.apply(&new_client.next_of("ready").await);
+            if received != *wanted {
                 violations.push(format!(
-                    "no agreement: node {nth} tells a new client of {user}: {}",
-                    told.difference(wanted)
+                    "no agreement: node {nth} sends a new client of {user}: {}",
+                    received.difference(wanted)
                 ));
             }
         }
@@ -69,31 +93,31 @@ pub(crate) async fn nodes(cluster: &Cluster, truth: &BTreeMap<String, View>) -> 
     violations
 }
 
-/// Names the nodes that are not ready.
+/// Returns the nodes that are not ready.
 async fn unready(cluster: &Cluster) -> Vec<String> {
     let mut unready = Vec::new();
     for (nth, node) in cluster.nodes.iter().enumerate() {
         match http::request(node.internal, "GET", "/readyz", &[], b"").await {
-            Ok(answer) if answer.status == 200 => {}
-            Ok(answer) => unready.push(format!("node {nth} is not ready: {}", answer.body)),
-            Err(error) => unready.push(format!("node {nth} does not answer: {error}")),
+            Ok(response) if response.status == 200 => {}
+            Ok(response) => unready.push(format!("node {nth} is not ready: {}", response.body)),
+            Err(error) => unready.push(format!("node {nth} does not respond: {error}")),
         }
     }
     unready
 }
 
-/// Says what a client lacks.
-fn lack(state: &State, truth: &BTreeMap<String, View>, since: Duration) -> Option<String> {
+/// Returns the unmet condition of a client.
+fn unmet_condition(state: &State, stored: &BTreeMap<String, View>, since: Duration) -> Option<String> {
     let nothing = View::default();
-    let wanted = truth.get(&state.record.user).unwrap_or(&nothing);
+    let wanted = stored.get(&state.record.user).unwrap_or(&nothing);
     let client = &state.record.client;
     if !state.ready {
         return Some(format!("{client} is not connected"));
     }
     if let Some(command) = &state.pending {
-        return Some(format!("{client} has no answer to {command}"));
+        return Some(format!("{client} has no reply to {command}"));
     }
-    // A change that is invisible, such as a goal that came and went, may not be told.
+    // A change without a visible effect, such as a goal that was added and removed, may not be sent.
     if state.view.sessions != wanted.sessions {
         return Some(format!("{client} sees {}", state.view.difference(wanted)));
     }
@@ -110,31 +134,31 @@ mod tests {
     const NOW: Duration = Duration::from_secs(9);
 
     #[test]
-    fn a_client_that_sees_the_truth_and_ticks_lacks_nothing() {
-        assert_eq!(lack(&state(), &truth(true), NOW), None);
+    fn a_client_with_the_stored_state_and_ticks_has_converged() {
+        assert_eq!(unmet_condition(&state(), &stored(true), NOW), None);
     }
 
     #[test]
-    fn every_lack_is_found() {
-        let check = |change: fn(&mut State), truth: BTreeMap<String, View>, what: &str| {
+    fn every_unmet_condition_is_found() {
+        let check = |change: fn(&mut State), stored: BTreeMap<String, View>, what: &str| {
             let mut state = state();
             change(&mut state);
-            let lack = lack(&state, &truth, NOW).unwrap();
-            assert!(lack.contains(what), "{lack}");
+            let condition = unmet_condition(&state, &stored, NOW).unwrap();
+            assert!(condition.contains(what), "{condition}");
         };
-        check(|state| state.ready = false, truth(true), "not connected");
-        check(|state| state.pending = Some(json!({})), truth(true), "no answer");
-        check(|_| (), truth(false), "sees");
+        check(|state| state.ready = false, stored(true), "not connected");
+        check(|state| state.pending = Some(json!({})), stored(true), "no reply");
+        check(|_| (), stored(false), "sees");
         check(|_| (), BTreeMap::new(), "instead of nothing");
-        check(|state| state.ticked_at = Some(NOW - Duration::from_millis(1)), truth(true), "no ticks");
+        check(|state| state.ticked_at = Some(NOW - Duration::from_millis(1)), stored(true), "no ticks");
     }
 
     fn state() -> State {
-        let view = truth(true).remove("u").unwrap();
-        State { record: Record::made_up([]), view, ready: true, pending: None, ticked_at: Some(NOW) }
+        let view = stored(true).remove("u").unwrap();
+        State { record: Record::example([]), view, ready: true, pending: None, ticked_at: Some(NOW) }
     }
 
-    fn truth(running: bool) -> BTreeMap<String, View> {
+    fn stored(running: bool) -> BTreeMap<String, View> {
         let session = json!({ "sessionId": "u-s", "running": running });
         BTreeMap::from([("u".to_owned(), View { rev: 1, sessions: BTreeMap::from([("u-s".to_owned(), session)]) })])
     }

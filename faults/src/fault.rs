@@ -1,4 +1,4 @@
-//! The faults: what each needs, which laws it suspends, and what it does.
+//! The faults: requirements, suspended invariants and actions.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use tokio::time::sleep;
 
 use crate::clocks::Clocks;
 use crate::cluster::{Cluster, Needs};
-use crate::oracle::Laws;
+use crate::oracle::SuspendedInvariants;
 
 mod links;
 mod nodes;
 mod servers;
 mod time;
 
-/// One way of failing.
+/// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     KillNode,
@@ -40,8 +40,8 @@ pub(crate) enum Fault {
     Failover,
 }
 
-/// What a fault works on.
-pub(crate) struct Scene<'s> {
+/// The context of a fault.
+pub(crate) struct FaultContext<'s> {
     pub(crate) cluster: &'s mut Cluster,
     pub(crate) clocks: &'s Clocks,
     pub(crate) random: &'s mut Rng,
@@ -49,7 +49,7 @@ pub(crate) struct Scene<'s> {
 }
 
 impl Fault {
-    /// All faults, in the order in which they are run.
+    /// All faults, in order of execution.
     pub(crate) const ALL: [Self; 20] = [
         Self::KillNode,
         Self::KillLeader,
@@ -78,7 +78,7 @@ impl Fault {
             Self::KillNode => "kill-node",
             Self::KillLeader => "kill-leader",
             Self::FreezeLeader => "freeze-leader",
-            Self::FreezeFollower => "freeze-follower",
+            Self::FreezeFollower => "freeze-checker",
             Self::RestartNodes => "restart-nodes-under-load",
             Self::Starvation => "starvation",
             Self::KillRedis => "kill-redis",
@@ -98,15 +98,25 @@ impl Fault {
         }
     }
 
-    /// Which laws it suspends; this is the one place that says so.
-    pub(crate) fn laws(self, short: bool) -> Laws {
+    /// Returns the invariants that the fault suspends.
+    pub(crate) fn suspended(self, short: bool) -> SuspendedInvariants {
         match self {
-            // All is gone on purpose, or what the replica had not heard of yet.
-            Self::FlushAll | Self::FailoverLagging => Laws { store_forgets: true, ..Laws::default() },
-            // At most five seconds are filled in; the short form stands still for four.
-            Self::FreezeLeader | Self::FreezeFollower => Laws { seconds_are_passed_over: !short, ..Laws::default() },
-            // The leap of five seconds comes on top of the second that is due.
-            Self::RedisClockAhead | Self::RedisClockBehind => Laws { seconds_are_passed_over: true, ..Laws::default() },
+            // All data is deleted on purpose.
+            Self::FlushAll => SuspendedInvariants { durability: true, ..SuspendedInvariants::default() },
+            // The data that the replica does not have yet is lost. A lost leave restores its member, which stays until
+            // its node ends: the node has ended the membership already.
+            Self::FailoverLagging => {
+                SuspendedInvariants { durability: true, restored_members: true, ..SuspendedInvariants::default() }
+            }
+            // At most five seconds are filled in; the short form stops the node for four.
+            Self::FreezeLeader | Self::FreezeFollower => {
+                SuspendedInvariants { missing_ticks: !short, ..SuspendedInvariants::default() }
+            }
+            // The jump of five seconds is in addition to the current second. Cluster time follows the clock of Redis, so
+            // that the clock of the suite does not tell when a countdown ends or a membership expires.
+            Self::RedisClockAhead | Self::RedisClockBehind => {
+                SuspendedInvariants { missing_ticks: true, cluster_time: true, ..SuspendedInvariants::default() }
+            }
             Self::KillNode
             | Self::KillLeader
             | Self::RestartNodes
@@ -120,7 +130,7 @@ impl Fault {
             | Self::Delay
             | Self::NodeClockAhead
             | Self::NodeClockBehind
-            | Self::Failover => Laws::default(),
+            | Self::Failover => SuspendedInvariants::default(),
         }
     }
 
@@ -128,10 +138,10 @@ impl Fault {
         match self {
             Self::NodeClockAhead | Self::NodeClockBehind => {
                 let settings = vec![("log.level", "debug")];
-                Needs { node_environment: clocks.of_node(), settings, ..Needs::default() }
+                Needs { node_environment: clocks.node_environment(), settings, ..Needs::default() }
             }
             Self::RedisClockAhead | Self::RedisClockBehind => {
-                Needs { server_environment: clocks.of_server(), ..Needs::default() }
+                Needs { server_environment: clocks.server_environment(), ..Needs::default() }
             }
             Self::FailoverLagging => Needs { replica: true, ..Needs::default() },
             Self::Failover => Needs { replica: true, settings: vec![("store.replicas_ack", "1")], ..Needs::default() },
@@ -152,52 +162,52 @@ impl Fault {
         }
     }
 
-    /// Lets it happen, and heals what has to be healed.
+    /// Injects the fault and heals it.
     ///
     /// # Errors
-    /// It did not happen, so that a run proves nothing.
-    pub(crate) async fn strike(self, scene: &mut Scene<'_>) -> Result<()> {
+    /// The fault was not injected, so the run proves nothing.
+    pub(crate) async fn inject(self, context: &mut FaultContext<'_>) -> Result<()> {
         match self {
-            Self::KillNode => nodes::kill(scene, false).await,
-            Self::KillLeader => nodes::kill(scene, true).await,
-            Self::FreezeLeader => nodes::freeze(scene, true).await,
-            Self::FreezeFollower => nodes::freeze(scene, false).await,
-            Self::RestartNodes => nodes::restart(scene).await,
-            Self::Starvation => nodes::starve(scene).await,
-            Self::KillRedis => servers::kill(scene).await,
-            Self::FreezeRedis => servers::freeze(scene).await,
-            Self::ClientKill => servers::kill_clients(scene).await,
-            Self::FlushAll => servers::flush(scene).await,
-            Self::CutBoth => links::cut(scene, true, true).await,
-            Self::CutToRedis => links::cut(scene, true, false).await,
-            Self::CutFromRedis => links::cut(scene, false, true).await,
-            Self::Delay => links::delay(scene).await,
-            Self::NodeClockAhead => time::move_node(scene, 3600).await,
-            Self::NodeClockBehind => time::move_node(scene, -3600).await,
-            Self::RedisClockAhead => time::move_server(scene, 5000).await,
-            Self::RedisClockBehind => time::move_server(scene, -5000).await,
-            Self::FailoverLagging => servers::fail_over_behind(scene).await,
-            Self::Failover => servers::fail_over(scene).await,
+            Self::KillNode => nodes::kill(context, false).await,
+            Self::KillLeader => nodes::kill(context, true).await,
+            Self::FreezeLeader => nodes::freeze(context, true).await,
+            Self::FreezeFollower => nodes::freeze(context, false).await,
+            Self::RestartNodes => nodes::restart(context).await,
+            Self::Starvation => nodes::starve(context).await,
+            Self::KillRedis => servers::kill(context).await,
+            Self::FreezeRedis => servers::freeze(context).await,
+            Self::ClientKill => servers::kill_clients(context).await,
+            Self::FlushAll => servers::flush(context).await,
+            Self::CutBoth => links::cut(context, true, true).await,
+            Self::CutToRedis => links::cut(context, true, false).await,
+            Self::CutFromRedis => links::cut(context, false, true).await,
+            Self::Delay => links::delay(context).await,
+            Self::NodeClockAhead => time::move_node(context, 3600).await,
+            Self::NodeClockBehind => time::move_node(context, -3600).await,
+            Self::RedisClockAhead => time::move_server(context, 5000).await,
+            Self::RedisClockBehind => time::move_server(context, -5000).await,
+            Self::FailoverLagging => servers::fail_over_to_lagging_replica(context).await,
+            Self::Failover => servers::fail_over(context).await,
         }
     }
 }
 
-impl Scene<'_> {
-    /// Chooses a span between two, in ms.
+impl FaultContext<'_> {
+    /// Chooses a duration between two limits, in ms.
     fn span(&mut self, from_ms: u64, until_ms: u64) -> Duration {
         Duration::from_millis(self.random.u64(from_ms..=until_ms))
     }
 
-    /// Lets time go by while a fault lasts.
+    /// Waits while a fault lasts.
     async fn wait(&self, span: Duration) {
-        sleep(span).await; // tidy: allow: a fault lasts as long as its seed says
+        sleep(span).await; // tidy: allow: the seed determines how long a fault lasts
     }
 
-    /// Chooses a node that leads, or one that does not.
+    /// Chooses the leader, or another node.
     async fn choose(&mut self, leads: bool) -> Result<usize> {
         let leader = self.cluster.leader().await?;
         let others: Vec<usize> = (0..self.cluster.nodes.len()).filter(|&node| node != leader).collect();
-        ensure!(!others.is_empty(), "there is one node only");
+        ensure!(!others.is_empty(), "there is only one node");
         Ok(if leads { leader } else { others[self.random.usize(0..others.len())] })
     }
 }
@@ -207,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_has_a_name_of_its_own() {
+    fn every_fault_has_a_unique_name() {
         let names: std::collections::BTreeSet<&str> = Fault::ALL.into_iter().map(Fault::name).collect();
         assert_eq!(names.len(), Fault::ALL.len());
     }

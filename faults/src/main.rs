@@ -1,6 +1,6 @@
-//! `faults`: nodes, Redis and links fail under load, and an oracle judges what clients saw.
+//! `faults`: injects failures of nodes, Redis and links under load, and checks the clients' records.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on fails"))]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails when it cannot continue"))]
 
 mod arguments;
 mod client;
@@ -9,13 +9,15 @@ mod cluster;
 mod converge;
 mod fault;
 mod oracle;
-mod plan;
+mod reconnect;
 mod record;
 mod report;
+mod rooms;
 mod run;
 mod stalls;
-mod truth;
+mod stored_state;
 mod view;
+mod workload;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,7 +29,7 @@ use fault::Fault;
 use report::{Row, table};
 use run::{Outcome, Run};
 
-/// Most violations of a run that are printed; the others are in its folder.
+/// Most violations of a run that are printed; the directory of the run has all.
 const PRINTED_MAX: usize = 10;
 
 fn main() -> Result<ExitCode> {
@@ -40,7 +42,7 @@ fn main() -> Result<ExitCode> {
     Ok(if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs a fault with one seed after the other.
+/// Runs a fault once per seed.
 async fn repeat(arguments: &Arguments, fault: Fault) -> Result<Row> {
     let mut row = Row {
         fault: fault.name(),
@@ -52,10 +54,10 @@ async fn repeat(arguments: &Arguments, fault: Fault) -> Result<Row> {
     };
     for seed in arguments.seed..arguments.seed + arguments.repeats {
         let folder = arguments.logs.join(format!("{}-{seed}", fault.name()));
-        forget(&folder)?;
+        remove_folder(&folder)?;
         let run = Run { fault, seed, short: arguments.short, folder };
-        let outcome = carry_out(&run).await;
-        tell(&run, &outcome);
+        let outcome = execute(&run).await;
+        print(&run, &outcome);
         row.violations += outcome.violations.len();
         row.commands += outcome.commands;
         row.longest_gap = row.longest_gap.max(outcome.longest_gap);
@@ -64,23 +66,25 @@ async fn repeat(arguments: &Arguments, fault: Fault) -> Result<Row> {
     Ok(row)
 }
 
-/// Runs once. A run that can't go on, because a part does not come up or is gone, is a violation too.
-async fn carry_out(run: &Run) -> Outcome {
-    match tokio::spawn(run.clone().carry_out()).await {
+/// Executes one run. A run that can't continue, because a part does not start or has exited, is a violation too.
+async fn execute(run: &Run) -> Outcome {
+    match tokio::spawn(run.clone().execute()).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(error)) => Outcome { violations: vec![format!("{error:#}")], ..Outcome::default() },
-        Err(panic) => Outcome { violations: vec![format!("it could not go on: {panic}")], ..Outcome::default() },
+        Err(panic) => {
+            Outcome { violations: vec![format!("the run could not continue: {panic}")], ..Outcome::default() }
+        }
     }
 }
 
-fn forget(folder: &Path) -> Result<()> {
+fn remove_folder(folder: &Path) -> Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context(folder.display().to_string()),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
-fn tell(run: &Run, outcome: &Outcome) {
+fn print(run: &Run, outcome: &Outcome) {
     println!(
         "{:<25} seed {:>4}: {} violations, {} commands, longest gap {:.2} s, converged after {:.2} s",
         run.fault.name(),
@@ -94,6 +98,6 @@ fn tell(run: &Run, outcome: &Outcome) {
         println!("    {}", violation.chars().take(600).collect::<String>());
     }
     if !outcome.violations.is_empty() {
-        println!("    {}\n    repeat it: {}", run.folder.display(), run.again());
+        println!("    {}\n    repeat with: {}", run.folder.display(), run.repeat_command());
     }
 }

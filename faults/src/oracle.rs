@@ -1,53 +1,69 @@
-//! The oracle: judges by the laws what clients saw and what the store holds.
+//! The oracle: checks the clients' records and the content of the store against the invariants.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::cluster::Trouble;
+use crate::cluster::Disturbance;
 use crate::record::Record;
 use crate::view::View;
 
-mod commands;
+mod disturbed;
+mod durability;
+mod order;
 mod privacy;
-mod revisions;
+mod room_countdowns;
+mod room_members;
+mod room_sessions;
 mod ticks;
 
-/// Which laws a fault suspends, because no system could keep them. All others hold for every fault.
+/// The invariants that a fault suspends, because no system could keep them. All others hold for every fault.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Laws {
-    /// The store forgets: what was acknowledged may be gone, and revisions come again.
-    pub(crate) store_forgets: bool,
-    /// Cluster time makes a leap, or a node stands still, of over five seconds: at most five seconds are
-    /// filled in, the rest is passed over.
-    pub(crate) seconds_are_passed_over: bool,
+pub(crate) struct SuspendedInvariants {
+    /// The store loses data: acknowledged commands may be lost, and revisions are reused.
+    pub(crate) durability: bool,
+    /// Cluster time jumps, or a node stops, for over five seconds: at most five seconds are filled in, the others
+    /// are skipped.
+    pub(crate) missing_ticks: bool,
+    /// Members that have left may be restored, and are not removed while their node lives.
+    pub(crate) restored_members: bool,
+    /// The clock of Redis jumps, and with it cluster time: the ends of countdowns and memberships cannot be compared with
+    /// the clock of the suite.
+    pub(crate) cluster_time: bool,
 }
 
-/// What there is to judge by.
+/// The input of the oracle.
 pub(crate) struct Evidence<'e> {
     pub(crate) records: &'e [Record],
-    /// What the store holds in the end.
-    pub(crate) truth: &'e BTreeMap<String, View>,
-    pub(crate) laws: Laws,
-    pub(crate) troubles: &'e [Trouble],
+    /// The records of the clients of rooms.
+    pub(crate) rooms: &'e [Record],
+    /// The start of the run, in ms since 1970.
+    pub(crate) started_ms: u64,
+    /// The final content of the store.
+    pub(crate) stored: &'e BTreeMap<String, View>,
+    pub(crate) suspended: SuspendedInvariants,
+    pub(crate) disturbances: &'e [Disturbance],
 }
 
-/// Returns every violation of a law.
-pub(crate) fn judge(evidence: &Evidence<'_>) -> Vec<String> {
+/// Returns all violations.
+pub(crate) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let mut violations = Vec::new();
     for record in evidence.records {
-        let found = ticks::check(record, evidence.laws, evidence.troubles)
+        let found = ticks::check(record, evidence.suspended, evidence.disturbances)
             .into_iter()
             .chain(privacy::check(record))
-            .chain(revisions::check(record, evidence.laws));
+            .chain(order::check(record, evidence.suspended));
         violations.extend(found.map(|violation| format!("{}: {violation}", record.client)));
     }
-    if !evidence.laws.store_forgets {
-        violations.extend(commands::check(evidence.records, evidence.truth));
+    if !evidence.suspended.durability {
+        violations.extend(durability::check(evidence.records, evidence.stored));
     }
+    violations.extend(room_members::check(evidence));
+    violations.extend(room_countdowns::check(evidence));
+    violations.extend(room_countdowns::unproved(evidence));
     violations
 }
 
-/// Returns the longest time between two ticks of a run at a client whose node lived.
-pub(crate) fn longest_gap(records: &[Record], troubles: &[Trouble]) -> Duration {
-    records.iter().map(|record| ticks::longest_gap(record, troubles)).max().unwrap_or_default()
+/// Returns the longest time between two ticks of a run at a client whose node was running.
+pub(crate) fn longest_gap(records: &[Record], disturbances: &[Disturbance]) -> Duration {
+    records.iter().map(|record| ticks::longest_gap(record, disturbances)).max().unwrap_or_default()
 }

@@ -1,15 +1,15 @@
-//! The table at the end.
+//! The final table.
 
 use std::time::Duration;
 
-/// What the repeats of one fault came to.
+/// The results of the repeats of one fault.
 pub(crate) struct Row {
     pub(crate) fault: &'static str,
     pub(crate) repeats: u64,
     pub(crate) violations: usize,
     pub(crate) commands: usize,
     pub(crate) longest_gap: Duration,
-    /// From the heal until all agreed; of the slowest repeat.
+    /// Time from the heal until convergence; of the slowest repeat.
     pub(crate) converged_after: Duration,
 }
 
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_tells_all_columns() {
+    fn a_row_has_all_columns() {
         let row = Row {
             fault: "kill-node",
             repeats: 3,

@@ -1,57 +1,70 @@
-//! One run: a cluster, clients under load, a fault, and the judgement.
+//! One run: a cluster, clients under load, a fault, and the oracle.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use fastrand::Rng;
+use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::client::{Client, Dialect, Load, Surroundings, Who};
+use crate::client::{Client, ClientProfile, Dialect, Load, RunContext};
 use crate::clocks::Clocks;
 use crate::cluster::{Cluster, NODES};
-use crate::converge;
-use crate::fault::{Fault, Scene};
+use crate::converge::{self, Stored};
+use crate::fault::{Fault, FaultContext};
 use crate::oracle::{self, Evidence};
-use crate::record::{Record, What};
-use crate::stalls::Watch;
+use crate::record::{Event, Record};
+use crate::rooms::{self, Role, RoomClient, RoomIds, RoomProfile};
+use crate::stalls::StallMonitor;
 
-/// What is run.
+/// A run.
 #[derive(Clone)]
 pub(crate) struct Run {
     pub(crate) fault: Fault,
     pub(crate) seed: u64,
     pub(crate) short: bool,
-    /// Where its logs are kept if there are violations.
+    /// The directory of the logs, if there are violations.
     pub(crate) folder: PathBuf,
 }
 
-/// What came of it.
+/// The outcome of a run.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) violations: Vec<String>,
     pub(crate) longest_gap: Duration,
     pub(crate) converged_after: Duration,
-    /// How many commands were acknowledged.
+    /// Number of acknowledged commands.
     pub(crate) commands: usize,
 }
 
-/// How much load there is.
+/// The amount of load.
 struct Size {
     users: usize,
-    /// Clients of each user.
+    /// Clients per user.
     devices: usize,
-    /// How long a client thinks, on average. The store remembers the last 64 commands of a user: a pace at which
-    /// a user's clients do not send as many while one of them waits for a store that is away.
+    /// Average time between the commands of a client. The store remembers the last 64 commands of a user: at this
+    /// pace, the clients of a user send fewer while one of them waits for an unavailable store.
     pace: Duration,
-    /// How long there is load before the fault.
+    /// Duration of the load before the fault.
     before: Duration,
-    /// How long there is load after it, ms.
+    /// Duration of the load after the fault, ms.
     after_ms: Range<u64>,
+    rooms: usize,
+    /// Clients per room: a host, a watcher, and others that come and go.
+    members: usize,
+    /// Average time between the actions of a client of a room.
+    room_pace: Duration,
+}
+
+/// The rooms of a run.
+struct Rooms {
+    ids: RoomIds,
+    clients: Vec<RoomClient>,
 }
 
 const FULL: Size = Size {
@@ -60,6 +73,9 @@ const FULL: Size = Size {
     pace: Duration::from_millis(1500),
     before: Duration::from_millis(4000),
     after_ms: 200..1000,
+    rooms: 12,
+    members: 7,
+    room_pace: Duration::from_millis(1500),
 };
 const SHORT: Size = Size {
     users: 20,
@@ -67,68 +83,79 @@ const SHORT: Size = Size {
     pace: Duration::from_millis(600),
     before: Duration::from_millis(900),
     after_ms: 100..500,
+    rooms: 4,
+    members: 5,
+    room_pace: Duration::from_millis(500),
 };
 
 impl Run {
-    /// Runs it.
+    /// Executes the run.
     ///
     /// # Errors
-    /// The surroundings failed, not Tickcast.
-    pub(crate) async fn carry_out(self) -> Result<Outcome> {
+    /// A failure of the environment, not of Tickcast.
+    pub(crate) async fn execute(self) -> Result<Outcome> {
         let clocks = Clocks::prepare()?;
         let mut random = Rng::with_seed(self.seed);
         let needs = self.fault.needs(&clocks);
         needs.check()?;
         let mut cluster = Cluster::start(&needs).await;
-        let (load, clients) = self.begin(&cluster, &mut random);
-        let stalls = Watch::start(&cluster);
+        let (load, clients, rooms) = self.begin(&cluster, &mut random);
+        let stalls = StallMonitor::start(&cluster);
 
-        sleep(self.size().before).await; // tidy: allow: a fault strikes amid the load
-        let mut scene = Scene { cluster: &mut cluster, clocks: &clocks, random: &mut random, short: self.short };
-        let struck = self.fault.strike(&mut scene).await;
+        sleep(self.size().before).await; // tidy: allow: a fault is injected under load
+        let mut context =
+            FaultContext { cluster: &mut cluster, clocks: &clocks, random: &mut random, short: self.short };
+        let injected = self.fault.inject(&mut context).await;
         let healed = Instant::now();
         let after = Duration::from_millis(random.u64(self.size().after_ms.clone()));
-        sleep(after).await; // tidy: allow: the load goes on for a moment after the heal
-        load.send_replace(Load::Off);
+        sleep(after).await; // tidy: allow: the load continues for a moment after the heal
+        load.send_replace(Load::Draining);
 
-        let agreed = converge::clients(&cluster, &clients).await;
+        let suspended = self.fault.suspended(self.short);
+        let agreed = converge::clients(&cluster, &clients, &rooms.clients, suspended).await;
         let converged_after = healed.elapsed();
         let mut outcome = Outcome { converged_after, ..Outcome::default() };
-        outcome.violations.extend(struck.err().map(|error| format!("the fault did not happen: {error:#}")));
-        let truth = match agreed {
-            Ok(truth) => {
-                outcome.violations.extend(converge::nodes(&cluster, &truth).await);
-                Some(truth)
+        outcome.violations.extend(injected.err().map(|error| format!("the fault was not injected: {error:#}")));
+        let stored = match agreed {
+            Ok(stored) => {
+                outcome.violations.extend(probe(&cluster, &rooms.ids, &stored).await);
+                Some(stored)
             }
-            Err(lacks) => {
-                outcome.violations.extend(lacks);
+            Err(unmet) => {
+                outcome.violations.extend(unmet);
                 None
             }
         };
-        load.send_replace(Load::Over);
-        let mut records = Vec::new();
+        load.send_replace(Load::Finished);
+        let (mut records, mut room_records) = (Vec::new(), Vec::new());
         for client in clients {
             records.push(client.ended().await);
         }
-        cluster.troubles.extend(stalls.seen());
+        for client in rooms.clients {
+            room_records.push(client.ended().await);
+        }
+        cluster.disturbances.extend(stalls.found());
         let evidence = Evidence {
             records: &records,
-            truth: &truth.unwrap_or_else(BTreeMap::new),
-            laws: self.fault.laws(self.short),
-            troubles: &cluster.troubles,
+            rooms: &room_records,
+            started_ms: cluster.started_ms,
+            stored: &stored.unwrap_or_default().users,
+            suspended,
+            disturbances: &cluster.disturbances,
         };
-        // Without agreement there is no truth that commands could be compared with.
-        outcome.violations.extend(oracle::judge(&evidence));
-        outcome.longest_gap = oracle::longest_gap(&records, &cluster.troubles);
+        // Without convergence there is no stored state to compare commands with.
+        outcome.violations.extend(oracle::check(&evidence));
+        outcome.longest_gap = oracle::longest_gap(&records, &cluster.disturbances);
         outcome.commands = records.iter().map(acknowledged).sum();
         if !outcome.violations.is_empty() {
+            records.extend(room_records);
             self.keep(&outcome, &cluster, &records)?;
         }
         Ok(outcome)
     }
 
-    /// Says how to repeat it.
-    pub(crate) fn again(&self) -> String {
+    /// Returns the command that repeats the run.
+    pub(crate) fn repeat_command(&self) -> String {
         let short = if self.short { " --short" } else { "" };
         format!("cargo xtask faults{short} --only {} --seed {} --repeats 1", self.fault.name(), self.seed)
     }
@@ -137,33 +164,34 @@ impl Run {
         if self.short { &SHORT } else { &FULL }
     }
 
-    fn begin(&self, cluster: &Cluster, random: &mut Rng) -> (watch::Sender<Load>, Vec<Client>) {
-        let (load, seen) = watch::channel(Load::On);
+    fn begin(&self, cluster: &Cluster, random: &mut Rng) -> (watch::Sender<Load>, Vec<Client>, Rooms) {
+        let (load, receiver) = watch::channel(Load::Active);
         let ports: Arc<[u16]> = cluster.nodes.iter().map(|node| node.public).collect();
-        let surroundings = Surroundings { ports, load: seen, begun: cluster.begun };
+        let context = RunContext { ports, load: receiver, started_at: cluster.started_at };
         let size = self.size();
         let clients = (0..size.users).flat_map(|user| (0..size.devices).map(move |device| (user, device)));
         let clients = clients.map(|(user, device)| {
-            let who = Who {
+            let profile = ClientProfile {
                 client: format!("u{user}-{device}"),
                 user: format!("u{user}"),
-                // The last device only watches, on every other user in the old dialect.
+                // The last device sends no commands; for every other user it uses the seed dialect.
                 dialect: if device + 1 == size.devices && user % 2 == 0 { Dialect::Seed } else { Dialect::V1 },
                 node: (user + device) % NODES,
                 pace: (device + 1 < size.devices || user % 4 == 0).then_some(size.pace),
                 races: user % 4 == 1,
                 seed: random.u64(..),
             };
-            Client::start(who, surroundings.clone())
+            Client::start(profile, context.clone())
         });
-        (load, clients.collect())
+        let clients = clients.collect();
+        (load, clients, begin_rooms(size, &context, random))
     }
 
     fn keep(&self, outcome: &Outcome, cluster: &Cluster, records: &[Record]) -> Result<()> {
         std::fs::create_dir_all(&self.folder)?;
         cluster.keep_logs(&self.folder)?;
-        let mut violations = format!("{}\n\n{}\n\n", self.again(), outcome.violations.join("\n"));
-        violations += &format!("troubles, by the time since the run began: {:#?}\n", cluster.troubles);
+        let mut violations = format!("{}\n\n{}\n\n", self.repeat_command(), outcome.violations.join("\n"));
+        violations += &format!("disturbances, in time since the start of the run: {:#?}\n", cluster.disturbances);
         std::fs::write(self.folder.join("violations.txt"), violations)?;
         for record in records {
             std::fs::write(self.folder.join(format!("client-{}.jsonl", record.client)), record.lines())?;
@@ -172,10 +200,45 @@ impl Run {
     }
 }
 
+/// Connects new clients to every node, and returns the differences from the store. A client that is not served is a
+/// violation too.
+async fn probe(cluster: &Cluster, rooms: &RoomIds, stored: &Stored) -> Vec<String> {
+    let probe = async {
+        let mut violations = converge::nodes(cluster, &stored.users).await;
+        violations.extend(rooms::converge::nodes(cluster, rooms, &stored.rooms).await);
+        violations
+    };
+    AssertUnwindSafe(probe).catch_unwind().await.unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().map_or("", String::as_str);
+        vec![format!("no agreement: a new client is not served: {message}")]
+    })
+}
+
+fn begin_rooms(size: &Size, context: &RunContext, random: &mut Rng) -> Rooms {
+    let ids = RoomIds::new(size.rooms);
+    let clients = (0..size.rooms).flat_map(|slot| (0..size.members).map(move |nth| (slot, nth)));
+    let clients = clients.map(|(slot, nth)| {
+        let profile = RoomProfile {
+            client: format!("room{slot}-{nth}"),
+            slot,
+            role: match nth {
+                0 => Role::Host,
+                1 => Role::Watcher,
+                _ => Role::Guest,
+            },
+            node: random.usize(0..NODES),
+            pace: size.room_pace,
+            seed: random.u64(..),
+        };
+        RoomClient::start(profile, context.clone(), ids.clone())
+    });
+    Rooms { clients: clients.collect(), ids }
+}
+
 fn acknowledged(record: &Record) -> usize {
     record
         .entries
         .iter()
-        .filter(|entry| matches!(&entry.what, What::Heard(message) if message["type"] == "ack"))
+        .filter(|entry| matches!(&entry.event, Event::Received(message) if message["type"] == "ack"))
         .count()
 }

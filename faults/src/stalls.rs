@@ -1,8 +1,9 @@
-//! Stalls that nobody ordered: a busy machine holds up Redis or a node, and a law that presumes news within
-//! a moment must not be held against Tickcast then.
+//! Detects unintended stalls: a busy machine delays Redis or a node. Invariants that assume prompt delivery do not
+//! apply at such moments.
 
+use parking_lot::Mutex;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use harness::http;
@@ -11,69 +12,70 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::cluster::{Cluster, Kind, NODES, Trouble};
+use crate::cluster::{Cluster, Disturbance, DisturbanceKind, NODES};
 
-/// How often everything is tried.
-const TRY_EVERY: Duration = Duration::from_millis(50);
+/// Interval of probes.
+const PROBE_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What takes longer is a stall: well below the 450 ms for which a node waits to hear a beat.
+/// A longer probe is a stall: well below the 450 ms for which a node waits for a beat.
 const STALL: Duration = Duration::from_millis(150);
 
-/// Watches Redis and the nodes of a run.
-pub(crate) struct Watch {
-    seen: Arc<Mutex<Vec<Trouble>>>,
+/// Probes Redis and the nodes of a run.
+pub(crate) struct StallMonitor {
+    found: Arc<Mutex<Vec<Disturbance>>>,
     _tasks: JoinSet<()>,
 }
 
-impl Watch {
-    /// Begins to watch.
+impl StallMonitor {
+    /// Starts the probes.
     pub(crate) fn start(cluster: &Cluster) -> Self {
-        let seen = Arc::new(Mutex::new(Vec::new()));
+        let found = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = JoinSet::new();
-        let (begun, port) = (cluster.begun, cluster.primary.port());
-        tasks.spawn(watch(Arc::clone(&seen), begun, (0..NODES).collect(), move || write(port)));
+        let (started_at, port) = (cluster.started_at, cluster.primary.port());
+        tasks.spawn(probe(Arc::clone(&found), started_at, (0..NODES).collect(), move || write(port)));
         for (nth, node) in cluster.nodes.iter().enumerate() {
             let port = node.internal;
-            tasks.spawn(watch(Arc::clone(&seen), begun, vec![nth], move || look(port)));
+            tasks.spawn(probe(Arc::clone(&found), started_at, vec![nth], move || get_livez(port)));
         }
-        Self { seen, _tasks: tasks }
+        Self { found, _tasks: tasks }
     }
 
     /// Returns the stalls so far.
-    pub(crate) fn seen(&self) -> Vec<Trouble> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn found(&self) -> Vec<Disturbance> {
+        self.found.lock().clone()
     }
 }
 
-/// Tries something again and again; whatever takes long troubles the nodes.
-async fn watch<F: Future<Output = io::Result<()>>>(
-    seen: Arc<Mutex<Vec<Trouble>>>,
-    begun: Instant,
+/// Repeats a probe; a slow probe is a disturbance of the nodes.
+async fn probe<F: Future<Output = io::Result<()>>>(
+    found: Arc<Mutex<Vec<Disturbance>>>,
+    started_at: Instant,
     nodes: Vec<usize>,
     mut attempt: impl FnMut() -> F,
 ) {
-    let mut next = interval(TRY_EVERY);
+    let mut next = interval(PROBE_INTERVAL);
     next.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         next.tick().await;
-        let from = begun.elapsed();
-        // What is not there at all is what the fault does, and is noted by it.
+        let from = started_at.elapsed();
+        // An error is an effect of the fault, which records it.
         let _ = attempt().await;
-        let until = begun.elapsed();
+        let until = started_at.elapsed();
         if until - from > STALL {
-            let troubles = nodes.iter().map(|&node| Trouble { node, kind: Kind::Stalled, from, until });
-            seen.lock().unwrap_or_else(PoisonError::into_inner).extend(troubles);
+            let disturbances =
+                nodes.iter().map(|&node| Disturbance { node, kind: DisturbanceKind::Stalled, from, until });
+            found.lock().extend(disturbances);
         }
     }
 }
 
-/// Writes to Redis, which answers when it is on disk.
+/// Writes to Redis, which replies after the write to disk.
 async fn write(port: u16) -> io::Result<()> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream.write_all(b"SET stall-watch x\r\n").await?;
     stream.read_u8().await.map(drop)
 }
 
-async fn look(port: u16) -> io::Result<()> {
+async fn get_livez(port: u16) -> io::Result<()> {
     http::request(port, "GET", "/livez", &[], b"").await.map(drop)
 }

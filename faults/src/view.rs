@@ -1,10 +1,10 @@
-//! What a client has on its screen: the protocol applied as it is documented.
+//! The state on a client's display: the documented protocol, applied.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// A person's sessions by their ids, as `SessionState`, and the revision they are of.
+/// The sessions of a user by id, as `SessionState`, and their revision.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct View {
     pub(crate) rev: u64,
@@ -12,7 +12,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Takes in a message; `false` if it is none that carries sessions.
+    /// Applies a message; `false` if it has no sessions.
     pub(crate) fn apply(&mut self, message: &Value) -> bool {
         match message["type"].as_str() {
             Some("ready" | "session-snapshot") => {
@@ -33,12 +33,12 @@ impl View {
         true
     }
 
-    /// Says whether a session runs.
+    /// Tells whether a session runs.
     pub(crate) fn has_running(&self) -> bool {
         self.sessions.values().any(|session| session["running"] == true)
     }
 
-    /// Says how another view differs; empty if it does not.
+    /// Returns the differences from another view; empty if there are none.
     pub(crate) fn difference(&self, other: &Self) -> String {
         let ids: std::collections::BTreeSet<&String> = self.sessions.keys().chain(other.sessions.keys()).collect();
         let differ = ids.into_iter().filter(|id| self.sessions.get(*id) != other.sessions.get(*id));

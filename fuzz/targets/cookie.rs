@@ -3,5 +3,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    gateway::fuzzing::cookie(text);
+    access::fuzzing::cookie(text);
 });

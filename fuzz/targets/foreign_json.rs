@@ -1,7 +1,7 @@
-//! A session of a web server, or a set of keys of an issuer.
+//! A session of a web server, or an issuer's key set.
 
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    gateway::fuzzing::foreign_json(bytes);
+    access::fuzzing::foreign_json(bytes);
 });

@@ -1,7 +1,12 @@
-//! A packet of Socket.IO.
+//! A packet of Socket.IO, and the Rooms event that it contains.
 
 #![no_main]
 
+use wire::Dialect;
+use wire::rooms::Rooms;
+
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    gateway::fuzzing::packet(text);
+    if let Some((event, payload)) = net::fuzzing::packet(text) {
+        Rooms::parse((&event, payload.as_deref())).ok();
+    }
 });

@@ -1,4 +1,4 @@
-//! Rows of history, as CSV or JSON: what is read can be written and is read again as the same.
+//! Rows of history, as CSV or JSON: decoded rows are the same after encoding and decoding again.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A question for the time.
+//! A time synchronization request.
 
 #![no_main]
 

@@ -1,7 +1,7 @@
-//! A token of a client.
+//! A client's token.
 
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    gateway::fuzzing::token(text);
+    access::fuzzing::token(text);
 });

@@ -1,23 +1,23 @@
-//! `cargo xtask bench`: nodes under load beside the baselines, all in one run on one machine.
+//! `cargo xtask bench`: Tickcast under load beside the baselines, all in one run on one machine.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::steps::Steps;
-use crate::tools::{self, Baselines};
-use crate::{cargo, node, process};
-use running::Running;
+use crate::workspace::Workspace;
+use crate::{npm, process, tools};
+use deployment::Deployment;
 
-mod collector;
-mod results;
-mod running;
+mod deployment;
+mod observers;
+mod report;
 mod telemetry;
 
-/// What is measured, in this order: baselines beside what is compared with them, since machines drift.
+/// The measurements in their order. A baseline runs next to what it is compared with, because a machine's speed drifts.
 const MEASUREMENTS: [Measurement; 12] = [
     Measurement { name: "idle", system: tickcast(1), scenario: "idle" },
     Measurement { name: "ticks, bare loop", system: System::Bare, scenario: "ticks" },
@@ -36,118 +36,114 @@ const MEASUREMENTS: [Measurement; 12] = [
 struct Measurement {
     name: &'static str,
     system: System,
-    /// A file of `benches/scenarios`.
+    /// Name of a file in `benches/scenarios`.
     scenario: &'static str,
 }
 
-/// Nodes that tell of themselves as usual.
+/// Returns nodes with the default telemetry.
 const fn tickcast(nodes: usize) -> System {
-    System::Tickcast { nodes, telemetry: Telemetry::Usual }
+    System::Tickcast { nodes, telemetry: Telemetry::Default }
 }
 
-/// What nodes tell of themselves.
+/// The telemetry of the nodes.
 #[derive(Clone, Copy)]
 enum Telemetry {
-    /// Figures, that nobody fetches.
-    Usual,
-    /// Nothing.
+    /// Metrics that no scraper reads.
+    Default,
     Off,
-    /// Figures, that are fetched.
-    Fetched,
-    /// Figures that are fetched, and this share of what happens is traced.
+    /// Metrics that a scraper reads.
+    Scraped,
+    /// Metrics that a scraper reads, and traces with this sampling ratio.
     Traced(&'static str),
 }
 
+/// A system under load.
 #[derive(Clone, Copy)]
 enum System {
-    /// Nodes over one Redis, by Clockit.
+    /// Clockit on nodes that share a Redis.
     Tickcast { nodes: usize, telemetry: Telemetry },
-    /// The same, by Rooms.
+    /// Rooms on nodes that share a Redis.
     Rooms { nodes: usize },
-    /// The least that a server of ticks can do.
+    /// A bare loop of writes: the least work of a tick server.
     Bare,
-    /// What Clockit had before.
+    /// Express with ws, as Clockit was built before.
     Express,
-    /// The usual way to make that scale.
+    /// Socket.IO with its Redis adapter, the usual way to scale that out.
     SocketIo,
 }
 
-/// What the systems are made of.
-struct Parts {
+/// The programs and folders of the measurements.
+struct BenchSetup {
     root: PathBuf,
-    /// Where the binaries are.
+    /// Folder of the release binaries.
     binaries: PathBuf,
-    /// Where they run and log.
+    /// Working folder of all processes, with their logs.
     folder: PathBuf,
-    tools: Baselines,
+    redis: PathBuf,
+    node: PathBuf,
 }
 
-/// Measures all, or what is so called, and writes it down if it was all. What telemetry costs is measured by itself.
-pub(crate) fn run(root: &Path, steps: &mut Steps, only: Option<&str>) -> Result<()> {
+/// Runs all measurements and writes the results, or runs one scenario and prints its results. The cost of telemetry is
+/// a separate run.
+pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, only: Option<&str>) -> Result<()> {
     if only == Some(telemetry::NAME) {
-        return telemetry::run(&provide(root, steps)?, steps);
+        return telemetry::run(&set_up(workspace, steps)?, steps);
     }
-    let wanted: Vec<&Measurement> =
+    let selected: Vec<&Measurement> =
         MEASUREMENTS.iter().filter(|measurement| only.is_none_or(|only| only == measurement.scenario)).collect();
-    ensure!(!wanted.is_empty(), "there is no measurement `{}`", only.unwrap_or_default());
-    let parts = provide(root, steps)?;
-    let mut measured = Vec::new();
-    for measurement in wanted {
-        measured.push(steps.run(measurement.name, || measure(&parts, measurement))?);
+    ensure!(!selected.is_empty(), "there is no measurement `{}`", only.unwrap_or_default());
+    let setup = set_up(workspace, steps)?;
+    let mut reports = Vec::new();
+    for measurement in selected {
+        reports.push(steps.run(measurement.name, || measure(&setup, measurement))?);
     }
-    let recorded = root.join("benches/results.json");
-    let last = fs::read_to_string(&recorded).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    let page = results::page(root, &measured, last.as_ref())?;
+    let results = workspace.root.join("benches/results.json");
+    let previous = fs::read_to_string(&results).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
+    let page = report::page(&workspace.root, &reports, previous.as_ref())?;
     print!("\n{page}");
     if only.is_none() {
-        fs::write(recorded, serde_json::to_string_pretty(&json!(measured))? + "\n")?;
-        fs::write(root.join("benches/RESULTS.md"), page)?;
+        fs::write(results, serde_json::to_string_pretty(&json!(reports))? + "\n")?;
+        fs::write(workspace.root.join("benches/RESULTS.md"), page)?;
     }
     Ok(())
 }
 
-/// Installs and builds what is measured.
-fn provide(root: &Path, steps: &mut Steps) -> Result<Parts> {
-    let tools = steps.run("tools", tools::provide_for_benches)?;
-    // One after the other, as together they would be built with the union of their features.
-    for package in ["gateway", "loadgen", "baseline-bare"] {
-        let build = ["build", "--release", "-p", package];
-        steps.run(&format!("cargo {}", build.join(" ")), || process::run(cargo::command(root).args(build)))?;
-    }
+fn set_up(workspace: &Workspace, steps: &mut Steps) -> Result<BenchSetup> {
+    let [redis, node, npm] = steps.run("tools", tools::install_for_bench)?;
+    workspace.build(steps, "release", &["gateway", "loadgen", "baseline-bare"])?;
     for folder in ["benches/baseline-node", "benches/baseline-socketio"] {
-        steps.run(&format!("npm packages of {folder}"), || node::install_packages(root, folder, &tools.npm))?;
+        steps.run(&format!("npm packages of {folder}"), || npm::install_packages(&workspace.root, folder, &npm))?;
     }
-    let target = cargo::target_directory(root)?;
-    let folder = target.join("bench");
+    let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder)?;
-    Ok(Parts { root: root.to_owned(), binaries: target.join("release"), folder, tools })
+    Ok(BenchSetup { root: workspace.root.clone(), binaries: workspace.target.join("release"), folder, redis, node })
 }
 
-/// Starts the servers of a measurement, lets loadgen measure them, and returns its report.
-fn measure(parts: &Parts, measurement: &Measurement) -> Result<Value> {
-    let running = Running::start(parts, measurement.system)?;
-    let before = running.redis_calls()?;
-    let report = parts.folder.join("report.json");
+/// Starts the servers of a measurement, puts them under load, and returns the report of loadgen.
+fn measure(setup: &BenchSetup, measurement: &Measurement) -> Result<Value> {
+    let deployment = Deployment::start(setup, measurement.system)?;
+    let calls_before = deployment.redis_calls()?;
+    let report = setup.folder.join("report.json");
     fs::write(&report, "")?;
-    let speech = match measurement.system {
+    let protocol = match measurement.system {
         System::Tickcast { .. } | System::Bare | System::Express => "clockit",
         System::Rooms { .. } => "rooms",
         System::SocketIo => "socket-io",
     };
-    let mut loadgen = Command::new(parts.binaries.join("loadgen"));
+    let mut loadgen = Command::new(setup.binaries.join("loadgen"));
     loadgen
         .arg("run")
-        .arg(parts.root.join(format!("benches/scenarios/{}.toml", measurement.scenario)))
-        .args(["--target", &running.targets(), "--pid", &running.pids(), "--speech", speech, "--json"])
+        .arg(setup.root.join(format!("benches/scenarios/{}.toml", measurement.scenario)))
+        .args(["--target", &deployment.targets(), "--pid", &deployment.pids(), "--speech", protocol, "--json"])
         .arg(&report);
-    let judged = process::run(loadgen.current_dir(&parts.folder)).with_context(|| running.tails());
-    // What a baseline misses or doubles is a figure, not a failure.
+    let outcome = process::run(loadgen.current_dir(&setup.folder)).with_context(|| deployment.log_tails());
+    // Seconds that a baseline misses or repeats are a result, not a failure.
     if matches!(measurement.system, System::Tickcast { .. } | System::Rooms { .. }) {
-        judged?;
+        outcome?;
     }
     let mut report: Value = serde_json::from_str(&fs::read_to_string(report)?)?;
     report["name"] = json!(measurement.name);
-    report["sentToCollector"] = json!(running.sent_to_collector());
-    report["redisCalls"] = json!(running.redis_calls()? - before);
+    report["sentToCollector"] = json!(deployment.exported_bytes());
+    report["redisCalls"] = json!(deployment.redis_calls()? - calls_before);
     Ok(report)
 }

@@ -1,56 +1,57 @@
-//! `cargo xtask ci`: everything the server checks, cheapest first.
+//! `cargo xtask ci`: every check of continuous integration, cheapest first.
 
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::steps::Steps;
-use crate::{cargo, process, test, tidy};
+use crate::workspace::Workspace;
+use crate::{process, test, tidy};
 
-pub(crate) fn run(root: &Path, steps: &mut Steps) -> Result<()> {
-    steps.run("Cargo.lock is up to date", || check_lock(root))?;
+pub(crate) fn run(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
+    let cargo = |arguments: &[&str]| process::run(&mut workspace.cargo(arguments));
+    steps.run("Cargo.lock is up to date", || check_lock_files(workspace))?;
     steps.run("cargo fmt", || {
-        provide_component(root, "rustfmt", "fmt")?;
-        process::run(cargo::command(root).args(["fmt", "--all", "--check"]))
+        install_component(workspace, "rustfmt", "fmt")?;
+        cargo(&["fmt", "--all", "--check"])
     })?;
     steps.run("cargo clippy", || {
-        provide_component(root, "clippy", "clippy")?;
-        let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
-        process::run(cargo::command(root).args(arguments))?;
-        // What only the suites that test it are built with.
-        let further = ["clippy", "-p", "gateway", "--all-targets", "--features", "conformance,fuzzing"];
-        process::run(cargo::command(root).args(further).args(["--", "-D", "warnings"]))
+        install_component(workspace, "clippy", "clippy")?;
+        cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+        // Code that only the conformance and fuzz suites build.
+        let packages = ["clippy", "-p", "net", "-p", "access", "-p", "gateway", "--all-targets", "--features"];
+        let features = ["net/conformance,net/fuzzing,access/fuzzing,gateway/fuzzing", "--", "-D", "warnings"];
+        cargo(&[&packages[..], &features[..]].concat())
     })?;
     steps.run("cargo doc", || {
-        let mut command = cargo::command(root);
-        command.args(["doc", "--workspace", "--no-deps"]);
+        let mut command = workspace.cargo(&["doc", "--workspace", "--no-deps"]);
         process::run(command.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
-    steps.run("tidy", || tidy::run(root))?;
-    test::run(root, steps, &[])
+    steps.run("tidy", || tidy::run(workspace))?;
+    test::run(workspace, steps, &[])
 }
 
-fn check_lock(root: &Path) -> Result<()> {
-    let metadata = ["metadata", "--format-version", "1", "--locked", "--manifest-path"];
+fn check_lock_files(workspace: &Workspace) -> Result<()> {
     for manifest in ["Cargo.toml", "fuzz/Cargo.toml"] {
-        process::output(cargo::command(root).args(metadata).arg(manifest))
-            .with_context(|| format!("run `cargo metadata` on {manifest} and commit its Cargo.lock, if that is why"))?;
+        let arguments = ["metadata", "--format-version", "1", "--locked", "--manifest-path", manifest];
+        process::output(&mut workspace.cargo(&arguments)).with_context(|| {
+            format!("if the lock file is out of date, run `cargo metadata` on {manifest} and commit its Cargo.lock")
+        })?;
     }
     Ok(())
 }
 
-fn provide_component(root: &Path, component: &str, subcommand: &str) -> Result<()> {
-    let runs = || process::output(cargo::command(root).args([subcommand, "--version"]));
-    if runs().is_ok() {
+fn install_component(workspace: &Workspace, component: &str, subcommand: &str) -> Result<()> {
+    let version = || process::output(&mut workspace.cargo(&[subcommand, "--version"]));
+    if version().is_ok() {
         return Ok(());
     }
     ensure!(
         process::find("rustup").is_some(),
         "`cargo {subcommand}` is missing and there is no rustup to add it: install {component} as you installed Rust"
     );
-    process::run(Command::new("rustup").args(["component", "add", component]).current_dir(root))?;
-    runs()
+    process::run(Command::new("rustup").args(["component", "add", component]).current_dir(&workspace.root))?;
+    version()
         .with_context(|| format!("`cargo {subcommand}` does not run even after `rustup component add {component}`"))?;
     Ok(())
 }

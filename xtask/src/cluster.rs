@@ -1,192 +1,163 @@
 //! `cargo xtask cluster`: Redis, three nodes and haproxy on this machine, until Ctrl-C.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::member::Member;
-use crate::tools::{self, Servers};
-use crate::{cargo, probe, process};
+use crate::child::{self, ChildProcess};
+use crate::servers::{self, NodePorts};
+use crate::workspace::Workspace;
+use crate::{ports, process, tools};
 
-/// Where the page is unless told otherwise, as of a single node.
+/// Default port of the page, the same as for a single node.
 pub(crate) const PORT: u16 = 4000;
 
 const NODES: usize = 3;
 
-/// How long all may take to be ready; it is a second or two.
-const READY_WITHIN: Duration = Duration::from_secs(30);
+/// Limit for the start of all processes, which takes a second or two.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often all members are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Interval of the check that all processes are running.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Runs a cluster until it is told to stop, or one of its processes ends.
-pub(crate) fn run(root: &Path, port: u16) -> Result<()> {
-    let servers = tools::provide_servers()?;
-    process::run(cargo::command(root).args(["build", "--release", "--package", "gateway"]))?;
-    let target = cargo::target_directory(root)?;
+/// Runs a cluster until a signal arrives or one of its processes exits.
+pub(crate) fn run(workspace: &Workspace, port: u16) -> Result<()> {
+    let [redis, haproxy] = tools::install_for_cluster()?;
+    process::run(&mut workspace.cargo(&["build", "--release", "--package", "gateway"]))?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
-    let parts = Parts {
-        tickcast: target.join("release/tickcast"),
-        balancer: root.join("deploy/haproxy/haproxy.cfg"),
-        servers,
-        folder: target.join("cluster"),
+    let setup = ClusterSetup {
+        tickcast: workspace.target.join("release/tickcast"),
+        haproxy_config: workspace.root.join("deploy/haproxy/haproxy.cfg"),
+        redis,
+        haproxy,
+        folder: workspace.target.join("cluster"),
     };
-    let mut cluster = Cluster::start(&parts, port)?;
+    let mut cluster = Cluster::start(&setup, port)?;
     let outcome = cluster.serve(&stop);
-    // Before the others end, which may take a while.
-    if let Err(why) = &outcome {
-        eprintln!("\n{why}");
+    // Printed now, because the other processes may take a while to exit.
+    if let Err(error) = &outcome {
+        eprintln!("\n{error}");
     }
     println!("\nstopping; Ctrl-C again stops at once");
     stop.store(false, Ordering::Relaxed);
     cluster.stop(&stop);
-    outcome.map_err(|_| anyhow!("the cluster was stopped because it was not whole"))
+    outcome.map_err(|_| anyhow!("the cluster was stopped because one of its processes failed"))
 }
 
-/// What a cluster is made of.
-struct Parts {
+/// The programs and files of a cluster.
+struct ClusterSetup {
     tickcast: PathBuf,
-    /// The configuration of haproxy.
-    balancer: PathBuf,
-    servers: Servers,
-    /// Where they run and log.
+    haproxy_config: PathBuf,
+    redis: PathBuf,
+    haproxy: PathBuf,
+    /// Working folder of all processes, with their logs.
     folder: PathBuf,
 }
 
-/// Running processes; they end with it.
+/// Running processes, which are killed when it is dropped.
 struct Cluster {
     port: u16,
     redis: u16,
-    nodes: Vec<Ports>,
+    nodes: Vec<NodePorts>,
     logs: PathBuf,
     /// Redis, the nodes, haproxy.
-    members: Vec<Member>,
-}
-
-/// The ports of a node.
-#[derive(Clone, Copy)]
-struct Ports {
-    public: u16,
-    internal: u16,
+    processes: Vec<ChildProcess>,
 }
 
 impl Cluster {
-    fn start(parts: &Parts, port: u16) -> Result<Self> {
-        fs::create_dir_all(&parts.folder)?;
-        // haproxy would share the port with whoever has it.
-        probe::is_free(port).with_context(|| format!("port {port} is taken; --port names another"))?;
-        let free = probe::free_ports(1 + 2 * NODES)?;
-        let nodes = free[1..].chunks(2).map(|pair| Ports { public: pair[0], internal: pair[1] }).collect();
-        let mut cluster = Self { port, redis: free[0], nodes, logs: parts.folder.clone(), members: Vec::new() };
-        cluster.add("redis", cluster.redis(parts), parts)?;
-        for (nth, ports) in (1..).zip(cluster.nodes.clone()) {
-            let name = format!("node-{nth}");
-            cluster.add(&name, cluster.node(parts, &name, ports), parts)?;
+    fn start(setup: &ClusterSetup, port: u16) -> Result<Self> {
+        fs::create_dir_all(&setup.folder)?;
+        // haproxy would share the port with its present user.
+        ports::require_free(port).with_context(|| format!("port {port} is in use; --port selects another"))?;
+        let free = ports::free_ports(1 + 2 * NODES)?;
+        let nodes = free[1..].chunks(2).map(|pair| NodePorts { public: pair[0], internal: pair[1] }).collect();
+        let mut cluster = Self { port, redis: free[0], nodes, logs: setup.folder.clone(), processes: Vec::new() };
+        cluster.add("redis", servers::redis(&setup.redis, cluster.redis))?;
+        for (number, ports) in (1..).zip(cluster.nodes.clone()) {
+            let name = format!("node-{number}");
+            cluster.add(&name, cluster.node(setup, &name, ports))?;
         }
-        cluster.add("haproxy", cluster.haproxy(parts), parts)?;
+        cluster.add("haproxy", cluster.haproxy(setup))?;
         Ok(cluster)
     }
 
-    fn add(&mut self, name: &str, command: Command, parts: &Parts) -> Result<()> {
-        self.members.push(Member::start(name, command, &parts.folder)?);
+    fn add(&mut self, name: &str, command: Command) -> Result<()> {
+        self.processes.push(ChildProcess::start(name, command, &self.logs)?);
         Ok(())
     }
 
-    fn redis(&self, parts: &Parts) -> Command {
-        let mut command = Command::new(&parts.servers.redis);
-        command.args(["--port", &self.redis.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
-        command
-    }
-
-    fn node(&self, parts: &Parts, name: &str, ports: Ports) -> Command {
-        let mut command = Command::new(&parts.tickcast);
+    fn node(&self, setup: &ClusterSetup, name: &str, ports: NodePorts) -> Command {
+        let mut command = servers::tickcast(&setup.tickcast, self.redis, ports);
         command
             .env("TICKCAST__NODE__ID", name)
-            .env("TICKCAST__STORE__URL", format!("redis://127.0.0.1:{}", self.redis))
-            .env("TICKCAST__PUBLIC__LISTEN", format!("127.0.0.1:{}", ports.public))
-            .env("TICKCAST__INTERNAL__LISTEN", format!("127.0.0.1:{}", ports.internal))
-            // All end together: there is nothing to notice, and a person waits.
+            // All nodes stop together and a person waits: no client can move to another node.
             .env("TICKCAST__DRAIN__NOTICE", "0s")
             .env("TICKCAST__DRAIN__GRACE", "500ms");
         command
     }
 
-    fn haproxy(&self, parts: &Parts) -> Command {
-        let mut command = Command::new(&parts.servers.haproxy);
-        command.args(["-db", "-f"]).arg(&parts.balancer).env("LISTEN", format!("127.0.0.1:{}", self.port));
-        for (nth, ports) in (1..).zip(&self.nodes) {
-            command.env(format!("NODE_{nth}"), format!("127.0.0.1:{}", ports.public));
-            command.env(format!("NODE_{nth}_INTERNAL"), ports.internal.to_string());
+    fn haproxy(&self, setup: &ClusterSetup) -> Command {
+        let mut command = Command::new(&setup.haproxy);
+        command.args(["-db", "-f"]).arg(&setup.haproxy_config).env("LISTEN", format!("127.0.0.1:{}", self.port));
+        for (number, ports) in (1..).zip(&self.nodes) {
+            command.env(format!("NODE_{number}"), format!("127.0.0.1:{}", ports.public));
+            command.env(format!("NODE_{number}_INTERNAL"), ports.internal.to_string());
         }
         command
     }
 
-    /// Says where all is once it is ready, and waits for `stop`.
+    /// Prints the addresses once the cluster is ready, and waits for `stop`.
     fn serve(&mut self, stop: &AtomicBool) -> Result<()> {
-        if self.until_ready(stop)? {
-            print!("{}", self.table());
+        if self.wait_until_ready(stop)? {
+            print!("{}", self.address_table());
         }
         while !stop.load(Ordering::Relaxed) {
-            self.all_run()?;
-            sleep(LOOK_EVERY);
+            self.processes.iter_mut().try_for_each(ChildProcess::require_running)?;
+            sleep(CHECK_INTERVAL);
         }
         Ok(())
     }
 
-    /// Waits until every node is ready and the page is there; tells whether that came before `stop`.
-    fn until_ready(&mut self, stop: &AtomicBool) -> Result<bool> {
-        let end = Instant::now() + READY_WITHIN;
-        while !stop.load(Ordering::Relaxed) {
-            self.all_run()?;
-            if self.is_ready() {
-                return Ok(true);
-            }
-            if Instant::now() > end {
-                let logs: String = self.members.iter().map(Member::tail).collect();
-                bail!("not ready within {READY_WITHIN:?}\n{logs}");
-            }
-            sleep(LOOK_EVERY);
-        }
-        Ok(false)
+    /// Waits until every node is ready and the page is served; returns false if `stop` is set first.
+    fn wait_until_ready(&mut self, stop: &AtomicBool) -> Result<bool> {
+        let (nodes, port) = (&self.nodes, self.port);
+        let is_stopping = || stop.load(Ordering::Relaxed);
+        let is_ready = || {
+            let nodes_ready = nodes.iter().all(|ports| ports::is_ok(ports.internal, "/readyz"));
+            nodes_ready && ports::is_ok(port, "/api/health")
+        };
+        child::wait_until(&mut self.processes, START_TIMEOUT, || is_stopping() || is_ready())?;
+        Ok(!is_stopping())
     }
 
-    fn is_ready(&self) -> bool {
-        let ready = self.nodes.iter().all(|ports| probe::answers(ports.internal, "/readyz"));
-        ready && probe::answers(self.port, "/api/health")
-    }
-
-    fn all_run(&mut self) -> Result<()> {
-        self.members.iter_mut().try_for_each(Member::runs)
-    }
-
-    /// Ends all, the nodes first; at once from `now` on.
-    fn stop(&mut self, now: &AtomicBool) {
-        let [redis, nodes @ .., haproxy] = &mut self.members[..] else { return };
-        for members in [nodes, slice::from_mut(haproxy), slice::from_mut(redis)] {
-            members.iter_mut().for_each(Member::terminate);
-            members.iter_mut().for_each(|member| member.ends(now));
+    /// Stops all processes, the nodes first; kills them from the moment `force` is set.
+    fn stop(&mut self, force: &AtomicBool) {
+        let [redis, nodes @ .., haproxy] = &mut self.processes[..] else { return };
+        for processes in [nodes, slice::from_mut(haproxy), slice::from_mut(redis)] {
+            processes.iter_mut().for_each(ChildProcess::terminate);
+            processes.iter_mut().for_each(|process| process.wait_for_exit(force));
         }
     }
 
-    fn table(&self) -> String {
+    fn address_table(&self) -> String {
         let mut table = format!("\n  Tickcast  http://localhost:{}\n\n            public  internal\n", self.port);
         table += &format!("  haproxy   {:>6}\n", self.port);
-        for (nth, ports) in (1..).zip(&self.nodes) {
-            table += &format!("  node-{nth}    {:>6}  {:>8}\n", ports.public, ports.internal);
+        for (number, ports) in (1..).zip(&self.nodes) {
+            table += &format!("  node-{number}    {:>6}  {:>8}\n", ports.public, ports.internal);
         }
         table += &format!(
-            "  redis     {:>6}\n\n  Logs are in {}. Ctrl-C stops all, and timers are gone with it.\n",
+            "  redis     {:>6}\n\n  Logs are in {}. Ctrl-C stops all processes; timers are not kept.\n",
             self.redis,
             self.logs.display()
         );
@@ -198,53 +169,55 @@ impl Cluster {
 mod tests {
     use std::env;
     use std::net::TcpListener;
+    use std::path::Path;
 
     use super::*;
 
     #[test]
     fn a_cluster_serves_the_page_and_leaves_nothing_behind() {
-        let parts = parts("serves");
-        let port = probe::free_ports(1).unwrap()[0];
-        let mut cluster = Cluster::start(&parts, port).unwrap();
-        assert!(cluster.until_ready(&AtomicBool::new(false)).unwrap());
-        assert!(probe::get(port, "/").unwrap().contains("<title>"));
-        assert!(Cluster::start(&parts, port).err().unwrap().to_string().contains("is taken"));
-        let table = cluster.table();
+        let setup = setup("serves");
+        let port = ports::free_ports(1).unwrap()[0];
+        let mut cluster = Cluster::start(&setup, port).unwrap();
+        assert!(cluster.wait_until_ready(&AtomicBool::new(false)).unwrap());
+        assert!(ports::get(port, "/").unwrap().contains("<title>"));
+        assert!(Cluster::start(&setup, port).err().unwrap().to_string().contains("is in use"));
+        let table = cluster.address_table();
         let ports: Vec<u16> = cluster.nodes.iter().flat_map(|node| [node.public, node.internal]).collect();
         for port in ports.iter().chain([&port, &cluster.redis]) {
             assert!(table.contains(&format!(" {port}\n")) || table.contains(&format!(" {port} ")), "{table}");
         }
         cluster.stop(&AtomicBool::new(false));
-        for member in &mut cluster.members {
-            assert!(member.runs().is_err(), "{} has not ended", member.name);
+        for process in &mut cluster.processes {
+            assert!(process.require_running().is_err(), "{} has not exited", process.name);
         }
         for port in ports {
-            assert!(TcpListener::bind(("127.0.0.1", port)).is_ok(), "{port} is still taken");
+            assert!(TcpListener::bind(("127.0.0.1", port)).is_ok(), "{port} is still in use");
         }
-        fs::remove_dir_all(&parts.folder).unwrap();
+        fs::remove_dir_all(&setup.folder).unwrap();
     }
 
     #[test]
-    fn a_node_that_ends_is_named_and_its_log_shown() {
-        let mut parts = parts("ends");
-        parts.tickcast = "false".into();
-        let mut cluster = Cluster::start(&parts, probe::free_ports(1).unwrap()[0]).unwrap();
-        let error = cluster.until_ready(&AtomicBool::new(false)).unwrap_err().to_string();
-        assert!(error.starts_with("node-") && error.contains("has ended"), "{error}");
+    fn a_node_that_exits_is_named_and_its_log_shown() {
+        let mut setup = setup("exits");
+        setup.tickcast = "false".into();
+        let mut cluster = Cluster::start(&setup, ports::free_ports(1).unwrap()[0]).unwrap();
+        let error = cluster.wait_until_ready(&AtomicBool::new(false)).unwrap_err().to_string();
+        assert!(error.starts_with("node-") && error.contains("has exited"), "{error}");
         drop(cluster);
-        fs::remove_dir_all(&parts.folder).unwrap();
+        fs::remove_dir_all(&setup.folder).unwrap();
     }
 
-    /// With the binary that `cargo test --workspace` builds.
-    fn parts(name: &str) -> Parts {
+    /// Uses the binary that `cargo test --workspace` builds.
+    fn setup(name: &str) -> ClusterSetup {
         let test = env::current_exe().unwrap();
         let tickcast = test.ancestors().nth(2).unwrap().join("tickcast");
         assert!(tickcast.is_file(), "`cargo build -p gateway` makes {}", tickcast.display());
         let found = |name| process::find(name).unwrap_or_else(|| panic!("`cargo xtask test` installs {name}"));
-        Parts {
+        ClusterSetup {
             tickcast,
-            balancer: Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/haproxy/haproxy.cfg"),
-            servers: Servers { redis: found("redis-server"), haproxy: found("haproxy") },
+            haproxy_config: Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/haproxy/haproxy.cfg"),
+            redis: found("redis-server"),
+            haproxy: found("haproxy"),
             folder: env::temp_dir().join(format!("tickcast-cluster-{name}-{}", std::process::id())),
         }
     }

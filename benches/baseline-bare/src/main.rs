@@ -1,9 +1,10 @@
-//! `baseline-bare <address>`: shakes hands, says `ready`, and at each whole second writes one prebuilt tick to
-//! every socket in one loop. It knows no users, no sessions and no store, and reads nothing: what is left of a
-//! server when only the writes remain.
+//! `baseline-bare <address>`: completes the handshake, sends `ready`, and at each whole second writes one prebuilt
+//! tick to every socket in one loop. It has no users, sessions or store, and reads nothing: the baseline is the
+//! cost of the writes alone.
 
+use parking_lot::Mutex;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
@@ -14,7 +15,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 const BACKLOG: u32 = 4096;
 
-/// Longest head of a request.
+/// Largest request head.
 const HEAD_MAX: usize = 8192;
 
 type Sockets = Arc<Mutex<Vec<TcpStream>>>;
@@ -32,28 +33,28 @@ async fn main() -> Result<()> {
         let (tcp, _) = listener.accept().await?;
         let sockets = Arc::clone(&sockets);
         tokio::spawn(async move {
-            if let Ok(tcp) = greet(tcp).await {
-                sockets.lock().unwrap_or_else(PoisonError::into_inner).push(tcp);
+            if let Ok(tcp) = handshake(tcp).await {
+                sockets.lock().push(tcp);
             }
         });
     }
 }
 
-/// Writes a tick to everyone at each whole second; who can't take it at once is let go.
+/// Writes a tick to every socket at each whole second; a socket that can't take it at once is closed.
 async fn beat(sockets: Sockets) {
     loop {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         sleep(Duration::from_secs(now.as_secs() + 1).saturating_sub(now)).await;
         let second = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() * 1000;
-        let tick = text(&format!(
+        let tick = text_frame(&format!(
             r#"{{"type":"tick","payload":[{{"sessionId":"s0","elapsedMs":123456,"running":true}}],"serverTime":{second}}}"#
         ));
-        let mut sockets = sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sockets = sockets.lock();
         sockets.retain(|tcp| tcp.try_write(&tick).is_ok_and(|written| written == tick.len()));
     }
 }
 
-async fn greet(mut tcp: TcpStream) -> Result<TcpStream> {
+async fn handshake(mut tcp: TcpStream) -> Result<TcpStream> {
     tcp.set_nodelay(true)?;
     let mut head = Vec::with_capacity(512);
     while !head.ends_with(b"\r\n\r\n") {
@@ -65,16 +66,16 @@ async fn greet(mut tcp: TcpStream) -> Result<TcpStream> {
         name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim())
     });
     let accept = derive_accept_key(key.context("no key")?.as_bytes());
-    let answer = format!(
+    let response = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
     );
-    tcp.write_all(answer.as_bytes()).await?;
-    tcp.write_all(&text(r#"{"type":"ready","payload":[]}"#)).await?;
+    tcp.write_all(response.as_bytes()).await?;
+    tcp.write_all(&text_frame(r#"{"type":"ready","payload":[]}"#)).await?;
     Ok(tcp)
 }
 
-/// A frame of up to 65,535 bytes of text.
-fn text(payload: &str) -> Vec<u8> {
+/// Returns a text frame of up to 65,535 bytes.
+fn text_frame(payload: &str) -> Vec<u8> {
     let length = u16::try_from(payload.len()).expect("a short text");
     let mut frame = vec![0x81];
     match length {

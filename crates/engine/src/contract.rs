@@ -1,17 +1,21 @@
-//! What every adapter of the store port must do: [`contract_suite`](crate::contract_suite) makes tests of it,
-//! with a fixture that connects nodes to one and the same store.
+//! The contract of the store port: [`contract_suite`](crate::contract_suite) makes a test of each case, with a fixture
+//! that connects nodes to one store.
 
 mod beats;
 mod boards;
 mod history;
+mod limits;
 mod schedule;
 mod signals;
+mod unknown_kinds;
 
 pub use beats::*;
 pub use boards::*;
 pub use history::*;
+pub use limits::*;
 pub use schedule::*;
 pub use signals::*;
+pub use unknown_kinds::*;
 
 use std::time::Duration;
 
@@ -22,17 +26,17 @@ use timers::{CommandId, DeadlineMove, HistoryId, ItemKey, Position, Revision, Sc
 use crate::store::{ArchivedRow, Commit, Committed, Connected, Store};
 use crate::update::Update;
 
-/// How long the suite waits for what must come.
+/// How long the suite waits for an expected event.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Connects nodes to one store that began empty.
+/// Connects nodes to one store that is empty at first.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// Connects another node; `None` if the store has one node only and it is connected already.
+    /// Connects another node; `None` if the store takes one node only and has it.
     async fn connect(&self) -> Option<Connected<dyn Store>>;
 }
 
-/// Hands the names of all cases, behind what is given, to another macro of this crate.
+/// Passes the given tokens and the names of all cases to another macro of this crate.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! contract_cases {
@@ -40,30 +44,34 @@ macro_rules! contract_cases {
         $crate::$to! {
             $($given)*;
             a_board_that_was_never_written_is_empty,
-            what_is_committed_is_loaded,
-            bytes_and_names_come_back_as_they_were,
+            a_load_returns_what_was_committed,
+            bytes_and_names_are_returned_unchanged,
             a_commit_on_another_position_changes_nothing,
-            a_repeated_command_is_told_what_it_made,
-            the_newest_commands_are_remembered,
-            what_fades_is_in_nobodys_way,
+            a_repeated_command_returns_the_revision_that_it_made,
+            the_newest_command_ids_are_remembered,
+            an_expired_board_leaves_no_trace,
             a_late_commit_is_refused_and_a_stale_one_too,
-            rivals_are_put_in_order_and_none_is_lost,
-            watchers_hear_every_commit_in_order,
-            nobody_hears_of_what_they_do_not_watch,
+            concurrent_commits_are_ordered_and_none_is_lost,
+            every_commit_of_a_watched_scope_is_signalled_in_order,
+            a_scope_that_is_not_watched_is_not_signalled,
             the_history_is_paged_newest_first,
             a_history_row_is_replaced_and_moved,
-            rows_of_one_instant_are_all_found,
+            all_rows_of_one_instant_are_found,
             deadlines_are_found_moved_and_cleared,
-            more_than_was_asked_for_is_told,
-            positions_are_told_in_the_order_asked,
-            a_second_is_beaten_once,
-            a_resignation_lets_another_lead,
-            the_largest_change_goes_through,
+            a_page_of_deadlines_tells_whether_there_are_more,
+            positions_are_returned_in_the_order_requested,
+            each_second_has_one_beat,
+            another_node_leads_at_once_after_a_resignation,
+            a_large_commit_is_accepted,
+            a_commit_at_each_limit_is_accepted,
+            a_commit_above_a_limit_is_refused_and_changes_nothing,
+            a_scope_of_an_unknown_kind_is_kept,
+            deadlines_of_unknown_kinds_are_not_returned_and_hide_no_others,
         }
     };
 }
 
-/// Makes a test of each case; `$fixture` is evaluated for each.
+/// Makes a test of each case; `$fixture` is evaluated in each.
 #[macro_export]
 macro_rules! contract_suite {
     ($fixture:expr) => {
@@ -95,14 +103,14 @@ macro_rules! contract_in_turn {
     };
 }
 
-/// Runs all cases one after the other, for servers that are dear to start; `fixture` is given the name of
-/// each case, to begin with an empty store.
+/// Runs all cases one after the other, for servers that are expensive to start. `fixture` gets the name of each case, and
+/// must return an empty store.
 pub async fn in_turn<F: Fixture>(fixture: impl Fn(&str) -> F) {
     crate::contract_cases!(contract_in_turn, fixture);
 }
 
 fn scope(name: &str) -> Scope {
-    Scope::User(UserId::new(name).expect("a good name"))
+    Scope::user(&UserId::new(name).expect("a good name"))
 }
 
 fn key(name: &str) -> ItemKey {
@@ -118,10 +126,10 @@ fn row(id: &str, at: u64, body: &str) -> ArchivedRow {
 }
 
 async fn node(fixture: &dyn Fixture) -> Connected<dyn Store> {
-    fixture.connect().await.expect("the first node is always let in")
+    fixture.connect().await.expect("the first node can always connect")
 }
 
-/// A commit on a board as it was loaded just now, of a command that nobody has sent before.
+/// Makes a commit of a new command on the board as it is now.
 async fn fresh(store: &dyn Store, scope: &Scope, id: u64) -> Commit {
     let loaded = store.load(scope, &[]).await.expect("loads");
     next_commit(scope, loaded.position, loaded.now, id)
@@ -130,17 +138,8 @@ async fn fresh(store: &dyn Store, scope: &Scope, id: u64) -> Commit {
 fn next_commit(scope: &Scope, on: Position, now: Timestamp, id: u64) -> Commit {
     let tag = Tag(id << 8 | 1);
     let position = Position { revision: on.revision.next(), tag };
-    let update = Update {
-        scope: scope.clone(),
-        prev: on.tag,
-        position,
-        at: now,
-        items: None,
-        event: None,
-        by: None,
-        decided_at: None,
-        trace: None,
-    };
+    let update =
+        Update { scope: scope.clone(), prev: on.tag, position, at: now, items: None, decided_at: None, trace: None };
     Commit {
         scope: scope.clone(),
         expected: on.tag,
@@ -152,12 +151,12 @@ fn next_commit(scope: &Scope, on: Position, now: Timestamp, id: u64) -> Commit {
         removed: Vec::new(),
         archive: Vec::new(),
         deadline: DeadlineMove::Keep,
-        fades: false,
+        expires_when_empty: false,
         update: update.encode(&[]),
     }
 }
 
-/// Commits, deciding again as often as a second begins in between.
+/// Commits; decides again as often as a second begins in between.
 async fn must(store: &dyn Store, mut commit: Commit) -> Revision {
     loop {
         match store.commit(&commit).await.expect("commits") {

@@ -1,61 +1,62 @@
-//! One node: a store, the views over it, and the tasks that keep both true.
+//! One node: a store, the views over it, and the tasks that keep them up to date.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use timers::{Beat, Limits, Millis, NodeId, Tag, Timestamp};
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::background::Background;
+use crate::background::{Background, TaskFailure};
+use crate::beat_schedule::BeatSchedule;
 use crate::clock::{BootClock, Clock, Monotonic};
-use crate::cursor::Cursor;
+use crate::deadline_runner::DeadlineRunner;
 use crate::entropy::Entropy;
-use crate::firing::Firing;
 use crate::hub::Hub;
-use crate::lane::Lanes;
-use crate::presence::{Entering, Presence};
+use crate::presence::{EntryRequest, Presence};
+use crate::scope_queue::ScopeQueues;
 use crate::stats::Stats;
-use crate::store::{BeatAnswer, Due, Measured, Shards, Store};
-use crate::telemetry::{Telemetry, Timing, Unwatched};
+use crate::store::{BeatStatus, Due, Measured, Shards, Store};
+use crate::telemetry::{NoTelemetry, Telemetry, Timing};
 
-/// How long a node that stops waits for the store to take its resignation.
-const VACATE_WITHIN: Duration = Duration::from_millis(500);
+/// How long a node that resigns waits for the store's answer.
+const VACATE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What a node is told about itself.
+/// The options of a node.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The node's name; every start of a process has another one.
+    /// The node's name. Each start of a process has another one.
     pub node: String,
     /// The bounds of the rules.
     pub limits: Limits,
-    /// How long displays go on while the store is not heard; then the time is no longer certain.
+    /// How long displays continue without the store; after that the time is no longer valid.
     pub holdover: Duration,
 }
 
 impl Options {
-    /// Ten minutes: a day of quartz drift is not near, and a person at a clock has long noticed.
+    /// Ten minutes: the drift of a quartz is far below a second by then, and a person at a clock has long noticed.
     pub const HOLDOVER: Duration = Duration::from_secs(600);
 
-    /// Names a node; the rest is as people expect it.
+    /// Makes the options of a node with the default limits and holdover.
     pub fn new(node: &str) -> Self {
         Self { node: node.to_owned(), limits: Limits::default(), holdover: Self::HOLDOVER }
     }
 }
 
-/// What a node is given besides its store, and a simulation replaces.
-pub struct Seams {
-    /// The clock that tells how much time passes.
+/// The dependencies of a node besides its store. A simulation replaces them.
+pub struct Dependencies {
+    /// The monotonic clock.
     pub monotonic: Box<dyn Monotonic>,
-    /// Randomness.
+    /// The source of randomness.
     pub entropy: Entropy,
-    /// Who watches.
+    /// The receiver of measurements and trace links.
     pub telemetry: Arc<dyn Telemetry>,
 }
 
-impl Default for Seams {
+impl Default for Dependencies {
     fn default() -> Self {
-        Self { monotonic: Box::new(BootClock), entropy: Entropy::from_os(), telemetry: Arc::new(Unwatched) }
+        Self { monotonic: Box::new(BootClock), entropy: Entropy::from_os(), telemetry: Arc::new(NoTelemetry) }
     }
 }
 
@@ -66,21 +67,21 @@ pub struct Engine {
     pub(crate) clock: Arc<Clock>,
     pub(crate) entropy: Arc<Entropy>,
     pub(crate) hub: Arc<Hub>,
-    pub(crate) lanes: Lanes,
+    pub(crate) queues: ScopeQueues,
     pub(crate) limits: Limits,
     pub(crate) stats: Arc<Stats>,
     pub(crate) telemetry: Arc<dyn Telemetry>,
     pub(crate) beat_heard: Notify,
-    pub(crate) firing: Arc<Firing>,
+    pub(crate) deadline_runner: Arc<DeadlineRunner>,
     pub(crate) presence: Presence,
-    cursor: Mutex<Cursor>,
+    schedule: Mutex<BeatSchedule>,
     leader: Mutex<Leader>,
-    certain: watch::Sender<bool>,
+    is_time_valid: watch::Sender<bool>,
     resigned: AtomicBool,
     background: Background,
 }
 
-/// What the last beat told.
+/// The leader of the last beat.
 #[derive(Debug, Default)]
 struct Leader {
     node: String,
@@ -89,15 +90,15 @@ struct Leader {
 }
 
 impl Engine {
-    /// Makes a node, and the near deadlines that it is to time.
+    /// Makes a node, with the receivers of its near deadlines and of its entry requests.
     pub(crate) fn new(
         store: Arc<dyn Store>,
         options: Options,
-        seams: Seams,
-    ) -> (Self, mpsc::Receiver<Due>, mpsc::Receiver<Entering>) {
-        let clock = Arc::new(Clock::new(seams.monotonic));
-        let entropy = Arc::new(seams.entropy);
-        let telemetry = seams.telemetry;
+        dependencies: Dependencies,
+    ) -> (Self, mpsc::Receiver<Due>, mpsc::Receiver<EntryRequest>) {
+        let clock = Arc::new(Clock::new(dependencies.monotonic));
+        let entropy = Arc::new(dependencies.entropy);
+        let telemetry = dependencies.telemetry;
         let store: Arc<dyn Store> = Arc::new(Measured::new(store, Arc::clone(&telemetry)));
         let stats = Arc::new(Stats::default());
         let background = Background::default();
@@ -109,28 +110,28 @@ impl Engine {
             Arc::clone(&telemetry),
             background.clone(),
         ));
-        let (firing, near) = Firing::new();
-        let (presence, entering) = Presence::new(Arc::clone(&clock));
+        let (deadline_runner, near_deadlines) = DeadlineRunner::new();
+        let (presence, entry_requests) = Presence::new(Arc::clone(&clock));
         let engine = Self {
             node: options.node,
             store,
             clock,
             entropy,
             hub,
-            lanes: Lanes::default(),
+            queues: ScopeQueues::default(),
             limits: options.limits,
             stats,
             telemetry,
             beat_heard: Notify::new(),
-            firing,
+            deadline_runner,
             presence,
-            cursor: Mutex::new(Cursor::new(options.holdover)),
+            schedule: Mutex::new(BeatSchedule::new(options.holdover)),
             leader: Mutex::default(),
-            certain: watch::Sender::new(true),
+            is_time_valid: watch::Sender::new(true),
             resigned: AtomicBool::new(false),
             background,
         };
-        (engine, near, entering)
+        (engine, near_deadlines, entry_requests)
     }
 
     /// Returns the views.
@@ -138,12 +139,12 @@ impl Engine {
         &self.hub
     }
 
-    /// Returns where this node has members.
+    /// Returns the rooms in which this node has members.
     pub fn presence(&self) -> &Presence {
         &self.presence
     }
 
-    /// Returns the store, for what needs no rules: the history.
+    /// Returns the store, for requests that need no rules: the history.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
     }
@@ -153,7 +154,7 @@ impl Engine {
         &self.clock
     }
 
-    /// Returns what was counted.
+    /// Returns the counters.
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
@@ -163,85 +164,90 @@ impl Engine {
         &self.node
     }
 
+    /// Waits for the first failure of one of the node's long-lived tasks. Never resolves if there is none.
+    pub fn failed(&self) -> impl Future<Output = TaskFailure> + Send + use<> {
+        self.background.failed()
+    }
+
     /// Returns the name of the node that led the last beat; empty if none is known.
     pub fn leader(&self) -> String {
         self.lock_leader().node.clone()
     }
 
     /// Tells whether this node led the last beat that it knows of.
-    pub fn leads(&self) -> bool {
+    pub fn is_leader(&self) -> bool {
         self.lock_leader().node == self.node
     }
 
-    /// Tells whether this node gives the beat now: it led the last one, and that was not long ago.
-    pub fn gives_beat(&self) -> bool {
-        self.leads() && self.cursor().is_heard(self.clock.elapsed())
+    /// Tells whether this node led the last beat, and beats are still being received.
+    pub fn is_active_leader(&self) -> bool {
+        self.is_leader() && self.schedule().is_heard(self.clock.elapsed())
     }
 
-    /// Follows whether the time shown is certain: it is not once the store was not heard for the holdover.
-    pub fn certainty(&self) -> watch::Receiver<bool> {
-        self.certain.subscribe()
+    /// Returns a receiver that tells whether the time shown is valid. It is not once the store has been silent for the
+    /// holdover.
+    pub fn time_validity(&self) -> watch::Receiver<bool> {
+        self.is_time_valid.subscribe()
     }
 
-    /// Returns the cluster's time, unless it is not known or not certain.
-    pub fn certain_time(&self) -> Option<Timestamp> {
-        self.clock.now().filter(|_| *self.certain.borrow())
+    /// Returns cluster time; `None` if it is unknown or not valid.
+    pub fn valid_time(&self) -> Option<Timestamp> {
+        self.clock.now().filter(|_| *self.is_time_valid.borrow())
     }
 
-    /// Returns how many deadlines this node is carrying out, or waits for the instant of.
-    pub fn deadlines_begun(&self) -> usize {
-        self.firing.count()
+    /// Returns the number of deadlines that this node carries out, or whose instant it waits for.
+    pub fn deadlines_in_flight(&self) -> usize {
+        self.deadline_runner.count()
     }
 
-    /// Hands leadership over. The node goes on for its clients: beats and updates are shown, commands are
-    /// executed.
+    /// Hands over leadership. The node continues to serve its clients: it shows beats and updates, and executes
+    /// commands.
     pub async fn resign(&self) {
         self.resigned.store(true, Ordering::Release);
         self.beat_heard.notify_one();
-        let vacated = tokio::time::timeout(VACATE_WITHIN, self.store.vacate(&self.node)).await;
+        let vacated = tokio::time::timeout(VACATE_TIMEOUT, self.store.vacate(&self.node)).await;
         if !matches!(vacated, Ok(Ok(()))) {
-            tracing::warn!("leadership could not be handed over; another node takes it by the missing beat");
+            tracing::warn!("leadership was not handed over; another node takes over at the missing beat");
         }
     }
 
-    /// Ends the node: what was accepted is safe when this returns.
+    /// Stops the node. When this returns, everything that was acknowledged is safe.
     pub async fn stop(&self) {
         self.background.stop().await;
         self.store.close().await;
     }
 
-    pub(crate) fn cursor(&self) -> MutexGuard<'_, Cursor> {
-        self.cursor.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn schedule(&self) -> MutexGuard<'_, BeatSchedule> {
+        self.schedule.lock()
     }
 
-    /// Makes up a name that no run of a node has had.
+    /// Makes a name that no run of a node has had.
     pub(crate) fn new_name(&self) -> NodeId {
         let name = format!("{}.{}", self.node, self.entropy.tag());
         NodeId::new(&name).expect("a node's name is short and printable")
     }
 
-    /// Tells whether the store has been heard for so long that others who live have been heard by it too.
+    /// Tells whether the store has answered for so long that other live nodes have reached it as well.
     pub(crate) fn is_steady(&self) -> bool {
-        self.cursor().is_steady(self.clock.elapsed())
+        self.schedule().is_steady(self.clock.elapsed())
     }
 
     pub(crate) fn has_resigned(&self) -> bool {
         self.resigned.load(Ordering::Acquire)
     }
 
-    pub(crate) fn show(&self, beat: Beat, now: Timestamp) {
+    pub(crate) fn publish_beat(&self, beat: Beat, now: Timestamp) {
         let lag = now.since(beat.instant());
         self.stats.beats.add_one();
         self.stats.beat_lag_ms.set(lag.0);
-        self.telemetry.took(Timing::Beat, Duration::from_millis(lag.0));
-        self.hub.show_beat(beat);
+        self.telemetry.record(Timing::Beat, Duration::from_millis(lag.0));
+        self.hub.publish_beat(beat);
     }
 
-    /// Sets whether the time shown is certain.
-    pub(crate) fn set_certain(&self, certain: bool) {
-        let changed = self.certain.send_if_modified(|old| std::mem::replace(old, certain) != certain);
-        if changed && !certain {
-            tracing::error!("the store was not heard for too long; displays stand still");
+    pub(crate) fn set_time_valid(&self, is_valid: bool) {
+        let changed = self.is_time_valid.send_if_modified(|old| std::mem::replace(old, is_valid) != is_valid);
+        if changed && !is_valid {
+            tracing::error!("the store has been silent for longer than the holdover; displays stop");
         }
     }
 
@@ -253,34 +259,38 @@ impl Engine {
         self.lock_leader().node.is_empty()
     }
 
-    pub(crate) fn set_leader(&self, beat: &BeatAnswer) {
-        let told = Leader { node: beat.leader.clone(), generation: Some(beat.generation), absorbed: beat.absorbed };
-        let last = std::mem::replace(&mut *self.lock_leader(), told);
+    pub(crate) fn set_leader(&self, beat: &BeatStatus) {
+        let current = Leader { node: beat.leader.clone(), generation: Some(beat.generation), absorbed: beat.absorbed };
+        let last = std::mem::replace(&mut *self.lock_leader(), current);
         if last.node != beat.leader {
             self.stats.leader_changes.add_one();
         }
         if last.generation.is_some() && beat.absorbed > last.absorbed {
-            self.clock.note_step();
-            tracing::warn!(ms = beat.absorbed.0, "the store's clock went back; the time shown goes on");
+            self.clock.count_step();
+            tracing::warn!(ms = beat.absorbed.0, "the store's clock was set back; the time shown continues");
         }
         if last.generation.is_some_and(|generation| generation != beat.generation) {
             tracing::warn!("the store was emptied; all views are compared with it");
-            self.hub.lost(Shards::ALL);
+            self.hub.invalidate_shards(Shards::ALL);
             self.compare(Shards::ALL);
         }
     }
 
-    /// Begins to compare the views of these shards with the store.
+    /// Starts a comparison of the views of these shards with the store.
     pub(crate) fn compare(&self, shards: Shards) {
-        let (hub, doubted) = (Arc::clone(&self.hub), self.hub.doubted(shards));
-        self.spawn(async move { hub.compare(doubted).await });
+        let (hub, views) = (Arc::clone(&self.hub), self.hub.views_to_compare(shards));
+        self.spawn(async move { hub.compare(views).await });
     }
 
     fn lock_leader(&self) -> MutexGuard<'_, Leader> {
-        self.leader.lock().unwrap_or_else(PoisonError::into_inner)
+        self.leader.lock()
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.background.spawn(task);
+    }
+
+    pub(crate) fn spawn_supervised(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.background.spawn_supervised(name, task);
     }
 }

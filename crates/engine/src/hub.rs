@@ -1,57 +1,62 @@
-//! The views of this node: one a scope that somebody here listens to, thrown away with the last listener.
+//! The views of this node: one per scope with a local listener, dropped after its last listener.
 
-mod audit;
+mod anti_entropy;
+mod broadcast;
+mod delivery;
 mod entries;
-mod entry;
-mod feed;
-mod progress;
+mod fan_out_trace;
+mod frames;
+mod hub_counts;
 mod reader;
 mod recover;
-mod round;
-mod sheet;
-mod spread;
-mod stage;
+mod scope_state;
+mod subscription;
+mod tick_buffer;
+mod tick_fan_out;
 mod view;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use timers::{Beat, Board, Scope};
+use parking_lot::{Mutex, MutexGuard};
+use timers::{Beat, Board, ItemType, Scope};
 use tokio::sync::watch;
 use tracing::Instrument;
+
+pub use broadcast::{Subscriber, TickContext, TickDelivery};
+pub use delivery::{Backlog, Delivery, DeliveryState};
+pub use frames::Frames;
+pub use reader::Reader;
+pub use subscription::{DeliveryReceipt, Subscription};
+pub use tick_buffer::TickBuffer;
+pub use view::{FILL_MAX, Snapshot, View};
 
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::hub::entries::Entries;
-use crate::hub::entry::Entry;
+use crate::hub::fan_out_trace::{Audience, FanOutTrace};
+use crate::hub::hub_counts::HubCounts;
 use crate::hub::recover::Cause;
-use crate::hub::round::Round;
-use crate::hub::spread::{Audience, Spread};
+use crate::hub::scope_state::{ApplyResult, ScopeState};
+use crate::hub::tick_fan_out::TickFanOut;
 use crate::stats::Stats;
 use crate::store::{Fault, Store};
 use crate::telemetry::{self, ROOT, Telemetry, Timing};
 use crate::update::Update;
 
-pub use feed::{Caught, Feed};
-pub use progress::{Lack, Progress, Sight};
-pub use reader::Reader;
-pub use sheet::Sheet;
-pub use stage::{Looked, Onlooker, Showing};
-pub use view::{FILL_MAX, Frames, Shown, View};
-
-/// Of how many beats one is traced.
+/// One of this many beats is traced.
 const TRACED_EVERY: u64 = 60;
 
-/// Why a scope can't be listened to now.
+/// Why a scope cannot be joined now.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
-    /// The store does not give the board; try again later.
+    /// The store does not return the board. A later retry may help.
     #[error(transparent)]
     Store(#[from] Fault),
-    /// The stored board can't be read; a retry does not help.
+    /// The stored board cannot be read. A retry does not help.
     #[error(transparent)]
     Damaged(#[from] timers::BadItem),
 }
@@ -64,9 +69,10 @@ pub struct Hub {
     stats: Arc<Stats>,
     telemetry: Arc<dyn Telemetry>,
     entries: Mutex<Entries>,
+    counts: Arc<HubCounts>,
     beat: Arc<AtomicU64>,
-    /// Tells those who do something at each beat.
-    beaten: watch::Sender<()>,
+    /// Notifies the tasks that run at each beat.
+    beats: watch::Sender<()>,
     background: Background,
 }
 
@@ -86,25 +92,26 @@ impl Hub {
             stats,
             telemetry,
             entries: Mutex::default(),
+            counts: Arc::default(),
             beat: Arc::default(),
-            beaten: watch::Sender::new(()),
+            beats: watch::Sender::new(()),
             background,
         }
     }
 
-    /// Listens to a scope. Returns when its view is current.
+    /// Joins a scope as a listener. Returns when the scope's view is current.
     ///
-    /// Costs nothing where somebody listens already; else a subscription and a load, two round trips.
+    /// Costs nothing if the scope has a current view; else a subscription and a load, two round trips.
     ///
     /// # Errors
     /// [`JoinError`]; nothing is left behind.
-    pub async fn join(self: &Arc<Self>, scope: &Scope) -> Result<Feed, JoinError> {
-        let (entry, listener) = self.enter(scope);
-        let feed = Feed::new(Arc::clone(self), entry, listener);
-        if !feed.entry().is_current() {
-            self.refresh(feed.entry()).await?;
+    pub async fn join(self: &Arc<Self>, scope: &Scope) -> Result<Subscription, JoinError> {
+        let (state, listener) = self.add_listener(scope);
+        let subscription = Subscription::new(Arc::clone(self), state, listener);
+        if !subscription.state().is_current() {
+            self.refresh(subscription.state()).await?;
         }
-        Ok(feed)
+        Ok(subscription)
     }
 
     /// Returns the number of scopes with a view.
@@ -112,19 +119,19 @@ impl Hub {
         self.lock().len()
     }
 
-    /// Returns how many scopes have listeners, by kind. Goes through all.
+    /// Returns the number of scopes with listeners, by the scope's kind.
     pub fn listened_to(&self) -> BTreeMap<&'static str, usize> {
-        let mut counts: BTreeMap<_, _> = Scope::KINDS.map(|kind| (kind, 0)).into();
-        let roster = self.lock().roster();
-        for entry in roster.iter().filter(|entry| entry.listeners() > 0) {
-            *counts.entry(entry.scope.kind()).or_default() += 1;
-        }
-        counts
+        self.counts.listened_to()
     }
 
-    /// Returns how many listeners a scope has on this node.
+    /// Returns the number of items of a type in all views.
+    pub fn item_count<T: ItemType>(&self) -> usize {
+        self.counts.items::<T>()
+    }
+
+    /// Returns the number of listeners of a scope on this node.
     pub fn audience(&self, scope: &Scope) -> usize {
-        self.lock().get(scope).map_or(0, |entry| entry.listeners())
+        self.lock().get(scope).map_or(0, |state| state.listeners())
     }
 
     /// Returns the last beat shown.
@@ -132,79 +139,70 @@ impl Hub {
         Beat(self.beat.load(Ordering::Acquire))
     }
 
-    /// Goes through the boards of all views, for counting.
-    pub fn for_each_board(&self, mut look: impl FnMut(&Board)) {
-        let roster = self.lock().roster();
-        for entry in &*roster {
-            if let Some(view) = entry.view() {
-                look(&view.board);
-            }
-        }
-    }
-
     /// Returns the view of a scope if it is current.
     pub(crate) fn current(&self, scope: &Scope) -> Option<Arc<View>> {
-        let entry = self.lock().get(scope).cloned()?;
-        entry.is_current().then(|| entry.view()).flatten()
+        let state = self.lock().get(scope).cloned()?;
+        state.is_current().then(|| state.view()).flatten()
     }
 
-    /// Takes in what this node has committed itself, before it answers.
-    pub(crate) fn committed(&self, after: &Arc<Board>, update: &Update) {
-        let Some(entry) = self.lock().get(&update.scope).cloned() else { return };
-        entry.committed(after, update, |audience| self.follow(update, audience));
+    /// Applies a commit of this node, before it is answered.
+    pub(crate) fn apply_commit(&self, after: &Arc<Board>, update: &Update) {
+        let Some(state) = self.lock().get(&update.scope).cloned() else { return };
+        state.apply_commit(after, update, |audience| self.begin_trace(update, audience));
     }
 
-    /// Takes in an update that was heard.
-    pub(crate) fn heard(self: &Arc<Self>, update: &Update) {
-        let Some(entry) = self.lock().get(&update.scope).cloned() else { return };
-        match entry.heard(update, |audience| self.follow(update, audience)) {
-            entry::Heard::Applied => {
+    /// Applies an update that the store signalled.
+    pub(crate) fn apply_update(self: &Arc<Self>, update: &Update) {
+        let Some(state) = self.lock().get(&update.scope).cloned() else { return };
+        match state.apply_update(update, |audience| self.begin_trace(update, audience)) {
+            ApplyResult::Applied => {
                 self.stats.updates_applied.add_one();
                 if let Some((now, decided_at)) = self.clock.now().zip(update.decided_at) {
-                    self.telemetry.took(Timing::Update, Duration::from_millis(now.since(decided_at).0));
+                    self.telemetry.record(Timing::Update, Duration::from_millis(now.since(decided_at).0));
                 }
             }
-            entry::Heard::Kept | entry::Heard::Skipped => self.stats.updates_skipped.add_one(),
-            entry::Heard::Gap => self.doubt(&entry, Cause::Gap),
+            ApplyResult::Pending | ApplyResult::Skipped => self.stats.updates_skipped.add_one(),
+            ApplyResult::Gap => self.invalidate_and_reload(&state, Cause::Gap),
         }
     }
 
-    /// Begins to follow a change to those who listen here, if it is traced.
-    fn follow(&self, update: &Update, audience: Audience) -> Option<Arc<Spread>> {
+    /// Begins the fan-out trace of a change, if the change is traced.
+    fn begin_trace(&self, update: &Update, audience: Audience) -> Option<Arc<FanOutTrace>> {
         let origin = update.trace.as_ref()?;
-        Spread::begin(&*self.telemetry, &self.background, origin, &update.scope, audience)
+        FanOutTrace::begin(&*self.telemetry, &self.background, origin, &update.scope, audience)
     }
 
-    /// Follows the beats that are shown.
+    /// Returns a receiver that changes at each beat.
     pub(crate) fn beats(&self) -> watch::Receiver<()> {
-        self.beaten.subscribe()
+        self.beats.subscribe()
     }
 
-    /// Has a beat fanned out. From here on what changes is behind it.
-    pub(crate) fn show_beat(&self, beat: Beat) {
+    /// Begins the fan-out of a beat. Later changes are ordered after this beat.
+    pub(crate) fn publish_beat(&self, beat: Beat) {
         self.beat.store(beat.0, Ordering::Release);
-        self.beaten.send_replace(());
+        self.beats.send_replace(());
     }
 
-    /// Shows each beat to all who have something that ticks, and lets go of views that nobody wants.
+    /// Delivers each beat to all scopes in which something ticks, and drops unused views.
     pub(crate) fn fan_out(self: Arc<Self>) -> impl Future<Output = ()> + Send {
-        let mut beaten = self.beats();
+        let mut beats = self.beats();
         async move {
-            while beaten.changed().await.is_ok() {
-                let (beat, roster) = (self.last_beat(), self.lock().roster());
-                let span = self.span_of(beat, roster.len());
-                let round = Round::new(roster, beat, Arc::clone(&self.clock), Arc::clone(&self.telemetry));
-                let gone = round.go(&self.stats).instrument(span.clone()).await;
-                span.record("tickcast.ticks.sent", gone.ticks.sent);
-                span.record("tickcast.ticks.behind", gone.ticks.behind);
-                if gone.found_unwanted {
-                    self.let_go();
+            while beats.changed().await.is_ok() {
+                let (beat, entries_snapshot) = (self.last_beat(), self.lock().entries_snapshot());
+                let span = self.span_of(beat, entries_snapshot.len());
+                let (clock, telemetry) = (Arc::clone(&self.clock), Arc::clone(&self.telemetry));
+                let fan_out = TickFanOut::new(entries_snapshot, beat, clock, telemetry);
+                let result = fan_out.run(&self.stats).instrument(span.clone()).await;
+                span.record("tickcast.ticks.sent", result.ticks.sent);
+                span.record("tickcast.ticks.behind", result.ticks.deferred);
+                if result.has_unused {
+                    self.drop_unused_views();
                 }
             }
         }
     }
 
-    /// Makes a span of a beat once a minute: one tells as much as sixty.
+    /// Begins a span for one beat a minute; sixty spans would tell no more.
     fn span_of(&self, beat: Beat, scopes: usize) -> tracing::Span {
         if !beat.0.is_multiple_of(TRACED_EVERY) {
             return tracing::Span::none();
@@ -221,43 +219,44 @@ impl Hub {
         })
     }
 
-    /// Lets go of views that nobody wants.
-    fn let_go(&self) {
+    fn drop_unused_views(&self) {
         let now = self.clock.elapsed();
-        self.lock().change().retain(|scope, entry| {
-            let unwanted = entry.is_unwanted(now);
-            if unwanted {
+        self.lock().change().retain(|scope, state| {
+            let is_unused = state.is_unused(now);
+            if is_unused {
                 self.store.unwatch(scope);
+                state.mark_dropped();
             }
-            !unwanted
+            !is_unused
         });
     }
 
-    /// Forgets an entry that never got a view and that nobody waits for.
-    pub(crate) fn forget_blank(&self, entry: &Arc<Entry>) {
+    /// Removes an entry that never got a view and has no listeners.
+    pub(crate) fn remove_if_blank(&self, state: &Arc<ScopeState>) {
         let mut entries = self.lock();
-        let held = entries.get(&entry.scope).is_some_and(|held| Arc::ptr_eq(held, entry));
-        if held && entry.is_blank_and_unwanted() {
-            entries.change().remove(&entry.scope);
-            self.store.unwatch(&entry.scope);
+        let is_held = entries.get(&state.scope).is_some_and(|held| Arc::ptr_eq(held, state));
+        if is_held && state.is_blank_and_unused() {
+            entries.change().remove(&state.scope);
+            self.store.unwatch(&state.scope);
+            state.mark_dropped();
         }
     }
 
-    fn enter(&self, scope: &Scope) -> (Arc<Entry>, u64) {
+    fn add_listener(&self, scope: &Scope) -> (Arc<ScopeState>, u64) {
         let mut entries = self.lock();
-        let entry = match entries.get(scope) {
-            Some(entry) => Arc::clone(entry),
+        let state = match entries.get(scope) {
+            Some(state) => Arc::clone(state),
             None => {
-                let entry = Arc::new(Entry::new(scope.clone(), Arc::clone(&self.beat)));
-                entries.change().insert(scope.clone(), Arc::clone(&entry));
-                entry
+                let state = Arc::new(ScopeState::new(scope.clone(), Arc::clone(&self.beat), Arc::clone(&self.counts)));
+                entries.change().insert(scope.clone(), Arc::clone(&state));
+                state
             }
         };
-        let listener = entry.add_listener();
-        (entry, listener)
+        let listener = state.add_listener();
+        (state, listener)
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock()
     }
 }

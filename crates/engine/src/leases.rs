@@ -1,83 +1,93 @@
-//! A node's lease and the rooms of its members, on a board of its own, and the clearing up after a dead node.
+//! A node's lease and the rooms of its members, on a board of the node's own, and the removal of a dead node's members.
 //!
-//! A node renews its lease. When it runs out, whoever carries the deadline out has the node's members leave each
-//! room, by commits as everybody else.
+//! A node renews its lease. When the lease ends, the node that carries the deadline out removes the members from each
+//! room, by ordinary commits.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use timers::{Command, NodeId, Refusal, RoomId, Scope, node, room};
+use timers::node::{LEASE_DURATION, Lease, NodeCommand, NodeRefusal, Presence};
+use timers::room::RoomCommand;
+use timers::{Command, NodeId, Refusal, RoomId, Scope};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::engine::Engine;
 use crate::outcome::{ExecuteError, Outcome, Request};
-use crate::presence::{ENTERING_MAX, Entering, NotEntered};
+use crate::presence::{ENTERING_MAX, EntryError, EntryRequest};
+use crate::store::{COMMIT_ITEMS_MAX, COMMIT_REMOVALS_MAX};
 
 /// How often a lease is renewed.
-const RENEW_EVERY: Duration = Duration::from_millis(2500);
+const RENEWAL_INTERVAL: Duration = Duration::from_millis(2500);
 
-const _: () = assert!(RENEW_EVERY.as_millis() * 3 < node::LEASE.0 as u128, "three renewals may fail but one");
+const _: () = assert!(RENEWAL_INTERVAL.as_millis() * 3 < LEASE_DURATION.0 as u128, "all but one of three may fail");
 
-/// Rooms of a dead node that are cleared up side by side.
-const CLEARED_AT_ONCE: usize = 64;
+/// Rooms of a dead node that are cleared up concurrently.
+const ROOMS_AT_ONCE: usize = 64;
 
-/// Keeps the node's board true until cancelled.
-pub(crate) async fn run(engine: Arc<Engine>, mut entering: mpsc::Receiver<Entering>) {
-    let mut keeper = Keeper { engine, unwanted: BTreeSet::new() };
-    let mut renewals = interval(RENEW_EVERY);
+/// Most rooms that one commit records or removes. Half of what a commit takes, since the commit may settle something
+/// else as well.
+const ROOMS_PER_COMMIT: usize = 500;
+
+const _: () = assert!(ROOMS_PER_COMMIT * 2 <= COMMIT_ITEMS_MAX && ROOMS_PER_COMMIT * 2 <= COMMIT_REMOVALS_MAX);
+const _: () = assert!(ROOMS_AT_ONCE <= ROOMS_PER_COMMIT);
+
+/// Keeps the node's board up to date until cancelled.
+pub(crate) async fn run(engine: Arc<Engine>, mut requests: mpsc::Receiver<EntryRequest>) {
+    let mut task = LeaseTask { engine, empty: BTreeSet::new() };
+    let mut renewals = interval(RENEWAL_INTERVAL);
     renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let mut batch = Vec::new();
         tokio::select! {
-            _ = renewals.tick() => keeper.renew().await,
-            count = entering.recv_many(&mut batch, ENTERING_MAX) => {
+            _ = renewals.tick() => task.renew().await,
+            count = requests.recv_many(&mut batch, ENTERING_MAX) => {
                 if count == 0 {
                     return;
                 }
-                keeper.enter(batch).await;
+                task.enter(batch).await;
             }
         }
     }
 }
 
-struct Keeper {
+struct LeaseTask {
     engine: Arc<Engine>,
-    /// Rooms without members at the last renewal.
-    unwanted: BTreeSet<RoomId>,
+    /// The rooms without members at the last renewal.
+    empty: BTreeSet<RoomId>,
 }
 
-impl Keeper {
-    async fn enter(&mut self, waiting: Vec<Entering>) {
-        let known = self.tell_rooms(waiting.iter().map(|one| one.room.clone()).collect()).await;
-        self.engine.presence.let_in(waiting, &known);
+impl LeaseTask {
+    async fn enter(&mut self, waiting: Vec<EntryRequest>) {
+        let recorded = self.record_rooms(waiting.iter().map(|request| request.room.clone()).collect()).await;
+        self.engine.presence.admit(waiting, &recorded);
     }
 
-    async fn tell_rooms(&mut self, rooms: BTreeSet<RoomId>) -> Result<(), NotEntered> {
-        let mut told = Err(ExecuteError::Busy);
-        // Under the name it has, and if that is taken for dead under another.
+    async fn record_rooms(&mut self, rooms: BTreeSet<RoomId>) -> Result<(), EntryError> {
+        let mut recorded = Err(ExecuteError::Busy);
+        // Under the current name, and if its lease is lost under another.
         for _ in 0..2 {
-            let name = self.begun().await.map_err(NotEntered::because)?;
-            told = self.ask(&name, node::Command::Enter(rooms.clone())).await;
-            match &told {
-                Err(error) if is_lost(error) => self.lose(),
-                Ok(_) | Err(_) => break,
+            let name = self.begin_lease().await.map_err(EntryError::new)?;
+            recorded = self.execute_in_chunks(&name, &rooms, NodeCommand::Enter).await;
+            match &recorded {
+                Err(error) if is_lease_lost(error) => self.lose_lease(),
+                Ok(()) | Err(_) => break,
             }
         }
-        told.map(drop).map_err(NotEntered::because)
+        recorded.map_err(EntryError::new)
     }
 
-    /// Returns the name of the lease, and begins one if there is none.
-    async fn begun(&self) -> Result<NodeId, ExecuteError> {
+    /// Returns the name of the lease; begins a lease if there is none.
+    async fn begin_lease(&self) -> Result<NodeId, ExecuteError> {
         if let Some(name) = self.engine.presence.current_name() {
             return Ok(name);
         }
-        let (name, asked) = (self.engine.new_name(), self.engine.clock.elapsed());
-        self.ask(&name, node::Command::Begin).await?;
+        let (name, requested_at) = (self.engine.new_name(), self.engine.clock.elapsed());
+        self.execute(&name, NodeCommand::Begin).await?;
         self.engine.presence.set_name(Some(name.clone()));
-        self.engine.presence.renewed(asked);
+        self.engine.presence.renewed(requested_at);
         Ok(name)
     }
 
@@ -85,77 +95,95 @@ impl Keeper {
         let presence = &self.engine.presence;
         let Some(name) = presence.current_name() else { return };
         let Some(empty) = presence.empty_rooms() else {
-            // The lease runs out, and nothing is left to clear up.
+            // There are no rooms to clear up, so the lease may end.
             return presence.set_name(None);
         };
-        let asked = self.engine.clock.elapsed();
-        match self.ask(&name, node::Command::Renew).await {
-            Ok(_) => presence.renewed(asked),
-            Err(error) if is_lost(&error) => return self.lose(),
-            Err(error) => return tracing::debug!(%error, "the node's lease could not be renewed"),
+        let requested_at = self.engine.clock.elapsed();
+        match self.execute(&name, NodeCommand::Renew).await {
+            Ok(_) => presence.renewed(requested_at),
+            Err(error) if is_lease_lost(&error) => return self.lose_lease(),
+            Err(error) => return tracing::debug!(%error, "the node's lease was not renewed"),
         }
-        self.let_go(&name, &empty).await;
-        self.unwanted = empty;
+        self.drop_rooms(&name, &empty).await;
+        self.empty = empty;
     }
 
-    /// Lets go of rooms that had no members for a whole renewal.
-    async fn let_go(&self, name: &NodeId, empty: &BTreeSet<RoomId>) {
-        let gone = self.engine.presence.forget(empty.intersection(&self.unwanted).cloned().collect());
-        if gone.is_empty() {
-            return;
-        }
-        // What this does not reach is cleared up with the lease.
-        if let Err(error) = self.ask(name, node::Command::Exit(gone)).await {
-            tracing::debug!(%error, "rooms that were left could not be let go");
+    /// Drops the rooms that had no members for a whole renewal interval.
+    async fn drop_rooms(&self, name: &NodeId, empty: &BTreeSet<RoomId>) {
+        let dropped = self.engine.presence.forget(empty.intersection(&self.empty).cloned().collect());
+        // A room that stays on the board is cleared up when the lease ends.
+        if let Err(error) = self.execute_in_chunks(name, &dropped, NodeCommand::Exit).await {
+            tracing::debug!(%error, "empty rooms were not removed from the node's board");
         }
     }
 
-    fn lose(&mut self) {
-        tracing::warn!(node = %self.engine.node(), "this node was taken for dead; its members come in again");
-        self.unwanted.clear();
+    fn lose_lease(&mut self) {
+        tracing::warn!(node = %self.engine.node(), "this node's lease is lost; its members join again");
+        self.empty.clear();
         self.engine.presence.set_name(None);
     }
 
-    async fn ask(&self, name: &NodeId, command: node::Command) -> Result<Outcome, ExecuteError> {
-        let scope = Scope::Node(name.clone());
-        self.engine.execute(Request { scope, command: Command::Node(command), id: None, by: None }).await
+    /// Executes a command about rooms in as many commits as their number needs.
+    async fn execute_in_chunks(
+        &self,
+        name: &NodeId,
+        rooms: &BTreeSet<RoomId>,
+        command: impl Fn(BTreeSet<RoomId>) -> NodeCommand,
+    ) -> Result<(), ExecuteError> {
+        let mut rooms = rooms.iter().cloned().peekable();
+        while rooms.peek().is_some() {
+            self.execute(name, command(rooms.by_ref().take(ROOMS_PER_COMMIT).collect())).await?;
+        }
+        Ok(())
+    }
+
+    async fn execute(&self, name: &NodeId, command: NodeCommand) -> Result<Outcome, ExecuteError> {
+        let scope = Scope::node(name);
+        self.engine.execute(Request { scope, command: Command::Node(command), id: None }).await
     }
 }
 
-/// Has the members of a dead node leave, and forgets the node.
+/// Removes the members of a dead node, and the node's board.
 pub(crate) async fn clear_up(engine: Arc<Engine>, node: NodeId) {
-    let scope = Scope::Node(node.clone());
-    let rooms: Vec<RoomId> = match engine.hub.load(&scope, &[]).await {
-        Ok((board, ..)) if board.lease().is_some_and(|lease| lease.lost) => board.presences().cloned().collect(),
-        Ok(_) => return,
-        Err(error) => return tracing::warn!(%node, %error, "a dead node can't be cleared up yet"),
+    let scope = Scope::node(&node);
+    let board = match engine.hub.load(&scope, &[]).await {
+        Ok((board, ..)) => board,
+        Err(error) => return tracing::warn!(%node, %error, "the members of a dead node cannot be removed yet"),
     };
-    tracing::warn!(%node, rooms = rooms.len(), "a node is dead; its members leave");
-    for some in rooms.chunks(CLEARED_AT_ONCE) {
-        let mut departures = JoinSet::new();
-        for room in some {
-            departures.spawn(depart(Arc::clone(&engine), node.clone(), room.clone()));
+    if board.get::<Lease>(&()).is_none_or(|lease| !lease.lost) {
+        return;
+    }
+    let rooms: Vec<RoomId> = board.all::<Presence>().map(|presence| presence.room.clone()).collect();
+    tracing::warn!(%node, rooms = rooms.len(), "a node is dead; its members are removed");
+    for batch in rooms.chunks(ROOMS_AT_ONCE) {
+        let mut removals = JoinSet::new();
+        for room in batch {
+            removals.spawn(remove_members(Arc::clone(&engine), node.clone(), room.clone()));
         }
-        let cleared: BTreeSet<RoomId> = departures.join_all().await.into_iter().flatten().collect();
-        let command = Command::Node(node::Command::Exit(cleared));
-        if let Err(error) = engine.execute(Request { scope: scope.clone(), command, id: None, by: None }).await {
-            tracing::debug!(%node, %error, "what is cleared up could not be noted");
+        let cleared: BTreeSet<RoomId> = removals.join_all().await.into_iter().flatten().collect();
+        let command = Command::Node(NodeCommand::Exit(cleared));
+        if let Err(error) = engine.execute(Request { scope: scope.clone(), command, id: None }).await {
+            tracing::debug!(%node, %error, "cleared rooms were not removed from a dead node's board");
         }
     }
 }
 
-/// Returns the room if nothing of the node is left in it.
-async fn depart(engine: Arc<Engine>, node: NodeId, room: RoomId) -> Option<RoomId> {
-    let command = Command::Room(room::Command::Depart(node));
-    match engine.execute(Request { scope: Scope::Room(room.clone()), command, id: None, by: None }).await {
+/// Removes a dead node's members from a room; returns the room if none is left.
+async fn remove_members(engine: Arc<Engine>, node: NodeId, room: RoomId) -> Option<RoomId> {
+    let command = Command::Room(RoomCommand::RemoveNodeMembers(node));
+    match engine.execute(Request { scope: Scope::room(&room), command, id: None }).await {
+        Err(ExecuteError::Refused(Refusal::ChangeTooLarge)) => {
+            tracing::error!(%room, "a dead node has more members in a room than one commit removes");
+            None
+        }
         Ok(_) | Err(ExecuteError::Refused(_) | ExecuteError::Damaged(_)) => Some(room),
         Err(error) => {
-            tracing::debug!(%room, %error, "a dead node's members can't leave yet");
+            tracing::debug!(%room, %error, "a dead node's members cannot be removed yet");
             None
         }
     }
 }
 
-fn is_lost(error: &ExecuteError) -> bool {
-    matches!(error, ExecuteError::Refused(Refusal::Node(node::Refusal::LeaseLost)))
+fn is_lease_lost(error: &ExecuteError) -> bool {
+    matches!(error, ExecuteError::Refused(Refusal::Node(NodeRefusal::LeaseLost)))
 }

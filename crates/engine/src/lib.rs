@@ -1,22 +1,22 @@
-//! Where the rules meet storage: commands are decided and committed, boards are watched, beats are
-//! counted, and every connection hears of it through the [`Hub`].
+//! The engine of a node: decides and commits commands, keeps views of boards, counts beats, and delivers all of it to
+//! every connection through the [`Hub`].
 
 mod background;
+mod beat_schedule;
 mod clock;
 #[cfg(feature = "contract")]
 pub mod contract;
-mod cursor;
+mod deadline_runner;
 mod deadlines;
 mod engine;
 mod entropy;
 mod execute;
-mod firing;
 mod hub;
-mod lane;
 mod leases;
 mod memory;
 mod outcome;
 mod presence;
+mod scope_queue;
 mod start;
 mod stats;
 pub mod store;
@@ -25,19 +25,20 @@ mod ticker;
 mod trace;
 mod update;
 
+pub use background::TaskFailure;
 pub use clock::{BootClock, Clock, Monotonic, StoreClock};
-pub use engine::{Engine, Options, Seams};
+pub use engine::{Dependencies, Engine, Options};
 pub use entropy::Entropy;
-pub use execute::{ATTEMPTS, COMMAND_LIFE};
+pub use execute::{ATTEMPTS_MAX, COMMAND_TIMEOUT};
 pub use hub::{
-    Caught, FILL_MAX, Feed, Frames, Hub, JoinError, Lack, Looked, Onlooker, Progress, Reader, Sheet, Showing, Shown,
-    Sight, View,
+    Backlog, Delivery, DeliveryReceipt, DeliveryState, FILL_MAX, Frames, Hub, JoinError, Reader, Snapshot, Subscriber,
+    Subscription, TickBuffer, TickContext, TickDelivery, View,
 };
-pub use lane::LANE_LENGTH;
 pub use memory::{Content, MemoryNode, MemoryStore};
-pub use outcome::{ExecuteError, Made, Outcome, Request, name_of};
-pub use presence::{NotEntered, Place, Presence};
-pub use stats::{Counter, Stats};
+pub use outcome::{Effect, ExecuteError, Outcome, Request, name_of};
+pub use presence::{EntryError, MembershipGuard, Presence};
+pub use scope_queue::QUEUE_LENGTH_MAX;
+pub use stats::{Counter, Gauge, Stats};
 pub use store::Store;
 pub use telemetry::Telemetry;
 pub use trace::{BadTraceParent, TraceParent};

@@ -1,20 +1,21 @@
-//! A store in memory, shared by any number of nodes of one process: for tests, and the yardstick that
-//! the real adapters are held to.
+//! A store in memory, shared by any number of nodes of one process: for tests, and as the reference for the real
+//! adapters.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use timers::{Board, DeadlineMove, HistoryId, Item, ItemKey, Position, Scope, Tag, Timestamp};
 
 use crate::store::{
-    ArchivedRow, BeatAnswer, BeatAsk, Commit, Committed, Connected, Cursor, Due, DueLook, Fault, Head, Loaded, Outlet,
-    Page, Query, Signal, Store, lead, resign,
+    ArchivedRow, BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, Head, HistoryCursor,
+    LoadedBoard, Page, Query, Signal, SignalSender, Store, lead, resign,
 };
 use crate::update::Update;
 
-/// What the nodes share.
+/// A store in memory that any number of nodes share.
 #[derive(Clone)]
 pub struct MemoryStore {
     core: Arc<Mutex<Core>>,
@@ -24,16 +25,16 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Core {
     content: Content,
-    nodes: BTreeMap<u64, Outlet>,
+    nodes: BTreeMap<u64, SignalSender>,
     next_node: u64,
 }
 
-/// All that is stored.
+/// The whole content of a store.
 #[derive(Clone, Default)]
 pub struct Content {
     boards: BTreeMap<Scope, StoredBoard>,
     due: BTreeMap<Scope, Timestamp>,
-    beat: Option<BeatAnswer>,
+    beat: Option<BeatStatus>,
 }
 
 #[derive(Clone, Default)]
@@ -44,35 +45,35 @@ struct StoredBoard {
 }
 
 impl MemoryStore {
-    /// Makes an empty store whose time is told by `time`.
+    /// Makes an empty store with a clock.
     pub fn new(time: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self { core: Arc::default(), time: Arc::new(time) }
     }
 
     /// Connects another node.
     pub fn connect(&self) -> Connected<MemoryNode> {
-        let (outlet, signals) = Outlet::new();
+        let (sender, signals) = SignalSender::new();
         let mut core = self.lock();
         let id = core.next_node;
         core.next_node += 1;
-        core.nodes.insert(id, outlet);
+        core.nodes.insert(id, sender);
         Connected { store: Arc::new(MemoryNode { shared: self.clone(), id }), signals }
     }
 
-    /// Returns a copy of all that is stored.
+    /// Returns a copy of the whole content.
     pub fn content(&self) -> Content {
         self.lock().content.clone()
     }
 
-    /// Puts back what was stored before, as a failover to a lagging replica does; tells nobody.
+    /// Restores an earlier content, as a failover to a lagging replica does. Sends no signal.
     pub fn restore(&self, content: Content) {
         self.lock().content = content;
     }
 
-    /// Returns a board as it is stored, for an oracle.
+    /// Returns a stored board, for tests to compare with.
     ///
     /// # Panics
-    /// If an item can't be read.
+    /// If an item cannot be read.
     pub fn board(&self, scope: &Scope) -> Board {
         let stored = self.lock().content.boards.get(scope).cloned().unwrap_or_default();
         let items = stored.items.iter().map(|(key, bytes)| {
@@ -82,12 +83,12 @@ impl MemoryStore {
         Board { scope: scope.clone(), position: stored.head.position, at: stored.head.at, items: items.collect() }
     }
 
-    /// Returns how many deadlines are set.
+    /// Returns the number of deadlines.
     pub fn due_count(&self) -> usize {
         self.lock().content.due.len()
     }
 
-    /// Makes a board unreadable, for tests of what a node does then.
+    /// Makes a board unreadable, for tests.
     pub fn damage(&self, scope: &Scope) {
         if let Some(board) = self.lock().content.boards.get_mut(scope) {
             board.items.values_mut().for_each(|item| *item = Bytes::from_static(b"no item"));
@@ -95,19 +96,19 @@ impl MemoryStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, Core> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+        self.core.lock()
     }
 }
 
 impl Core {
     fn publish(&mut self, scope: Option<&Scope>, signal: &Signal) {
-        for node in self.nodes.values_mut().filter(|node| scope.is_none_or(|scope| node.wants(scope))) {
+        for node in self.nodes.values_mut().filter(|node| scope.is_none_or(|scope| node.is_watching(scope))) {
             node.send(signal.clone());
         }
     }
 }
 
-/// One node's link to a [`MemoryStore`].
+/// One node's connection to a [`MemoryStore`].
 pub struct MemoryNode {
     shared: MemoryStore,
     id: u64,
@@ -115,20 +116,21 @@ pub struct MemoryNode {
 
 #[async_trait]
 impl Store for MemoryNode {
-    async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<Loaded, Fault> {
+    async fn load(&self, scope: &Scope, rows: &[HistoryId]) -> Result<LoadedBoard, Fault> {
         let now = (self.shared.time)();
         let board = self.shared.lock().content.boards.get(scope).cloned().unwrap_or_default();
-        Ok(Loaded {
+        Ok(LoadedBoard {
             position: board.head.position,
             at: board.head.at,
             recent: board.head.recent.into_iter().collect(),
             items: board.items.into_iter().collect(),
-            known: ask.iter().filter(|id| board.history.contains_key(*id)).cloned().collect(),
+            existing: rows.iter().filter(|id| board.history.contains_key(*id)).cloned().collect(),
             now,
         })
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
+        commit.check_limits()?;
         let now = (self.shared.time)();
         let mut core = self.shared.lock();
         let board = core.content.boards.entry(commit.scope.clone()).or_default();
@@ -146,7 +148,7 @@ impl Store for MemoryNode {
             DeadlineMove::Clear => drop(core.content.due.remove(&commit.scope)),
             DeadlineMove::Set(at) => drop(core.content.due.insert(commit.scope.clone(), at)),
         }
-        if commit.fades {
+        if commit.expires_when_empty {
             core.content.boards.remove(&commit.scope);
         }
         let update = Update::decode(&commit.update).expect("the engine wrote it");
@@ -164,13 +166,13 @@ impl Store for MemoryNode {
         let Some(board) = core.content.boards.get(scope) else {
             return Ok(Page { rows: Vec::new(), next: None });
         };
-        let mut places: Vec<Cursor> =
-            board.history.iter().map(|(id, (at, _))| Cursor { at: *at, id: id.clone() }).collect();
-        places.retain(|place| query.before.as_ref().is_none_or(|before| place < before));
-        places.sort_by(|a, b| b.cmp(a));
-        let rows = places.into_iter().take(query.limit + 1).map(|place| {
-            let (at, body) = &board.history[&place.id];
-            ArchivedRow { id: place.id, at: *at, body: body.clone() }
+        let mut cursors: Vec<HistoryCursor> =
+            board.history.iter().map(|(id, (at, _))| HistoryCursor { at: *at, id: id.clone() }).collect();
+        cursors.retain(|cursor| query.before.as_ref().is_none_or(|before| cursor < before));
+        cursors.sort_by(|a, b| b.cmp(a));
+        let rows = cursors.into_iter().take(query.limit + 1).map(|cursor| {
+            let (at, body) = &board.history[&cursor.id];
+            ArchivedRow { id: cursor.id, at: *at, body: body.clone() }
         });
         Ok(Page::of(rows.collect(), query.limit))
     }
@@ -194,28 +196,28 @@ impl Store for MemoryNode {
         scopes.iter().map(position).map(Some).collect()
     }
 
-    async fn due(&self, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<DuePage, Fault> {
         let core = self.shared.lock();
-        let due = core.content.due.iter().filter(|(_, at)| **at <= until);
+        let due = core.content.due.iter().filter(|(scope, at)| **at <= until && scope.is_known());
         let mut due: Vec<Due> = due.map(|(scope, at)| Due { scope: scope.clone(), at: *at }).collect();
         due.sort_by(|a, b| (a.at, &a.scope).cmp(&(b.at, &b.scope)));
         let more = due.len() > limit;
         due.truncate(limit);
-        Ok(DueLook { due, more })
+        Ok(DuePage { due, more })
     }
 
-    async fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
+    async fn postpone(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
         if let Some(at) = self.shared.lock().content.due.get_mut(&due.scope).filter(|at| **at == due.at) {
             *at = to;
         }
         Ok(())
     }
 
-    async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault> {
+    async fn beat(&self, request: &BeatRequest) -> Result<BeatStatus, Fault> {
         let now = (self.shared.time)();
         let mut core = self.shared.lock();
-        let (beat, beaten) = lead(&mut core.content.beat, ask, now);
-        if beaten {
+        let (beat, is_new) = lead(&mut core.content.beat, request, now);
+        if is_new {
             core.publish(None, &Signal::Beat(beat.clone()));
         }
         Ok(beat)
@@ -235,5 +237,38 @@ impl Store for MemoryNode {
 
     async fn close(&self) {
         self.shared.lock().nodes.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use timers::{CommandId, Millis};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_deadline_of_an_unknown_kind_stays_in_the_index() {
+        let store = MemoryStore::new(|| Timestamp(1_700_000_000_000));
+        let planet: Scope = "planet:1".parse().unwrap();
+        let (at, tag) = (Timestamp(1_700_000_000_000), Tag(1));
+        let update = format!(r#"{{"v":1,"scope":"{planet}","prev":"{}","rev":1,"tag":"{tag}","at":1}}"#, Tag::NONE);
+        let commit = Commit {
+            scope: planet,
+            expected: Tag::NONE,
+            id: CommandId(1),
+            decided_at: at,
+            at,
+            tag,
+            put: Vec::new(),
+            removed: Vec::new(),
+            archive: Vec::new(),
+            deadline: DeadlineMove::Set(at - Millis(1)),
+            expires_when_empty: false,
+            update: update.into(),
+        };
+        let node = store.connect().store;
+        assert!(matches!(node.commit(&commit).await, Ok(Committed::Done(..))));
+        assert_eq!(node.due(at, 10).await.unwrap().due, []);
+        assert_eq!(store.due_count(), 1);
     }
 }

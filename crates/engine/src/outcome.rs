@@ -1,73 +1,71 @@
-//! What is asked of a node, and what becomes of it.
+//! A request to a node, and its outcome.
 
 use std::sync::Arc;
 
-use timers::{Change, Command, CommandId, Refusal, Revision, Scope, UserId};
+use timers::{Change, Command, CommandId, Refusal, Revision, Scope};
 
 use crate::store::Fault;
 
 /// One request to a scope.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Whose board.
+    /// The scope of the board.
     pub scope: Scope,
-    /// What is asked.
+    /// The command.
     pub command: Command,
-    /// The command's id, if the client gave one; else the node makes one.
+    /// The command's id if the client gave one; else the node generates one.
     pub id: Option<CommandId>,
-    /// Who asks; `None` for what happens by itself.
-    pub by: Option<UserId>,
 }
 
-/// What became of a command.
+/// The outcome of a command.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The revision that the command made, or the one at which it was found to be obeyed already.
+    /// The revision that the command made, or at which there was nothing to do.
     pub revision: Revision,
-    /// The id that the command went by.
+    /// The command's id.
     pub id: CommandId,
-    /// What was done.
-    pub made: Made,
+    /// The effect on the board.
+    pub effect: Effect,
 }
 
-/// What was done.
+/// The effect of a command on the board.
 #[derive(Clone, Debug)]
-pub enum Made {
+pub enum Effect {
     /// A change was committed.
     Change(Arc<Change>),
-    /// Nothing: it was so already.
+    /// No effect: the board already was as the command asks.
     Nothing,
-    /// Nothing: a command of the same id was carried out before.
+    /// No further effect: a command of the same id was executed before.
     Repeated,
 }
 
 /// Why a command has no outcome.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
-    /// The rules say no. A retry does not help.
+    /// The rules refuse the command. A retry does not help.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Too many commands wait for this scope, or it lost [`ATTEMPTS`](crate::ATTEMPTS) races or
-    /// [`COMMAND_LIFE`](crate::COMMAND_LIFE) to others. A retry may help.
-    #[error("too much is going on with these timers; try again")]
+    /// Too many commands wait for this scope, or the command lost [`ATTEMPTS_MAX`](crate::ATTEMPTS_MAX) races or
+    /// did not end within [`COMMAND_TIMEOUT`](crate::COMMAND_TIMEOUT). A retry may help.
+    #[error("too many commands for these timers at once; try again")]
     Busy,
-    /// The store is away and nothing was done. A retry may help.
+    /// The store is unavailable and nothing was done. A retry may help.
     #[error(transparent)]
     Unavailable(Fault),
-    /// The store did not answer in time; it may have been done. A retry with the same id is safe.
-    #[error("the store did not answer; whether this was done is unknown")]
+    /// The store did not answer in time; the command may have been executed. A retry with the same id is safe.
+    #[error("the store did not answer; whether the command was executed is unknown")]
     OutcomeUnknown,
-    /// The stored board can't be read. A retry does not help.
+    /// The stored board cannot be read. A retry does not help.
     #[error(transparent)]
     Damaged(#[from] timers::BadItem),
 }
 
-/// Returns what it is called where outcomes are counted.
+/// Returns the outcome's name in metrics and traces.
 pub fn name_of(executed: &Result<Outcome, ExecuteError>) -> &'static str {
     match executed {
-        Ok(Outcome { made: Made::Change(_), .. }) => "changed",
-        Ok(Outcome { made: Made::Nothing, .. }) => "nothing",
-        Ok(Outcome { made: Made::Repeated, .. }) => "repeated",
+        Ok(Outcome { effect: Effect::Change(_), .. }) => "changed",
+        Ok(Outcome { effect: Effect::Nothing, .. }) => "nothing",
+        Ok(Outcome { effect: Effect::Repeated, .. }) => "repeated",
         Err(ExecuteError::Refused(_)) => "refused",
         Err(ExecuteError::Busy) => "busy",
         Err(ExecuteError::Unavailable(_)) => "unavailable",
@@ -77,7 +75,7 @@ pub fn name_of(executed: &Result<Outcome, ExecuteError>) -> &'static str {
 }
 
 impl ExecuteError {
-    /// Tells whether it is the service's, and not the client's.
+    /// Tells whether the service fails, and not the client's request.
     pub fn is_failure(&self) -> bool {
         match self {
             Self::Refused(_) => false,

@@ -1,74 +1,75 @@
-//! In which rooms this node has members, told to the store before they are there: so that they leave when the
-//! node is dead.
+//! The rooms in which this node has members. They are recorded in the store before members are admitted, so that the
+//! members are removed if the node dies.
 //!
-//! How that is kept true: `leases.rs`.
+//! The task that keeps the record is in `leases.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use timers::node::LEASE;
+use parking_lot::Mutex;
+use timers::node::LEASE_DURATION;
 use timers::{NodeId, RoomId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 
-/// Most who wait to enter; more wait for these. One commit takes them all.
+/// Most entry requests in the queue, and in one batch.
 pub(crate) const ENTERING_MAX: usize = 512;
 
-/// Why a room could not be entered. A retry may help.
+/// Why a room cannot be entered. A retry may help.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("this node's presence could not be stored: {0}")]
-pub struct NotEntered(String);
+pub struct EntryError(String);
 
-impl NotEntered {
-    pub(crate) fn because(why: impl Display) -> Self {
+impl EntryError {
+    pub(crate) fn new(why: impl Display) -> Self {
         Self(why.to_string())
     }
 }
 
-/// Where this node has members.
+/// The rooms in which this node has members.
 pub struct Presence {
     clock: Arc<Clock>,
-    held: Arc<Mutex<Held>>,
-    entering: mpsc::Sender<Entering>,
-    /// The name that this node has members under; none when it has none, or is taken for dead.
+    held: Arc<Mutex<HeldRooms>>,
+    requests: mpsc::Sender<EntryRequest>,
+    /// The name under which this node has members; `None` while it has none, or after its lease is lost.
     name: watch::Sender<Option<NodeId>>,
 }
 
-/// The rooms in which the store knows this node to have members, and how many.
+/// The rooms that are recorded in the store for this node, and the number of members in each.
 #[derive(Default)]
-struct Held {
+struct HeldRooms {
     name: Option<NodeId>,
-    /// When the lease was last renewed, by the node's own clock.
+    /// When the lease was last renewed, on the node's own clock.
     renewed: Duration,
     rooms: BTreeMap<RoomId, usize>,
 }
 
-/// Somebody who wants to come into a room.
-pub(crate) struct Entering {
+/// A request to admit a member to a room.
+pub(crate) struct EntryRequest {
     pub(crate) room: RoomId,
-    answer: oneshot::Sender<Result<Place, NotEntered>>,
+    answer: oneshot::Sender<Result<MembershipGuard, EntryError>>,
 }
 
-/// A member's place on this node; dropping it is leaving.
-pub struct Place {
-    held: Arc<Mutex<Held>>,
+/// The membership of one member on this node; dropping it ends the membership.
+pub struct MembershipGuard {
+    held: Arc<Mutex<HeldRooms>>,
     name: NodeId,
     room: RoomId,
 }
 
-impl Place {
-    /// Returns the name that the node has this member under.
+impl MembershipGuard {
+    /// Returns the name under which the node has this member.
     pub fn node(&self) -> &NodeId {
         &self.name
     }
 }
 
-impl Drop for Place {
+impl Drop for MembershipGuard {
     fn drop(&mut self) {
-        let mut held = lock(&self.held);
+        let mut held = self.held.lock();
         if held.name.as_ref() == Some(&self.name)
             && let Some(members) = held.rooms.get_mut(&self.room)
         {
@@ -77,101 +78,96 @@ impl Drop for Place {
     }
 }
 
-impl Held {
-    /// Takes a place in a room that the store knows of.
-    fn place(&mut self, all: &Arc<Mutex<Self>>, room: &RoomId) -> Option<Place> {
+impl HeldRooms {
+    /// Adds a member to a recorded room.
+    fn admit(&mut self, all: &Arc<Mutex<Self>>, room: &RoomId) -> Option<MembershipGuard> {
         let name = self.name.clone()?;
         *self.rooms.get_mut(room)? += 1;
-        Some(Place { held: Arc::clone(all), name, room: room.clone() })
+        Some(MembershipGuard { held: Arc::clone(all), name, room: room.clone() })
     }
 }
 
 impl Presence {
-    pub(crate) fn new(clock: Arc<Clock>) -> (Self, mpsc::Receiver<Entering>) {
-        let (entering, receiver) = mpsc::channel(ENTERING_MAX);
-        (Self { clock, held: Arc::default(), entering, name: watch::Sender::new(None) }, receiver)
+    pub(crate) fn new(clock: Arc<Clock>) -> (Self, mpsc::Receiver<EntryRequest>) {
+        let (requests, receiver) = mpsc::channel(ENTERING_MAX);
+        (Self { clock, held: Arc::default(), requests, name: watch::Sender::new(None) }, receiver)
     }
 
-    /// Has the store know that this node has a member in a room; returns when it does.
+    /// Records in the store that this node has a member in a room. Returns when it is recorded.
     ///
     /// # Errors
-    /// [`NotEntered`]: the store is away.
-    pub async fn enter(&self, room: &RoomId) -> Result<Place, NotEntered> {
-        if let Some(place) = self.known_place(room) {
-            return Ok(place);
+    /// [`EntryError`]: the store is unavailable.
+    pub async fn enter(&self, room: &RoomId) -> Result<MembershipGuard, EntryError> {
+        if let Some(guard) = self.admit_if_recorded(room) {
+            return Ok(guard);
         }
-        let stopped = || NotEntered::because("the node is stopping");
+        let stopped = || EntryError::new("the node is stopping");
         let (answer, answered) = oneshot::channel();
-        self.entering.send(Entering { room: room.clone(), answer }).await.map_err(|_| stopped())?;
+        self.requests.send(EntryRequest { room: room.clone(), answer }).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
     }
 
-    /// Takes a place in a room that the store knows of, unless the node was stopped for so long that it may be taken
-    /// for dead by now.
-    fn known_place(&self, room: &RoomId) -> Option<Place> {
-        let mut held = lock(&self.held);
+    /// Adds a member to a recorded room, unless the node was stopped for so long that its lease may be lost by now.
+    fn admit_if_recorded(&self, room: &RoomId) -> Option<MembershipGuard> {
+        let mut held = self.held.lock();
         let age = self.clock.elapsed().saturating_sub(held.renewed);
-        if age.as_millis() < u128::from(LEASE.0) { held.place(&self.held, room) } else { None }
+        if age.as_millis() < u128::from(LEASE_DURATION.0) { held.admit(&self.held, room) } else { None }
     }
 
-    /// Follows the name that this node has members under. When it changes, those of the old name are taken for
-    /// gone, and have to come in again.
+    /// Returns a receiver of the name under which this node has members. When the name changes, the members under the
+    /// old one count as gone, and must join again.
     pub fn name(&self) -> watch::Receiver<Option<NodeId>> {
         self.name.subscribe()
     }
 
-    /// Returns in how many rooms this node has members, and how many these are.
+    /// Returns the number of rooms with members of this node, and the number of these members.
     pub fn count(&self) -> (usize, usize) {
-        let held = lock(&self.held);
+        let held = self.held.lock();
         let members = held.rooms.values().filter(|members| **members > 0);
         members.fold((0, 0), |(rooms, all), members| (rooms + 1, all + members))
     }
 
-    /// Returns the name that this node has members under now.
+    /// Returns the current name under which this node has members.
     pub(crate) fn current_name(&self) -> Option<NodeId> {
-        lock(&self.held).name.clone()
+        self.held.lock().name.clone()
     }
 
-    /// Gives the node another name, under which it has no members yet.
+    /// Sets another name, under which the node has no members yet.
     pub(crate) fn set_name(&self, name: Option<NodeId>) {
-        *lock(&self.held) = Held { name: name.clone(), renewed: Duration::ZERO, rooms: BTreeMap::new() };
+        *self.held.lock() = HeldRooms { name: name.clone(), renewed: Duration::ZERO, rooms: BTreeMap::new() };
         self.name.send_replace(name);
     }
 
-    /// Notes that the lease was renewed, at that time or later.
+    /// Records that the lease was renewed at this time or later.
     pub(crate) fn renewed(&self, at: Duration) {
-        lock(&self.held).renewed = at;
+        self.held.lock().renewed = at;
     }
 
-    /// Lets in who waited, since the store knows of their rooms; or tells them why it does not.
-    pub(crate) fn let_in(&self, waiting: Vec<Entering>, known: &Result<(), NotEntered>) {
-        for Entering { room, answer } in waiting {
-            let place = known.clone().and_then(|()| {
-                let mut held = lock(&self.held);
+    /// Answers entry requests after their rooms were recorded, or were not.
+    pub(crate) fn admit(&self, waiting: Vec<EntryRequest>, recorded: &Result<(), EntryError>) {
+        for EntryRequest { room, answer } in waiting {
+            let guard = recorded.clone().and_then(|()| {
+                let mut held = self.held.lock();
                 held.rooms.entry(room.clone()).or_default();
-                held.place(&self.held, &room).ok_or_else(|| NotEntered::because("the lease is lost"))
+                held.admit(&self.held, &room).ok_or_else(|| EntryError::new("the lease is lost"))
             });
-            // Whoever has gone meanwhile gives the place back.
-            answer.send(place).ok();
+            // If the requester is gone, the guard is dropped and the membership ends.
+            answer.send(guard).ok();
         }
     }
 
     /// Returns the rooms without members; `None` if there is no room at all.
     pub(crate) fn empty_rooms(&self) -> Option<BTreeSet<RoomId>> {
-        let held = lock(&self.held);
+        let held = self.held.lock();
         let empty = held.rooms.iter().filter(|(_, members)| **members == 0).map(|(room, _)| room.clone());
         (!held.rooms.is_empty()).then(|| empty.collect())
     }
 
-    /// Forgets those of the rooms that have no members still; returns them.
+    /// Forgets those of `rooms` that still have no members, and returns them.
     pub(crate) fn forget(&self, mut rooms: BTreeSet<RoomId>) -> BTreeSet<RoomId> {
-        let mut held = lock(&self.held);
+        let mut held = self.held.lock();
         rooms.retain(|room| held.rooms.get(room) == Some(&0));
         held.rooms.retain(|room, _| !rooms.contains(room));
         rooms
     }
-}
-
-fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
-    held.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Starting a node: its tasks, and what feeds them.
+//! Starting a node: its tasks, and the signals that they read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,64 +6,64 @@ use std::time::Duration;
 use timers::Scope;
 use tokio::sync::mpsc;
 
-use crate::engine::{Engine, Options, Seams};
-use crate::store::{BeatAnswer, Connected, Signal, Store};
+use crate::engine::{Dependencies, Engine, Options};
+use crate::store::{BeatStatus, Connected, Signal, Store};
 use crate::telemetry::Timing;
 use crate::{deadlines, leases, ticker};
 
 /// How often some views are compared with the store.
-const AUDIT_EVERY: Duration = Duration::from_secs(1);
+const ANTI_ENTROPY_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Engine {
-    /// Starts a node on a store. It lives until [`Engine::stop`].
-    pub fn start(connected: Connected<dyn Store>, options: Options, seams: Seams) -> Arc<Self> {
+    /// Starts a node on a store. It runs until [`Engine::stop`]; see [`Engine::failed`].
+    pub fn start(connected: Connected<dyn Store>, options: Options, dependencies: Dependencies) -> Arc<Self> {
         let Connected { store, signals } = connected;
-        let (engine, near, entering) = Self::new(store, options, seams);
+        let (engine, near_deadlines, entry_requests) = Self::new(store, options, dependencies);
         let engine = Arc::new(engine);
-        engine.spawn(Arc::clone(&engine.hub).fan_out());
-        engine.spawn(listen(Arc::clone(&engine), signals));
-        engine.spawn(ticker::run(Arc::clone(&engine)));
-        engine.spawn(deadlines::carry_out_due(Arc::clone(&engine)));
-        engine.spawn(deadlines::carry_out_near(Arc::clone(&engine), near));
-        engine.spawn(leases::run(Arc::clone(&engine), entering));
-        engine.spawn(audit(Arc::clone(&engine)));
+        let shared = || Arc::clone(&engine);
+        engine.spawn_supervised("fan-out", Arc::clone(&engine.hub).fan_out());
+        engine.spawn_supervised("listener", listen(shared(), signals));
+        engine.spawn_supervised("ticker", ticker::run(shared()));
+        engine.spawn_supervised("deadlines", deadlines::run_due(shared()));
+        engine.spawn_supervised("near-deadlines", deadlines::run_near(shared(), near_deadlines));
+        engine.spawn_supervised("lease", leases::run(shared(), entry_requests));
+        engine.spawn_supervised("anti-entropy", anti_entropy(shared()));
         engine
     }
 }
 
-/// Reads what the store signals, in order and without waiting for anything.
+/// Reads the store's signals in order, without waiting for anything else.
 async fn listen(engine: Arc<Engine>, mut signals: mpsc::Receiver<Signal>) {
     while let Some(signal) = signals.recv().await {
         match signal {
-            Signal::Updated(update) => engine.hub.heard(&update),
+            Signal::Updated(update) => engine.hub.apply_update(&update),
             Signal::Beat(beat) => {
-                ticker::heard(&engine, &beat);
-                note_way(&engine, &beat);
+                ticker::apply_beat(&engine, &beat);
+                record_signal_delay(&engine, &beat);
                 engine.beat_heard.notify_one();
             }
             Signal::Vacant => {
                 engine.forget_leader();
-                ticker::vacant(&engine);
+                ticker::apply_vacancy(&engine);
                 engine.beat_heard.notify_one();
             }
-            Signal::Lost(shards) => engine.hub.lost(shards),
+            Signal::Lost(shards) => engine.hub.invalidate_shards(shards),
             Signal::Restored(shards) => engine.compare(shards),
         }
     }
 }
 
-/// Notes how long a beat was on its way. It was published when it was asked for, so the clock knows.
-fn note_way(engine: &Engine, beat: &BeatAnswer) {
+/// Records the transit time of a beat. The store publishes a beat when it is requested, so the cluster clock tells.
+fn record_signal_delay(engine: &Engine, beat: &BeatStatus) {
     if let Some(now) = engine.clock.now() {
-        engine.telemetry.took(Timing::Signal, Duration::from_millis(now.since(beat.now).0));
+        engine.telemetry.record(Timing::Signal, Duration::from_millis(now.since(beat.now).0));
     }
 }
 
-/// Once a second, compares some views with the store.
-async fn audit(engine: Arc<Engine>) {
+async fn anti_entropy(engine: Arc<Engine>) {
     let mut from: Option<Scope> = None;
     loop {
-        tokio::time::sleep(AUDIT_EVERY).await;
-        from = engine.hub.audit(from).await;
+        tokio::time::sleep(ANTI_ENTROPY_INTERVAL).await;
+        from = engine.hub.anti_entropy(from).await;
     }
 }

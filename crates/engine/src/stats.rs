@@ -1,16 +1,16 @@
-//! What the engine counts, for metrics.
+//! The engine's counters, for metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! stats {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
-        /// Counters since the node began, each of which only grows, and what was last measured.
+        /// Counters since the start of the node, which only grow, and gauges.
         #[derive(Debug, Default)]
         pub struct Stats {
             $($(#[$doc])* pub $name: Counter,)+
-            /// How late the last beat was shown, in milliseconds after its second.
+            /// The delay of the last beat shown, in milliseconds after its second.
             pub beat_lag_ms: Gauge,
-            /// Deadlines found overdue by the last look of this node at them, while it leads.
+            /// Overdue deadlines in this node's last query, while it leads.
             pub deadlines_overdue: Gauge,
         }
     };
@@ -19,69 +19,69 @@ macro_rules! stats {
 stats! {
     /// Commits done.
     commits,
-    /// Commits lost to a rival.
+    /// Commits that lost a race to a rival.
     conflicts,
-    /// Commands recognised as repeated.
+    /// Repeated commands.
     repeated,
     /// Commits refused as decided too long ago.
     late,
-    /// Commits refused because a second had begun since.
+    /// Commits refused because a second had begun since the decision.
     stale,
-    /// Commands whose outcome stayed unknown.
+    /// Commands whose outcome is unknown.
     unknown_outcomes,
     /// Boards loaded.
     loads,
-    /// Times that something stored could not be read, or was refused as what no version of ours writes.
+    /// Stored data that could not be read, and requests that the store refused as malformed.
     damaged,
     /// Updates from other nodes applied to a view.
     updates_applied,
-    /// Updates known already.
+    /// Updates that a view already contained.
     updates_skipped,
-    /// Updates that did not follow the view they found.
+    /// Updates that did not follow their view.
     gaps,
-    /// Times that all views fell in doubt.
+    /// Lost links: times that the views of some shards were invalidated.
     links_lost,
-    /// Views found wrong by comparing positions.
+    /// Views that differed when positions were compared.
     positions_differed,
     /// Views whose position could not be read after a lost link.
     positions_unread,
-    /// Views in doubt since it is not known what became of a commit.
-    outcomes_doubted,
-    /// Attempts that were repeated because the store was away or silent.
+    /// Views invalidated since the outcome of a commit is unknown.
+    unknown_outcome_reloads,
+    /// Attempts repeated because the store was unavailable or silent.
     store_retries,
     /// Ticks written to listeners.
     ticks_sent,
-    /// Ticks that could not be written where they were fanned out, and were left to the listener's own task.
-    ticks_behind,
-    /// Ticks that a listener was never shown, being too far behind.
+    /// Ticks that the fan-out left to the listener's own task.
+    ticks_deferred,
+    /// Ticks that were not shown to a listener since it was too far behind.
     ticks_dropped,
     /// Beats shown.
     beats,
-    /// Beats shown by the node's own reckoning, none having been heard.
+    /// Beats that were not received, and were shown by the node's own clock.
     beats_filled,
-    /// Beats not shown because they came too late or twice.
+    /// Beats not shown because they were late or repeated.
     beats_refused,
     /// Times that this node began to lead.
     elections_won,
-    /// Times that another node, or this one, began to lead, as far as this node heard.
+    /// Changes of the leader that this node noticed.
     leader_changes,
     /// Deadlines carried out.
     deadlines_fired,
-    /// Deadlines that could not be carried out when they were due.
+    /// Deadlines whose execution failed.
     deadlines_failed,
 }
 
-/// One counter.
+/// A counter.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Counts one more.
+    /// Adds one.
     pub fn add_one(&self) {
         self.add(1);
     }
 
-    /// Counts so many more.
+    /// Adds a number.
     pub fn add(&self, count: u64) {
         if count > 0 {
             self.0.fetch_add(count, Ordering::Relaxed);
@@ -94,7 +94,7 @@ impl Counter {
     }
 }
 
-/// The last value of something.
+/// A value that is set.
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicU64);
 

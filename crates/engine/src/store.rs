@@ -1,11 +1,12 @@
-//! The port to storage. An adapter keeps boards as bytes and knows nothing of timers.
+//! The port to storage. An adapter stores boards as bytes, and knows nothing of timers.
 
 mod fault;
 mod head;
 mod history;
+mod leadership;
 mod measured;
-mod outlet;
 mod shard;
+mod signal_sender;
 
 use std::collections::BTreeSet;
 
@@ -18,180 +19,195 @@ use crate::update::Update;
 
 pub use fault::{Fault, FaultKind};
 pub use head::{Head, RECENT_ID_AGE_MAX, RECENT_IDS_MAX, RecentId};
-pub use history::{ArchivedRow, Cursor, Page, Query};
+pub use history::{ArchivedRow, HistoryCursor, Page, Query};
+pub use leadership::{lead, resign};
 pub(crate) use measured::Measured;
-pub use outlet::{Outlet, lead, resign};
 pub use shard::{SHARDS, Shard, Shards};
+pub use signal_sender::SignalSender;
 
-/// A commit decided longer ago than this is refused: an abandoned command must not happen behind anyone's
-/// back. Far above a healthy round trip, far below the memory of command ids.
+/// A commit that was decided longer ago than this is refused: an abandoned command must not take effect later. Far above
+/// a healthy round trip, far below the time for which command ids are remembered.
 pub const COMMIT_AGE_MAX: Millis = Millis(2000);
 
-/// A step back of the store's clock that is larger than this is a clock that was put right: it is believed, and
-/// beats are counted anew. Smaller ones are absorbed.
+/// Most items that one commit writes. A commit is one atomic step, during which a store serves nobody else.
+pub const COMMIT_ITEMS_MAX: usize = 1000;
+
+/// Most items that one commit deletes; the reason is that of [`COMMIT_ITEMS_MAX`].
+pub const COMMIT_REMOVALS_MAX: usize = 1000;
+
+/// Most history rows that one commit writes; the reason is that of [`COMMIT_ITEMS_MAX`].
+pub const COMMIT_ROWS_MAX: usize = 5000;
+
+const _: () = assert!(timers::ITEMS_MAX <= COMMIT_ITEMS_MAX && timers::REMOVALS_MAX <= COMMIT_REMOVALS_MAX);
+const _: () = assert!(timers::ROWS_MAX <= COMMIT_ROWS_MAX);
+
+/// A larger step back of the store's clock means that the clock was set: it is followed, and beats restart from it.
+/// Smaller ones are absorbed.
 pub const STEP_BACK_MAX: Millis = Millis(60_000);
 
-/// Most signals that wait for the hub. A hub that is this far behind is told that it lost the link, and
-/// compares positions instead of reading on.
+/// Most signals in the queue to the hub. A hub that is further behind receives a lost link instead, and compares
+/// positions.
 pub const SIGNALS_MAX: usize = 8192;
 
-/// Keeps boards, history and deadlines, and tells nodes of each other's commits.
+/// Stores boards, history and deadlines, and signals commits to all nodes.
 ///
-/// Every answer carries the store's time, which is the only source of time there is.
+/// Every answer carries the store's time, which is the only source of time.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Reads a whole board, and which of `ask` are in its history. One round trip.
+    /// Reads a whole board, and which of `rows` are in its history. One round trip.
     ///
     /// # Errors
     /// [`Fault`]; a load changes nothing, so a retry is always safe.
-    async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<Loaded, Fault>;
+    async fn load(&self, scope: &Scope, rows: &[HistoryId]) -> Result<LoadedBoard, Fault>;
 
-    /// Carries out one commit in one atomic step, or says why not. One round trip.
+    /// Carries out one commit in one atomic step, or tells why not. One round trip.
     ///
     /// # Errors
-    /// [`FaultKind::Unavailable`]: nothing happened. [`FaultKind::Unknown`]: it may have happened; sending
-    /// the very same commit again is safe and tells.
+    /// [`FaultKind::Unavailable`]: nothing was done. [`FaultKind::Unknown`]: the commit may have been done; sending the
+    /// same commit again is safe, and its answer tells. [`FaultKind::Damaged`]: the commit exceeds a limit
+    /// ([`Commit::check_limits`]) or the store refuses it; nothing was done.
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault>;
 
-    /// Waits until a board that was read at `tag` is as safe as a commit that was answered. Tells whether it
-    /// still stands there: if not, what was read may be gone, and is read again. Where commits are safe as
-    /// soon as they can be read, there is nothing to wait for, and it may say so without looking.
+    /// Waits until a board that was read at `tag` is as safe as an answered commit. Returns whether the board is still at
+    /// `tag`; if not, what was read may be lost, and must be read again. A store whose commits are safe as soon as they
+    /// can be read need not wait, and may return `true` without a look at the board.
     ///
     /// # Errors
-    /// [`FaultKind::Unknown`]: a failover may still take it back; a retry is safe.
+    /// [`FaultKind::Unknown`]: a failover may still undo the commit; a retry is safe.
     async fn confirm(&self, scope: &Scope, tag: Tag) -> Result<bool, Fault>;
 
-    /// Reads rows of a scope's history, newest first. One round trip, or a few where many rows share one
-    /// instant.
+    /// Reads rows of a scope's history, newest first. One round trip, or a few if many rows have the same instant.
     ///
     /// # Errors
     /// [`Fault`]; a retry is safe.
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault>;
 
-    /// Asks for the updates of a scope. When this returns, every later commit will be signalled; asking
-    /// again does no harm.
+    /// Watches a scope. When this returns, every later commit is signalled. Watching a scope twice is harmless.
     ///
     /// # Errors
     /// [`Fault`]: the scope is not watched.
     async fn watch(&self, scope: &Scope) -> Result<(), Fault>;
 
-    /// Lets go of a scope.
+    /// Stops watching a scope.
     fn unwatch(&self, scope: &Scope);
 
-    /// Reads where boards stand, in the order asked; `None` of those whose part of the store is away.
+    /// Reads the positions of boards, in the order of `scopes`; `None` for boards whose part of the store is unavailable.
     /// Pipelined: one round trip.
     async fn positions(&self, scopes: &[Scope]) -> Vec<Option<Position>>;
 
-    /// Reads scopes whose deadline is not after `until`, earliest first and at most `limit` of each part
-    /// that the store reads by itself. What is away is left out.
+    /// Reads the scopes whose deadline is not after `until`, earliest first, and at most `limit` of each part that the
+    /// store reads separately. Unavailable parts are left out.
+    ///
+    /// Scopes of unknown kinds ([`Scope::is_known`]) stay in the index and are not returned. They do not hide known
+    /// scopes with later deadlines.
     ///
     /// # Errors
-    /// [`Fault`]: nothing could be read; a retry is safe.
-    async fn due(&self, until: Timestamp, limit: usize) -> Result<DueLook, Fault>;
+    /// [`Fault`]: no part could be read; a retry is safe.
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<DuePage, Fault>;
 
-    /// Puts off a deadline that can't be carried out, unless it has moved meanwhile.
+    /// Postpones a deadline that cannot be carried out, unless it has moved meanwhile.
     ///
     /// # Errors
     /// [`Fault`]; a retry is safe.
-    async fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault>;
+    async fn postpone(&self, due: &Due, to: Timestamp) -> Result<(), Fault>;
 
-    /// Tries to lead the beat of the current second.
+    /// Requests to lead the beat of the current second.
     ///
     /// # Errors
-    /// [`Fault`]; a retry is safe: a second is beaten once.
-    async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault>;
+    /// [`Fault`]; a retry is safe: each second has one beat.
+    async fn beat(&self, request: &BeatRequest) -> Result<BeatStatus, Fault>;
 
-    /// Gives leadership up, if `node` has it, so that another takes over at once.
+    /// Resigns the leadership if `node` has it, so that another node takes over at once.
     ///
     /// # Errors
-    /// [`Fault`]: the others will notice by the missing beat.
+    /// [`Fault`]: the other nodes notice the missing beat.
     async fn vacate(&self, node: &str) -> Result<(), Fault>;
 
-    /// Tells whether the store can be used, or why not, in words for the operator.
+    /// Tells whether the store can be used; the error is a text for the operator.
     fn ready(&self) -> Result<(), String>;
 
-    /// Returns what the store counts of itself.
-    fn tally(&self) -> Tally {
-        Tally::default()
+    /// Returns the store's counters.
+    fn counters(&self) -> StoreCounters {
+        StoreCounters::default()
     }
 
-    /// Ends all links and waits for what was accepted to be safe.
+    /// Closes all links, and waits until all acknowledged commits are safe.
     async fn close(&self);
 }
 
-/// What a store counts of itself.
+/// The counters of a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Scopes that it watches now.
+pub struct StoreCounters {
+    /// Scopes that are watched now.
     pub watched: u64,
-    /// Times that a server of it was connected to and found usable.
+    /// Connections to a server that were established, with the server usable.
     pub established: u64,
-    /// Times that one could not be used any more.
+    /// Connections to a server that were lost.
     pub lost: u64,
-    /// Commits that were done and could not be published.
+    /// Commits that were done and not published.
     pub unpublished: u64,
-    /// Commits that were done, and that replicas did not have in time.
-    pub unsafe_yet: u64,
-    /// Signals that came and could not be read in time.
+    /// Commits that were done, and that replicas did not acknowledge in time.
+    pub unreplicated: u64,
+    /// Signals that were dropped since the hub did not read them in time.
     pub dropped: u64,
-    /// Parts of the store that can be used now; `None` if it has no parts.
+    /// Shards that can be used now; `None` if the store has no separate parts.
     pub shards: Option<u64>,
 }
 
-/// What nodes hear from the store without asking. Updates of one scope come in the order of their commits.
+/// What the store sends to nodes unrequested. Updates of one scope come in the order of their commits.
 #[derive(Clone, Debug)]
 pub enum Signal {
     /// A commit of a watched scope.
     Updated(Box<Update>),
-    /// A beat, from whoever leads.
-    Beat(BeatAnswer),
+    /// A beat of the leader.
+    Beat(BeatStatus),
     /// The leader has resigned.
     Vacant,
-    /// Updates of these shards may have been missed from here on.
+    /// Updates of these shards may be missing from now on.
     Lost(Shards),
-    /// All watched scopes of these shards are watched again; what was missed is for the hub to find out.
+    /// All watched scopes of these shards are watched again. The hub must find out what it has missed.
     Restored(Shards),
 }
 
-/// A store with the stream of its signals.
+/// A store with its signals.
 pub struct Connected<S: ?Sized> {
     /// The store.
     pub store: std::sync::Arc<S>,
-    /// What it has to say; the hub reads it.
+    /// The signals, which the hub reads.
     pub signals: mpsc::Receiver<Signal>,
 }
 
 /// A board as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
-    /// Where it stands; [`Position::NONE`] if it was never written.
+pub struct LoadedBoard {
+    /// The board's position; [`Position::NONE`] if it was never written.
     pub position: Position,
-    /// When it was last changed.
+    /// The time of the last change.
     pub at: Timestamp,
-    /// Its items, encoded.
+    /// The items, encoded.
     pub items: Vec<(ItemKey, Bytes)>,
-    /// Which of the rows asked about are in the history.
-    pub known: BTreeSet<HistoryId>,
-    /// The commands that the board remembers.
+    /// The requested rows that are in the history.
+    pub existing: BTreeSet<HistoryId>,
+    /// The command ids that the board remembers.
     pub recent: Vec<RecentId>,
     /// The store's time.
     pub now: Timestamp,
 }
 
-/// One step of a board, ready to be written.
+/// One step of a board, to be written atomically.
 #[derive(Clone, Debug)]
 pub struct Commit {
-    /// Whose board.
+    /// The scope of the board.
     pub scope: Scope,
-    /// The tag it must stand at.
+    /// The tag that the board must have.
     pub expected: Tag,
-    /// Tells a repetition.
+    /// The command's id, by which a repetition is recognised.
     pub id: CommandId,
-    /// When it was decided, on the store's time scale.
+    /// The time of the decision, in store time.
     pub decided_at: Timestamp,
-    /// What becomes the board's time.
+    /// The new time of the board.
     pub at: Timestamp,
-    /// What becomes the board's tag.
+    /// The new tag of the board.
     pub tag: Tag,
     /// Items to write.
     pub put: Vec<(ItemKey, Bytes)>,
@@ -199,26 +215,46 @@ pub struct Commit {
     pub removed: Vec<ItemKey>,
     /// History rows to write.
     pub archive: Vec<ArchivedRow>,
-    /// What becomes of the scope's deadline.
+    /// What happens to the scope's deadline.
     pub deadline: DeadlineMove,
-    /// Nothing is left on the board and its scope does not come again: it may be forgotten from now on.
-    pub fades: bool,
-    /// What to publish: the [`Update`], encoded.
+    /// The commit leaves the board empty and its scope is never used again: the board may be deleted.
+    pub expires_when_empty: bool,
+    /// The message to publish: the [`Update`], encoded.
     pub update: Bytes,
 }
 
-/// What became of a commit.
+impl Commit {
+    /// Checks the commit against the limits of the port, before anything is sent or written.
+    ///
+    /// # Errors
+    /// [`FaultKind::Damaged`], naming the limit: the commit is a bug of the caller, and a retry does not help.
+    pub fn check_limits(&self) -> Result<(), Fault> {
+        for (what, count, limit) in [
+            ("items", self.put.len(), COMMIT_ITEMS_MAX),
+            ("deletions", self.removed.len(), COMMIT_REMOVALS_MAX),
+            ("history rows", self.archive.len(), COMMIT_ROWS_MAX),
+        ] {
+            if count > limit {
+                let why = format!("a commit has {count} {what}, and the limit is {limit}");
+                return Err(Fault::new(FaultKind::Damaged, why));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The outcome of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Committed {
-    /// It is done, and made this revision.
+    /// The commit is done, and made this revision.
     Done(Revision, Timestamp),
-    /// A commit of this id was done before, and made this revision.
+    /// A commit of the same id was done before, and made this revision.
     Repeated(Revision, Timestamp),
-    /// The board stands elsewhere; nothing was done.
+    /// The board has another tag; nothing was done.
     Conflict(Timestamp),
-    /// It was decided too long ago; nothing was done.
+    /// The decision is too old; nothing was done.
     Late(Timestamp),
-    /// A second has begun since it was decided; nothing was done.
+    /// A second has begun since the decision; nothing was done.
     Stale(Timestamp),
 }
 
@@ -233,48 +269,48 @@ impl Committed {
     }
 }
 
-/// A scope that has something to come.
+/// A scope with a deadline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
-    /// Whose board.
+    /// The scope.
     pub scope: Scope,
-    /// When.
+    /// The deadline.
     pub at: Timestamp,
 }
 
-/// What falls due.
+/// Due deadlines.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueLook {
-    /// The earliest, in order.
+pub struct DuePage {
+    /// The earliest ones, in order.
     pub due: Vec<Due>,
-    /// Whether there may be more than was asked for.
+    /// Whether there may be more than the limit.
     pub more: bool,
 }
 
-/// A node's wish to lead the beat.
+/// A node's request to lead the beat.
 #[derive(Clone, Debug)]
-pub struct BeatAsk {
-    /// Which node.
+pub struct BeatRequest {
+    /// The name of the node.
     pub node: String,
     /// How late the leader must be before another takes over.
     pub takeover_after: Millis,
-    /// What becomes the generation if the store has none.
+    /// The generation to set if the store has none.
     pub generation: Tag,
     /// The node's cluster clock, if it has one.
     pub now: Option<Timestamp>,
 }
 
-/// The last beat there was.
+/// The last beat.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BeatAnswer {
-    /// Its number.
+pub struct BeatStatus {
+    /// The number of the beat.
     pub beat: Beat,
     /// The store's time.
     pub now: Timestamp,
-    /// Which node leads; empty after a resignation.
+    /// The name of the leader; empty after a resignation.
     pub leader: String,
-    /// Changes when the store was emptied.
+    /// A random number that changes when the store is emptied.
     pub generation: Tag,
-    /// How far the store's own clock is behind its time, after steps back that were absorbed.
+    /// How far the store's own clock is behind the time that it tells, after steps back that were absorbed.
     pub absorbed: Millis,
 }

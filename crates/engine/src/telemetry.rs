@@ -1,4 +1,4 @@
-//! What a node tells those who watch it: how long things took, and where its spans belong.
+//! The measurements and trace links that a node reports.
 
 use std::time::Duration;
 
@@ -6,73 +6,73 @@ use tracing::Span;
 
 use crate::trace::TraceParent;
 
-/// The target of events that belong into spans and not into logs.
+/// The target of events that belong into spans, and not into logs.
 pub const SPAN_EVENT: &str = "tickcast::span";
 
-/// The target of spans that begin by themselves, if they are drawn; all others are made only within one.
+/// The target of sampled root spans. All other spans are made only within one.
 pub const ROOT: &str = "tickcast::root";
 
-/// What takes time.
+/// A measured duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timing {
-    /// The store's answer to something it was asked.
+    /// From a request to the store to its answer.
     Store(Operation, Answer),
-    /// A beat, from its second to the beginning of its fan-out here.
+    /// From a beat's second to the beginning of its fan-out on this node.
     Beat,
-    /// The ticks of some scopes, from the second to when they were written; each observation is a batch.
+    /// From a beat's second to the write of its ticks; each observation is a batch of scopes.
     Tick,
-    /// A beat on its way from the store, beyond the quickest answer of the last minute.
+    /// The transit time of a beat from the store, beyond that of the quickest answer of the last minute.
     Signal,
-    /// A change of another node, from its decision there to its being shown here.
+    /// From the decision of a change on another node to its publication on this node.
     Update,
-    /// Something that happens by itself, from its deadline to its outcome.
+    /// From a deadline to its outcome.
     Deadline,
 }
 
-/// What a store is asked.
+/// A request to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// To read a board.
+    /// Read a board.
     Load,
-    /// To carry out a commit.
+    /// Carry out a commit.
     Commit,
-    /// To say whether what was read is safe.
+    /// Confirm that what was read is safe.
     Confirm,
-    /// To read the history.
+    /// Read the history.
     History,
-    /// To signal the commits of a scope.
+    /// Watch the commits of a scope.
     Watch,
-    /// To read where boards stand.
+    /// Read the positions of boards.
     Positions,
-    /// To read what falls due.
+    /// Read the due deadlines.
     Due,
-    /// To put a deadline off.
-    PutOff,
-    /// To give the beat.
+    /// Postpone a deadline.
+    Postpone,
+    /// Request a beat.
     Beat,
 }
 
-/// What a store answers.
+/// The store's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It was done.
+    /// The request was carried out.
     Done,
-    /// It had been done before.
+    /// The request had been carried out before.
     Repeated,
-    /// A rival came first.
+    /// A rival committed first.
     Conflict,
-    /// It came too late.
+    /// The request came too late.
     Late,
-    /// A second had begun since.
+    /// A second had begun since the decision.
     Stale,
-    /// Nothing was done: the store is away, or refuses.
+    /// Nothing was done: the store is unavailable, or refuses.
     Failed,
     /// There was no answer.
     Silent,
 }
 
 impl Operation {
-    /// All there are.
+    /// All variants.
     pub const ALL: [Self; 9] = [
         Self::Load,
         Self::Commit,
@@ -81,11 +81,11 @@ impl Operation {
         Self::Watch,
         Self::Positions,
         Self::Due,
-        Self::PutOff,
+        Self::Postpone,
         Self::Beat,
     ];
 
-    /// Returns its name.
+    /// Returns the name in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Load => "load",
@@ -95,18 +95,18 @@ impl Operation {
             Self::Watch => "watch",
             Self::Positions => "positions",
             Self::Due => "due",
-            Self::PutOff => "put_off",
+            Self::Postpone => "postpone",
             Self::Beat => "beat",
         }
     }
 }
 
 impl Answer {
-    /// All there are.
+    /// All variants.
     pub const ALL: [Self; 7] =
         [Self::Done, Self::Repeated, Self::Conflict, Self::Late, Self::Stale, Self::Failed, Self::Silent];
 
-    /// Returns its name.
+    /// Returns the name in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -120,41 +120,41 @@ impl Answer {
     }
 }
 
-/// Somebody who watches a node. Nothing here may wait.
+/// The receiver of a node's measurements and trace links. No method may block.
 pub trait Telemetry: Send + Sync + 'static {
-    /// Takes note of how long something took.
-    fn took(&self, what: Timing, took: Duration);
+    /// Records a duration.
+    fn record(&self, what: Timing, took: Duration);
 
-    /// Tells whether something that begins by itself, and that so many listeners are shown, is traced.
-    fn draws(&self, audience: usize) -> bool;
+    /// Decides whether a root span is traced whose subject is shown to this many listeners.
+    fn should_sample(&self, audience: usize) -> bool;
 
-    /// Returns where the current span is; `None` if it is not recorded.
-    fn here(&self) -> Option<TraceParent>;
+    /// Returns the trace context of the current span; `None` if it is not recorded.
+    fn current_span(&self) -> Option<TraceParent>;
 
-    /// Makes a span, which was not entered yet, the consequence of one that may be another node's.
-    fn follow(&self, span: &Span, origin: &TraceParent);
+    /// Links a span, which was not entered yet, to the span that caused it, possibly on another node.
+    fn link(&self, span: &Span, origin: &TraceParent);
 }
 
-/// Begins a span of something that begins by itself and that so many listeners are shown, if it is traced. The span
-/// is of the target [`ROOT`].
+/// Begins a root span whose subject is shown to this many listeners, if it is sampled. The span has the target
+/// [`ROOT`].
 pub(crate) fn begin(telemetry: &dyn Telemetry, audience: usize, span: impl FnOnce() -> Span) -> Span {
-    if telemetry.draws(audience) { span() } else { Span::none() }
+    if telemetry.should_sample(audience) { span() } else { Span::none() }
 }
 
-/// Nobody watches.
+/// Telemetry that records nothing.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Unwatched;
+pub struct NoTelemetry;
 
-impl Telemetry for Unwatched {
-    fn took(&self, _: Timing, _: Duration) {}
+impl Telemetry for NoTelemetry {
+    fn record(&self, _: Timing, _: Duration) {}
 
-    fn draws(&self, _: usize) -> bool {
+    fn should_sample(&self, _: usize) -> bool {
         false
     }
 
-    fn here(&self) -> Option<TraceParent> {
+    fn current_span(&self) -> Option<TraceParent> {
         None
     }
 
-    fn follow(&self, _: &Span, _: &TraceParent) {}
+    fn link(&self, _: &Span, _: &TraceParent) {}
 }

@@ -1,33 +1,33 @@
-//! Where a span is in a trace, as nodes and clients tell each other.
+//! The trace context that nodes and clients pass on.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a span is in a trace: what W3C Trace Context calls a `traceparent`.
+/// The position of a span in a trace: a `traceparent` of W3C Trace Context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceParent {
-    /// The trace.
+    /// The id of the trace.
     pub trace: u128,
-    /// The span in it.
+    /// The id of the span.
     pub span: u64,
-    /// Whether whoever began the trace records it.
+    /// Whether the caller records the trace.
     pub sampled: bool,
 }
 
-/// It is no `traceparent`.
+/// The text is not a `traceparent`.
 #[derive(Debug, thiserror::Error)]
-#[error("not a traceparent as W3C Trace Context has it")]
+#[error("not a traceparent of W3C Trace Context")]
 pub struct BadTraceParent;
 
 const SAMPLED: u8 = 1;
 
-/// Characters of version 00.
+/// The number of characters of version 00.
 const LENGTH: usize = 55;
 
 impl FromStr for TraceParent {
     type Err = BadTraceParent;
 
-    /// Reads version 00, and of later ones what they have in common with it.
+    /// Reads version 00, and the part of later versions that is common with it.
     fn from_str(text: &str) -> Result<Self, BadTraceParent> {
         let known = text.get(..LENGTH).ok_or(BadTraceParent)?;
         let mut parts = known.split('-');
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_traceparent_is_read_as_w3c_has_it() {
+    fn a_traceparent_is_read_as_w3c_specifies() {
         let (trace, span) = (0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c, 0xb7ad_6b71_6920_3331);
         let sampled = TraceParent { trace, span, sampled: true };
         let text = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

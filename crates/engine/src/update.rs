@@ -1,41 +1,37 @@
-//! A committed change as it travels between nodes.
+//! A committed change in transit between nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use timers::{Board, Change, Event, Item, ItemKey, Position, RawJson, Revision, Scope, Tag, Timestamp, UserId};
+use timers::{Board, Change, Item, ItemKey, Position, RawJson, Revision, Scope, Tag, Timestamp};
 
 use crate::trace::TraceParent;
 
-/// The format that this version writes and reads. A newer one is not read: the board is loaded instead.
+/// The format that this version writes and reads. The items of a newer one are not read; the board is loaded instead.
 const FORMAT: u32 = 1;
 
 /// A committed change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
-    /// Whose board.
+    /// The scope of the board.
     pub scope: Scope,
-    /// The tag that it was made on.
+    /// The tag of the board before the change.
     pub prev: Tag,
-    /// Where the board stands after it.
+    /// The position of the board after the change.
     pub position: Position,
-    /// When it happened.
+    /// The time of the change.
     pub at: Timestamp,
-    /// Items written, whole; `None` if the format is newer than ours.
+    /// The changed items, whole; `None` if the format is newer than this version's.
     pub items: Option<Items>,
-    /// What it was about; `None` for an event of a newer version.
-    pub event: Option<Event>,
-    /// Who asked for it; `None` for what happens by itself.
-    pub by: Option<UserId>,
-    /// When it was decided; `None` of a version that does not say so.
+    /// The time of the decision; `None` if the sender's version does not send it.
     pub decided_at: Option<Timestamp>,
-    /// The span that it is a consequence of, if that is recorded.
+    /// The trace context of the command, if it is recorded.
     pub trace: Option<TraceParent>,
 }
 
-/// What an update does to the items.
+/// The changed items of an update.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Items {
     /// Items written.
@@ -44,22 +40,22 @@ pub struct Items {
     pub removed: BTreeSet<ItemKey>,
 }
 
-/// Why bytes are no update.
+/// Why bytes are not an update.
 #[derive(Debug, thiserror::Error)]
 pub enum BadUpdate {
-    /// They are no JSON of the right shape.
-    #[error("an update can't be read: {0}")]
+    /// The bytes are not JSON of the right shape.
+    #[error("an update cannot be read: {0}")]
     Json(#[from] serde_json::Error),
-    /// They name no scope.
-    #[error("an update can't be read: {0}")]
+    /// The scope is malformed.
+    #[error("an update cannot be read: {0}")]
     Scope(#[from] timers::BadScope),
-    /// An item in them is damaged.
-    #[error("an update can't be read: {0}")]
+    /// An item is damaged.
+    #[error("an update cannot be read: {0}")]
     Item(#[from] timers::BadItem),
 }
 
 #[derive(Serialize, Deserialize)]
-struct Wire {
+struct EncodedUpdate {
     v: u32,
     scope: String,
     prev: Tag,
@@ -71,18 +67,14 @@ struct Wire {
     #[serde(default)]
     removed: BTreeSet<ItemKey>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    event: Option<RawJson>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    by: Option<UserId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     decided: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<String>,
 }
 
-/// What every format has.
+/// The fields that every format has.
 #[derive(Deserialize)]
-struct Head {
+struct UpdateHead {
     v: u32,
     scope: String,
     prev: Tag,
@@ -92,25 +84,23 @@ struct Head {
 }
 
 impl Update {
-    /// Makes the update of a change that was decided on `board` at an instant.
-    pub fn of(board: &Board, change: &Change, tag: Tag, by: Option<UserId>, decided_at: Timestamp) -> Self {
+    /// Makes the update of a change that was decided on `board`.
+    pub fn of(board: &Board, change: &Change, tag: Tag, decided_at: Timestamp) -> Self {
         Self {
             scope: board.scope.clone(),
             prev: board.position.tag,
             position: Position { revision: board.position.revision.next(), tag },
             at: change.at,
             items: Some(Items { put: change.put.clone(), removed: change.removed.clone() }),
-            event: Some(change.event.clone()),
-            by,
             decided_at: Some(decided_at),
             trace: None,
         }
     }
 
-    /// Writes the update; `put` are its items, encoded before for the store.
+    /// Encodes the update. `put` has its items, encoded for the store.
     pub(crate) fn encode(&self, put: &[(ItemKey, Bytes)]) -> Bytes {
         let raw = |bytes: &Bytes| serde_json::from_slice(bytes).expect("items are stored as JSON");
-        let wire = Wire {
+        let encoded = EncodedUpdate {
             v: FORMAT,
             scope: self.scope.to_string(),
             prev: self.prev,
@@ -119,58 +109,41 @@ impl Update {
             at: self.at,
             put: put.iter().map(|(key, bytes)| (key.clone(), raw(bytes))).collect(),
             removed: self.items.as_ref().map(|items| items.removed.clone()).unwrap_or_default(),
-            event: self.event.as_ref().map(|event| {
-                let json = serde_json::to_string(event).expect("an event has no key that JSON can't write");
-                RawJson::new(&json).expect("just written as JSON")
-            }),
-            by: self.by.clone(),
             decided: self.decided_at,
             trace: self.trace.map(|trace| trace.to_string()),
         };
-        serde_json::to_vec(&wire).expect("an update has no key that JSON can't write").into()
+        serde_json::to_vec(&encoded).expect("an update has no key that JSON cannot write").into()
     }
 
     /// Reads an update.
     ///
     /// # Errors
-    /// [`BadUpdate`]: somebody else publishes on our channels, or a bug.
+    /// [`BadUpdate`]: another application publishes on the channels of this one, or a bug.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadUpdate> {
-        let head: Head = serde_json::from_slice(bytes)?;
+        let head: UpdateHead = serde_json::from_slice(bytes)?;
         let position = Position { revision: head.rev, tag: head.tag };
         if head.v > FORMAT {
             let (scope, prev, at) = (head.scope.parse()?, head.prev, head.at);
-            return Ok(Self {
-                scope,
-                prev,
-                position,
-                at,
-                items: None,
-                event: None,
-                by: None,
-                decided_at: None,
-                trace: None,
-            });
+            return Ok(Self { scope, prev, position, at, items: None, decided_at: None, trace: None });
         }
-        let wire: Wire = serde_json::from_slice(bytes)?;
+        let encoded: EncodedUpdate = serde_json::from_slice(bytes)?;
         let mut put = BTreeMap::new();
-        for (key, json) in wire.put {
+        for (key, json) in encoded.put {
             put.insert(key, Arc::new(Item::decode(json.as_str().as_bytes())?));
         }
         Ok(Self {
-            scope: wire.scope.parse()?,
-            prev: wire.prev,
+            scope: encoded.scope.parse()?,
+            prev: encoded.prev,
             position,
-            at: wire.at,
-            items: Some(Items { put, removed: wire.removed }),
-            event: wire.event.and_then(|event| serde_json::from_str(event.as_str()).ok()),
-            by: wire.by,
-            decided_at: wire.decided,
-            // What is wrong with it spoils no change.
-            trace: wire.trace.and_then(|trace| trace.parse().ok()),
+            at: encoded.at,
+            items: Some(Items { put, removed: encoded.removed }),
+            decided_at: encoded.decided,
+            // A malformed trace context does not affect the change.
+            trace: encoded.trace.and_then(|trace| trace.parse().ok()),
         })
     }
 
-    /// Returns the board as this update leaves it; `None` unless it was made on that very board.
+    /// Returns the board after this update; `None` if the update was not made on this board, or its items were not read.
     pub fn apply(&self, board: &Board) -> Option<Board> {
         let items = self.items.as_ref()?;
         if self.prev != board.position.tag {

@@ -1,4 +1,4 @@
-//! The memory store keeps the contract.
+//! The contract suite on the memory store.
 
 use std::sync::Arc;
 

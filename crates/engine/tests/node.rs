@@ -1,15 +1,19 @@
-//! One or two nodes, move by move: what the simulation meets by chance is brought about here on purpose.
-//! Virtual time, so that a pause of minutes takes none.
+//! One or two nodes, step by step: these tests cause on purpose what the simulation meets by chance. Time is virtual, so
+//! that a pause of minutes takes none.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod node {
     mod beats;
     mod commands;
+    mod counts;
     mod deadlines;
-    mod onlookers;
+    mod joins;
+    mod large_changes;
     mod presence;
     mod readers;
-    mod tap;
+    mod subscribers;
+    mod supervision;
+    mod test_node;
     mod views;
 }

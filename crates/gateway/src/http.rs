@@ -1,16 +1,9 @@
-//! The HTTP routes that all systems share.
+//! HTTP: the public routes, and what all of them share.
 
-pub(crate) mod address;
-mod admin;
-pub(crate) mod asked;
-pub(crate) mod body;
-pub(crate) mod console;
-pub(crate) mod entrance;
+pub(crate) mod authenticated_user;
+mod console;
 pub(crate) mod error;
-mod guard;
-pub(crate) mod internal;
-pub(crate) mod person;
+pub(crate) mod http_telemetry;
+mod origin_check;
 pub(crate) mod public;
-pub(crate) mod server;
-pub(crate) mod tls;
-pub(crate) mod watched;
+pub(crate) mod query;

@@ -1,53 +1,30 @@
 //! `tickcast`: keeps running timers on the server and shows the same second on every device.
 
-mod addresses;
-mod auth;
-mod bucket;
-mod cause;
-mod certainty;
-mod clockit;
-mod config;
-#[cfg(feature = "conformance")]
-mod conformance;
-mod connections;
-mod drain;
-mod exile;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod http;
-mod keys;
-mod metrics;
 mod node;
-mod origin;
-mod rooms;
-mod serve;
-mod socketio;
-mod stream;
-mod telemetry;
-mod under_way;
-mod watch;
-mod ws;
-
-#[cfg(feature = "conformance")]
-pub use conformance::echo;
+mod ops;
+mod session;
+mod systems;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{EXIT_CONFIG, Mistake, Setting, Settings, Sources};
-use crate::serve::Served;
-use crate::telemetry::Telemetry;
+use crate::ops::config::{self, ConfigError, EXIT_CONFIG, Setting, Settings, Sources};
+use crate::ops::serve::{self, Served};
+use crate::ops::telemetry::Telemetry;
 
 /// Keeps running timers on the server and shows the same second on every device.
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {
-    /// The configuration file; without it `tickcast.toml` is read if it is there
+    /// The configuration file; by default `tickcast.toml`, if it exists
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Sets one key over file and environment; may be repeated
+    /// Sets one key, over file and environment; can be repeated
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     set: Vec<String>,
     #[command(subcommand)]
@@ -58,7 +35,7 @@ struct Arguments {
 enum Command {
     /// Runs a node (the default)
     Serve,
-    /// Looks at the configuration
+    /// Checks or shows the configuration
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
@@ -67,9 +44,9 @@ enum Command {
 
 #[derive(Subcommand)]
 enum ConfigCommand {
-    /// Says what is wrong, if anything
+    /// Reports all errors of the configuration
     Check,
-    /// Shows all settings and where each comes from, secrets left out
+    /// Shows all settings and where each comes from; secrets are redacted
     Show,
 }
 
@@ -79,22 +56,22 @@ pub fn main() -> ExitCode {
     let sources = Sources { file: arguments.config, flags: arguments.set };
     let (settings, shown) = match config::load(&sources) {
         Ok(loaded) => loaded,
-        Err(mistakes) => return refuse(&mistakes),
+        Err(errors) => return refuse(&errors),
     };
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => run(settings),
         Command::Config { command: ConfigCommand::Check } => {
-            println!("the configuration is right");
+            println!("the configuration is valid");
             ExitCode::SUCCESS
         }
         Command::Config { command: ConfigCommand::Show } => show(&shown),
     }
 }
 
-fn refuse(mistakes: &[Mistake]) -> ExitCode {
-    eprintln!("the configuration has {} mistake(s):", mistakes.len());
-    for mistake in mistakes {
-        eprintln!("  {mistake}");
+fn refuse(errors: &[ConfigError]) -> ExitCode {
+    eprintln!("the configuration has {} error(s):", errors.len());
+    for error in errors {
+        eprintln!("  {error}");
     }
     ExitCode::from(EXIT_CONFIG)
 }
@@ -112,11 +89,11 @@ fn run(settings: Settings) -> ExitCode {
             Telemetry::start(&settings)?
         };
         let served = runtime.block_on(serve::serve(settings, &telemetry));
-        // The runtime's threads go on meanwhile: they send the last of it. Whoever wants an end at once gets one.
+        // The runtime's threads continue meanwhile and export the last telemetry, unless the end is to be immediate.
         if matches!(&served, Ok(Served { at_once: false, .. })) {
             telemetry.stop();
         }
-        // Something may wait for the operating system still, such as for a name.
+        // A thread may still wait for the operating system, such as for a name.
         runtime.shutdown_background();
         served.map(drop)
     };

@@ -1,28 +1,28 @@
-//! One running node, as its routes and sockets see it.
+//! One running node, as its routes and sessions see it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::{Engine, ExecuteError, Feed, Outcome, Request};
+use access::{Authenticator, Denied};
+use engine::{Engine, ExecuteError, Outcome, Request, Subscription};
 use timers::{Beat, Scope};
 use tokio::time::timeout;
 
-use crate::auth::{Auth, Denied};
-use crate::config::Settings;
-use crate::connections::Connections;
-use crate::drain::Drain;
-use crate::metrics::Metrics;
-use crate::telemetry::Log;
-use crate::telemetry::traces::Traces;
+use crate::ops::config::Settings;
+use crate::ops::drain::Drain;
+use crate::ops::metrics::Metrics;
+use crate::ops::telemetry::Log;
+use crate::ops::telemetry::traces::Traces;
+use crate::session::connections::Connections;
 
-/// How long a client waits for its timers while the store does not answer.
+/// How long a client waits for its subscription while the store does not answer.
 const JOIN_WITHIN: Duration = Duration::from_secs(6);
 
 /// One running node.
 pub(crate) struct Node {
     pub(crate) settings: Settings,
     pub(crate) engine: Arc<Engine>,
-    pub(crate) auth: Auth,
+    pub(crate) auth: Authenticator,
     pub(crate) connections: Arc<Connections>,
     pub(crate) drain: Drain,
     pub(crate) metrics: Arc<Metrics>,
@@ -32,8 +32,8 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Listens to a scope for a client, which is not kept waiting for ever.
-    pub(crate) async fn join(&self, scope: &Scope) -> Result<Feed, String> {
+    /// Subscribes a client to a scope, within [`JOIN_WITHIN`].
+    pub(crate) async fn join(&self, scope: &Scope) -> Result<Subscription, String> {
         match timeout(JOIN_WITHIN, self.engine.hub().join(scope)).await {
             Ok(joined) => joined.map_err(|error| error.to_string()),
             Err(_) => Err("the store does not answer".to_owned()),
@@ -43,18 +43,18 @@ impl Node {
     /// Carries out a command, and measures it.
     pub(crate) async fn execute(&self, request: Request) -> Result<Outcome, ExecuteError> {
         let since = Instant::now();
-        let executed = self.engine.execute(request).await;
-        self.metrics.command_done(since.elapsed(), &executed);
-        executed
+        let result = self.engine.execute(request).await;
+        self.metrics.command_done(since.elapsed(), &result);
+        result
     }
 
-    /// Notes that it was not found who a client is, and why.
-    pub(crate) fn note_denied(&self, denied: &Denied) {
-        tracing::debug!(why = %denied, "it was not found who a client is");
+    /// Records an authentication failure.
+    pub(crate) fn record_auth_failure(&self, denied: &Denied) {
+        tracing::debug!(reason = %denied, "a client could not be authenticated");
         self.metrics.refused(denied.into());
     }
 
-    /// Tells whether clients should be sent here, or why not.
+    /// Tells whether load balancers should send clients here, or why not.
     pub(crate) fn ready(&self) -> Result<(), String> {
         if self.drain.is_leaving() {
             return Err("the node is stopping".to_owned());
@@ -62,8 +62,8 @@ impl Node {
         self.engine.store().ready()?;
         self.auth.ready()?;
         if self.engine.hub().last_beat() == Beat(0) {
-            // Were the store to leave now, there would be nothing to go on from.
-            return Err("no beat was heard yet".to_owned());
+            // If the store became unavailable now, the node could not continue displays.
+            return Err("no beat was received yet".to_owned());
         }
         Ok(())
     }

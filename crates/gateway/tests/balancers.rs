@@ -1,4 +1,4 @@
-//! Real load balancers before real nodes, with the configurations of `deploy/`.
+//! Real load balancers in front of real nodes, with the configurations of `deploy/`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

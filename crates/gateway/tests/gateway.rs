@@ -1,4 +1,4 @@
-//! The binary as its users meet it: a real process, real sockets, a real store.
+//! The binary as its users run it: a real process, real sockets, a real store.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -6,7 +6,7 @@ mod gateway {
     mod access;
     mod clockit;
     mod configuration;
-    mod exile;
+    mod disconnect;
     mod faults;
     mod heartbeat;
     mod history;

@@ -1,10 +1,10 @@
-//! What those who run it see: spans at a real collector, figures, lines of the log.
+//! Telemetry for operators: spans at a real collector, metrics, log lines.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod telemetry {
     mod collectors;
-    mod figures;
-    mod lines;
+    mod log_lines;
+    mod metrics;
     mod traces;
 }

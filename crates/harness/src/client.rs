@@ -1,4 +1,4 @@
-//! A WebSocket client with patience.
+//! A WebSocket client with timeouts.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::DEADLINE;
 
-/// One client.
+/// A client.
 pub struct Client {
-    /// How long it waits for anything; [`DEADLINE`] unless told otherwise.
-    pub patience: Duration,
+    /// Timeout of every wait; initially [`DEADLINE`].
+    pub timeout: Duration,
     socket: WebSocketStream<TcpStream>,
 }
 
@@ -32,10 +32,10 @@ impl Client {
         }
         let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let (socket, _) = timeout(DEADLINE, client_async(request, tcp)).await.unwrap().unwrap();
-        Self { patience: DEADLINE, socket }
+        Self { timeout: DEADLINE, socket }
     }
 
-    /// Sends a command of a type with a payload.
+    /// Sends a command with a type and a payload.
     pub async fn ask(&mut self, kind: &str, id: Option<&str>, payload: Value) {
         let mut message = json!({ "type": kind, "payload": payload });
         if let Some(id) = id {
@@ -64,7 +64,7 @@ impl Client {
         self.socket.send(message).await.unwrap();
     }
 
-    /// Puts a message into the buffer; [`Client::flush`] sends it.
+    /// Buffers a message; [`Client::flush`] sends it.
     pub async fn feed(&mut self, message: Message) {
         self.socket.feed(message).await.unwrap();
     }
@@ -73,7 +73,7 @@ impl Client {
         self.socket.flush().await.unwrap();
     }
 
-    /// Writes bytes past the WebSocket.
+    /// Writes raw bytes to the connection, outside of WebSocket frames.
     pub async fn write_raw(&mut self, bytes: &[u8]) {
         tokio::io::AsyncWriteExt::write_all(self.socket.get_mut(), bytes).await.unwrap();
     }
@@ -86,7 +86,7 @@ impl Client {
     /// Waits for the next text.
     pub async fn next_text(&mut self) -> String {
         loop {
-            match timeout(self.patience, self.socket.next()).await.expect("a message in time") {
+            match timeout(self.timeout, self.socket.next()).await.expect("a message in time") {
                 Some(Ok(Message::Text(text))) => return text.to_string(),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 other => panic!("{other:?}"),
@@ -94,7 +94,7 @@ impl Client {
         }
     }
 
-    /// Waits for the next message of a type, passing over others.
+    /// Waits for the next message of a type, skipping others.
     pub async fn next_of(&mut self, kind: &str) -> Value {
         loop {
             let message = self.next().await;
@@ -104,10 +104,10 @@ impl Client {
         }
     }
 
-    /// Waits for the close frame, passing over messages.
+    /// Waits for the close frame, skipping messages.
     pub async fn closed(&mut self) -> (u16, String) {
         loop {
-            match timeout(self.patience, self.socket.next()).await.expect("an end in time") {
+            match timeout(self.timeout, self.socket.next()).await.expect("an end in time") {
                 Some(Ok(Message::Close(Some(frame)))) => return (frame.code.into(), frame.reason.to_string()),
                 Some(Ok(_)) => {}
                 other => panic!("{other:?}"),
@@ -121,11 +121,11 @@ impl Client {
         self.send(Message::Close(Some(frame))).await;
     }
 
-    /// Waits for the answer to a ping.
+    /// Sends a ping and waits for its pong.
     pub async fn pings(&mut self, payload: &'static [u8]) {
         self.send(Message::Ping(Bytes::from_static(payload))).await;
         loop {
-            match timeout(self.patience, self.socket.next()).await.expect("a pong in time") {
+            match timeout(self.timeout, self.socket.next()).await.expect("a pong in time") {
                 Some(Ok(Message::Pong(answer))) => {
                     assert_eq!(answer.as_ref(), payload);
                     return;
@@ -136,10 +136,10 @@ impl Client {
         }
     }
 
-    /// Waits for a ping, passing over messages, and answers it.
+    /// Waits for a ping, skipping messages, and replies to it.
     pub async fn answer_ping(&mut self) {
         loop {
-            match timeout(self.patience, self.socket.next()).await.expect("a ping in time") {
+            match timeout(self.timeout, self.socket.next()).await.expect("a ping in time") {
                 Some(Ok(Message::Ping(_))) => return self.flush().await,
                 Some(Ok(_)) => {}
                 other => panic!("{other:?}"),
@@ -147,7 +147,7 @@ impl Client {
         }
     }
 
-    /// Gives the connection up to what goes on below WebSockets.
+    /// Returns the underlying TCP connection.
     pub fn into_tcp(self) -> TcpStream {
         self.socket.into_inner()
     }

@@ -1,4 +1,4 @@
-//! A wall clock for one process that can be moved while it runs.
+//! An adjustable wall clock for a process.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -8,13 +8,13 @@ use tempfile::TempDir;
 
 const SHIM: &str = include_str!("clock_shim.c");
 
-/// A clock for processes that libfaketime can't serve, such as `redis-server`; right at first.
+/// A clock for processes that do not work with libfaketime, such as `redis-server`. Its initial offset is 0.
 pub struct MovableClock {
     folder: TempDir,
 }
 
 impl MovableClock {
-    /// Builds the library that such a process preloads.
+    /// Builds the library that the process preloads.
     ///
     /// # Panics
     /// If there is no C compiler: `cargo xtask test` installs one.
@@ -29,14 +29,14 @@ impl MovableClock {
         clock
     }
 
-    /// Returns the environment of a process that has this clock.
+    /// Returns the environment variables of a process with this clock.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         vec![("LD_PRELOAD", self.file("clock_shim.so")), ("CLOCK_OFFSET_FILE", self.file("offset"))]
     }
 
-    /// Sets how far it is off, in milliseconds; it counts at once.
+    /// Sets the offset in milliseconds, with immediate effect.
     pub fn move_by(&self, millis: i64) {
-        // In place: the processes have mapped it.
+        // In place: the processes have mapped the file.
         let file = File::options().create(true).truncate(false).write(true).open(self.file("offset")).unwrap();
         file.write_all_at(format!("{millis:+015}\n").as_bytes(), 0).unwrap();
     }
@@ -52,12 +52,12 @@ mod tests {
     use std::time::{SystemTime, UNIX_EPOCH};
 
     #[test]
-    fn the_shim_moves_the_wall_clock_of_a_process_and_follows_its_file() {
+    fn the_shim_offsets_the_wall_clock_of_a_process_and_follows_its_file() {
         let clock = MovableClock::make();
         for offset_ms in [0, 5_000, -5_000, 3_600_500] {
             clock.move_by(offset_ms);
-            let asked = Command::new("date").arg("+%s%3N").envs(clock.environment()).output().unwrap();
-            let date: i64 = String::from_utf8(asked.stdout).unwrap().trim().parse().unwrap();
+            let output = Command::new("date").arg("+%s%3N").envs(clock.environment()).output().unwrap();
+            let date: i64 = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
             assert!((now + offset_ms - date).abs() < 400, "{offset_ms}: {date} at {now}");
         }

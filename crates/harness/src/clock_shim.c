@@ -1,5 +1,5 @@
-/* Moves the wall clock of the process it is preloaded into by the milliseconds that stand in a file of 16
- * bytes, named by CLOCK_OFFSET_FILE; a change of the file counts at once. Other clocks stay as they are. */
+/* Offsets the wall clock of the process that preloads it by the milliseconds in a 16-byte file, named by
+ * CLOCK_OFFSET_FILE. A change of the file takes effect at once. Other clocks do not change. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-//! An OpenTelemetry collector in this process, which keeps what it is sent, over gRPC and over HTTP.
+//! An OpenTelemetry collector in this process, over gRPC and HTTP, which keeps all data.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -25,19 +25,19 @@ use tonic::{Request, Response, Status};
 
 use crate::DEADLINE;
 
-/// How often it is looked for spans.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Interval at which spans are checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// One span that was sent.
+/// A received span.
 #[derive(Clone, Debug)]
-pub struct Traced {
-    /// What the resource says of who sent it.
+pub struct ExportedSpan {
+    /// The attributes of the resource.
     pub resource: BTreeMap<String, String>,
-    /// The trace, in hexadecimal digits.
+    /// The trace id, in hexadecimal digits.
     pub trace: String,
-    /// The span.
+    /// The span id.
     pub span: String,
-    /// Its parent; empty if it has none.
+    /// The id of the parent; empty if it has none.
     pub parent: String,
     /// Its name.
     pub name: String,
@@ -45,17 +45,17 @@ pub struct Traced {
     pub kind: i32,
     /// Whether its status is an error.
     pub failed: bool,
-    /// What is known of it.
+    /// The attributes.
     pub attributes: BTreeMap<String, String>,
-    /// The spans that it is linked to.
+    /// The ids of linked spans.
     pub links: Vec<String>,
-    /// What happened in it: the name and one attribute after the other.
+    /// The events: name and attributes.
     pub events: Vec<(String, BTreeMap<String, String>)>,
-    /// From when until when, in nanoseconds since 1970.
-    pub lasted: (u64, u64),
+    /// Start and end, in nanoseconds since 1970.
+    pub interval: (u64, u64),
 }
 
-impl Traced {
+impl ExportedSpan {
     /// Returns the node that sent it.
     pub fn node(&self) -> &str {
         &self.resource["service.instance.id"]
@@ -64,7 +64,7 @@ impl Traced {
 
 #[derive(Default)]
 struct Received {
-    spans: Vec<Traced>,
+    spans: Vec<ExportedSpan>,
     metrics: BTreeMap<String, usize>,
 }
 
@@ -81,42 +81,43 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Starts to take what comes.
+    /// Starts the collector.
     pub async fn start() -> Self {
         let received = Shared::default();
-        let [of_grpc, of_http] = [TcpListener::bind("127.0.0.1:0").await, TcpListener::bind("127.0.0.1:0").await];
-        let (of_grpc, of_http) = (of_grpc.unwrap(), of_http.unwrap());
-        let (grpc, http) = (of_grpc.local_addr().unwrap().port(), of_http.local_addr().unwrap().port());
+        let [grpc_listener, http_listener] =
+            [TcpListener::bind("127.0.0.1:0").await, TcpListener::bind("127.0.0.1:0").await];
+        let (grpc_listener, http_listener) = (grpc_listener.unwrap(), http_listener.unwrap());
+        let (grpc, http) = (grpc_listener.local_addr().unwrap().port(), http_listener.local_addr().unwrap().port());
         let services = tonic::transport::Server::builder()
             .add_service(TraceServiceServer::new(Service(Arc::clone(&received))))
             .add_service(MetricsServiceServer::new(Service(Arc::clone(&received))));
         let by_grpc = tokio::spawn(async move {
-            services.serve_with_incoming(tonic::transport::server::TcpIncoming::from(of_grpc)).await.unwrap();
+            services.serve_with_incoming(tonic::transport::server::TcpIncoming::from(grpc_listener)).await.unwrap();
         });
-        let by_http = tokio::spawn(serve_http(of_http, Arc::clone(&received)));
+        let by_http = tokio::spawn(serve_http(http_listener, Arc::clone(&received)));
         Self { grpc, http, received, _tasks: [AbortOnDropHandle::new(by_grpc), AbortOnDropHandle::new(by_http)] }
     }
 
-    /// Returns all spans so far.
-    pub fn spans(&self) -> Vec<Traced> {
+    /// Returns all spans received so far.
+    pub fn spans(&self) -> Vec<ExportedSpan> {
         self.received.lock().unwrap().spans.clone()
     }
 
-    /// Waits until there are spans as they are expected to be, and returns all.
-    pub async fn wait_for_spans(&self, what: &str, are_there: impl Fn(&[Traced]) -> bool) -> Vec<Traced> {
+    /// Waits until the spans meet a condition, and returns all spans.
+    pub async fn wait_for_spans(&self, what: &str, complete: impl Fn(&[ExportedSpan]) -> bool) -> Vec<ExportedSpan> {
         let end = Instant::now() + DEADLINE;
-        let mut look = tokio::time::interval(LOOK_EVERY);
+        let mut poll = tokio::time::interval(POLL_INTERVAL);
         loop {
             let spans = self.spans();
-            if are_there(&spans) {
+            if complete(&spans) {
                 return spans;
             }
-            assert!(Instant::now() < end, "waited in vain for {what} in {:#?}", self.names());
-            look.tick().await;
+            assert!(Instant::now() < end, "timed out waiting for {what} in {:#?}", self.names());
+            poll.tick().await;
         }
     }
 
-    /// Returns the names of all metrics so far.
+    /// Returns the names of all metrics received so far.
     pub fn metrics(&self) -> Vec<String> {
         self.received.lock().unwrap().metrics.keys().cloned().collect()
     }
@@ -134,7 +135,7 @@ impl TraceService for Service {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        take_spans(&self.0, request.into_inner());
+        record_spans(&self.0, request.into_inner());
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
@@ -145,7 +146,7 @@ impl MetricsService for Service {
         &self,
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
-        take_metrics(&self.0, &request.into_inner());
+        record_metrics(&self.0, &request.into_inner());
         Ok(Response::new(ExportMetricsServiceResponse::default()))
     }
 }
@@ -155,13 +156,13 @@ async fn serve_http(listener: TcpListener, received: Shared) {
         let (tcp, _) = listener.accept().await.unwrap();
         let received = Arc::clone(&received);
         tokio::spawn(async move {
-            let service = service_fn(|request| take_request(&received, request));
+            let service = service_fn(|request| handle_request(&received, request));
             http1::Builder::new().serve_connection(TokioIo::new(tcp), service).await.ok();
         });
     }
 }
 
-async fn take_request(
+async fn handle_request(
     received: &Shared,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
@@ -169,28 +170,28 @@ async fn take_request(
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let answer = match path.as_str() {
         "/v1/traces" => {
-            take_spans(received, ExportTraceServiceRequest::decode(body).unwrap());
+            record_spans(received, ExportTraceServiceRequest::decode(body).unwrap());
             ExportTraceServiceResponse::default().encode_to_vec()
         }
         "/v1/metrics" => {
-            take_metrics(received, &ExportMetricsServiceRequest::decode(body).unwrap());
+            record_metrics(received, &ExportMetricsServiceRequest::decode(body).unwrap());
             ExportMetricsServiceResponse::default().encode_to_vec()
         }
-        _ => panic!("nobody sends to {path}"),
+        _ => panic!("unexpected path {path}"),
     };
     let answer = hyper::Response::builder().header("content-type", "application/x-protobuf").body(answer.into());
     Ok(answer.unwrap())
 }
 
-fn take_spans(received: &Shared, request: ExportTraceServiceRequest) {
-    let mut taken = Vec::new();
-    for of_resource in request.resource_spans {
-        let resource = attributes(&of_resource.resource.unwrap_or_default().attributes);
-        for span in of_resource.scope_spans.into_iter().flat_map(|of_scope| of_scope.spans) {
+fn record_spans(received: &Shared, request: ExportTraceServiceRequest) {
+    let mut exported = Vec::new();
+    for resource_data in request.resource_spans {
+        let resource = attributes(&resource_data.resource.unwrap_or_default().attributes);
+        for span in resource_data.scope_spans.into_iter().flat_map(|scope_data| scope_data.spans) {
             let event = |event: &opentelemetry_proto::tonic::trace::v1::span::Event| {
                 (event.name.clone(), attributes(&event.attributes))
             };
-            taken.push(Traced {
+            exported.push(ExportedSpan {
                 resource: resource.clone(),
                 trace: hex(&span.trace_id),
                 span: hex(&span.span_id),
@@ -201,16 +202,16 @@ fn take_spans(received: &Shared, request: ExportTraceServiceRequest) {
                 attributes: attributes(&span.attributes),
                 links: span.links.iter().map(|link| hex(&link.span_id)).collect(),
                 events: span.events.iter().map(event).collect(),
-                lasted: (span.start_time_unix_nano, span.end_time_unix_nano),
+                interval: (span.start_time_unix_nano, span.end_time_unix_nano),
             });
         }
     }
-    received.lock().unwrap().spans.extend(taken);
+    received.lock().unwrap().spans.extend(exported);
 }
 
-fn take_metrics(received: &Shared, request: &ExportMetricsServiceRequest) {
-    let of_scopes = request.resource_metrics.iter().flat_map(|of_resource| &of_resource.scope_metrics);
-    for metric in of_scopes.flat_map(|of_scope| &of_scope.metrics) {
+fn record_metrics(received: &Shared, request: &ExportMetricsServiceRequest) {
+    let scope_data = request.resource_metrics.iter().flat_map(|resource_data| &resource_data.scope_metrics);
+    for metric in scope_data.flat_map(|scope_data| &scope_data.metrics) {
         *received.lock().unwrap().metrics.entry(metric.name.clone()).or_default() += 1;
     }
 }

@@ -1,4 +1,4 @@
-//! One HTTP request a connection.
+//! An HTTP client with one request per connection.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::DEADLINE;
 
-/// Headers that ask for a WebSocket.
+/// Headers of a WebSocket upgrade.
 pub const UPGRADE: [(&str, &str); 4] = [
     ("connection", "upgrade"),
     ("upgrade", "websocket"),
@@ -16,54 +16,60 @@ pub const UPGRADE: [(&str, &str); 4] = [
     ("sec-websocket-key", "MDEyMzQ1Njc4OWFiY2RlZg=="),
 ];
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub head: String,
     pub body: String,
 }
 
-impl Answer {
+impl Response {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Returns a header by its name in small letters.
+    /// Returns a header by its name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let fields = self.head.lines().filter_map(|line| line.split_once(':'));
         fields.into_iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 }
 
-pub async fn request(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Answer> {
+pub async fn request(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Response> {
     request_over(TcpStream::connect(("127.0.0.1", port)).await?, method, path, headers, body).await
 }
 
-/// Sends the request over a connection that is there.
+/// Sends a request over an open connection.
 pub async fn request_over(
     mut stream: TcpStream,
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
     body: &[u8],
-) -> io::Result<Answer> {
+) -> io::Result<Response> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
     stream.write_all(head.as_bytes()).await?;
-    // A server may answer before it has read all.
+    // The server may respond before it has read the whole body.
     stream.write_all(body).await.ok();
-    let mut answer = Vec::new();
-    timeout(DEADLINE, stream.read_to_end(&mut answer)).await.expect("an answer in time")?;
-    let text = String::from_utf8_lossy(&answer).into_owned();
+    let mut response = Vec::new();
+    timeout(DEADLINE, stream.read_to_end(&mut response)).await.expect("a response in time")?;
+    let text = String::from_utf8_lossy(&response).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
     let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
     let body = if chunked { unchunk(body) } else { body.to_owned() };
-    Ok(Answer { status, head: head.to_owned(), body })
+    Ok(Response { status, head: head.to_owned(), body })
 }
 
 fn unchunk(mut rest: &str) -> String {

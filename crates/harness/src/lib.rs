@@ -1,13 +1,13 @@
-//! Real parts for tests: servers and nodes as processes on free loopback ports, clients with patience. It
-//! knows Tickcast only from outside. What goes wrong in it fails the test that uses it, by a panic.
+//! Test fixtures: servers and nodes as processes on free loopback ports, and clients with timeouts. The crate
+//! uses Tickcast only from outside. A failing fixture panics and thereby fails its test.
 
-#![allow(clippy::unwrap_used, reason = "a fixture that cannot go on fails its test")]
+#![allow(clippy::unwrap_used, reason = "a fixture fails its test when it cannot continue")]
 
 mod client;
 mod clock;
 mod collector;
-mod figures;
 pub mod http;
+mod metrics;
 mod node;
 mod port;
 mod program;
@@ -21,12 +21,12 @@ mod wait;
 
 pub use client::Client;
 pub use clock::MovableClock;
-pub use collector::{Collector, Traced};
-pub use figures::Figures;
-pub use node::{Node, TALKATIVE, binary};
+pub use collector::{Collector, ExportedSpan};
+pub use metrics::Metrics;
+pub use node::{NO_MESSAGE_LIMIT, Node, binary};
 pub use port::free_port;
 pub use program::{Running, program};
-pub use proxy::{Proxy, Way};
+pub use proxy::{Pipe, Proxy};
 pub use redis::{DURABLE, RedisCluster, RedisServer, RedisWithSentinels, Reply};
 pub use site::Site;
 pub use socketio::SocketIo;

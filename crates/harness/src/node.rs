@@ -1,4 +1,4 @@
-//! A running `tickcast`, gone with its handle.
+//! A running `tickcast` process.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::http::{Answer, request};
-use crate::{Client, DEADLINE, Figures, RedisServer, free_port};
+use crate::http::{Response, request};
+use crate::{Client, DEADLINE, Metrics, RedisServer, free_port};
 
-/// Returns the binary under test: `TICKCAST_BIN`, else the one beside the test that runs.
+/// Returns the binary under test: `TICKCAST_BIN`, else the one next to the running test.
 ///
 /// # Panics
-/// If the running program has no place.
+/// If the path of the running test is unknown.
 pub fn binary() -> PathBuf {
     std::env::var_os("TICKCAST_BIN").map_or_else(
         || {
@@ -25,10 +25,10 @@ pub fn binary() -> PathBuf {
     )
 }
 
-/// Has a node hear clients out that say more than people do.
-pub const TALKATIVE: (&str, &str) = ("limits.message_burst", "1000000");
+/// A setting that lifts the message limit, for clients that send more than people do.
+pub const NO_MESSAGE_LIMIT: (&str, &str) = ("limits.message_burst", "1000000");
 
-/// One node.
+/// A node; killed when dropped.
 pub struct Node {
     /// The public port.
     pub public: u16,
@@ -53,17 +53,17 @@ impl Node {
         node
     }
 
-    /// Starts a node of a name over a Redis and waits until it is ready.
+    /// Starts a node with an id over a Redis and waits until it is ready.
     pub async fn start_over(redis: &RedisServer, name: &str) -> Self {
         Self::start_with(&[("store.url", &redis.url()), ("node.id", name)]).await
     }
 
-    /// Starts a node and waits for nothing.
+    /// Starts a node without waiting.
     pub fn launch(settings: &[(&str, &str)]) -> Self {
         Self::launch_in(settings, &[])
     }
 
-    /// Starts a node in an environment with further variables and waits for nothing.
+    /// Starts a node with additional environment variables, without waiting.
     pub fn launch_in(settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (public, internal) = (free_port(), free_port());
@@ -72,8 +72,8 @@ impl Node {
         Self { public, internal, folder, settings, environment, process }
     }
 
-    /// Starts a node whose log nobody reads any more, and waits until it is ready.
-    pub async fn start_unheard() -> Self {
+    /// Starts a node whose stderr is closed, and waits until it is ready.
+    pub async fn start_with_closed_stderr() -> Self {
         let mut node = Self::launch(&[("drain.grace", "200ms"), ("drain.notice", "0s")]);
         node.process.kill().unwrap();
         node.process.wait().unwrap();
@@ -84,19 +84,19 @@ impl Node {
         node
     }
 
-    /// Waits until the node says that it is ready.
+    /// Waits until the node reports that it is ready.
     pub async fn is_ready(&mut self) {
         let end = Instant::now() + DEADLINE;
-        let mut look = tokio::time::interval(Duration::from_millis(10));
+        let mut poll = tokio::time::interval(Duration::from_millis(10));
         loop {
-            look.tick().await;
-            if let Ok(answer) = request(self.internal, "GET", "/readyz", &[], b"").await
-                && answer.status == 200
+            poll.tick().await;
+            if let Ok(response) = request(self.internal, "GET", "/readyz", &[], b"").await
+                && response.status == 200
             {
                 return;
             }
             assert!(Instant::now() < end, "not ready in time: {}", self.log());
-            assert!(self.process.try_wait().unwrap().is_none(), "it has ended: {}", self.log());
+            assert!(self.process.try_wait().unwrap().is_none(), "the process has exited: {}", self.log());
         }
     }
 
@@ -106,41 +106,41 @@ impl Node {
     }
 
     /// Sends a request to the public port.
-    pub async fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub async fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         request(self.public, method, path, headers, body).await.unwrap()
     }
 
-    /// Reads from the public port.
-    pub async fn get(&self, path: &str) -> Answer {
+    /// Sends a GET request to the public port.
+    pub async fn get(&self, path: &str) -> Response {
         self.http("GET", path, &[], b"").await
     }
 
-    /// Reads from the internal port.
-    pub async fn get_internal(&self, path: &str) -> Answer {
+    /// Sends a GET request to the internal port.
+    pub async fn get_internal(&self, path: &str) -> Response {
         request(self.internal, "GET", path, &[], b"").await.unwrap()
     }
 
-    /// Reads its figures.
-    pub async fn figures(&self) -> Figures {
-        Figures::new(self.get_internal("/metrics").await.body)
+    /// Reads the metrics.
+    pub async fn metrics(&self) -> Metrics {
+        Metrics::new(self.get_internal("/metrics").await.body)
     }
 
     /// Sends a request to the internal port.
-    pub async fn http_internal(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub async fn http_internal(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         request(self.internal, method, path, headers, body).await.unwrap()
     }
 
-    /// Returns what it has logged.
+    /// Returns the log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(log_file(self.folder.path())).unwrap_or_default()
     }
 
-    /// Returns the folder that it runs in.
+    /// Returns the working directory.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Returns the id of its process.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
@@ -151,44 +151,44 @@ impl Node {
         assert!(status.unwrap().success());
     }
 
-    /// Stops its process without ending it, so that its sockets stay open and silent.
+    /// Suspends the process: its sockets stay open and silent.
     pub fn freeze(&self) {
         self.signal("STOP");
     }
 
-    /// Lets it go on.
+    /// Resumes the process.
     pub fn thaw(&self) {
         self.signal("CONT");
     }
 
-    /// Kills it.
+    /// Kills the process.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// Starts it again, after its end, on the same ports and the same store, and waits until it is ready.
-    pub async fn start_again(&mut self) {
+    /// Restarts the node, after its exit, on the same ports and the same store, and waits until it is ready.
+    pub async fn restart(&mut self) {
         self.process = spawn(self.folder.path(), self.public, self.internal, &self.settings, &self.environment);
         self.is_ready().await;
     }
 
-    /// Kills it and starts it again on the same ports and the same store.
-    pub async fn kill_and_start_again(&mut self) {
+    /// Kills and restarts the node on the same ports and the same store.
+    pub async fn kill_and_restart(&mut self) {
         self.kill();
-        self.start_again().await;
+        self.restart().await;
     }
 
-    /// Waits until it has ended.
+    /// Waits until the process has exited.
     pub async fn ended(&mut self) -> ExitStatus {
         let end = Instant::now() + DEADLINE;
-        let mut look = tokio::time::interval(Duration::from_millis(10));
+        let mut poll = tokio::time::interval(Duration::from_millis(10));
         loop {
-            look.tick().await;
+            poll.tick().await;
             if let Some(status) = self.process.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < end, "it does not end: {}", self.log());
+            assert!(Instant::now() < end, "the process does not exit: {}", self.log());
         }
     }
 }

@@ -1,32 +1,34 @@
-//! Programs that tests start: where they are, and that they end with the test.
+//! Programs that tests run: their location, and processes that end with the test.
 
 use std::env;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-/// Finds a program: where its variable says, else on the search path, where `cargo xtask test` installs it, or
-/// where Debian keeps what only root has on the path.
+/// Finds a program: at the path in its environment variable, else on the search path, in the directory where
+/// `cargo xtask test` installs tools, or in `/usr/sbin`.
 ///
 /// # Panics
-/// If it is nowhere: a test that can't run must not pass.
+/// If it is not found: a test that can't run must not pass.
 pub fn program(name: &str, variable: &str) -> PathBuf {
     if let Some(path) = env::var_os(variable).filter(|path| !path.is_empty()) {
         return path.into();
     }
     let test = env::current_exe().unwrap();
     let path = env::var_os("PATH").unwrap_or_default();
-    let places = env::split_paths(&path).map(|folder| folder.join(name));
+    let paths = env::split_paths(&path).map(|folder| folder.join(name));
     let tools = test.ancestors().map(|folder| folder.join("tools").join(name));
-    let mut candidates = places.chain(tools).chain([PathBuf::from("/usr/sbin").join(name)]);
+    let mut candidates = paths.chain(tools).chain([PathBuf::from("/usr/sbin").join(name)]);
     let found = candidates.find(|candidate| candidate.is_file());
-    found.unwrap_or_else(|| panic!("{name} is not installed; `cargo xtask test` does that, or {variable} names it"))
+    found.unwrap_or_else(|| {
+        panic!("{name} is not installed; run `cargo xtask test` to install it, or set {variable} to its path")
+    })
 }
 
-/// A program that runs until this is dropped.
+/// A process that is killed when this is dropped.
 pub struct Running(Child);
 
 impl Running {
-    /// Starts it, without input.
+    /// Starts the process, without input.
     ///
     /// # Panics
     /// If it can't be started.

@@ -1,4 +1,4 @@
-//! A loopback TCP proxy whose links can be cut, held up, delayed, reset and led elsewhere.
+//! A loopback TCP proxy that can hold, drop and delay data, reset connections, and change its target.
 
 use std::io;
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use way::carry;
+use pipe::forward;
 
 use crate::port;
 
-mod way;
+mod pipe;
 
-/// What becomes of the bytes that go one way.
+/// The treatment of data in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// They go on after this long.
+pub enum Pipe {
+    /// Data is forwarded after this delay.
     Open(Duration),
-    /// They wait, as in a network that comes back before the sender gives up.
+    /// Data waits, as in a network that recovers before the sender times out.
     Held,
-    /// They are swallowed and neither side is told. A connection that lost bytes is reset when its way opens.
-    Swallowed,
+    /// Data is dropped without notice to either side. A connection that lost data is reset when its pipe opens.
+    Dropped,
 }
 
-impl Way {
-    /// They go on at once.
+impl Pipe {
+    /// Data is forwarded at once.
     pub const FREE: Self = Self::Open(Duration::ZERO);
 
     fn is_open(self) -> bool {
@@ -35,7 +35,7 @@ impl Way {
     }
 }
 
-/// A link between clients and one server; gone with its handle, together with its connections.
+/// A proxy between clients and one server; stops when dropped, together with its connections.
 pub struct Proxy {
     port: u16,
     state: watch::Sender<State>,
@@ -45,15 +45,15 @@ pub struct Proxy {
 
 #[derive(Clone, Copy)]
 struct State {
-    to_server: Way,
-    to_client: Way,
+    to_server: Pipe,
+    to_client: Pipe,
     target: u16,
-    /// Connections that were made before the last reset are reset.
+    /// The number of resets; older connections are reset.
     resets: u64,
 }
 
 impl Proxy {
-    /// Begins to lead to a loopback port.
+    /// Starts to forward to a loopback port.
     ///
     /// # Panics
     /// If it cannot listen, or outside of a runtime.
@@ -61,10 +61,10 @@ impl Proxy {
         let (listener, port) = port::listen();
         listener.set_nonblocking(true).unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
-        let state = State { to_server: Way::FREE, to_client: Way::FREE, target, resets: 0 };
-        let (state, seen) = watch::channel(state);
+        let state = State { to_server: Pipe::FREE, to_client: Pipe::FREE, target, resets: 0 };
+        let (state, receiver) = watch::channel(state);
         let lost_bytes = Arc::new(AtomicU64::new(0));
-        let task = tokio::spawn(accept(listener, seen, Arc::clone(&lost_bytes)));
+        let task = tokio::spawn(accept(listener, receiver, Arc::clone(&lost_bytes)));
         Self { port, state, lost_bytes, task }
     }
 
@@ -73,18 +73,18 @@ impl Proxy {
         self.port
     }
 
-    /// Says what becomes of bytes from now on: to the server, and to its clients. New connections are made
-    /// only while both ways are open.
-    pub fn set(&self, to_server: Way, to_client: Way) {
+    /// Sets the pipes to the server and to the clients. New connections are accepted only while both are
+    /// open.
+    pub fn set(&self, to_server: Pipe, to_client: Pipe) {
         self.state.send_modify(|state| {
             state.to_server = to_server;
             state.to_client = to_client;
         });
     }
 
-    /// Lets everything through again.
+    /// Opens both pipes.
     pub fn heal(&self) {
-        self.set(Way::FREE, Way::FREE);
+        self.set(Pipe::FREE, Pipe::FREE);
     }
 
     /// Resets all connections.
@@ -92,12 +92,12 @@ impl Proxy {
         self.state.send_modify(|state| state.resets += 1);
     }
 
-    /// Leads new connections to another loopback port; those that are open stay.
-    pub fn lead_to(&self, target: u16) {
+    /// Forwards new connections to another loopback port; open connections stay.
+    pub fn redirect_to(&self, target: u16) {
         self.state.send_modify(|state| state.target = target);
     }
 
-    /// Returns how many bytes were swallowed so far.
+    /// Returns the number of dropped bytes.
     pub fn lost_bytes(&self) -> u64 {
         self.lost_bytes.load(Ordering::Relaxed)
     }
@@ -111,27 +111,28 @@ impl Drop for Proxy {
 
 async fn accept(listener: TcpListener, state: watch::Receiver<State>, lost_bytes: Arc<AtomicU64>) {
     loop {
-        // A client that is gone before it was accepted harms nobody.
+        // The client may disconnect before it is accepted.
         if let Ok((client, _)) = listener.accept().await {
-            tokio::spawn(link(client, state.clone(), Arc::clone(&lost_bytes)));
+            tokio::spawn(serve(client, state.clone(), Arc::clone(&lost_bytes)));
         }
     }
 }
 
-/// Serves one connection until both sides are done or it has to be reset.
-async fn link(mut client: TcpStream, mut state: watch::Receiver<State>, lost_bytes: Arc<AtomicU64>) {
-    let born = state.borrow().resets;
-    let open = state.wait_for(|state| state.resets != born || (state.to_server.is_open() && state.to_client.is_open()));
+/// Serves one connection until both sides have ended or it is reset.
+async fn serve(mut client: TcpStream, mut state: watch::Receiver<State>, lost_bytes: Arc<AtomicU64>) {
+    let resets_at_start = state.borrow().resets;
+    let open = state
+        .wait_for(|state| state.resets != resets_at_start || (state.to_server.is_open() && state.to_client.is_open()));
     let target = match open.await {
-        Ok(state) if state.resets == born => state.target,
-        // It was reset, or the proxy is gone, before the link was made.
+        Ok(state) if state.resets == resets_at_start => state.target,
+        // The connection was reset, or the proxy stopped, before the server was connected.
         Ok(_) | Err(_) => return drop(client.set_zero_linger()),
     };
     let Ok(mut server) = TcpStream::connect(("127.0.0.1", target)).await else {
         return drop(client.set_zero_linger());
     };
     let ended = {
-        // Whole segments as they come: the proxy adds no waiting of its own.
+        // The proxy adds no delay of its own.
         client.set_nodelay(true).ok();
         server.set_nodelay(true).ok();
         let (client_read, client_write) = client.split();
@@ -140,11 +141,11 @@ async fn link(mut client: TcpStream, mut state: watch::Receiver<State>, lost_byt
         tokio::select! {
             ended = async {
                 tokio::try_join!(
-                    carry(client_read, server_write, state.clone(), |state| state.to_server, &lost_bytes),
-                    carry(server_read, client_write, state.clone(), |state| state.to_client, &lost_bytes),
+                    forward(client_read, server_write, state.clone(), |state| state.to_server, &lost_bytes),
+                    forward(server_read, client_write, state.clone(), |state| state.to_client, &lost_bytes),
                 )
             } => ended.map(|_| ()),
-            _ = resets.wait_for(|state| state.resets != born) => Err(io::ErrorKind::ConnectionReset.into()),
+            _ = resets.wait_for(|state| state.resets != resets_at_start) => Err(io::ErrorKind::ConnectionReset.into()),
         }
     };
     if ended.is_err() {

@@ -1,4 +1,4 @@
-//! A real `redis-server` for tests: started on a free loopback port, gone with its handle.
+//! A real `redis-server` for tests, on a free loopback port.
 
 use std::io::{self, BufReader, Write};
 use std::net::TcpStream;
@@ -19,16 +19,16 @@ mod cluster;
 mod reply;
 mod sentinel;
 
-/// Options of a server whose answers are on disk before they are given.
+/// Options of a server that syncs every write to disk before it replies.
 pub const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
-/// How long a server may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Timeout of a reply.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The file that it logs to, in its folder.
+/// The log file, in the working directory.
 const LOG: &str = "log";
 
-/// A running `redis-server` with nothing in it.
+/// A running `redis-server`, initially empty; killed when dropped.
 pub struct RedisServer {
     folder: TempDir,
     port: u16,
@@ -55,7 +55,7 @@ impl RedisServer {
         Self::start_as("redis-server", options, &[])
     }
 
-    /// Starts a server that goes by this clock.
+    /// Starts a server with this clock.
     ///
     /// # Panics
     /// As [`RedisServer::start`].
@@ -63,7 +63,7 @@ impl RedisServer {
         Self::start_by_with(clock, &[])
     }
 
-    /// Starts a server that goes by this clock, with further options.
+    /// Starts a server with this clock and further options.
     ///
     /// # Panics
     /// As [`RedisServer::start`].
@@ -73,17 +73,17 @@ impl RedisServer {
         Self::start_as("redis-server", options, &environment)
     }
 
-    /// Starts a replica of this server and waits until it has all.
+    /// Starts a replica of this server and waits until it is in sync.
     ///
     /// # Panics
-    /// As [`RedisServer::start`], or if it does not come to that.
+    /// As [`RedisServer::start`], or if the replica does not sync.
     pub fn start_replica(&self) -> Self {
         let replica = Self::start_with(&["--replicaof", "127.0.0.1", &self.port.to_string()]);
         replica.wait_for_primary();
         replica
     }
 
-    /// Starts another program that speaks the same, such as Valkey's, in an environment with further variables.
+    /// Starts another program with the same protocol, such as Valkey, with additional environment variables.
     ///
     /// # Panics
     /// As [`RedisServer::start`].
@@ -91,7 +91,7 @@ impl RedisServer {
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         let environment: Vec<(String, String)> =
             environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        // Between finding a free port and using it, somebody else may take it.
+        // Another process may take the port between its allocation and its use.
         for _ in 0..5 {
             let folder = folder();
             let port = free_port();
@@ -115,90 +115,90 @@ impl RedisServer {
         self.port
     }
 
-    /// Returns what it has logged.
+    /// Returns the log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join(LOG)).unwrap_or_default()
     }
 
-    /// Returns the folder that it runs in.
+    /// Returns the working directory.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Kills it; what it held in memory is gone.
+    /// Kills the server; data in memory is lost.
     pub fn kill(&mut self) {
         self.process.kill().ok();
         self.process.wait().ok();
     }
 
-    /// Starts it again on the same port.
+    /// Restarts the server on the same port.
     ///
     /// # Panics
     /// If it does not come up.
-    pub fn start_again(&mut self) {
+    pub fn restart(&mut self) {
         self.process = spawn(&self.program, &self.folder, self.port, &self.options, &self.environment);
         assert!(self.wait_until_up(), "redis-server did not come up again");
     }
 
-    /// Stops its process without ending it, so that its links stay open and silent.
+    /// Suspends the process: its connections stay open and silent.
     pub fn freeze(&self) {
         self.signal("-STOP");
     }
 
-    /// Lets it go on.
+    /// Resumes the process.
     pub fn thaw(&self) {
         self.signal("-CONT");
     }
 
-    /// Makes it a replica of another server and waits until it has all that the other has.
+    /// Makes the server a replica of another one and waits until it is in sync.
     ///
     /// # Panics
-    /// If it does not come to that.
+    /// If it does not sync in time.
     pub fn follow(&self, primary: &Self) {
-        let answer = self.command(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()]);
-        assert!(answer.is_ok_and(|answer| answer == "+OK"), "it does not become a replica");
+        let reply = self.command(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()]);
+        assert!(reply.is_ok_and(|reply| reply == "+OK"), "it does not become a replica");
         self.wait_for_primary();
     }
 
-    /// Waits until it has all that its primary had.
+    /// Waits until the replica is in sync with its primary.
     ///
     /// # Panics
-    /// If it does not come to that.
+    /// If it does not sync in time.
     pub(crate) fn wait_for_primary(&self) {
-        self.wait_for_answer(&["INFO", "replication"], |info| info.contains("master_link_status:up"));
+        self.wait_for_reply(&["INFO", "replication"], |info| info.contains("master_link_status:up"));
     }
 
-    /// Makes it a primary.
+    /// Makes the server a primary.
     ///
     /// # Panics
-    /// If it refuses.
+    /// If the server rejects it.
     pub fn promote(&self) {
-        let answer = self.command(&["REPLICAOF", "NO", "ONE"]);
-        assert!(answer.is_ok_and(|answer| answer == "+OK"), "it does not become a primary");
+        let reply = self.command(&["REPLICAOF", "NO", "ONE"]);
+        assert!(reply.is_ok_and(|reply| reply == "+OK"), "it does not become a primary");
     }
 
-    /// Sends one command and returns the answer's line or text.
+    /// Sends one command and returns the reply's line or text.
     ///
     /// # Errors
     /// The connection's.
-    pub fn command(&self, words: &[&str]) -> io::Result<String> {
-        Ok(self.replies(&[words.to_vec()])?.swap_remove(0).into_text())
+    pub fn command(&self, args: &[&str]) -> io::Result<String> {
+        Ok(self.replies(&[args.to_vec()])?.swap_remove(0).into_text())
     }
 
-    /// Sends commands on one connection and returns their answers.
+    /// Sends commands on one connection and returns their replies.
     ///
     /// # Errors
     /// The connection's.
     pub fn replies(&self, commands: &[Vec<&str>]) -> io::Result<Vec<Reply>> {
         let stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+        stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
         let mut reader = BufReader::new(&stream);
         commands
             .iter()
-            .map(|words| {
-                let mut request = format!("*{}\r\n", words.len());
-                for word in words {
-                    request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+            .map(|args| {
+                let mut request = format!("*{}\r\n", args.len());
+                for arg in args {
+                    request.push_str(&format!("${}\r\n{arg}\r\n", arg.len()));
                 }
                 (&stream).write_all(request.as_bytes())?;
                 Reply::read(&mut reader)
@@ -206,12 +206,12 @@ impl RedisServer {
             .collect()
     }
 
-    /// Sends a command again and again until the answer is as wanted.
+    /// Sends a command repeatedly until the reply is as expected.
     ///
     /// # Panics
-    /// If it is not in time.
-    pub fn wait_for_answer(&self, words: &[&str], wanted: impl Fn(&str) -> bool) {
-        block_until(&format!("an answer to {words:?}"), || self.command(words).is_ok_and(|answer| wanted(&answer)));
+    /// After the timeout.
+    pub fn wait_for_reply(&self, args: &[&str], expected: impl Fn(&str) -> bool) {
+        block_until(&format!("an reply to {args:?}"), || self.command(args).is_ok_and(|reply| expected(&reply)));
     }
 
     fn signal(&self, signal: &str) {
@@ -222,8 +222,8 @@ impl RedisServer {
     fn wait_until_up(&mut self) -> bool {
         let mut is_up = false;
         block_until("redis-server to come up, or to end", || {
-            // One that asks for a password is up too.
-            is_up = self.command(&["PING"]).is_ok_and(|answer| answer == "+PONG" || answer.starts_with("-NOAUTH"));
+            // A server that requires a password is up too.
+            is_up = self.command(&["PING"]).is_ok_and(|reply| reply == "+PONG" || reply.starts_with("-NOAUTH"));
             is_up || self.process.try_wait().is_ok_and(|ended| ended.is_some())
         });
         is_up
@@ -236,8 +236,8 @@ impl Drop for RedisServer {
     }
 }
 
-/// Makes a folder in memory, where there is such a place: a disk that is busy with other things would hold up
-/// each durable write. What a killed process has written is safe in either.
+/// Creates a directory in memory if possible: a busy disk would delay each durable write. Data written by a
+/// killed process survives in both.
 fn folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder for the server")
 }
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replica_has_what_its_primary_had_and_takes_over() {
+    fn a_replica_has_its_primarys_data_and_takes_over() {
         let (primary, replica) = (RedisServer::start(), RedisServer::start());
         primary.command(&["SET", "key", "value"]).unwrap();
         replica.follow(&primary);
@@ -273,11 +273,11 @@ mod tests {
     }
 
     #[test]
-    fn a_durable_server_that_was_killed_has_all_it_answered() {
+    fn a_killed_durable_server_has_all_acknowledged_writes() {
         let mut server = RedisServer::start_with(&DURABLE);
         server.command(&["HSET", "key", "a", "1", "b", "2"]).unwrap();
         server.kill();
-        server.start_again();
+        server.restart();
         assert_eq!(server.replies(&[vec!["HGETALL", "key"]]).unwrap()[0].texts(), ["a", "1", "b", "2"]);
         assert!(server.log().contains("Ready to accept connections"));
     }

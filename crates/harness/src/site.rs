@@ -1,4 +1,4 @@
-//! A web site of one page, which can change and be away.
+//! An HTTP server with one page, whose response can change.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::port;
 
-/// A web site of one page, gone with its handle.
+/// An HTTP server with one page; stops when dropped.
 pub struct Site {
     port: u16,
     page: Arc<Mutex<Page>>,
@@ -18,11 +18,11 @@ pub struct Site {
 struct Page {
     status: u16,
     body: String,
-    asked: usize,
+    requests: usize,
 }
 
 impl Site {
-    /// Begins to serve a page.
+    /// Starts to serve a page.
     ///
     /// # Panics
     /// If it cannot listen, or outside of a runtime.
@@ -30,7 +30,7 @@ impl Site {
         let (listener, port) = port::listen();
         listener.set_nonblocking(true).unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
-        let page = Arc::new(Mutex::new(Page { status: 200, body: body.to_owned(), asked: 0 }));
+        let page = Arc::new(Mutex::new(Page { status: 200, body: body.to_owned(), requests: 0 }));
         let task = AbortOnDropHandle::new(tokio::spawn(serve(listener, Arc::clone(&page))));
         Self { port, page, _task: task }
     }
@@ -40,22 +40,22 @@ impl Site {
         format!("http://127.0.0.1:{}/keys", self.port)
     }
 
-    /// Has it answer something else from now on.
+    /// Replaces the response.
     pub fn answer(&self, status: u16, body: &str) {
         let mut page = self.page.lock().unwrap();
         (page.status, page.body) = (status, body.to_owned());
     }
 
-    /// Returns how often it was asked.
+    /// Returns the number of requests.
     pub fn asked(&self) -> usize {
-        self.page.lock().unwrap().asked
+        self.page.lock().unwrap().requests
     }
 }
 
 async fn serve(listener: TcpListener, page: Arc<Mutex<Page>>) {
     loop {
         if let Ok((client, _)) = listener.accept().await {
-            // Whoever leaves before the answer harms nobody.
+            // The client may disconnect before the response.
             answer(client, &page).await.ok();
         }
     }
@@ -68,7 +68,7 @@ async fn answer(mut client: TcpStream, page: &Mutex<Page>) -> std::io::Result<()
     }
     let answer = {
         let mut page = page.lock().unwrap();
-        page.asked += 1;
+        page.requests += 1;
         let Page { status, body, .. } = &*page;
         format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
     };

@@ -1,4 +1,4 @@
-//! A client of Socket.IO over a WebSocket, with patience.
+//! A Socket.IO client over a WebSocket, with timeouts.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use crate::Client;
 
-/// One client.
+/// A client.
 pub struct SocketIo {
-    /// What is below.
+    /// The underlying WebSocket client.
     pub client: Client,
-    heard: VecDeque<(String, Value)>,
-    asked: u64,
+    pending: VecDeque<(String, Value)>,
+    last_ack: u64,
 }
 
 impl SocketIo {
-    /// Comes in.
+    /// Connects to the namespace.
     pub async fn connect(port: u16) -> Self {
         let mut socket = Self::open(port, "").await;
         socket.say("40").await;
@@ -25,53 +25,53 @@ impl SocketIo {
         socket
     }
 
-    /// Comes in with something that says who it is.
+    /// Connects to the namespace with credentials.
     pub async fn connect_as(port: u16, credentials: &Value) -> Self {
         let mut socket = Self::open(port, "").await;
-        let answer = socket.come_in(credentials).await;
+        let answer = socket.connect_namespace(credentials).await;
         assert!(answer.starts_with(r#"40{"sid":""#), "{answer}");
         socket
     }
 
-    /// Asks to be let in; returns the answer.
-    pub async fn come_in(&mut self, credentials: &Value) -> String {
+    /// Sends CONNECT with credentials; returns the reply.
+    pub async fn connect_namespace(&mut self, credentials: &Value) -> String {
         self.say(&format!("40{credentials}")).await;
         self.text().await
     }
 
-    /// Waits until it is told to go and not to come again, passing over events; returns the close code.
+    /// Waits for DISCONNECT, skipping events; returns the close code.
     pub async fn is_disconnected(&mut self) -> u16 {
         while self.text().await != "41" {}
         self.client.closed().await.0
     }
 
-    /// Comes in and makes a room; returns its id.
+    /// Connects and creates a room; returns its id.
     pub async fn host(port: u16) -> (Self, String) {
         let mut host = Self::connect(port).await;
         let created = host.must("session:create", serde_json::json!({})).await;
         (host, created["sessionId"].as_str().expect("an id").to_owned())
     }
 
-    /// Comes into a room; returns what it was told.
+    /// Connects and joins a room; returns the reply.
     pub async fn guest(port: u16, room: &str) -> (Self, Value) {
         let mut guest = Self::connect(port).await;
         let joined = guest.must("session:join", serde_json::json!({ "sessionId": room })).await;
         (guest, joined)
     }
 
-    /// Opens the engine with a further query, and stays outside.
+    /// Opens an Engine.IO connection with a further query, without a namespace.
     pub async fn open(port: u16, query: &str) -> Self {
         let mut client = Client::connect(port, &format!("/socket.io/?EIO=4&transport=websocket{query}")).await;
         let open = client.next_text().await;
         assert!(open.starts_with('0'), "{open}");
-        Self { client, heard: VecDeque::new(), asked: 0 }
+        Self { client, pending: VecDeque::new(), last_ack: 0 }
     }
 
     pub async fn say(&mut self, packet: &str) {
         self.client.say(packet).await;
     }
 
-    /// Waits for the next packet, answering pings.
+    /// Waits for the next packet, replying to pings.
     pub async fn text(&mut self) -> String {
         loop {
             match self.client.next_text().await.as_str() {
@@ -81,53 +81,53 @@ impl SocketIo {
         }
     }
 
-    /// Sends an event and waits for nothing.
+    /// Sends an event without waiting.
     pub async fn emit(&mut self, name: &str, payload: Value) {
         self.say(&format!("42{}", serde_json::json!([name, payload]))).await;
     }
 
-    /// Sends an event and waits for its answer; what comes before it is kept.
+    /// Sends an event and waits for its acknowledgement; events before it are kept.
     pub async fn ask(&mut self, name: &str, payload: Value) -> Value {
-        self.asked += 1;
-        let answer = format!("43{}[", self.asked);
-        self.say(&format!("42{}{}", self.asked, serde_json::json!([name, payload]))).await;
+        self.last_ack += 1;
+        let answer = format!("43{}[", self.last_ack);
+        self.say(&format!("42{}{}", self.last_ack, serde_json::json!([name, payload]))).await;
         loop {
             let text = self.text().await;
             match text.strip_prefix(&answer) {
                 Some(payload) => {
                     return serde_json::from_str(payload.strip_suffix(']').expect("a list")).expect("JSON");
                 }
-                None => self.heard.push_back(event(&text)),
+                None => self.pending.push_back(event(&text)),
             }
         }
     }
 
-    /// Sends an event and waits for its answer, which is no error.
+    /// Sends an event and waits for its acknowledgement, which must not be an error.
     pub async fn must(&mut self, name: &str, payload: Value) -> Value {
         let answer = self.ask(name, payload).await;
         assert!(answer["error"].is_null(), "{name}: {answer}");
         answer
     }
 
-    /// Takes out what it has heard while it waited for answers.
-    pub fn heard(&mut self) -> Vec<(String, Value)> {
-        self.heard.drain(..).collect()
+    /// Returns and removes the events received while waiting for acknowledgements.
+    pub fn take_pending(&mut self) -> Vec<(String, Value)> {
+        self.pending.drain(..).collect()
     }
 
     /// Waits for the next event.
     pub async fn next(&mut self) -> (String, Value) {
-        match self.heard.pop_front() {
-            Some(heard) => heard,
+        match self.pending.pop_front() {
+            Some(pending) => pending,
             None => event(&self.text().await),
         }
     }
 
-    /// Waits for the next event of a name, passing over others.
+    /// Waits for the next event of a name, skipping others.
     pub async fn next_of(&mut self, name: &str) -> Value {
-        let end = Instant::now() + self.client.patience;
+        let end = Instant::now() + self.client.timeout;
         loop {
-            let (heard, payload) = self.next().await;
-            if heard == name {
+            let (pending, payload) = self.next().await;
+            if pending == name {
                 return payload;
             }
             assert!(Instant::now() < end, "no {name} in time");

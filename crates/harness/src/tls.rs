@@ -1,17 +1,17 @@
-//! Certificates of a test's own.
+//! Certificates for tests.
 
 use std::path::PathBuf;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
-/// An authority and a server certificate for loopback, in files.
+/// A certificate authority and a server certificate for loopback, in files.
 pub struct Certificates {
     folder: TempDir,
 }
 
 impl Certificates {
-    /// Makes them.
+    /// Generates the certificates.
     ///
     /// # Panics
     /// If they can't be written.
@@ -41,7 +41,7 @@ impl Certificates {
         self.folder.path().join("server.key")
     }
 
-    /// Puts other certificates in the place of these, as a rotation does.
+    /// Overwrites these certificates with others, as in a rotation.
     ///
     /// # Panics
     /// If they can't be written.
@@ -51,12 +51,12 @@ impl Certificates {
         }
     }
 
-    /// Returns the file of the authority.
+    /// Returns the file of the authority's certificate.
     pub fn authority(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    /// Returns what makes a Redis speak TLS on a port besides its own.
+    /// Returns the Redis options for TLS on a second port.
     pub fn redis_options(&self, port: u16) -> Vec<String> {
         let file = |name: &str| self.folder.path().join(name).to_string_lossy().into_owned();
         let port = port.to_string();

@@ -1,4 +1,4 @@
-//! A way for clients that speak no TLS to a server that does.
+//! A TLS tunnel for clients without TLS.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::port;
 
-/// A port that leads to a server that speaks TLS, gone with its handle. Connections to a server whose certificate is not
-/// believed are closed at once.
+/// A port that forwards to a TLS server; stops when dropped. A connection is closed at once if the server's
+/// certificate is not trusted.
 pub struct Tunnel {
     port: u16,
     _task: AbortOnDropHandle<()>,
 }
 
 impl Tunnel {
-    /// Begins to lead to a loopback port, whose certificate must be of that authority (PEM).
+    /// Starts to forward to a loopback port. The server's certificate must be issued by `authority` (PEM).
     ///
     /// # Panics
     /// If it cannot listen, or the authority can't be read.
@@ -36,7 +36,7 @@ impl Tunnel {
         let task = AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
                 let Ok((client, _)) = listener.accept().await else { continue };
-                tokio::spawn(lead(client, target, connector.clone()));
+                tokio::spawn(forward(client, target, connector.clone()));
             }
         }));
         Self { port, _task: task }
@@ -48,10 +48,10 @@ impl Tunnel {
     }
 }
 
-async fn lead(mut client: TcpStream, target: u16, connector: TlsConnector) {
+async fn forward(mut client: TcpStream, target: u16, connector: TlsConnector) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", target)).await else { return };
     let name = ServerName::try_from("localhost").unwrap();
-    // Either end may break off.
+    // Either side may disconnect.
     if let Ok(mut server) = connector.connect(name, server).await {
         copy_bidirectional(&mut client, &mut server).await.ok();
     }

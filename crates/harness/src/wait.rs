@@ -1,42 +1,42 @@
-//! Waiting for a condition, with an end.
+//! Waits for conditions, with a timeout.
 
 use std::time::{Duration, Instant};
 
-/// How long anything that must happen may take.
+/// Timeout of every wait.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// How often a condition is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Interval at which a condition is checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Waits until a condition holds, in a fixture that blocks.
+/// Waits until a condition holds; blocks the thread.
 ///
 /// # Panics
-/// If it does not within [`DEADLINE`].
+/// After [`DEADLINE`].
 pub(crate) fn block_until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + DEADLINE;
     while !holds() {
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        std::thread::sleep(LOOK_EVERY);
+        assert!(Instant::now() < end, "timed out waiting for {what}");
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
 /// Waits until a condition holds.
 ///
 /// # Panics
-/// If it does not within [`DEADLINE`].
+/// After [`DEADLINE`].
 pub async fn wait_for(what: &str, holds: impl Fn() -> bool) {
     wait_until(what, async || holds()).await;
 }
 
-/// Waits until a condition holds that takes time to look at.
+/// Waits until an asynchronous condition holds.
 ///
 /// # Panics
-/// If it does not within [`DEADLINE`].
+/// After [`DEADLINE`].
 pub async fn wait_until(what: &str, holds: impl AsyncFn() -> bool) {
     let end = Instant::now() + DEADLINE;
-    let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut poll = tokio::time::interval(POLL_INTERVAL);
     while !holds().await {
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        look.tick().await;
+        assert!(Instant::now() < end, "timed out waiting for {what}");
+        poll.tick().await;
     }
 }

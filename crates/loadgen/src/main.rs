@@ -1,15 +1,15 @@
-//! `loadgen`: many clients of a Tickcast, or of something that speaks like one, and what they see of it.
+//! `loadgen`: simulates many clients of Tickcast or of a compatible server, and measures what they receive.
 
 mod client;
-mod conductor;
-mod crowd;
-mod host;
+mod client_pool;
+mod coordinator;
 mod message;
-mod order;
+mod observations;
 mod report;
 mod scenario;
-mod seen;
+mod usage;
 mod user;
+mod work_order;
 mod worker;
 
 use std::net::SocketAddr;
@@ -18,11 +18,11 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
-use crate::conductor::Run;
-use crate::message::Speech;
+use crate::coordinator::Run;
+use crate::message::Protocol;
 use crate::scenario::Scenario;
 
-/// Many clients of a Tickcast, and what they see of it.
+/// Simulates many clients of Tickcast and measures what they receive.
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -32,24 +32,24 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs a scenario against servers that are up
+    /// Runs a scenario against running servers
     Run {
-        /// The scenario, a TOML file
+        /// The TOML file of the scenario
         scenario: PathBuf,
-        /// The servers' public addresses, one after the other
+        /// The public addresses of the servers
         #[arg(long, required = true, value_delimiter = ',', value_name = "ADDRESS")]
         target: Vec<SocketAddr>,
-        /// The servers' processes, whose memory and processor time are measured
+        /// The process ids of the servers, for memory and processor time
         #[arg(long, value_delimiter = ',')]
         pid: Vec<u32>,
-        /// What the servers speak
-        #[arg(long, value_enum, default_value = "clockit")]
-        speech: Speech,
-        /// Where the report goes, as JSON
+        /// The protocol of the servers
+        #[arg(long = "speech", value_enum, default_value = "clockit")]
+        protocol: Protocol,
+        /// The file for the report, as JSON
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
-    /// Holds some of the connections of a run, by orders on the standard input
+    /// Holds part of the connections of a run; reads orders from standard input
     #[command(hide = true)]
     Worker,
 }
@@ -57,9 +57,9 @@ enum Command {
 fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Worker => worker::run(),
-        Command::Run { scenario, target, pid, speech, json } => {
+        Command::Run { scenario, target, pid, protocol, json } => {
             let scenario = Scenario::read(&scenario)?;
-            let report = conductor::run(&Run { scenario, targets: target, pids: pid, speech })?;
+            let report = coordinator::run(&Run { scenario, targets: target, pids: pid, protocol })?;
             print!("{report}");
             if let Some(file) = json {
                 let text = serde_json::to_string_pretty(&report)?;

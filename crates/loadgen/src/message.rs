@@ -1,11 +1,12 @@
-//! What servers say, as far as it is measured: read by its marks, since parsing would cost more than serving.
+//! Messages of servers. Only the measured parts are read, by searching for markers: parsing would cost more than
+//! serving.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// What a server speaks.
+/// A protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-pub(crate) enum Speech {
+pub(crate) enum Protocol {
     /// The Clockit dialect over a WebSocket.
     Clockit,
     /// The same messages as events of Socket.IO.
@@ -14,40 +15,40 @@ pub(crate) enum Speech {
     Rooms,
 }
 
-/// What a server said.
+/// A message of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard<'t> {
-    /// The client is let in, and may come into a room.
-    LetIn,
-    /// It has come into this room.
+pub(crate) enum ServerMessage<'t> {
+    /// The namespace is connected; the client may join a room.
+    Connected,
+    /// The client has joined this room.
     Joined(&'t str),
-    /// The first message, with all there is.
+    /// The first message, with the complete state.
     Ready,
-    /// A second, by its instant, in ms.
+    /// A tick, by its instant in ms.
     Tick(u64),
     /// A change.
     Update {
-        /// Its revision.
+        /// The revision.
         rev: u64,
-        /// What has ticked does not any more.
+        /// Whether the timer stopped.
         stops: bool,
     },
-    /// A command was carried out and made a revision.
+    /// A command was executed.
     Ack {
-        /// The command's number.
+        /// The command's id.
         id: u64,
         /// The revision.
         rev: u64,
     },
-    /// A command was refused.
+    /// A command was rejected.
     Error,
-    /// Something to be answered at once with this.
-    Answer(&'static str),
-    /// Nothing that is measured.
+    /// A message that requires this immediate reply.
+    ReplyWith(&'static str),
+    /// A message that is not measured.
     Other,
 }
 
-impl Speech {
+impl Protocol {
     /// Returns the path and query of a user's connection.
     pub(crate) fn path(self, user: usize) -> String {
         match self {
@@ -57,21 +58,23 @@ impl Speech {
         }
     }
 
-    /// Reads a message.
-    pub(crate) fn read(self, text: &str) -> Heard<'_> {
+    /// Decodes a message.
+    pub(crate) fn read(self, text: &str) -> ServerMessage<'_> {
         match (self, text.as_bytes()) {
-            (Self::Clockit, _) => text.strip_prefix(r#"{"type":""#).map_or(Heard::Other, of_kind),
-            (Self::SocketIo | Self::Rooms, [b'0', ..]) => Heard::Answer("40"),
-            (Self::SocketIo | Self::Rooms, [b'2', ..]) => Heard::Answer("3"),
-            (Self::SocketIo, [b'4', b'2', ..]) => text.strip_prefix(r#"42[""#).map_or(Heard::Other, of_kind),
-            (Self::Rooms, [b'4', b'0', ..]) => Heard::LetIn,
-            (Self::Rooms, [b'4', b'2', ..]) => text.strip_prefix(r#"42[""#).map_or(Heard::Other, of_event),
+            (Self::Clockit, _) => text.strip_prefix(r#"{"type":""#).map_or(ServerMessage::Other, parse_message),
+            (Self::SocketIo | Self::Rooms, [b'0', ..]) => ServerMessage::ReplyWith("40"),
+            (Self::SocketIo | Self::Rooms, [b'2', ..]) => ServerMessage::ReplyWith("3"),
+            (Self::SocketIo, [b'4', b'2', ..]) => {
+                text.strip_prefix(r#"42[""#).map_or(ServerMessage::Other, parse_message)
+            }
+            (Self::Rooms, [b'4', b'0', ..]) => ServerMessage::Connected,
+            (Self::Rooms, [b'4', b'2', ..]) => text.strip_prefix(r#"42[""#).map_or(ServerMessage::Other, parse_event),
             (Self::Rooms, [b'4', b'3', ..]) => answer(&text[2..]),
-            (Self::SocketIo | Self::Rooms, _) => Heard::Other,
+            (Self::SocketIo | Self::Rooms, _) => ServerMessage::Other,
         }
     }
 
-    /// Writes a command.
+    /// Encodes a command.
     pub(crate) fn command(self, kind: &str, id: u64, payload: &str) -> String {
         match self {
             Self::Clockit => format!(r#"{{"type":"{kind}","id":"{id}","payload":{payload}}}"#),
@@ -80,7 +83,7 @@ impl Speech {
         }
     }
 
-    /// Writes the command that begins what ticks.
+    /// Encodes the command that starts a timer.
     pub(crate) fn begin(self, nth: usize, id: u64) -> String {
         match self {
             Self::Clockit | Self::SocketIo => {
@@ -90,7 +93,7 @@ impl Speech {
         }
     }
 
-    /// Writes the command that pauses what ticks, or lets it go on.
+    /// Encodes the command that pauses or resumes the timer.
     pub(crate) fn toggle(self, runs: bool, id: u64) -> String {
         let kind = match (self, runs) {
             (Self::Clockit | Self::SocketIo, true) => "session-resume",
@@ -102,7 +105,7 @@ impl Speech {
         self.command(kind, id, payload)
     }
 
-    /// Writes what has a client come into a room, or make one.
+    /// Encodes the command that joins or creates a room.
     pub(crate) fn enter(room: Option<&str>) -> String {
         match room {
             Some(room) => format!(r#"42["session:join","{room}"]"#),
@@ -111,52 +114,52 @@ impl Speech {
     }
 }
 
-fn of_event(text: &str) -> Heard<'_> {
-    let Some((name, rest)) = text.split_once('"') else { return Heard::Other };
+fn parse_event(text: &str) -> ServerMessage<'_> {
+    let Some((name, rest)) = text.split_once('"') else { return ServerMessage::Other };
     match name {
-        "timer:tick" => number_behind(rest, r#""serverTime":"#).map_or(Heard::Other, Heard::Tick),
+        "timer:tick" => number_behind(rest, r#""serverTime":"#).map_or(ServerMessage::Other, ServerMessage::Tick),
         "timer:state" => update(rest, r#""isRunning":false"#),
         "session:joined" => {
             let room = rest.split_once(r#""sessionId":""#).and_then(|(_, rest)| rest.split_once('"'));
-            room.map_or(Heard::Other, |(room, _)| Heard::Joined(room))
+            room.map_or(ServerMessage::Other, |(room, _)| ServerMessage::Joined(room))
         }
-        "error" => Heard::Error,
-        _ => Heard::Other,
+        "error" => ServerMessage::Error,
+        _ => ServerMessage::Other,
     }
 }
 
-fn answer(text: &str) -> Heard<'_> {
-    let Some((id, rest)) = text.split_once('[') else { return Heard::Other };
+fn answer(text: &str) -> ServerMessage<'_> {
+    let Some((id, rest)) = text.split_once('[') else { return ServerMessage::Other };
     match (id.parse(), number_behind(rest, r#""rev":"#)) {
-        (Ok(id), Some(rev)) => Heard::Ack { id, rev },
-        _ => Heard::Other,
+        (Ok(id), Some(rev)) => ServerMessage::Ack { id, rev },
+        _ => ServerMessage::Other,
     }
 }
 
-fn of_kind(text: &str) -> Heard<'_> {
-    let Some((kind, rest)) = text.split_once('"') else { return Heard::Other };
+fn parse_message(text: &str) -> ServerMessage<'_> {
+    let Some((kind, rest)) = text.split_once('"') else { return ServerMessage::Other };
     let number = |name: &str| number_behind(rest, name);
     match kind {
-        // The last tick of what no longer runs is dated when that ended, which may be the very instant of a second.
-        "tick" if rest.contains(r#""running":false"#) => Heard::Other,
-        "tick" => number(r#""serverTime":"#).map_or(Heard::Other, Heard::Tick),
-        "ready" => Heard::Ready,
+        // The last tick of a stopped timer has the time of its end, which may be a whole second.
+        "tick" if rest.contains(r#""running":false"#) => ServerMessage::Other,
+        "tick" => number(r#""serverTime":"#).map_or(ServerMessage::Other, ServerMessage::Tick),
+        "ready" => ServerMessage::Ready,
         "session-update" => update(rest, r#""running":false"#),
         "ack" => match (number(r#""id":""#), number(r#""rev":"#)) {
-            (Some(id), Some(rev)) => Heard::Ack { id, rev },
-            _ => Heard::Other,
+            (Some(id), Some(rev)) => ServerMessage::Ack { id, rev },
+            _ => ServerMessage::Other,
         },
-        "error" => Heard::Error,
-        _ => Heard::Other,
+        "error" => ServerMessage::Error,
+        _ => ServerMessage::Other,
     }
 }
 
-fn update<'t>(text: &'t str, stopped: &str) -> Heard<'t> {
+fn update<'t>(text: &'t str, stopped: &str) -> ServerMessage<'t> {
     let rev = number_behind(text, r#""rev":"#);
-    rev.map_or(Heard::Other, |rev| Heard::Update { rev, stops: text.contains(stopped) })
+    rev.map_or(ServerMessage::Other, |rev| ServerMessage::Update { rev, stops: text.contains(stopped) })
 }
 
-/// Reads the number behind the last mark, since it stands near the end.
+/// Reads the number after the last occurrence of a marker: it is near the end.
 fn number_behind(text: &str, mark: &str) -> Option<u64> {
     let (_, rest) = text.rsplit_once(mark)?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
@@ -168,51 +171,57 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_read_by_their_marks() {
-        for (text, heard) in [
+    fn messages_are_decoded_by_their_markers() {
+        for (text, expected) in [
             (
                 r#"{"type":"tick","payload":[{"elapsedMs":5}],"serverTime":1795256127000}"#,
-                Heard::Tick(1_795_256_127_000),
+                ServerMessage::Tick(1_795_256_127_000),
             ),
-            (r#"{"type":"tick","payload":[{"elapsedMs":5,"running":false}],"serverTime":1795256127000}"#, Heard::Other),
-            (r#"{"type":"ready","payload":[],"rev":0}"#, Heard::Ready),
+            (
+                r#"{"type":"tick","payload":[{"elapsedMs":5,"running":false}],"serverTime":1795256127000}"#,
+                ServerMessage::Other,
+            ),
+            (r#"{"type":"ready","payload":[],"rev":0}"#, ServerMessage::Ready),
             (
                 r#"{"type":"session-update","payload":{"label":"\"rev\":9","running":true},"rev":4}"#,
-                Heard::Update { rev: 4, stops: false },
+                ServerMessage::Update { rev: 4, stops: false },
             ),
             (
                 r#"{"type":"session-update","payload":{"label":"load","running":false},"rev":4}"#,
-                Heard::Update { rev: 4, stops: true },
+                ServerMessage::Update { rev: 4, stops: true },
             ),
-            (r#"{"type":"ack","id":"17","rev":4}"#, Heard::Ack { id: 17, rev: 4 }),
-            (r#"{"type":"error","payload":{}}"#, Heard::Error),
-            (r#"{"type":"session-snapshot","payload":[]}"#, Heard::Other),
-            ("nonsense", Heard::Other),
+            (r#"{"type":"ack","id":"17","rev":4}"#, ServerMessage::Ack { id: 17, rev: 4 }),
+            (r#"{"type":"error","payload":{}}"#, ServerMessage::Error),
+            (r#"{"type":"session-snapshot","payload":[]}"#, ServerMessage::Other),
+            ("nonsense", ServerMessage::Other),
         ] {
-            assert_eq!(Speech::Clockit.read(text), heard, "{text}");
+            assert_eq!(Protocol::Clockit.read(text), expected, "{text}");
         }
-        for (text, heard) in [
-            (r#"0{"sid":"x"}"#, Heard::Answer("40")),
-            ("2", Heard::Answer("3")),
-            (r#"42["tick",{"serverTime":7}]"#, Heard::Tick(7)),
-            (r#"42["ready",[]]"#, Heard::Ready),
-            (r#"40{"sid":"y"}"#, Heard::Other),
+        for (text, expected) in [
+            (r#"0{"sid":"x"}"#, ServerMessage::ReplyWith("40")),
+            ("2", ServerMessage::ReplyWith("3")),
+            (r#"42["tick",{"serverTime":7}]"#, ServerMessage::Tick(7)),
+            (r#"42["ready",[]]"#, ServerMessage::Ready),
+            (r#"40{"sid":"y"}"#, ServerMessage::Other),
         ] {
-            assert_eq!(Speech::SocketIo.read(text), heard, "{text}");
+            assert_eq!(Protocol::SocketIo.read(text), expected, "{text}");
         }
-        for (text, heard) in [
-            (r#"40{"sid":"y"}"#, Heard::LetIn),
-            (r#"42["session:joined",{"sessionId":"r","state":{"sessionId":"r","rev":1}}]"#, Heard::Joined("r")),
-            (r#"42["timer:tick",{"sessionId":"r","remainingTime":9,"serverTime":7,"endsAt":8}]"#, Heard::Tick(7)),
+        for (text, expected) in [
+            (r#"40{"sid":"y"}"#, ServerMessage::Connected),
+            (r#"42["session:joined",{"sessionId":"r","state":{"sessionId":"r","rev":1}}]"#, ServerMessage::Joined("r")),
+            (
+                r#"42["timer:tick",{"sessionId":"r","remainingTime":9,"serverTime":7,"endsAt":8}]"#,
+                ServerMessage::Tick(7),
+            ),
             (
                 r#"42["timer:state",{"sessionId":"r","isRunning":false,"isPaused":true,"rev":12}]"#,
-                Heard::Update { rev: 12, stops: true },
+                ServerMessage::Update { rev: 12, stops: true },
             ),
-            (r#"4317[{"sessionId":"r","rev":12}]"#, Heard::Ack { id: 17, rev: 12 }),
-            (r#"4317[{"error":{"code":"UNAVAILABLE"}}]"#, Heard::Other),
-            (r#"42["error",{"code":"UNAVAILABLE"}]"#, Heard::Error),
+            (r#"4317[{"sessionId":"r","rev":12}]"#, ServerMessage::Ack { id: 17, rev: 12 }),
+            (r#"4317[{"error":{"code":"UNAVAILABLE"}}]"#, ServerMessage::Other),
+            (r#"42["error",{"code":"UNAVAILABLE"}]"#, ServerMessage::Error),
         ] {
-            assert_eq!(Speech::Rooms.read(text), heard, "{text}");
+            assert_eq!(Protocol::Rooms.read(text), expected, "{text}");
         }
     }
 }

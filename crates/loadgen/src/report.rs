@@ -1,4 +1,4 @@
-//! What a run comes to, as a table and as JSON.
+//! The report of a run, as a table and as JSON.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,28 +6,29 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde::Serialize;
 
-use crate::host::Usage;
-use crate::message::Speech;
+use crate::message::Protocol;
+use crate::observations::{Counts, Durations, Observations};
 use crate::scenario::Scenario;
-use crate::seen::{Counts, Seen, Spans};
+use crate::usage::Usage;
 
-/// What a run comes to.
+/// The report of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) scenario: Scenario,
-    pub(crate) speech: Speech,
-    /// How many servers there were.
+    #[serde(rename = "speech")]
+    pub(crate) protocol: Protocol,
+    /// Number of servers.
     pub(crate) targets: usize,
     pub(crate) memory: Memory,
     pub(crate) windows: Vec<Window>,
 }
 
-/// What connections cost in memory, bytes each.
+/// Memory per connection, bytes.
 #[derive(Debug, Serialize)]
 pub(crate) struct Memory {
     /// In the servers.
     pub(crate) resident_a_connection: f64,
-    /// In the kernel, for one end of it.
+    /// In the kernel, for one end of the connection.
     pub(crate) kernel_a_connection: f64,
 }
 
@@ -41,14 +42,14 @@ impl Memory {
     }
 }
 
-/// What was measured in one stretch of time.
+/// The measurements of one window.
 #[derive(Debug, Serialize)]
 pub(crate) struct Window {
     pub(crate) name: String,
     pub(crate) seconds: f64,
     /// Processor time of the servers.
     pub(crate) processor_seconds: f64,
-    /// Messages delivered for a second of the servers' processor time.
+    /// Messages delivered per second of processor time of the servers.
     pub(crate) messages_a_processor_second: f64,
     /// Memory of the servers at the end, bytes.
     pub(crate) resident: u64,
@@ -60,7 +61,7 @@ pub(crate) struct Window {
     pub(crate) ready: Option<Quantiles>,
 }
 
-/// Spans of time, ms.
+/// Quantiles of durations, ms.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Quantiles {
     pub(crate) p50_ms: f64,
@@ -69,45 +70,45 @@ pub(crate) struct Quantiles {
 }
 
 impl Quantiles {
-    fn of(spans: &Spans) -> Option<Self> {
-        (spans.count() > 0).then(|| Self {
-            p50_ms: spans.ms_at(0.5),
-            p99_ms: spans.ms_at(0.99),
-            max_ms: spans.ms_at(1.0),
+    fn of(durations: &Durations) -> Option<Self> {
+        (durations.count() > 0).then(|| Self {
+            p50_ms: durations.ms_at(0.5),
+            p99_ms: durations.ms_at(0.99),
+            max_ms: durations.ms_at(1.0),
         })
     }
 }
 
 impl Window {
-    pub(crate) fn of(name: &str, took: Duration, before: &Usage, after: &Usage, seen: Seen) -> Self {
+    pub(crate) fn of(name: &str, took: Duration, before: &Usage, after: &Usage, observations: Observations) -> Self {
         let processor_seconds = after.processor_seconds - before.processor_seconds;
         Self {
             name: name.to_owned(),
             seconds: took.as_secs_f64(),
             processor_seconds,
             messages_a_processor_second: if processor_seconds > 0.0 {
-                seen.counts.messages as f64 / processor_seconds
+                observations.counts.messages as f64 / processor_seconds
             } else {
                 0.0
             },
             resident: after.resident,
-            late: Quantiles::of(&seen.late),
-            update: Quantiles::of(&seen.update),
-            last: Quantiles::of(&seen.last),
-            ready: Quantiles::of(&seen.ready),
-            counts: seen.counts,
+            late: Quantiles::of(&observations.late),
+            update: Quantiles::of(&observations.update),
+            last: Quantiles::of(&observations.last),
+            ready: Quantiles::of(&observations.ready),
+            counts: observations.counts,
         }
     }
 }
 
 impl Report {
-    /// Is an error if clients were not shown what they should have been.
+    /// Returns an error if clients did not receive all updates and ticks.
     pub(crate) fn verdict(&self) -> Result<()> {
         for window in &self.windows {
             let Window { name, counts: Counts { missing, doubled, errors, messages, failures, .. }, .. } = window;
             ensure!(failures.is_empty(), "{name}: connections failed");
-            ensure!(missing + doubled + errors == 0, "{name}: seconds missing, doubled, or commands refused");
-            ensure!(*messages > 0 || self.scenario.sessions() == 0, "{name}: nobody was shown anything");
+            ensure!(missing + doubled + errors == 0, "{name}: seconds missing, doubled, or commands rejected");
+            ensure!(*messages > 0 || self.scenario.sessions() == 0, "{name}: no client received a message");
         }
         Ok(())
     }
@@ -154,8 +155,8 @@ impl fmt::Display for Window {
                 self.counts.sent, self.counts.acks, self.counts.errors
             )?;
         }
-        for (why, count) in &self.counts.failures {
-            writeln!(f, "    failed              {count} times: {why}")?;
+        for (reason, count) in &self.counts.failures {
+            writeln!(f, "    failed              {count} times: {reason}")?;
         }
         Ok(())
     }

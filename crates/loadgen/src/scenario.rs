@@ -1,78 +1,79 @@
-//! What is to be measured, as a file says it.
+//! Scenarios, read from TOML files.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-/// Most connections of one process: files are limited to 20,000, and ports of one address to some 28,000.
-const CONNECTIONS_OF_A_PROCESS: usize = 10_000;
+/// Most connections per worker process: the limit of open files is 20,000, and one address has some 28,000 ports.
+const CONNECTIONS_PER_PROCESS: usize = 10_000;
 
-/// What is to be measured.
+/// A scenario.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scenario {
-    /// What it is called in the report; the file's name.
+    /// The name in the report; by default the file's name.
     #[serde(default)]
     pub(crate) name: String,
-    /// How many connections.
+    /// Number of connections.
     pub(crate) connections: usize,
-    /// How many are opened a second.
-    #[serde(default = "Scenario::usual_pace")]
+    /// Connections opened per second.
+    #[serde(default = "Scenario::default_pace")]
     pub(crate) connections_a_second: usize,
-    /// How long nothing is measured after all have come: what that left behind is gone then.
-    #[serde(default = "Scenario::usual_settling")]
+    /// Pause without measurement after all connections are ready, so that the effects of connecting have ended.
+    #[serde(default = "Scenario::default_settling")]
     pub(crate) settle_seconds: u64,
-    /// For how long it is measured, in each window.
+    /// Length of each measurement window.
     pub(crate) seconds: u64,
-    /// What the clients do.
+    /// The activity of the clients.
     pub(crate) work: Work,
 }
 
-/// What the clients do.
+/// The activity of the clients.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Work {
-    /// Nothing: each is a user of its own and has joined.
+    /// None: each connection is a separate user that has joined.
     Idle {},
-    /// Each is a user with so many running sessions.
+    /// Each connection is a user with running sessions.
     Ticks {
-        /// Sessions of a user.
+        /// Sessions per user.
         sessions: usize,
     },
-    /// So many connections are devices of one user, on servers in turn; one of them pauses and resumes a session.
+    /// Several connections are devices of one user, distributed over the servers; one of them pauses and resumes a
+    /// session.
     Mutate {
-        /// Devices of a user.
+        /// Devices per user.
         devices: usize,
-        /// Mutations a second, of all users together.
+        /// Mutations per second of all users together.
         rate: f64,
     },
-    /// All connections break and come back at once.
+    /// All connections disconnect and reconnect at once.
     Storm {},
-    /// As `ticks`; then some stop reading.
+    /// As `ticks`; then some clients stop reading.
     Slow {
-        /// Sessions of a user.
+        /// Sessions per user.
         sessions: usize,
-        /// How many of a hundred stop.
+        /// Percentage of the clients that stop.
         percent: usize,
     },
-    /// As `ticks` with one session; then so many a second leave and come back.
+    /// As `ticks` with one session; then clients disconnect and reconnect at a rate.
     Churn {
-        /// How many a second.
+        /// Reconnections per second.
         rate: f64,
     },
 }
 
 impl Scenario {
-    fn usual_pace() -> usize {
+    fn default_pace() -> usize {
         1000
     }
 
-    fn usual_settling() -> u64 {
+    fn default_settling() -> u64 {
         3
     }
 
-    /// Reads a file.
+    /// Reads a scenario from a file.
     pub(crate) fn read(file: &Path) -> Result<Self> {
         let read = || {
             let mut scenario: Self = toml::from_str(&std::fs::read_to_string(file)?)?;
@@ -86,12 +87,12 @@ impl Scenario {
         read().with_context(|| file.display().to_string())
     }
 
-    /// Returns into how many processes the connections are spread. Devices of a user stay together.
+    /// Returns the number of worker processes. All devices of a user are in one process.
     pub(crate) fn processes(&self) -> usize {
-        self.connections.div_ceil(CONNECTIONS_OF_A_PROCESS).max(2).min(self.connections / self.devices()).max(1)
+        self.connections.div_ceil(CONNECTIONS_PER_PROCESS).max(2).min(self.connections / self.devices()).max(1)
     }
 
-    /// Returns how many connections a user has.
+    /// Returns the number of connections per user.
     pub(crate) fn devices(&self) -> usize {
         match self.work {
             Work::Mutate { devices, .. } => devices,
@@ -99,7 +100,7 @@ impl Scenario {
         }
     }
 
-    /// Returns how many sessions a user has running.
+    /// Returns the number of running sessions per user.
     pub(crate) fn sessions(&self) -> usize {
         match self.work {
             Work::Idle {} | Work::Storm {} => 0,
@@ -108,7 +109,7 @@ impl Scenario {
         }
     }
 
-    /// Tells whether a connection is one of those that stop reading.
+    /// Tells whether a connection stops reading.
     pub(crate) fn is_slow(&self, connection: usize) -> bool {
         matches!(self.work, Work::Slow { percent, .. } if connection % 100 < percent)
     }

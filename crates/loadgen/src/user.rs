@@ -1,16 +1,16 @@
-//! A user's commands and changes, as its devices see them.
+//! A user's commands and the delivery of their changes to its devices.
 
 use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-/// Most revisions that are remembered: far more than are under way.
-const REMEMBERED: usize = 256;
+/// Most remembered revisions: far more than are in flight.
+const REVISIONS_MAX: usize = 256;
 
-/// A user's commands and changes.
+/// A user's commands and the delivery of their changes.
 #[derive(Default)]
 pub(crate) struct User {
-    /// The room that its devices are in, if that is what they do.
+    /// The room of the devices, in the Rooms protocol.
     pub(crate) room: Option<String>,
     sent: BTreeMap<u64, Instant>,
     made: BTreeMap<u64, Change>,
@@ -19,51 +19,50 @@ pub(crate) struct User {
 
 struct Change {
     asked: Instant,
-    /// To how many devices it was shown.
-    shown: usize,
+    /// Number of devices that received it.
+    delivered: usize,
 }
 
 impl Change {
-    /// Notes that one more device was shown it, of so many.
-    fn shown(&mut self, now: Instant, devices: usize) -> Sight {
-        self.shown += 1;
-        Sight { micros: micros(self.asked, now), is_last: self.shown == devices }
+    /// Records that one more of `devices` received the change.
+    fn delivered(&mut self, now: Instant, devices: usize) -> UpdateDelivery {
+        self.delivered += 1;
+        UpdateDelivery { micros: micros(self.asked, now), is_last: self.delivered == devices }
     }
 }
 
-/// A device was shown a change.
+/// The delivery of a change to a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sight {
-    /// How long that took.
+pub(crate) struct UpdateDelivery {
+    /// Time since the command.
     pub(crate) micros: u64,
-    /// It was the last one.
+    /// Whether it was the last device.
     pub(crate) is_last: bool,
 }
 
 impl User {
-    /// Notes a command, by its number, and when it should have been sent.
+    /// Records a command by its id, and its scheduled time.
     pub(crate) fn send(&mut self, id: u64, at: Instant) {
         self.sent.insert(id, at);
         forget_oldest(&mut self.sent);
     }
 
-    /// Notes which revision a command made; returns how long it took to show it to devices that have seen it, of so
-    /// many.
-    pub(crate) fn ack(&mut self, id: u64, rev: u64, devices: usize) -> Vec<Sight> {
+    /// Records the revision of a command; returns the deliveries to devices that received the change before the
+    /// acknowledgement.
+    pub(crate) fn ack(&mut self, id: u64, rev: u64, devices: usize) -> Vec<UpdateDelivery> {
         let Some(asked) = self.sent.remove(&id) else { return Vec::new() };
-        let mut change = Change { asked, shown: 0 };
+        let mut change = Change { asked, delivered: 0 };
         let early = self.early.remove(&rev).unwrap_or_default();
-        let sights = early.into_iter().map(|now| change.shown(now, devices)).collect();
+        let delivery = early.into_iter().map(|now| change.delivered(now, devices)).collect();
         self.made.insert(rev, change);
         forget_oldest(&mut self.made);
-        sights
+        delivery
     }
 
-    /// Notes that a device was shown a revision, of so many; returns how long that took, if it is known by whose
-    /// command.
-    pub(crate) fn shown(&mut self, rev: u64, now: Instant, devices: usize) -> Option<Sight> {
+    /// Records that a device received a revision; returns the delivery if the command of the revision is known.
+    pub(crate) fn delivered(&mut self, rev: u64, now: Instant, devices: usize) -> Option<UpdateDelivery> {
         if let Some(change) = self.made.get_mut(&rev) {
-            return Some(change.shown(now, devices));
+            return Some(change.delivered(now, devices));
         }
         self.early.entry(rev).or_default().push(now);
         forget_oldest(&mut self.early);
@@ -72,7 +71,7 @@ impl User {
 }
 
 fn forget_oldest<T>(map: &mut BTreeMap<u64, T>) {
-    if map.len() > REMEMBERED {
+    if map.len() > REVISIONS_MAX {
         map.pop_first();
     }
 }
@@ -87,18 +86,18 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_change_is_timed_whether_it_is_shown_before_its_ack_or_after() {
+    fn a_change_is_timed_whether_it_is_delivered_before_or_after_its_ack() {
         let begin = Instant::now();
         let at = |ms| begin + Duration::from_millis(ms);
         let mut user = User::default();
         user.send(1, at(0));
         user.send(2, at(10));
-        let sight = |ms: u64, is_last| Sight { micros: ms * 1000, is_last };
-        assert_eq!(user.shown(7, at(3), 2), None);
-        assert_eq!(user.ack(1, 7, 2), [sight(3, false)]);
-        assert_eq!(user.shown(7, at(4), 2), Some(sight(4, true)));
+        let delivery = |ms: u64, is_last| UpdateDelivery { micros: ms * 1000, is_last };
+        assert_eq!(user.delivered(7, at(3), 2), None);
+        assert_eq!(user.ack(1, 7, 2), [delivery(3, false)]);
+        assert_eq!(user.delivered(7, at(4), 2), Some(delivery(4, true)));
         assert!(user.ack(2, 8, 2).is_empty());
-        assert_eq!(user.shown(8, at(15), 2), Some(sight(5, false)));
-        assert!(user.ack(3, 9, 2).is_empty(), "somebody else's");
+        assert_eq!(user.delivered(8, at(15), 2), Some(delivery(5, false)));
+        assert!(user.ack(3, 9, 2).is_empty(), "a command of another user");
     }
 }

@@ -1,4 +1,4 @@
-//! One process of a run: holds its share of the connections on one thread.
+//! A worker process: holds its connections on one thread.
 
 use std::io::{BufRead, BufReader, Write, stdin};
 use std::rc::Rc;
@@ -10,20 +10,20 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, interval, sleep_until};
 
 use crate::client;
-use crate::crowd::Crowd;
-use crate::order::{Order, Share, Word};
+use crate::client_pool::ClientPool;
 use crate::scenario::Work;
+use crate::work_order::{Assignment, WorkOrder, WorkerMessage};
 
-/// How often it is looked whether all connections are ready.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Interval at which the connections are checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// So many looks pass between two words of progress.
-const LOOKS_A_WORD: u32 = 20;
+/// Number of checks per progress message.
+const POLLS_PER_PROGRESS: u32 = 20;
 
-/// Serves orders from the standard input until it ends.
+/// Executes orders from standard input until it ends.
 pub(crate) fn run() -> Result<()> {
     let mut lines = BufReader::new(stdin()).lines();
-    let share: Share = serde_json::from_str(&lines.next().context("no share in the run")??)?;
+    let assignment: Assignment = serde_json::from_str(&lines.next().context("no assignment on standard input")??)?;
     let (sender, orders) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
@@ -34,55 +34,55 @@ pub(crate) fn run() -> Result<()> {
         }
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, serve(Rc::new(Crowd::new(share)), orders))
+    LocalSet::new().block_on(&runtime, serve(Rc::new(ClientPool::new(assignment)), orders))
 }
 
-async fn serve(crowd: Rc<Crowd>, mut orders: UnboundedReceiver<Order>) -> Result<()> {
-    spawn_local(open_all(Rc::clone(&crowd)));
-    let mut looks = interval(LOOK_EVERY);
-    let (mut nth, mut awaited) = (0, crowd.share.count);
-    let mut told = false;
+async fn serve(pool: Rc<ClientPool>, mut orders: UnboundedReceiver<WorkOrder>) -> Result<()> {
+    spawn_local(open_all(Rc::clone(&pool)));
+    let mut polls = interval(POLL_INTERVAL);
+    let (mut nth, mut awaited) = (0, pool.assignment.count);
+    let mut ready_sent = false;
     loop {
         tokio::select! {
             order = orders.recv() => match order {
                 None => return Ok(()),
-                Some(Order::Begin) => crowd.begin(),
-                Some(Order::Act) => {
-                    Rc::clone(&crowd).act();
-                    if matches!(crowd.share.scenario.work, Work::Storm {}) {
-                        awaited += crowd.share.count;
-                        told = false;
+                Some(WorkOrder::Begin) => pool.begin(),
+                Some(WorkOrder::Act) => {
+                    Rc::clone(&pool).start_work();
+                    if matches!(pool.assignment.scenario.work, Work::Storm {}) {
+                        awaited += pool.assignment.count;
+                        ready_sent = false;
                     }
                 }
-                Some(Order::Report) => say(&Word::Seen(Box::new(crowd.end())))?,
+                Some(WorkOrder::Report) => send(&WorkerMessage::Report(Box::new(pool.end())))?,
             },
-            _ = looks.tick() => {
+            _ = polls.tick() => {
                 nth += 1;
-                if !told && crowd.arrived.get() >= awaited {
-                    told = true;
-                    say(&Word::Ready)?;
-                } else if nth % LOOKS_A_WORD == 0 {
-                    say(&Word::Progress { ready: crowd.ready.get(), failures: crowd.failures() })?;
+                if !ready_sent && pool.arrived.get() >= awaited {
+                    ready_sent = true;
+                    send(&WorkerMessage::Ready)?;
+                } else if nth % POLLS_PER_PROGRESS == 0 {
+                    send(&WorkerMessage::Progress { ready: pool.ready.get(), failures: pool.failures() })?;
                 }
             }
         }
     }
 }
 
-/// Opens the connections at the scenario's pace.
-async fn open_all(crowd: Rc<Crowd>) {
-    let Share { first, count, scenario, .. } = &crowd.share;
+/// Opens the connections at the pace of the scenario.
+async fn open_all(pool: Rc<ClientPool>) {
+    let Assignment { first, count, scenario, .. } = &pool.assignment;
     let pace = scenario.connections_a_second as f64 * *count as f64 / scenario.connections as f64;
-    let began = Instant::now();
+    let started = Instant::now();
     for nth in 0..*count {
-        spawn_local(client::run(Rc::clone(&crowd), first + nth, crowd.add_one()));
-        sleep_until(began + Duration::from_secs_f64((nth + 1) as f64 / pace)).await;
+        spawn_local(client::run(Rc::clone(&pool), first + nth, pool.add()));
+        sleep_until(started + Duration::from_secs_f64((nth + 1) as f64 / pace)).await;
     }
 }
 
-fn say(word: &Word) -> Result<()> {
+fn send(message: &WorkerMessage) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    serde_json::to_writer(&mut out, word)?;
+    serde_json::to_writer(&mut out, message)?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
 }

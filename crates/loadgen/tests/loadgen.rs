@@ -1,6 +1,6 @@
-//! The program as it is called, against a node.
+//! Runs the program against a node.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "a test fails when it cannot continue")]
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -8,69 +8,74 @@ use std::process::{Command, Output};
 use harness::{Node, free_port};
 use serde_json::Value;
 
-fn loadgen(folder: &Path, scenario: &str, speech: &str, port: u16, pid: Option<u32>) -> Output {
+fn loadgen(folder: &Path, scenario: &str, protocol: &str, port: u16, pid: Option<u32>) -> Output {
     let file = folder.join("small.toml");
     std::fs::write(&file, scenario).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.arg("run").arg(file).arg("--target").arg(format!("127.0.0.1:{port}"));
-    command.args(["--speech", speech]);
+    command.args(["--speech", protocol]);
     if let Some(pid) = pid {
         command.arg("--pid").arg(pid.to_string());
     }
     command.arg("--json").arg(folder.join("report.json")).output().unwrap()
 }
 
-async fn report(scenario: &str, speech: &str) -> (Value, String) {
+async fn report(scenario: &str, protocol: &str) -> (Value, String) {
     let node = Node::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let output = loadgen(folder.path(), scenario, speech, node.public, Some(node.pid()));
-    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{told}");
+    let output = loadgen(folder.path(), scenario, protocol, node.public, Some(node.pid()));
+    let output_text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{output_text}");
     let report = std::fs::read_to_string(folder.path().join("report.json")).unwrap();
-    (serde_json::from_str(&report).unwrap(), told)
+    (serde_json::from_str(&report).unwrap(), output_text)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_tick_of_every_connection_is_counted_once() {
-    let (report, told) = report(
+    let (report, output_text) = report(
         "connections = 40\nconnections_a_second = 200\nsettle_seconds = 1\nseconds = 3\n[work.ticks]\nsessions = 2\n",
         "clockit",
     )
     .await;
     let window = &report["windows"][0];
     let ticks = window["ticks"].as_u64().unwrap();
-    // A window's edges lie anywhere in a second.
-    assert!((40 * 2..=40 * 4).contains(&ticks), "{told}");
-    assert_eq!((&window["missing"], &window["doubled"]), (&0.into(), &0.into()), "{told}");
-    assert!(window["late"]["p99_ms"].as_f64().unwrap() > 0.0 && window["resident"].as_u64().unwrap() > 0, "{told}");
-    assert!(report["memory"]["resident_a_connection"].is_number() && told.contains("40 connections to 1 server"));
+    // A window may begin and end anywhere within a second.
+    assert!((40 * 2..=40 * 4).contains(&ticks), "{output_text}");
+    assert_eq!((&window["missing"], &window["doubled"]), (&0.into(), &0.into()), "{output_text}");
+    assert!(
+        window["late"]["p99_ms"].as_f64().unwrap() > 0.0 && window["resident"].as_u64().unwrap() > 0,
+        "{output_text}"
+    );
+    assert!(
+        report["memory"]["resident_a_connection"].is_number() && output_text.contains("40 connections to 1 server")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mutations_are_followed_to_every_device() {
+async fn mutations_are_measured_on_every_device() {
     let scenario = "connections = 12\nsettle_seconds = 1\nseconds = 3\n[work.mutate]\ndevices = 3\nrate = 40.0\n";
-    let (report, told) = report(scenario, "clockit").await;
+    let (report, output_text) = report(scenario, "clockit").await;
     let window = &report["windows"][0];
     let (sent, acks) = (window["sent"].as_u64().unwrap(), window["acks"].as_u64().unwrap());
-    assert!((80..=160).contains(&sent) && acks >= sent - 4, "{told}");
-    assert_eq!(window["errors"], 0, "{told}");
-    assert!(window["update"]["p50_ms"].as_f64().unwrap() > 0.0, "{told}");
+    assert!((80..=160).contains(&sent) && acks >= sent - 4, "{output_text}");
+    assert_eq!(window["errors"], 0, "{output_text}");
+    assert!(window["update"]["p50_ms"].as_f64().unwrap() > 0.0, "{output_text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn presses_are_followed_to_the_last_member_of_a_room() {
+async fn room_commands_are_measured_up_to_the_last_member() {
     let scenario = "connections = 12\nsettle_seconds = 1\nseconds = 3\n[work.mutate]\ndevices = 4\nrate = 6\n";
-    let (report, told) = report(scenario, "rooms").await;
+    let (report, output_text) = report(scenario, "rooms").await;
     let window = &report["windows"][0];
     let (sent, acks) = (window["sent"].as_u64().unwrap(), window["acks"].as_u64().unwrap());
-    assert!((12..=24).contains(&sent) && acks >= sent - 3, "{told}");
-    assert_eq!((&window["errors"], &window["missing"]), (&0.into(), &0.into()), "{told}");
-    assert!(window["last"]["p50_ms"].as_f64() >= window["update"]["p50_ms"].as_f64(), "{told}");
-    assert!(window["last"]["p50_ms"].as_f64().unwrap() > 0.0, "{told}");
+    assert!((12..=24).contains(&sent) && acks >= sent - 3, "{output_text}");
+    assert_eq!((&window["errors"], &window["missing"]), (&0.into(), &0.into()), "{output_text}");
+    assert!(window["last"]["p50_ms"].as_f64() >= window["update"]["p50_ms"].as_f64(), "{output_text}");
+    assert!(window["last"]["p50_ms"].as_f64().unwrap() > 0.0, "{output_text}");
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_named_and_fails() {
+async fn an_invalid_scenario_is_an_error_that_names_the_problem() {
     let folder = tempfile::tempdir().unwrap();
     for (scenario, named) in [
         ("connections = 1\nseconds = 1\n[work.nonsense]\n", "nonsense"),
@@ -78,7 +83,10 @@ async fn what_is_wrong_is_named_and_fails() {
         ("connections = 1\nseconds = 1\nsecond = 2\n[work.idle]\n", "second"),
     ] {
         let output = loadgen(folder.path(), scenario, "clockit", free_port(), None);
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && told.contains(named) && told.contains("small.toml"), "{told}");
+        let output_text = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && output_text.contains(named) && output_text.contains("small.toml"),
+            "{output_text}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The store in a local file, for one node: one writer that commits whole groups, readers beside it.
+//! The store in a local file, for one node: one writer that commits in groups, with concurrent readers.
 
 mod database;
 mod head;

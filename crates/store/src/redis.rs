@@ -1,19 +1,20 @@
-//! The store in Redis: boards in hashes, commits in one script, updates over pub/sub. One server, or the
-//! primaries of a cluster, each with connections of its own so that a dead one stops nobody else.
+//! The store in Redis: boards in hashes, commits in one script, updates over pub/sub. The store is one server,
+//! or the primaries of a cluster. Each server has its own connections, so that a dead primary does not block
+//! the others.
 
 mod address;
-mod answer;
-mod claims;
 mod cluster;
 mod commit;
-mod counts;
+mod connections;
+mod counters;
+mod decode;
+mod desired_channels;
 mod due;
 mod fault;
-mod fence;
 mod keys;
-mod link;
-mod listener;
 mod probe;
+mod pubsub;
+mod replica_wait;
 mod routes;
 mod score;
 mod script;
@@ -21,10 +22,10 @@ mod server;
 mod sessions;
 mod shared;
 mod signals;
+mod slot_owners;
 mod span;
 mod store;
-mod subscriptions;
-mod wanted;
+mod subscription_task;
 
 pub use address::{BadUrl, RedisUrl};
 pub use sessions::Sessions;
@@ -32,23 +33,23 @@ pub use store::RedisStore;
 
 use std::path::PathBuf;
 
-/// What a connection to Redis needs to know.
+/// Connection settings for Redis.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where Redis is.
+    /// The address of Redis.
     pub url: RedisUrl,
-    /// What all keys and channels begin with.
+    /// The prefix of all keys and channels.
     pub prefix: String,
-    /// The node's name, for its own channel.
+    /// The node's name, used for its own channel.
     pub node: String,
-    /// A file of certificates (PEM) that are believed besides the system's.
+    /// A PEM file of certificates that are trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
-    /// How many replicas must have a commit before it is answered.
+    /// The number of replicas that must have a commit before it is acknowledged.
     pub replicas_ack: u32,
 }
 
 impl Options {
-    /// Names a Redis and a node; the rest is as most have it.
+    /// Makes options for a Redis and a node; the other fields have their defaults.
     pub fn new(url: RedisUrl, node: &str) -> Self {
         Self { url, prefix: "tickcast".to_owned(), node: node.to_owned(), ca_file: None, replicas_ack: 0 }
     }

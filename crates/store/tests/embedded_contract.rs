@@ -1,4 +1,4 @@
-//! The embedded store keeps the contract.
+//! The contract suite over the embedded store.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,7 +24,7 @@ impl Embedded {
 impl Fixture for Embedded {
     async fn connect(&self) -> Option<Connected<dyn Store>> {
         let first = !self.connected.swap(true, Ordering::Relaxed);
-        first.then(|| EmbeddedStore::open(self.folder.path()).expect("a new folder can be used"))
+        first.then(|| EmbeddedStore::open(self.folder.path()).expect("a new directory is usable"))
     }
 }
 

@@ -1,20 +1,20 @@
 //! The embedded store across restarts, over time, and on a full disk.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "a test fails when it cannot continue")]
 
 use std::path::Path;
 use std::process::Command as Process;
 use std::sync::Arc;
 
 use engine::store::{Connected, FaultKind};
-use engine::{Engine, ExecuteError, Request, Seams, Store};
+use engine::{Dependencies, Engine, ExecuteError, Request, Store};
 use harness::wait_for;
 use store::embedded::{EmbeddedStore, OpenError};
-use timers::stopwatch::{Command as Ask, Start};
+use timers::stopwatch::{Start, StopwatchCommand};
 use timers::{Command, Scope, SessionId, UserId};
 
 #[tokio::test]
-async fn what_was_committed_is_there_after_closing_and_opening_again() {
+async fn committed_boards_survive_closing_and_reopening() {
     let folder = tempfile::tempdir().unwrap();
     for round in 1..=3 {
         let engine = start(open(folder.path()));
@@ -26,7 +26,7 @@ async fn what_was_committed_is_there_after_closing_and_opening_again() {
 }
 
 #[tokio::test]
-async fn a_second_opening_of_a_folder_is_refused_by_name() {
+async fn opening_a_directory_twice_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let first = open(folder.path());
     let refused = EmbeddedStore::open(folder.path());
@@ -35,7 +35,7 @@ async fn a_second_opening_of_a_folder_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_folder_that_can_not_be_used_is_refused_by_name() {
+async fn an_unusable_directory_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "not a folder").unwrap();
@@ -44,7 +44,7 @@ async fn a_folder_that_can_not_be_used_is_refused_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn overwriting_does_not_make_the_file_grow() {
+async fn overwriting_does_not_grow_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let engine = start(open(folder.path()));
     let size = || std::fs::metadata(folder.path().join("tickcast.redb")).unwrap().len();
@@ -54,19 +54,19 @@ async fn overwriting_does_not_make_the_file_grow() {
             let engine = Arc::clone(&engine);
             tasks.spawn(async move {
                 session(&engine, &format!("user-{}", nth % 50), &format!("{} {round}", nth / 50)).await.unwrap();
-                let ask = Ask::Remove(SessionId::new(&format!("{} {round}", nth / 50)).unwrap());
-                ask_for(&engine, &format!("user-{}", nth % 50), ask).await.unwrap();
+                let command = StopwatchCommand::Remove(SessionId::new(&format!("{} {round}", nth / 50)).unwrap());
+                execute(&engine, &format!("user-{}", nth % 50), command).await.unwrap();
             });
         }
         tasks.join_all().await;
     }
-    // 4,800 commits wrote a page of 4 KiB each, if not several: 19 MiB that must have been used again.
+    // 4,800 commits wrote at least one page of 4 KiB each: 19 MiB that must have been reused.
     assert!(size() <= 4 << 20, "the file has {} bytes", size());
     engine.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_refuses_commits_and_keeps_what_it_took() {
+async fn a_full_disk_rejects_commits_and_keeps_acknowledged_ones() {
     let mount = SmallDisk::mount();
     let engine = start(open(mount.folder.path()));
     let mut taken = 0;
@@ -81,7 +81,7 @@ async fn a_full_disk_refuses_commits_and_keeps_what_it_took() {
     assert!(taken > 0);
     let last = engine.store().load(&scope(&format!("user-{}", taken - 1)), &[]).await;
     match last {
-        Ok(board) => assert_eq!(board.items.len(), 1, "what was acknowledged is there"),
+        Ok(board) => assert_eq!(board.items.len(), 1, "the acknowledged commit is stored"),
         Err(fault) => assert_eq!(fault.kind(), FaultKind::Unavailable),
     }
     engine.stop().await;
@@ -95,7 +95,7 @@ async fn a_full_disk_refuses_commits_and_keeps_what_it_took() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_works_again_when_the_disk_has_room_again() {
+async fn a_store_recovers_when_the_disk_has_space_again() {
     let mount = SmallDisk::mount();
     let ballast = mount.folder.path().join("ballast");
     let engine = start(open(mount.folder.path()));
@@ -106,13 +106,13 @@ async fn a_store_works_again_when_the_disk_has_room_again() {
         assert!(taken < 100_000, "the disk does not fill up");
     }
     std::fs::remove_file(&ballast).unwrap();
-    // Nobody asks for anything: a node that is not ready gets no requests.
+    // Without any request: a node that is not ready receives none.
     wait_for("the store to be open", || engine.store().ready().is_ok()).await;
     session(&engine, "ann", "s").await.unwrap();
     engine.stop().await;
 }
 
-/// A disk of a few megabytes; it needs root, as continuous integration has.
+/// A disk of a few megabytes; mounting it needs root, as in continuous integration.
 struct SmallDisk {
     folder: tempfile::TempDir,
 }
@@ -139,11 +139,11 @@ fn open(folder: &Path) -> Connected<dyn Store> {
 
 fn start(connected: Connected<dyn Store>) -> Arc<Engine> {
     let options = engine::Options::new("a");
-    Engine::start(connected, options, Seams::default())
+    Engine::start(connected, options, Dependencies::default())
 }
 
 fn scope(name: &str) -> Scope {
-    Scope::User(UserId::new(name).unwrap())
+    Scope::user(&UserId::new(name).unwrap())
 }
 
 async fn session(engine: &Engine, user: &str, name: &str) -> Result<engine::Outcome, ExecuteError> {
@@ -155,10 +155,10 @@ async fn session(engine: &Engine, user: &str, name: &str) -> Result<engine::Outc
         group_name: None,
         comment: Some("y".repeat(3000)),
     };
-    ask_for(engine, user, Ask::Start(start)).await
+    execute(engine, user, StopwatchCommand::Start(start)).await
 }
 
-async fn ask_for(engine: &Engine, user: &str, ask: Ask) -> Result<engine::Outcome, ExecuteError> {
-    let request = Request { scope: scope(user), command: Command::Stopwatch(ask), id: None, by: None };
+async fn execute(engine: &Engine, user: &str, command: StopwatchCommand) -> Result<engine::Outcome, ExecuteError> {
+    let request = Request { scope: scope(user), command: Command::Stopwatch(command), id: None };
     engine.execute(request).await
 }

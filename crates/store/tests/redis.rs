@@ -1,12 +1,12 @@
-//! The store over real servers of every kind.
+//! The Redis store over real servers of every kind.
 
 mod redis {
     mod clock;
     mod cluster;
     mod contract;
     mod faults;
-    mod fence;
     mod node;
     mod presence;
+    mod replica_wait;
     mod sentinel;
 }

@@ -1,31 +1,29 @@
 //! All live items of one scope.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::change::Change;
-use crate::disconnect::Disconnect;
-use crate::ids::{MemberId, RoomId, SessionId};
-use crate::item::{Item, ItemKey};
-use crate::limits::Limits;
-use crate::node::Lease;
+use crate::item::ItemKey;
 use crate::position::Position;
-use crate::room::{Member, Room};
 use crate::scope::Scope;
-use crate::stopwatch::Stopwatch;
+use crate::system::ItemType;
+use crate::systems::{Item, ItemCounts, Limits};
 use crate::time::Timestamp;
 
-/// The live items of a scope, with the position they stand at. Items are shared: a copy of a board
-/// costs one reference an item.
+/// The live items of a scope, with the board's position. Items are shared: a copy of a board costs one reference an
+/// item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Board {
-    /// Whose board.
+    /// The scope that the board belongs to.
     pub scope: Scope,
-    /// Where it stands.
+    /// The position of the last commit.
     pub position: Position,
-    /// When it was last changed.
+    /// The time of the last change.
     pub at: Timestamp,
-    /// What is on it.
+    /// The items, by key.
     pub items: BTreeMap<ItemKey, Arc<Item>>,
 }
 
@@ -47,13 +45,13 @@ impl Board {
         Self { scope: self.scope.clone(), position, at: change.at, items }
     }
 
-    /// Tells whether a change leaves nothing, and nothing will come.
-    pub fn fades_by(&self, change: &Change) -> bool {
+    /// Tells whether the store may delete the board after a change: nothing is left on it, and its scope never returns.
+    pub fn expires_after(&self, change: &Change) -> bool {
         let is_emptied = || change.put.is_empty() && self.items.keys().all(|key| change.removed.contains(key));
-        self.scope.fades() && is_emptied()
+        self.scope.kind().expires_when_empty() && is_emptied()
     }
 
-    /// Returns the instant of the next thing that happens by itself.
+    /// Returns the earliest deadline of all items.
     pub fn deadline(&self, limits: &Limits) -> Option<Timestamp> {
         self.items.values().filter_map(|item| item.deadline(limits)).min()
     }
@@ -63,43 +61,56 @@ impl Board {
         self.items.values().any(|item| item.ticks())
     }
 
-    /// Returns the stopwatch sessions, in the order of their ids.
-    pub fn stopwatches(&self) -> impl Iterator<Item = &Stopwatch> {
-        self.items.values().filter_map(|item| item.as_stopwatch())
+    /// Returns one item of a type.
+    pub fn get<T: ItemType>(&self, id: &T::Id) -> Option<&T> {
+        self.items.get(&ItemKey::of::<T>(id))?.get()
     }
 
-    /// Returns one stopwatch session.
-    pub fn stopwatch(&self, id: &SessionId) -> Option<&Stopwatch> {
-        self.items.get(&ItemKey::stopwatch(id))?.as_stopwatch()
+    /// Returns all items of a type, in the order of their ids. Costs nothing for items of other types.
+    pub fn all<T: ItemType>(&self) -> impl Iterator<Item = &T> {
+        all_of_kind(&self.items, T::KIND).filter_map(|(_, item)| item.get())
     }
 
-    /// Returns the room, if this is the board of one.
-    pub fn room(&self) -> Option<&Room> {
-        self.items.get(&ItemKey::room())?.as_room()
+    /// Returns the items of a type that differ between this board and a newer one, in the order of their ids: the old
+    /// one, if there was one, and the new one, if there is one. Costs one step for each item of the type.
+    pub fn changed<'b, T: ItemType>(&'b self, newer: &'b Self) -> impl Iterator<Item = (Option<&'b T>, Option<&'b T>)> {
+        let mut old = all_of_kind(&self.items, T::KIND).peekable();
+        let mut new = all_of_kind(&newer.items, T::KIND).peekable();
+        let next_pair = move || {
+            let order = match (old.peek(), new.peek()) {
+                (None, None) => return None,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((old, _)), Some((new, _))) => old.cmp(new),
+            };
+            Some(match order {
+                Ordering::Less => (old.next(), None),
+                Ordering::Greater => (None, new.next()),
+                Ordering::Equal => (old.next(), new.next()),
+            })
+        };
+        std::iter::from_fn(next_pair).filter_map(|(old, new)| {
+            let (old, new) = (old.map(|(_, item)| item), new.map(|(_, item)| item));
+            // Boards share the items that no commit between them wrote.
+            let is_same = old.zip(new).is_some_and(|(old, new)| Arc::ptr_eq(old, new) || old == new);
+            let pair = (old.and_then(|item| item.get()), new.and_then(|item| item.get()));
+            // Items of an unknown format differ in nothing that this version can read.
+            (!is_same && !matches!(pair, (None, None))).then_some(pair)
+        })
     }
 
-    /// Returns the lease, if this is the board of a node.
-    pub fn lease(&self) -> Option<&Lease> {
-        self.items.get(&ItemKey::lease())?.as_lease()
+    /// Counts the items by type.
+    pub fn counts(&self) -> ItemCounts {
+        ItemCounts::of(self.items.values().map(AsRef::as_ref))
     }
+}
 
-    /// Returns the rooms in which the node has members.
-    pub fn presences(&self) -> impl Iterator<Item = &RoomId> {
-        self.items.values().filter_map(|item| Some(&item.as_presence()?.room))
-    }
-
-    /// Returns the clients that were sent away lately.
-    pub fn disconnects(&self) -> impl Iterator<Item = &Disconnect> {
-        self.items.values().filter_map(|item| item.as_disconnect())
-    }
-
-    /// Returns one member of the room.
-    pub fn member(&self, id: &MemberId) -> Option<&Member> {
-        self.items.get(&ItemKey::member(id))?.as_member()
-    }
-
-    /// Returns the members of the room, in the order of their ids.
-    pub fn members(&self) -> impl Iterator<Item = &Member> {
-        self.items.values().filter_map(|item| item.as_member())
-    }
+/// Returns the items whose keys begin with a kind and a colon.
+pub(crate) fn all_of_kind<'i>(
+    items: &'i BTreeMap<ItemKey, Arc<Item>>,
+    kind: &str,
+) -> impl Iterator<Item = (&'i ItemKey, &'i Arc<Item>)> + use<'i> {
+    // `;` is the character after `:`.
+    let (from, until) = (format!("{kind}:"), format!("{kind};"));
+    items.range::<str, _>((Bound::Included(from.as_str()), Bound::Excluded(until.as_str())))
 }

@@ -3,24 +3,36 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::event::Event;
 use crate::history::Row;
-use crate::item::{Item, ItemKey};
+use crate::item::ItemKey;
+use crate::systems::Item;
 use crate::time::Timestamp;
+
+/// Most items that one change writes. One atomic step of the store holds up every other client of that store, so it
+/// must stay below some ten milliseconds.
+pub const ITEMS_MAX: usize = 1000;
+
+/// Most items that one change removes; the reason is that of [`ITEMS_MAX`].
+pub const REMOVALS_MAX: usize = 1000;
+
+/// Most history rows that one change writes: some years of sessions, which an editor sends in one file.
+pub const ROWS_MAX: usize = 5000;
 
 /// The outcome of [`decide`](crate::decide).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
     /// The board is to be changed.
     Change(Change),
-    /// The command is obeyed already.
+    /// More is due than one commit takes. This part is committed first; then the command is decided again.
+    Partial(Change),
+    /// The board already is as the command asks.
     Nothing,
 }
 
 /// One step of a board, committed whole or not at all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    /// When it happens; never before the board's last change.
+    /// The time of the change; never before the board's last change.
     pub at: Timestamp,
     /// Items to write, whole.
     pub put: BTreeMap<ItemKey, Arc<Item>>,
@@ -28,19 +40,17 @@ pub struct Change {
     pub removed: BTreeSet<ItemKey>,
     /// History rows to write; a row of the same id is replaced.
     pub archive: Vec<Row>,
-    /// What becomes of the scope's entry in the index of deadlines.
+    /// What happens to the scope's entry in the index of deadlines.
     pub deadline: DeadlineMove,
-    /// What the change was about.
-    pub event: Event,
 }
 
 /// What a change does to the scope's next deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadlineMove {
-    /// It stays where it is.
+    /// The deadline stays as it is.
     Keep,
-    /// The scope has nothing to come.
+    /// The scope has no deadline any more.
     Clear,
-    /// The next thing to happen by itself happens then.
+    /// The next deadline is this instant.
     Set(Timestamp),
 }

@@ -2,59 +2,55 @@
 
 use crate::board::Board;
 use crate::change::{Change, DeadlineMove, Decision};
-use crate::command::{Command, CommandId};
+use crate::command::CommandId;
 use crate::draft::Draft;
-use crate::event::Event;
-use crate::history::Known;
-use crate::limits::Limits;
-use crate::refusal::Refusal;
+use crate::history::ExistingRows;
+use crate::systems::{self, Command, Limits, Refusal};
 use crate::time::Timestamp;
-use crate::{disconnect, node, room, stopwatch};
 
-/// Says what a command does to a board at `now`.
+/// Decides what a command does to a board at `now`.
 ///
-/// Deadlines that have passed are settled first, each dated at its own instant; `now` is never taken
-/// below the board's last change. `known` must answer for all rows of [`Command::asks_about`].
-/// [`Command::Settle`] always gives a change, if only of the deadline, so that firing moves the entry.
+/// Deadlines that have passed are settled first, each dated at its own instant; `now` is never taken below the time of
+/// the board's last change. `existing` must answer for all rows of [`Command::required_rows`]. No change is larger than
+/// [`ITEMS_MAX`](crate::ITEMS_MAX), [`REMOVALS_MAX`](crate::REMOVALS_MAX) and [`ROWS_MAX`](crate::ROWS_MAX): if more is
+/// due, the decision is [`Decision::Partial`]. [`Command::Settle`] always gives a change, if only of the deadline, so that
+/// firing moves the entry.
 ///
 /// # Errors
-/// [`Refusal`]: the rules say no, and nothing is changed.
+/// [`Refusal`]: the rules refuse the command, and nothing is changed.
 pub fn decide(
     board: &Board,
-    known: &Known,
+    existing: &ExistingRows,
     command: &Command,
     id: CommandId,
     now: Timestamp,
     limits: &Limits,
 ) -> Result<Decision, Refusal> {
     let mut draft = Draft::new(board, now.max(board.at), limits);
-    stopwatch::settle(&mut draft);
-    room::settle(&mut draft);
-    disconnect::settle(&mut draft);
-    let event = match command {
-        Command::Stopwatch(command) => {
-            let event = stopwatch::apply(&mut draft, known, command, id)?;
-            draft.check_weight()?;
-            event
-        }
-        Command::Room(command) => room::apply(&mut draft, command)?,
-        Command::Node(command) => node::apply(&mut draft, command)?,
-        Command::Disconnect(command) => disconnect::apply(&mut draft, command)?,
-        Command::Settle => {
-            node::settle(&mut draft);
-            return Ok(Decision::Change(settled(draft)));
-        }
-    };
+    systems::settle(&mut draft);
+    if draft.is_partial() {
+        return Ok(Decision::Partial(settled(draft)));
+    }
+    systems::apply(&mut draft, existing, command, id)?;
+    if !draft.fits_a_commit() {
+        let mut draft = Draft::new(board, now.max(board.at), limits);
+        systems::settle(&mut draft);
+        return if draft.is_empty() { Err(Refusal::ChangeTooLarge) } else { Ok(Decision::Partial(settled(draft))) };
+    }
+    if matches!(command, Command::Settle) {
+        return Ok(Decision::Change(settled(draft)));
+    }
     if draft.is_empty() {
         return Ok(Decision::Nothing);
     }
     let deadline = deadline_move(&draft);
-    Ok(Decision::Change(draft.into_change(event, deadline)))
+    Ok(Decision::Change(draft.into_change(deadline)))
 }
 
+/// Makes a change that moves the deadline in any case.
 fn settled(draft: Draft<'_>) -> Change {
     let deadline = draft.next_deadline().map_or(DeadlineMove::Clear, DeadlineMove::Set);
-    draft.into_change(Event::Settled, deadline)
+    draft.into_change(deadline)
 }
 
 fn deadline_move(draft: &Draft<'_>) -> DeadlineMove {

@@ -1,9 +1,8 @@
-//! Clients that were sent away, for all nodes to know: those whose link to the store was down at that moment, too.
+//! Orders to disconnect clients. They are kept on a board that every node watches, so that nodes whose link to the store
+//! was down find them later.
 
-mod command;
+mod order;
 mod rules;
-mod sent_away;
 
-pub use command::Command;
-pub(crate) use rules::{apply, settle};
-pub use sent_away::{DISCONNECTS_MAX, Disconnect, KEPT_FOR, Refusal, Whom};
+pub use order::{DISCONNECTS_MAX, Disconnect, DisconnectId, DisconnectTarget, ORDER_RETENTION};
+pub use rules::{DisconnectCommand, DisconnectRefusal, DisconnectRules};

@@ -3,44 +3,56 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::board::Board;
-use crate::change::{Change, DeadlineMove};
-use crate::event::Event;
+use crate::board::{Board, all_of_kind};
+use crate::change::{Change, DeadlineMove, ITEMS_MAX, REMOVALS_MAX, ROWS_MAX};
 use crate::history::Row;
-use crate::item::{Item, ItemKey};
-use crate::limits::Limits;
-use crate::refusal::Refusal;
+use crate::item::ItemKey;
+use crate::system::ItemType;
+use crate::systems::{Item, Limits};
 use crate::time::Timestamp;
 
-pub(crate) struct Draft<'a> {
+/// A board with the changes that a decision has made so far.
+pub struct Draft<'a> {
     pub(crate) board: &'a Board,
     pub(crate) now: Timestamp,
     pub(crate) limits: &'a Limits,
     put: BTreeMap<ItemKey, Arc<Item>>,
     removed: BTreeSet<ItemKey>,
     archive: Vec<Row>,
+    /// Something that is due was left to the next commit.
+    is_partial: bool,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(board: &'a Board, now: Timestamp, limits: &'a Limits) -> Self {
-        Self { board, now, limits, put: BTreeMap::new(), removed: BTreeSet::new(), archive: Vec::new() }
+        let (put, removed) = (BTreeMap::new(), BTreeSet::new());
+        Self { board, now, limits, put, removed, archive: Vec::new(), is_partial: false }
     }
 
-    pub(crate) fn items(&self) -> impl Iterator<Item = (&ItemKey, &Item)> {
-        let kept = self.board.items.iter().filter(|(key, _)| !self.put.contains_key(*key));
-        let kept = kept.filter(|(key, _)| !self.removed.contains(*key));
-        kept.chain(&self.put).map(|(key, item)| (key, item.as_ref()))
+    /// Returns one item of a type.
+    pub(crate) fn get<T: ItemType>(&self, id: &T::Id) -> Option<&T> {
+        self.item::<T>(id)?.get()
     }
 
-    pub(crate) fn get(&self, key: &ItemKey) -> Option<&Item> {
-        if self.removed.contains(key) {
+    /// Returns the item under the key of a type and id, whatever this version makes of it.
+    pub(crate) fn item<T: ItemType>(&self, id: &T::Id) -> Option<&Item> {
+        let key = ItemKey::of::<T>(id);
+        if self.removed.contains(&key) {
             return None;
         }
-        self.put.get(key).or_else(|| self.board.items.get(key)).map(AsRef::as_ref)
+        self.put.get(&key).or_else(|| self.board.items.get(&key)).map(AsRef::as_ref)
     }
 
-    /// Writes an item, unless the board has the very same one.
-    pub(crate) fn put(&mut self, key: ItemKey, item: Item) {
+    /// Returns all items of a type: those of the board in the order of their ids, then those written by this draft.
+    pub(crate) fn all<T: ItemType>(&self) -> impl Iterator<Item = &T> {
+        let kept = all_of_kind(&self.board.items, T::KIND)
+            .filter(|(key, _)| !self.put.contains_key(*key) && !self.removed.contains(*key));
+        kept.chain(all_of_kind(&self.put, T::KIND)).filter_map(|(_, item)| item.get())
+    }
+
+    /// Writes an item, unless the board has the same one.
+    pub(crate) fn put<T: ItemType>(&mut self, item: T) {
+        let (key, item) = (ItemKey::of::<T>(item.id()), item.into_item());
         self.removed.remove(&key);
         if self.board.items.get(&key).is_some_and(|old| **old == item) {
             self.put.remove(&key);
@@ -49,10 +61,11 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(crate) fn remove(&mut self, key: &ItemKey) {
-        self.put.remove(key);
-        if self.board.items.contains_key(key) {
-            self.removed.insert(key.clone());
+    pub(crate) fn remove<T: ItemType>(&mut self, id: &T::Id) {
+        let key = ItemKey::of::<T>(id);
+        self.put.remove(&key);
+        if self.board.items.contains_key(&key) {
+            self.removed.insert(key);
         }
     }
 
@@ -60,30 +73,67 @@ impl<'a> Draft<'a> {
         self.archive.push(row);
     }
 
+    /// Tells whether one more item can be removed in this commit. If not, the rest of what is due is left to the next
+    /// commit.
+    pub(crate) fn has_capacity(&mut self) -> bool {
+        let has_capacity = self.removals_left() > 0 && self.put.len() < ITEMS_MAX;
+        self.is_partial |= !has_capacity;
+        has_capacity
+    }
+
+    /// Returns how many more items this commit can remove.
+    pub(crate) fn removals_left(&self) -> usize {
+        REMOVALS_MAX.saturating_sub(self.removed.len())
+    }
+
+    /// Removes the items of a type whose deadline has passed.
+    pub(crate) fn remove_due<T: ItemType<Id: ToOwned>>(&mut self) {
+        let is_due = |item: &&T| item.deadline(self.limits).is_some_and(|at| at <= self.now);
+        let due: Vec<_> = self.all::<T>().filter(is_due).map(|item| item.id().to_owned()).collect();
+        for id in due {
+            if !self.has_capacity() {
+                return;
+            }
+            self.remove::<T>(std::borrow::Borrow::borrow(&id));
+        }
+    }
+
+    pub(crate) fn is_partial(&self) -> bool {
+        self.is_partial
+    }
+
+    pub(crate) fn fits_a_commit(&self) -> bool {
+        self.put.len() <= ITEMS_MAX && self.removed.len() <= REMOVALS_MAX && self.archive.len() <= ROWS_MAX
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.put.is_empty() && self.removed.is_empty() && self.archive.is_empty()
     }
 
-    /// Refuses a draft that makes the board larger than the limit. One that makes it smaller passes,
-    /// whatever its size: a limit that was lowered must not lock people in.
-    pub(crate) fn check_weight(&self) -> Result<(), Refusal> {
+    /// Tells whether the draft makes the items of a type heavier than `bytes_max`. A draft that makes them lighter passes,
+    /// whatever their size: a limit that was lowered must not lock people in.
+    pub(crate) fn outgrows<T: ItemType>(&self, bytes_max: usize) -> bool {
         if self.put.is_empty() {
-            return Ok(());
+            return false;
         }
-        let after: usize = self.items().map(|(_, item)| item.weight()).sum();
-        let before: usize = self.board.items.values().map(|item| item.weight()).sum();
-        if after > self.limits.board_bytes && after > before {
-            return Err(Refusal::BoardTooLarge(self.limits.board_bytes));
-        }
-        Ok(())
+        let weight = |items: &BTreeMap<ItemKey, Arc<Item>>| -> usize {
+            all_of_kind(items, T::KIND).map(|(_, item)| item.weight()).sum()
+        };
+        let before = weight(&self.board.items);
+        let replaced = |(key, _): &(&ItemKey, &Arc<Item>)| self.put.contains_key(*key) || self.removed.contains(*key);
+        let replaced = all_of_kind(&self.board.items, T::KIND).filter(replaced);
+        let after = before - replaced.map(|(_, item)| item.weight()).sum::<usize>() + weight(&self.put);
+        after > bytes_max && after > before
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.items().filter_map(|(_, item)| item.deadline(self.limits)).min()
+        let kept = self.board.items.iter().filter(|(key, _)| !self.put.contains_key(*key));
+        let kept = kept.filter(|(key, _)| !self.removed.contains(*key));
+        kept.chain(&self.put).filter_map(|(_, item)| item.deadline(self.limits)).min()
     }
 
-    pub(crate) fn into_change(self, event: Event, deadline: DeadlineMove) -> Change {
+    pub(crate) fn into_change(self, deadline: DeadlineMove) -> Change {
         let Self { now, put, removed, archive, .. } = self;
-        Change { at: now, put, removed, archive, deadline, event }
+        Change { at: now, put, removed, archive, deadline }
     }
 }

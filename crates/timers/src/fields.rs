@@ -1,4 +1,4 @@
-//! A JSON object taken apart field by field, so that what nobody asked for is kept as it came.
+//! A JSON object that is read field by field, so that unknown fields are kept byte for byte.
 
 use std::fmt;
 
@@ -8,27 +8,27 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::raw_json::RawJson;
 
-/// The fields of a JSON object in the order they came.
+/// The fields of a JSON object in their original order.
 ///
-/// Reading one takes it out; what is left over at the end is what this version does not know.
+/// Reading a field removes it; the fields that remain at the end are those that this version does not know.
 #[derive(Clone, Debug, Default)]
 pub struct Fields(Vec<(String, RawJson)>);
 
-/// Which field is wrong, and why.
+/// A field that cannot be read, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {reason}")]
 pub struct BadField {
     /// The field's name.
     pub field: String,
-    /// What is wrong with it, to be read after the name.
+    /// The reason, phrased to follow the name.
     pub reason: String,
 }
 
 impl Fields {
-    /// Takes a field out; absent and `null` are the same. Of a repeated field the last one counts.
+    /// Removes and returns a field; `null` counts as absent. Of a repeated field the last one counts.
     ///
     /// # Errors
-    /// [`BadField`] if the value is not of the type asked for.
+    /// [`BadField`] if the value is not of the requested type.
     pub fn take<T: DeserializeOwned>(&mut self, field: &str) -> Result<Option<T>, BadField> {
         match self.take_raw(field) {
             Some(value) if value.as_str() != "null" => match serde_json::from_str(value.as_str()) {
@@ -39,7 +39,7 @@ impl Fields {
         }
     }
 
-    /// Takes a field out as it came, `null` too. Of a repeated field the last one counts.
+    /// Removes and returns the raw value of a field, `null` included. Of a repeated field the last one counts.
     pub fn take_raw(&mut self, field: &str) -> Option<RawJson> {
         let mut last = None;
         self.0.retain(|(name, value)| {
@@ -51,7 +51,7 @@ impl Fields {
         last
     }
 
-    /// Takes a field out that must be there.
+    /// Removes and returns a required field.
     ///
     /// # Errors
     /// [`BadField`] if it is absent, `null`, or of another type.
@@ -62,8 +62,8 @@ impl Fields {
         }
     }
 
-    /// Returns what was not taken.
-    pub fn rest(self) -> Vec<(String, RawJson)> {
+    /// Returns the fields that were not read.
+    pub fn into_unknown(self) -> Vec<(String, RawJson)> {
         self.0
     }
 }
@@ -77,12 +77,12 @@ pub(crate) fn write_some<M: SerializeMap>(
     value.map_or(Ok(()), |value| map.serialize_entry(name, value))
 }
 
-/// Writes what was not taken when it was read.
-pub(crate) fn write_rest<M: SerializeMap>(map: &mut M, rest: &[(String, RawJson)]) -> Result<(), M::Error> {
-    rest.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))
+/// Writes the fields that this version did not know when it read the object.
+pub(crate) fn write_unknown<M: SerializeMap>(map: &mut M, unknown: &[(String, RawJson)]) -> Result<(), M::Error> {
+    unknown.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))
 }
 
-/// Words the parser's error without its line and column, which mean nothing within one value.
+/// Returns the parser's message without line and column, which mean nothing within one value.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
@@ -130,12 +130,12 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_a_repeated_field_counts_and_the_rest_is_kept_as_it_came() {
+    fn the_last_of_a_repeated_field_counts_and_unknown_fields_are_kept() {
         let mut fields = fields(r#"{"a":1,"x":{"n":1.0},"a":2,"b":null}"#);
         assert_eq!(fields.take::<u32>("a"), Ok(Some(2)));
         assert_eq!(fields.take::<u32>("b"), Ok(None));
-        let rest = fields.rest();
-        assert_eq!(rest.len(), 1);
-        assert_eq!((rest[0].0.as_str(), rest[0].1.as_str()), ("x", r#"{"n":1.0}"#));
+        let unknown = fields.into_unknown();
+        assert_eq!(unknown.len(), 1);
+        assert_eq!((unknown[0].0.as_str(), unknown[0].1.as_str()), ("x", r#"{"n":1.0}"#));
     }
 }

@@ -10,19 +10,19 @@ use crate::ids::{BadId, check_id};
 use crate::raw_json::RawJson;
 use crate::time::Timestamp;
 
-/// Longest history id in bytes: an id and its kind's name before it.
+/// Longest history id in bytes: the kind's name and an id.
 const HISTORY_ID_BYTES_MAX: usize = 256;
 
-/// Names a row of a scope's history; writing the same id again replaces the row.
+/// Names a row of a scope's history. A second row of the same id replaces the first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct HistoryId(Arc<str>);
 
 impl HistoryId {
-    /// Takes a text as a row's id.
+    /// Makes a row's id of a text.
     ///
     /// # Errors
-    /// [`BadId`] for an empty, overlong or unprintable text.
+    /// [`BadId`] if the text is empty, too long or has control characters.
     pub fn new(text: &str) -> Result<Self, BadId> {
         check_id(text, HISTORY_ID_BYTES_MAX)?;
         Ok(Self(text.into()))
@@ -54,14 +54,14 @@ impl<'de> Deserialize<'de> for HistoryId {
 /// One row of a scope's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Which row.
+    /// The row's id.
     pub id: HistoryId,
-    /// Where it stands in the history.
+    /// The instant by which the history is ordered.
     pub at: Timestamp,
-    /// What it says, in the format of its kind.
+    /// The content, in the format of its kind.
     pub body: RawJson,
 }
 
-/// Which of the rows that a command asks about are in the history already.
+/// Those of the rows that a command requires which are in the history already.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known(pub BTreeSet<HistoryId>);
+pub struct ExistingRows(pub BTreeSet<HistoryId>);

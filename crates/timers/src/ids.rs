@@ -1,25 +1,19 @@
-//! Ids that people and clients choose: each a type of its own, each with the same bounds.
+//! Ids that people and clients choose. Each is a type of its own; all have the same bounds.
 
-use std::borrow::Borrow;
-use std::fmt;
-use std::sync::Arc;
-
-use serde::{Deserialize, Deserializer, Serialize};
-
-/// Longest id in bytes. Ids are parts of Redis keys and of every message; 200 leaves room for a UUID
-/// behind an e-mail address and keeps 400 items a board small.
+/// Longest id in bytes. Ids are parts of Redis keys and of every message; 200 has room for an e-mail address followed by
+/// a UUID, and keeps a board of 400 items small.
 pub const ID_BYTES_MAX: usize = 200;
 
-/// Why a text is no id.
+/// Why a text is not an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadId {
     /// The text is empty.
     #[error("must not be empty")]
     Empty,
-    /// The text is longer than so many bytes.
+    /// The text is longer than this many bytes.
     #[error("must be at most {0} bytes long")]
     TooLong(usize),
-    /// The text has a control character, which no key, log line or header should carry.
+    /// The text has a control character, which keys, log lines and headers must not carry.
     #[error("must not contain control characters")]
     Control,
 }
@@ -37,20 +31,21 @@ pub(crate) fn check_id(text: &str, bytes_max: usize) -> Result<(), BadId> {
     Ok(())
 }
 
+/// Defines a type of ids.
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         #[serde(transparent)]
-        pub struct $name(Arc<str>);
+        pub struct $name(std::sync::Arc<str>);
 
         impl $name {
-            /// Takes a text as an id.
+            /// Makes an id of a text.
             ///
             /// # Errors
-            /// [`BadId`] for an empty, overlong or unprintable text.
-            pub fn new(text: &str) -> Result<Self, BadId> {
-                check_id(text, ID_BYTES_MAX)?;
+            /// `BadId` if the text is empty, too long or has control characters.
+            pub fn new(text: &str) -> Result<Self, $crate::ids::BadId> {
+                $crate::ids::check_id(text, $crate::ids::ID_BYTES_MAX)?;
                 Ok(Self(text.into()))
             }
 
@@ -60,20 +55,26 @@ macro_rules! id {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
 
-        impl Borrow<str> for $name {
+        impl $crate::item::ItemId for $name {
+            fn as_text(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
                 Self::new(&text).map_err(serde::de::Error::custom)
             }
@@ -81,8 +82,10 @@ macro_rules! id {
     };
 }
 
+pub(crate) use id;
+
 id!(
-    /// A person, as the authentication names them.
+    /// A person, as authentication names them.
     UserId
 );
 id!(
@@ -94,7 +97,7 @@ id!(
     GoalId
 );
 id!(
-    /// A room. Whoever has it may come in, so it must not be guessed.
+    /// A room. Anyone with the id can join, so it must be impossible to guess.
     RoomId
 );
 id!(
@@ -102,16 +105,12 @@ id!(
     MemberId
 );
 id!(
-    /// What a member may come back with.
+    /// The secret with which a member resumes its membership.
     ResumeSecret
 );
 id!(
     /// One connection of a client, on one node.
-    LinkId
-);
-id!(
-    /// Clients that were sent away at one time.
-    DisconnectId
+    ConnectionId
 );
 id!(
     /// One run of a node, from its start to its end.

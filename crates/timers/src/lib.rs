@@ -1,7 +1,7 @@
-//! The rules of every timer Tickcast keeps.
+//! The rules of every timer that Tickcast keeps.
 //!
-//! Everything here is a value in, a value out: no clock, no IO, no randomness. The caller brings the
-//! instant (`now`) and the stored board, [`decide`] answers with a [`Change`] or a [`Refusal`].
+//! Every function here is pure: no clock, no IO, no randomness. The caller passes the instant (`now`) and the stored
+//! board; [`decide`] returns a [`Change`] or a [`Refusal`].
 
 mod board;
 mod change;
@@ -9,35 +9,33 @@ mod command;
 mod decide;
 pub mod disconnect;
 mod draft;
-mod event;
 mod fields;
 mod history;
 mod ids;
 mod item;
-mod limits;
 pub mod node;
 mod position;
 mod raw_json;
-mod refusal;
 pub mod room;
 mod scope;
 pub mod stopwatch;
+mod system;
+mod systems;
 mod time;
 
 pub use board::Board;
-pub use change::{Change, DeadlineMove, Decision};
-pub use command::{Command, CommandId};
+pub use change::{Change, DeadlineMove, Decision, ITEMS_MAX, REMOVALS_MAX, ROWS_MAX};
+pub use command::CommandId;
 pub use decide::decide;
-pub use event::Event;
+pub use disconnect::DisconnectId;
+pub use draft::Draft;
 pub use fields::{BadField, Fields};
-pub use history::{HistoryId, Known, Row};
-pub use ids::{
-    BadId, DisconnectId, GoalId, ID_BYTES_MAX, LinkId, MemberId, NodeId, ResumeSecret, RoomId, SessionId, UserId,
-};
-pub use item::{BadItem, Item, ItemKey};
-pub use limits::{GOAL_BYTES_MAX, Limits, ROWS_MAX, RoomLimits};
+pub use history::{ExistingRows, HistoryId, Row};
+pub use ids::{BadId, ConnectionId, GoalId, ID_BYTES_MAX, MemberId, NodeId, ResumeSecret, RoomId, SessionId, UserId};
+pub use item::{BadItem, ItemId, ItemKey};
 pub use position::{Position, Revision, Tag};
 pub use raw_json::RawJson;
-pub use refusal::Refusal;
 pub use scope::{BadScope, Scope};
+pub use system::{ItemType, ItemVariant, System};
+pub use systems::{Command, Item, ItemCounts, Limits, Refusal, ScopeKind};
 pub use time::{Beat, MILLIS_PER_BEAT, Millis, Timestamp};

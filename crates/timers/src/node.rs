@@ -1,9 +1,9 @@
-//! A node's proof of life, and the rooms in which it has members: what is cleared up after its death.
+//! A node's lease, and the rooms in which it has members: what is removed after the node dies.
 
 mod command;
 mod lease;
 mod rules;
 
-pub use command::Command;
-pub use lease::{LEASE, Lease, Presence, Refusal};
-pub(crate) use rules::{apply, settle};
+pub use command::NodeCommand;
+pub use lease::{LEASE_DURATION, Lease, NodeRefusal, Presence};
+pub use rules::NodeRules;

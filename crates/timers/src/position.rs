@@ -1,4 +1,4 @@
-//! Where a board stands.
+//! The position of a board: how many commits it has seen, and which one was the last.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Revision(pub u64);
 
 impl Revision {
-    /// Returns the revision that the next commit makes.
+    /// Returns the revision of the next commit.
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
@@ -23,8 +23,8 @@ impl fmt::Display for Revision {
     }
 }
 
-/// Random per commit. Nodes compare tags, never revisions: after a failover a revision can come again
-/// with other content. Written as 16 hex digits.
+/// A random number of each commit. Nodes compare tags, never revisions: after a failover a revision can be reused with
+/// other content. Written as 16 hex digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(pub u64);
 
@@ -59,12 +59,12 @@ impl<'de> Deserialize<'de> for Tag {
     }
 }
 
-/// How far a board has come.
+/// The position of a board.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Position {
-    /// How many commits the board has seen.
+    /// The number of commits.
     pub revision: Revision,
-    /// Which commit was the last.
+    /// The tag of the last commit.
     pub tag: Tag,
 }
 

@@ -1,4 +1,4 @@
-//! JSON that is kept letter by letter.
+//! JSON that is kept byte for byte.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// A JSON value kept as the text it came in, so that numbers, key order and unknown shapes survive.
+/// A JSON value that is kept as its original text, so that numbers, key order and unknown shapes survive.
 #[derive(Clone, Debug)]
 pub struct RawJson(Arc<RawValue>);
 
@@ -16,15 +16,15 @@ impl RawJson {
         self.0.get()
     }
 
-    /// Takes a text that is one JSON value.
+    /// Wraps a text that is one JSON value.
     ///
     /// # Errors
-    /// The parser's error if the text is no JSON.
+    /// The parser's error if the text is not JSON.
     pub fn new(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
 
-    /// Returns the same value without white space between its parts; everything else stays letter by letter.
+    /// Returns the same value without insignificant white space; every other byte stays.
     pub fn compact(&self) -> Self {
         let (mut in_text, mut escaped) = (false, false);
         let kept = self.as_str().chars().filter(|&letter| {

@@ -1,14 +1,16 @@
-//! A countdown that a team shares, and who is there (the Rooms contract).
+//! A shared countdown and its members (the Rooms contract).
 
 mod command;
 mod countdown;
+mod limits;
 mod member;
 mod refusal;
 mod rules;
 mod stored;
 
-pub use command::{Command, Joining};
-pub use countdown::{ADJUST_MAX, DURATION_MAX, DURATION_USUAL, Phase, Room};
+pub use command::{Joining, RoomCommand};
+pub use countdown::{ADJUST_MAX, CountdownPhase, DURATION_DEFAULT, DURATION_MAX, Room};
+pub use limits::RoomLimits;
 pub use member::Member;
-pub use refusal::Refusal;
-pub(crate) use rules::{apply, settle};
+pub use refusal::RoomRefusal;
+pub use rules::RoomRules;

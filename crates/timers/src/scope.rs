@@ -1,69 +1,94 @@
-//! Who owns timers and who hears of them.
+//! The owner and audience of timers.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::ids::{BadId, NodeId, RoomId, UserId};
+use crate::ids::{BadId, ID_BYTES_MAX, NodeId, RoomId, UserId, check_id};
+use crate::systems::ScopeKind;
 
-/// The unit of storage, of ordering and of fan-out. Written as `user:42`.
+/// Longest kind in bytes, so that a kind of a newer version cannot make keys arbitrarily long.
+const KIND_BYTES_MAX: usize = 32;
+
+/// The id of the only scope of the kind [`ScopeKind::Cluster`].
+const CLUSTER_ID: &str = "all";
+
+/// The unit of storage, ordering and fan-out: a kind and an id. Written as `user:42`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// One person.
-    User(UserId),
-    /// One room.
-    Room(RoomId),
-    /// One run of a node: its lease, and where it has members.
-    Node(NodeId),
-    /// All nodes.
-    Cluster,
+pub struct Scope {
+    kind: ScopeKind,
+    id: Arc<str>,
 }
 
-/// Why a text names no scope.
+/// Why a text is not a scope.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadScope {
-    /// The part before the colon is no kind of scope that this version knows.
-    #[error("unknown kind of scope in {0:?}")]
+    /// The part before the colon is not a kind: one to 32 lower-case letters, digits, `-` or `_`.
+    #[error("bad kind of scope in {0:?}")]
     Kind(String),
-    /// The part after the colon is no id.
+    /// The part after the colon is not an id.
     #[error("bad id in a scope: {0}")]
     Id(#[from] BadId),
 }
 
 impl Scope {
-    /// The kinds of scopes there are.
-    pub const KINDS: [&str; 4] = ["user", "room", "node", "cluster"];
-
-    /// Returns what kind of scope it is: the part before the colon.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::User(_) => "user",
-            Self::Room(_) => "room",
-            Self::Node(_) => "node",
-            Self::Cluster => "cluster",
-        }
+    /// Returns the scope of a person.
+    pub fn user(id: &UserId) -> Self {
+        Self { kind: ScopeKind::User, id: id.as_str().into() }
     }
 
-    /// Tells whether an empty board of it may be forgotten: its id does not come again.
-    pub fn fades(&self) -> bool {
-        match self {
-            Self::User(_) | Self::Cluster => false,
-            Self::Room(_) | Self::Node(_) => true,
-        }
+    /// Returns the scope of a room.
+    pub fn room(id: &RoomId) -> Self {
+        Self { kind: ScopeKind::Room, id: id.as_str().into() }
+    }
+
+    /// Returns the scope of one run of a node.
+    pub fn node(id: &NodeId) -> Self {
+        Self { kind: ScopeKind::Node, id: id.as_str().into() }
+    }
+
+    /// Returns the scope of all nodes.
+    pub fn cluster() -> Self {
+        Self { kind: ScopeKind::Cluster, id: CLUSTER_ID.into() }
+    }
+
+    /// Returns the kind: the part before the colon.
+    pub fn kind(&self) -> &ScopeKind {
+        &self.kind
+    }
+
+    /// Returns the id: the part after the colon.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Tells whether this version knows the kind. The rules do nothing to the boards of other scopes.
+    pub fn is_known(&self) -> bool {
+        !matches!(self.kind, ScopeKind::Unknown(_))
+    }
+
+    /// Returns the person that the scope belongs to, if it belongs to one.
+    pub fn as_user(&self) -> Option<UserId> {
+        if self.kind == ScopeKind::User { UserId::new(&self.id).ok() } else { None }
+    }
+
+    /// Returns the room that the scope belongs to, if it belongs to one.
+    pub fn as_room(&self) -> Option<RoomId> {
+        if self.kind == ScopeKind::Room { RoomId::new(&self.id).ok() } else { None }
+    }
+
+    /// Returns the node that the scope belongs to, if it belongs to one.
+    pub fn as_node(&self) -> Option<NodeId> {
+        if self.kind == ScopeKind::Node { NodeId::new(&self.id).ok() } else { None }
     }
 }
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id: &dyn fmt::Display = match self {
-            Self::User(id) => id,
-            Self::Room(id) => id,
-            Self::Node(id) => id,
-            Self::Cluster => &"all",
-        };
-        write!(f, "{}:{id}", self.kind())
+        write!(f, "{}:{}", self.kind.as_str(), self.id)
     }
 }
 
@@ -83,13 +108,14 @@ impl FromStr for Scope {
     type Err = BadScope;
 
     fn from_str(text: &str) -> Result<Self, BadScope> {
-        match text.split_once(':') {
-            Some(("user", id)) => Ok(Self::User(UserId::new(id)?)),
-            Some(("room", id)) => Ok(Self::Room(RoomId::new(id)?)),
-            Some(("node", id)) => Ok(Self::Node(NodeId::new(id)?)),
-            Some(("cluster", "all")) => Ok(Self::Cluster),
-            Some(_) | None => Err(BadScope::Kind(text.to_owned())),
+        let bad_kind = || BadScope::Kind(text.to_owned());
+        let (kind, id) = text.split_once(':').ok_or_else(bad_kind)?;
+        let is_kind = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+        if kind.is_empty() || kind.len() > KIND_BYTES_MAX || !kind.bytes().all(is_kind) {
+            return Err(bad_kind());
         }
+        check_id(id, ID_BYTES_MAX)?;
+        Ok(Self { kind: ScopeKind::from_text(kind), id: id.into() })
     }
 }
 
@@ -100,11 +126,24 @@ mod tests {
     #[test]
     fn a_scope_is_read_back_as_written() {
         let (user, room) = (UserId::new("a:b c").unwrap(), RoomId::new("user:x").unwrap());
-        for scope in [Scope::User(user), Scope::Room(room), Scope::Cluster] {
+        for scope in [Scope::user(&user), Scope::room(&room), Scope::cluster()] {
+            assert!(scope.is_known());
             assert_eq!(scope.to_string().parse(), Ok(scope));
         }
-        assert_eq!(Scope::User(UserId::new("a:b c").unwrap()).to_string(), "user:a:b c");
-        assert!("planet:1".parse::<Scope>().is_err());
-        assert!("user:".parse::<Scope>().is_err());
+        assert_eq!(Scope::user(&user).to_string(), "user:a:b c");
+        assert_eq!(Scope::user(&user).as_user(), Some(user.clone()));
+        assert_eq!((Scope::user(&user).as_room(), Scope::room(&room).as_room()), (None, Some(room)));
+    }
+
+    #[test]
+    fn a_kind_of_a_newer_version_survives_and_a_text_that_is_no_scope_is_refused() {
+        let planet: Scope = "planet:1".parse().unwrap();
+        assert!(!planet.is_known() && !planet.kind().expires_when_empty());
+        assert_eq!((planet.to_string().as_str(), planet.id(), planet.kind().label()), ("planet:1", "1", "unknown"));
+        for text in
+            ["", "planet", ":1", "Planet:1", "pla net:1", "user:", "user:a\nb", &format!("{}:1", "x".repeat(33))]
+        {
+            assert!(text.parse::<Scope>().is_err(), "{text:?}");
+        }
     }
 }

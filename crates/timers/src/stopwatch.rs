@@ -3,12 +3,16 @@
 mod command;
 mod finished;
 mod goal;
+mod limits;
+mod refusal;
 mod rules;
 mod session;
 mod stored;
 
-pub use command::{Command, Start};
+pub use command::{Start, StopwatchCommand};
 pub use finished::Finished;
 pub use goal::{BadGoal, Goal};
-pub(crate) use rules::{apply, settle};
-pub use session::{Phase, Stopwatch};
+pub use limits::{GOAL_BYTES_MAX, StopwatchLimits};
+pub use refusal::StopwatchRefusal;
+pub use rules::StopwatchRules;
+pub use session::{Stopwatch, StopwatchPhase};

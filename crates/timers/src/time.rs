@@ -1,11 +1,11 @@
-//! Instants, spans and beats: whole milliseconds since 1970, all of them cluster time.
+//! Instants, durations and beats. All are cluster time, in whole milliseconds.
 
 use std::fmt;
 use std::ops::{Add, Sub};
 
 use serde::{Deserialize, Serialize};
 
-/// One beat is one whole second of cluster time.
+/// The length of a beat: one second.
 pub const MILLIS_PER_BEAT: u64 = 1000;
 
 /// An instant, in milliseconds since 1970-01-01T00:00:00Z.
@@ -14,12 +14,12 @@ pub const MILLIS_PER_BEAT: u64 = 1000;
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// Returns the time that has passed since `earlier`; zero if `earlier` is later.
+    /// Returns the time since `earlier`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Millis {
         Millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// Returns the beat whose second this instant lies in.
+    /// Returns the beat of the second that contains this instant.
     pub fn beat(self) -> Beat {
         Beat(self.0 / MILLIS_PER_BEAT)
     }
@@ -47,18 +47,23 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A span of time in milliseconds.
+/// A duration in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Millis(pub u64);
 
 impl Millis {
-    /// Returns a span of whole minutes.
+    /// Returns a duration of whole minutes.
     pub const fn from_minutes(minutes: u64) -> Self {
         Self(minutes * 60 * 1000)
     }
 
-    /// Returns a span of whole hours.
+    /// Returns the whole seconds, rounded up, as a countdown shows them.
+    pub fn seconds_up(self) -> u64 {
+        self.0.div_ceil(MILLIS_PER_BEAT)
+    }
+
+    /// Returns a duration of whole hours.
     pub const fn from_hours(hours: u64) -> Self {
         Self(hours * 60 * 60 * 1000)
     }
@@ -72,13 +77,13 @@ impl Add for Millis {
     }
 }
 
-/// The number of a whole second of cluster time: beat `n` stands for `n × 1000` ms since 1970.
+/// The number of a whole second of cluster time: beat `n` is the instant `n × 1000` ms since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Beat(pub u64);
 
 impl Beat {
-    /// Returns the instant that this beat stands for.
+    /// Returns the instant of this beat.
     pub fn instant(self) -> Timestamp {
         Timestamp(self.0.saturating_mul(MILLIS_PER_BEAT))
     }

@@ -1,53 +1,64 @@
-//! Leases, rule by rule.
+//! The rules of leases.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeSet;
 
-use timers::node::{Command as Ask, LEASE, Refusal as No};
+use timers::node::{LEASE_DURATION, Lease, NodeCommand, NodeRefusal, Presence};
 use timers::{
-    Board, Command, CommandId, DeadlineMove, Decision, Item, Known, Limits, NodeId, Position, Refusal, RoomId, Scope,
-    Tag, Timestamp, decide,
+    Board, Command, CommandId, DeadlineMove, Decision, ExistingRows, Item, Limits, NodeId, Position, Refusal, RoomId,
+    Scope, Tag, Timestamp, decide,
 };
 
-struct Scene {
+/// The board of a node, and the current time.
+struct Fixture {
     board: Board,
     now: u64,
 }
 
-impl Scene {
-    /// A node that has begun and has members in a room.
-    fn living() -> Self {
-        let mut scene = Self::new();
-        scene.does(Ask::Begin).unwrap();
-        scene.does(Ask::Enter(rooms(&["r"]))).unwrap();
-        scene
+impl Fixture {
+    /// Returns a node that holds a lease and has members in a room.
+    fn with_lease() -> Self {
+        let mut fixture = Self::new();
+        fixture.apply(NodeCommand::Begin).unwrap();
+        fixture.apply(NodeCommand::Enter(rooms(&["r"]))).unwrap();
+        fixture
     }
 
     fn new() -> Self {
-        Self { board: Board::empty(Scope::Node(NodeId::new("n").unwrap())), now: 1_000_000 }
+        Self { board: Board::empty(Scope::node(&NodeId::new("n").unwrap())), now: 1_000_000 }
     }
 
-    /// Carries a command out; returns the deadline's move, and `None` if nothing changes.
-    fn obeys(&mut self, command: &Command) -> Result<Option<DeadlineMove>, Refusal> {
-        let decided =
-            decide(&self.board, &Known::default(), command, CommandId(1), Timestamp(self.now), &Limits::default())?;
-        let Decision::Change(change) = decided else { return Ok(None) };
+    /// Applies a command; returns the move of the deadline, or `None` if the command changes nothing.
+    fn apply_command(&mut self, command: &Command) -> Result<Option<DeadlineMove>, Refusal> {
+        let decided = decide(
+            &self.board,
+            &ExistingRows::default(),
+            command,
+            CommandId(1),
+            Timestamp(self.now),
+            &Limits::default(),
+        )?;
+        let change = match decided {
+            Decision::Change(change) => change,
+            Decision::Nothing => return Ok(None),
+            Decision::Partial(_) => panic!("one commit takes all that is due"),
+        };
         let revision = self.board.position.revision.next();
         self.board = self.board.after(&change, Position { revision, tag: Tag(revision.0) });
         Ok(Some(change.deadline))
     }
 
-    fn does(&mut self, ask: Ask) -> Result<Option<DeadlineMove>, Refusal> {
-        self.obeys(&Command::Node(ask))
+    fn apply(&mut self, command: NodeCommand) -> Result<Option<DeadlineMove>, Refusal> {
+        self.apply_command(&Command::Node(command))
     }
 
-    fn settles(&mut self) -> DeadlineMove {
-        self.obeys(&Command::Settle).unwrap().unwrap()
+    fn settle(&mut self) -> DeadlineMove {
+        self.apply_command(&Command::Settle).unwrap().unwrap()
     }
 
     fn is_lost(&self) -> bool {
-        self.board.lease().unwrap().lost
+        self.board.get::<Lease>(&()).unwrap().lost
     }
 }
 
@@ -55,60 +66,71 @@ fn rooms(names: &[&str]) -> BTreeSet<RoomId> {
     names.iter().map(|name| RoomId::new(name).unwrap()).collect()
 }
 
-const LOST: Result<Option<DeadlineMove>, Refusal> = Err(Refusal::Node(No::LeaseLost));
+const LOST: Result<Option<DeadlineMove>, Refusal> = Err(Refusal::Node(NodeRefusal::LeaseLost));
 
 #[test]
-fn a_lease_is_begun_once_and_renewed() {
-    let mut scene = Scene::new();
-    assert_eq!((scene.does(Ask::Renew), scene.does(Ask::Enter(rooms(&["r"])))), (LOST, LOST), "it has not begun");
-    let begun = scene.does(Ask::Begin).unwrap();
-    assert_eq!(begun, Some(DeadlineMove::Set(Timestamp(scene.now) + LEASE)));
-    assert_eq!(scene.does(Ask::Begin), Ok(None));
-    scene.now += 2_500;
-    assert_eq!(scene.does(Ask::Renew), Ok(Some(DeadlineMove::Set(Timestamp(scene.now) + LEASE))));
-    assert_eq!(scene.settles(), DeadlineMove::Set(Timestamp(scene.now) + LEASE), "firing early changes nothing");
-    assert!(!scene.is_lost());
+fn a_lease_begins_once_and_is_renewed() {
+    let mut fixture = Fixture::new();
+    assert_eq!(
+        (fixture.apply(NodeCommand::Renew), fixture.apply(NodeCommand::Enter(rooms(&["r"])))),
+        (LOST, LOST),
+        "the lease has not begun"
+    );
+    let begun = fixture.apply(NodeCommand::Begin).unwrap();
+    assert_eq!(begun, Some(DeadlineMove::Set(Timestamp(fixture.now) + LEASE_DURATION)));
+    assert_eq!(fixture.apply(NodeCommand::Begin), Ok(None));
+    fixture.now += 2_500;
+    assert_eq!(fixture.apply(NodeCommand::Renew), Ok(Some(DeadlineMove::Set(Timestamp(fixture.now) + LEASE_DURATION))));
+    assert_eq!(
+        fixture.settle(),
+        DeadlineMove::Set(Timestamp(fixture.now) + LEASE_DURATION),
+        "settling early changes nothing"
+    );
+    assert!(!fixture.is_lost());
 }
 
 #[test]
-fn a_lease_that_has_run_out_is_good_until_somebody_notices() {
-    let mut scene = Scene::living();
-    scene.now += 60_000;
-    scene.does(Ask::Renew).unwrap();
-    scene.now += LEASE.0;
-    scene.settles();
-    assert!(scene.is_lost());
-    assert_eq!((scene.does(Ask::Renew), scene.does(Ask::Enter(rooms(&["s"])))), (LOST, LOST));
-    assert_eq!(scene.does(Ask::Begin), Ok(None), "not under the same name");
+fn an_ended_lease_can_be_renewed_until_its_deadline_fires() {
+    let mut fixture = Fixture::with_lease();
+    fixture.now += 60_000;
+    fixture.apply(NodeCommand::Renew).unwrap();
+    fixture.now += LEASE_DURATION.0;
+    fixture.settle();
+    assert!(fixture.is_lost());
+    assert_eq!((fixture.apply(NodeCommand::Renew), fixture.apply(NodeCommand::Enter(rooms(&["s"])))), (LOST, LOST));
+    assert_eq!(fixture.apply(NodeCommand::Begin), Ok(None), "a lost lease cannot begin again");
 }
 
 #[test]
-fn a_lost_lease_asks_to_be_cleared_up_until_nothing_is_left() {
-    let mut scene = Scene::living();
-    scene.does(Ask::Enter(rooms(&["r", "s"]))).unwrap();
-    scene.now += LEASE.0;
-    assert_eq!(scene.settles(), DeadlineMove::Set(Timestamp(scene.now + 5_000)));
-    scene.now += 5_000;
-    assert_eq!(scene.settles(), DeadlineMove::Set(Timestamp(scene.now + 5_000)), "whoever began it died too");
-    assert_eq!(scene.board.presences().map(RoomId::as_str).collect::<Vec<_>>(), ["r", "s"]);
-    scene.does(Ask::Exit(rooms(&["r"]))).unwrap();
-    assert!(scene.is_lost());
-    assert_eq!(scene.does(Ask::Exit(rooms(&["s", "t"]))), Ok(Some(DeadlineMove::Clear)));
-    assert!(scene.board.items.is_empty() && scene.board.scope.fades());
+fn a_lost_lease_keeps_a_deadline_until_its_rooms_are_cleared() {
+    let mut fixture = Fixture::with_lease();
+    fixture.apply(NodeCommand::Enter(rooms(&["r", "s"]))).unwrap();
+    fixture.now += LEASE_DURATION.0;
+    assert_eq!(fixture.settle(), DeadlineMove::Set(Timestamp(fixture.now + 5_000)));
+    fixture.now += 5_000;
+    assert_eq!(fixture.settle(), DeadlineMove::Set(Timestamp(fixture.now + 5_000)), "the removal is tried again");
+    assert_eq!(
+        fixture.board.all::<Presence>().map(|presence| &presence.room).map(RoomId::as_str).collect::<Vec<_>>(),
+        ["r", "s"]
+    );
+    fixture.apply(NodeCommand::Exit(rooms(&["r"]))).unwrap();
+    assert!(fixture.is_lost());
+    assert_eq!(fixture.apply(NodeCommand::Exit(rooms(&["s", "t"]))), Ok(Some(DeadlineMove::Clear)));
+    assert!(fixture.board.items.is_empty() && fixture.board.scope.kind().expires_when_empty());
 }
 
 #[test]
-fn a_node_without_members_leaves_nothing_to_clear_up() {
-    let mut scene = Scene::living();
-    scene.does(Ask::Exit(rooms(&["r"]))).unwrap();
-    scene.now += LEASE.0;
-    assert_eq!(scene.settles(), DeadlineMove::Clear);
-    assert!(scene.board.items.is_empty());
+fn the_lease_of_a_node_without_rooms_is_removed_at_its_end() {
+    let mut fixture = Fixture::with_lease();
+    fixture.apply(NodeCommand::Exit(rooms(&["r"]))).unwrap();
+    fixture.now += LEASE_DURATION.0;
+    assert_eq!(fixture.settle(), DeadlineMove::Clear);
+    assert!(fixture.board.items.is_empty());
 }
 
 #[test]
-fn what_is_on_the_board_is_read_back_as_written() {
-    for item in Scene::living().board.items.values() {
+fn items_are_decoded_as_encoded() {
+    for item in Fixture::with_lease().board.items.values() {
         assert_eq!(Item::decode(&item.encode()).unwrap(), **item);
     }
 }

@@ -1,40 +1,67 @@
-//! What a client is told when its message has no effect.
+//! Why a client's message has no effect, in all dialects.
 
+use timers::disconnect::DisconnectRefusal;
+use timers::node::NodeRefusal;
+use timers::room::RoomRefusal;
+use timers::stopwatch::StopwatchRefusal;
 use timers::{BadField, Refusal};
 
-/// Why a message had no effect; stable, for programs.
+/// The kind of a fault. Each dialect has its own name for it ([`Dialect::code_name`](crate::Dialect::code_name)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// The text is no JSON.
+    /// The text is not JSON.
     InvalidJson,
     /// The JSON is not what this type of message takes.
     InvalidMessage,
-    /// There is no such type of message.
+    /// The type of message does not exist.
     UnknownType,
-    /// The person has no such session.
-    UnknownSession,
+    /// The item or the scope that the message names does not exist.
+    NotFound,
+    /// The client has not joined the scope that the message names.
+    NotJoined,
+    /// The scope has as many members as the limit.
+    Full,
+    /// A duration is not positive, or too long.
+    InvalidDuration,
+    /// A number of seconds is not a number, or too large.
+    InvalidSeconds,
     /// A limit is reached.
     Limit,
-    /// Too much is going on with this person's sessions.
+    /// Too many commands of the scope are in progress.
     Busy,
-    /// The store is away; the command did not happen.
+    /// The store is unavailable; the command was not carried out.
     Unavailable,
-    /// The store did not answer; whether the command happened is unknown.
+    /// The store did not answer; whether the command was carried out is unknown.
     OutcomeUnknown,
-    /// A token is not believed.
+    /// A token was rejected.
     Unauthorized,
-    /// The store was away for so long that the time shown is no longer certain.
+    /// The store was unavailable for so long that the displayed time is no longer certain.
     TimeUncertain,
 }
 
+/// Why a client's message has no effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The kind, for programs.
+    pub code: Code,
+    /// The field and the reason, for people.
+    pub message: String,
+    /// Whether the same message can succeed later, and is safe to repeat.
+    pub retry: bool,
+}
+
 impl Code {
-    /// Returns the code as clients see it.
-    pub fn as_str(self) -> &'static str {
+    /// Returns the name of the code in dialects that have none of their own.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::InvalidJson => "invalid_json",
             Self::InvalidMessage => "invalid_message",
             Self::UnknownType => "unknown_type",
-            Self::UnknownSession => "unknown_session",
+            Self::NotFound => "not_found",
+            Self::NotJoined => "not_joined",
+            Self::Full => "full",
+            Self::InvalidDuration => "invalid_duration",
+            Self::InvalidSeconds => "invalid_seconds",
             Self::Limit => "limit",
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
@@ -45,30 +72,24 @@ impl Code {
     }
 }
 
-/// Why a message had no effect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// For programs.
-    pub code: Code,
-    /// For people: names the field and the reason.
-    pub message: String,
-    /// Whether the same message may succeed later and can't do harm twice.
-    pub retry: bool,
-}
-
 impl Fault {
-    /// Makes a fault of the client's, which a retry does not mend.
+    /// Makes a fault of the client, which a retry does not mend.
     pub fn of_client(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), retry: false }
     }
 
-    /// Tells that displays stand still; no message of the client's is to blame.
-    pub fn time_uncertain() -> Self {
-        let message = "the store was away for too long; the times shown stand still until it is back";
-        Self { code: Code::TimeUncertain, message: message.to_owned(), retry: true }
+    /// Makes a fault of the service; a retry can succeed.
+    pub fn of_service(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retry: true }
     }
 
-    /// Names a field below `path`; either may be empty.
+    /// Tells clients that displays stand still.
+    pub fn time_uncertain() -> Self {
+        let message = "the store was unavailable for too long; displayed times stand still until it returns";
+        Self::of_service(Code::TimeUncertain, message)
+    }
+
+    /// Makes a fault of a field below `path`; either may be empty.
     pub(crate) fn in_field(path: &str, bad: &BadField) -> Self {
         let dot = if path.is_empty() || bad.field.is_empty() { "" } else { "." };
         Self::of_client(Code::InvalidMessage, format!("{path}{dot}{} {}", bad.field, bad.reason))
@@ -77,19 +98,45 @@ impl Fault {
 
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
-        let code = match refusal {
-            Refusal::UnknownSession => Code::UnknownSession,
-            Refusal::RepeatedGoal | Refusal::Room(_) | Refusal::Node(_) | Refusal::Disconnect(_) => {
-                Code::InvalidMessage
+        match refusal {
+            Refusal::Stopwatch(refusal) => refusal.into(),
+            Refusal::Room(refusal) => refusal.into(),
+            Refusal::Node(NodeRefusal::LeaseLost) | Refusal::Disconnect(DisconnectRefusal::TooMany) => {
+                Self::of_client(Code::InvalidMessage, refusal.to_string())
             }
-            Refusal::LabelTooLong(_)
-            | Refusal::CommentTooLong(_)
-            | Refusal::GroupNameTooLong(_)
-            | Refusal::TooManyGoals(_)
-            | Refusal::GoalTooLarge
-            | Refusal::TooManySessions(_)
-            | Refusal::BoardTooLarge(_)
-            | Refusal::TooManyRows => Code::Limit,
+            Refusal::ChangeTooLarge => Self::of_client(Code::Limit, refusal.to_string()),
+        }
+    }
+}
+
+impl From<StopwatchRefusal> for Fault {
+    fn from(refusal: StopwatchRefusal) -> Self {
+        let code = match refusal {
+            StopwatchRefusal::UnknownSession => Code::NotFound,
+            StopwatchRefusal::RepeatedGoal => Code::InvalidMessage,
+            StopwatchRefusal::LabelTooLong(_)
+            | StopwatchRefusal::CommentTooLong(_)
+            | StopwatchRefusal::GroupNameTooLong(_)
+            | StopwatchRefusal::TooManyGoals(_)
+            | StopwatchRefusal::GoalTooLarge
+            | StopwatchRefusal::TooManySessions(_)
+            | StopwatchRefusal::BoardTooLarge(_)
+            | StopwatchRefusal::TooManyRows => Code::Limit,
+        };
+        Self::of_client(code, refusal.to_string())
+    }
+}
+
+impl From<RoomRefusal> for Fault {
+    fn from(refusal: RoomRefusal) -> Self {
+        let code = match refusal {
+            RoomRefusal::UnknownRoom => Code::NotFound,
+            RoomRefusal::RoomFull(_) => Code::Full,
+            RoomRefusal::InvalidDuration => Code::InvalidDuration,
+            RoomRefusal::InvalidSeconds => Code::InvalidSeconds,
+            RoomRefusal::NameTooLong(_) => Code::InvalidMessage,
+            // The server chose the id, and chooses another one next time.
+            RoomRefusal::RoomTaken => return Self::of_service(Code::Unavailable, refusal.to_string()),
         };
         Self::of_client(code, refusal.to_string())
     }

@@ -1,10 +1,17 @@
-//! The dialects clients speak: text to commands, boards and beats to messages. Pure.
+//! The dialects: bytes or JSON to commands, boards and beats to messages. Pure.
 
 pub mod clockit;
+mod dialect;
+mod event;
 mod fault;
+mod json_text;
+mod message;
 pub mod rooms;
 mod time_sync;
 mod trace;
 
+pub use dialect::{Dialect, Done, Text, TextDialect};
+pub use event::{AUTH, Event, token};
 pub use fault::{Code, Fault};
+pub use message::{ClientMessage, MessageId, Rejected, Request, Token};
 pub use time_sync::{TimePing, json_rpc as answer_time_sync};

@@ -1,14 +1,14 @@
-//! How clients learn the cluster's time: a question that carries their own, over a WebSocket or as JSON-RPC.
+//! The cluster's time for clients: a request that carries the client's time, over a WebSocket or as JSON-RPC.
 
 use serde::{Deserialize, Serialize};
 use timers::{BadField, Fields, RawJson, Timestamp};
 
 use crate::fault::Fault;
 
-/// The type of the question.
+/// The type of the request.
 pub(crate) const PING: &str = "time-ping";
 
-/// A client's time, sent back as it came.
+/// A client's time, sent back byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimePing(RawJson);
 
@@ -20,17 +20,17 @@ impl TimePing {
         if is_number && t0.as_str().len() <= NUMBER_BYTES_MAX { Ok(Self(t0)) } else { Err(bad("must be a number")) }
     }
 
-    /// Renders the answer: the client's time, and ours when the question came and when this goes.
-    pub fn pong(&self, came: Timestamp, goes: Timestamp) -> String {
-        format!(r#"{{"type":"time-pong","t0":{},"t1":{came},"t2":{goes}}}"#, self.0.as_str())
+    /// Renders the answer: the client's time, and the cluster's time when the request arrived and when the answer leaves.
+    pub fn pong(&self, received: Timestamp, sent: Timestamp) -> String {
+        format!(r#"{{"type":"time-pong","t0":{},"t1":{received},"t2":{sent}}}"#, self.0.as_str())
     }
 }
 
-/// Longest number that is sent back; what a program writes of one has 25 digits at most.
+/// Longest number that is sent back. Programs write numbers of at most 25 characters.
 const NUMBER_BYTES_MAX: usize = 32;
 
-/// Answers a JSON-RPC 2.0 request `timesync`, as the npm package of that name sends it; the flag tells whether it
-/// is answered with the time.
+/// Answers a JSON-RPC 2.0 request `timesync`, as the npm package of that name sends it. The flag tells whether the answer
+/// is the time.
 pub fn json_rpc(request: &[u8], now: Option<Timestamp>) -> (String, bool) {
     #[derive(Deserialize)]
     struct Request {
@@ -51,11 +51,11 @@ pub fn json_rpc(request: &[u8], now: Option<Timestamp>) -> (String, bool) {
         code: i32,
         message: &'static str,
     }
-    let nobody = RawJson::new("null").expect("null is JSON");
+    let no_id = RawJson::new("null").expect("null is JSON");
     let read: Result<Request, _> = serde_json::from_slice(request);
     let (id, outcome) = match &read {
-        Err(error) if error.is_data() => (&nobody, Err((-32600, "not a request: an id and a method are needed"))),
-        Err(_) => (&nobody, Err((-32700, "not JSON"))),
+        Err(error) if error.is_data() => (&no_id, Err((-32600, "not a request: an id and a method are needed"))),
+        Err(_) => (&no_id, Err((-32700, "not JSON"))),
         Ok(request) if request.method != "timesync" => (&request.id, Err((-32601, "the only method is timesync"))),
         Ok(request) => (&request.id, now.ok_or((-32000, "the time is not known; try again"))),
     };
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_answered_under_its_id_and_what_is_wrong_is_named() {
+    fn a_request_is_answered_under_its_id_and_errors_are_named() {
         let answer = |request: &str| json_rpc(request.as_bytes(), Some(Timestamp(5))).0;
         assert_eq!(
             answer(r#"{"jsonrpc":"2.0","id":"a1","method":"timesync"}"#),
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ping_comes_back_with_its_number_as_it_was_written() {
+    fn a_ping_is_answered_with_its_number_byte_for_byte() {
         let read = |json: &str| TimePing::read(&mut serde_json::from_str(json).unwrap());
         let pong = read(r#"{"t0":1.50e3}"#).unwrap().pong(Timestamp(7), Timestamp(8));
         assert_eq!(pong, r#"{"type":"time-pong","t0":1.50e3,"t1":7,"t2":8}"#);

@@ -1,17 +1,17 @@
-//! Which span a message belongs to.
+//! The span that a message belongs to.
 
 use timers::Fields;
 
 const FIELD: &str = "traceparent";
 
-/// Longest text that may be one: version 00 has 55 characters, later ones may have more.
+/// Longest accepted `traceparent`: version 00 has 55 characters, later versions may have more.
 const LENGTH_MAX: usize = 256;
 
-/// Takes out what a client says of the span that its message belongs to. What makes no sense says nothing: a message is
-/// not refused for it.
+/// Removes and returns the `traceparent` of a message. A malformed one counts as absent, so that no message is refused for
+/// it.
 pub(crate) fn parent(fields: &mut Fields) -> Option<String> {
-    let said = fields.take::<String>(FIELD).ok().flatten();
-    said.filter(|said| said.len() <= LENGTH_MAX)
+    let parent = fields.take::<String>(FIELD).ok().flatten();
+    parent.filter(|parent| parent.len() <= LENGTH_MAX)
 }
 
 #[cfg(test)]
@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_no_traceparent_says_nothing() {
+    fn a_malformed_traceparent_counts_as_absent() {
         let parent_of = |json: &str| parent(&mut serde_json::from_str(json).unwrap());
         assert_eq!(parent_of(r#"{"traceparent":"00-1-2-01"}"#).as_deref(), Some("00-1-2-01"));
         for json in [

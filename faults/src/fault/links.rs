@@ -1,58 +1,58 @@
-//! Links between nodes and Redis that are cut or slow.
+//! Faults of the links between nodes and Redis: cuts and delays.
 
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use harness::Way;
+use harness::Pipe;
 use tokio::time::Instant;
 
-use super::Scene;
-use crate::cluster::{Kind, NODES};
+use super::FaultContext;
+use crate::cluster::{DisturbanceKind, NODES};
 
-/// Cuts the link of one node, or of two, either so that bytes are lost or so that they come late. The first cut
-/// is short enough to go unnoticed, the last one long enough to be found out.
-pub(super) async fn cut(scene: &mut Scene<'_>, to_redis: bool, from_redis: bool) -> Result<()> {
+/// Cuts the links of one or two nodes; data is dropped or held. The first cut is too short to be detected, the last
+/// one long enough.
+pub(super) async fn cut(context: &mut FaultContext<'_>, to_redis: bool, from_redis: bool) -> Result<()> {
     let spans: &[(u64, u64)] =
-        if scene.short { &[(300, 800), (3200, 3500)] } else { &[(300, 1000), (1500, 2500), (3500, 5000)] };
-    let mut cuts = [Way::Swallowed, Way::Held, Way::Swallowed];
-    scene.random.shuffle(&mut cuts);
+        if context.short { &[(300, 800), (3200, 3500)] } else { &[(300, 1000), (1500, 2500), (3500, 5000)] };
+    let mut cuts = [Pipe::Dropped, Pipe::Held, Pipe::Dropped];
+    context.random.shuffle(&mut cuts);
     for (&(from_ms, until_ms), &cut) in spans.iter().zip(&cuts) {
-        let first = scene.random.usize(0..NODES);
-        let count = scene.random.usize(1..=2);
+        let first = context.random.usize(0..NODES);
+        let count = context.random.usize(1..=2);
         let cut_nodes: Vec<usize> = (0..count).map(|nth| (first + nth) % NODES).collect();
         let since = Instant::now();
-        let way = |is_cut| if is_cut { cut } else { Way::FREE };
+        let pipe = |is_cut| if is_cut { cut } else { Pipe::FREE };
         for &node in &cut_nodes {
-            scene.cluster.links[node].set(way(to_redis), way(from_redis));
+            context.cluster.links[node].set(pipe(to_redis), pipe(from_redis));
         }
-        let span = scene.span(from_ms, until_ms);
-        scene.wait(span).await;
+        let span = context.span(from_ms, until_ms);
+        context.wait(span).await;
         for node in cut_nodes {
-            scene.cluster.links[node].heal();
-            scene.cluster.note(node, Kind::Cut, since);
+            context.cluster.links[node].heal();
+            context.cluster.note(node, DisturbanceKind::Disconnected, since);
         }
-        let span = scene.span(300, 800);
-        scene.wait(span).await;
+        let span = context.span(300, 800);
+        context.wait(span).await;
     }
-    let lost: u64 = scene.cluster.links.iter().map(harness::Proxy::lost_bytes).sum();
-    let must_lose = cuts[..spans.len()].contains(&Way::Swallowed);
-    ensure!(!must_lose || lost > 0, "no byte was lost");
+    let lost: u64 = context.cluster.links.iter().map(harness::Proxy::lost_bytes).sum();
+    let must_lose = cuts[..spans.len()].contains(&Pipe::Dropped);
+    ensure!(!must_lose || lost > 0, "no data was dropped");
     Ok(())
 }
 
-/// Makes one node's link slow, in each direction by its own time: below the 450 ms after which a node shows a
-/// second that it did not hear.
-pub(super) async fn delay(scene: &mut Scene<'_>) -> Result<()> {
-    for _ in 0..if scene.short { 1 } else { 3 } {
-        let node = scene.random.usize(0..NODES);
-        let (to_redis, from_redis) = (scene.span(10, 200), scene.span(50, 400));
-        scene.cluster.links[node].set(Way::Open(to_redis), Way::Open(from_redis));
-        scene.wait(Duration::from_secs(if scene.short { 2 } else { 4 })).await;
-        scene.cluster.links[node].heal();
-        // What is said now overtakes, on another connection, what is still on its way.
+/// Delays one node's link, separately in each direction: by less than the 450 ms after which a node shows a second
+/// without its beat.
+pub(super) async fn delay(context: &mut FaultContext<'_>) -> Result<()> {
+    for _ in 0..if context.short { 1 } else { 3 } {
+        let node = context.random.usize(0..NODES);
+        let (to_redis, from_redis) = (context.span(10, 200), context.span(50, 400));
+        context.cluster.links[node].set(Pipe::Open(to_redis), Pipe::Open(from_redis));
+        context.wait(Duration::from_secs(if context.short { 2 } else { 4 })).await;
+        context.cluster.links[node].heal();
+        // New data on another connection overtakes data that is still in flight.
         let healed = Instant::now();
-        scene.wait(from_redis).await;
-        scene.cluster.note(node, Kind::Stalled, healed);
+        context.wait(from_redis).await;
+        context.cluster.note(node, DisturbanceKind::Stalled, healed);
     }
     Ok(())
 }

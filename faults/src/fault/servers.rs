@@ -1,106 +1,106 @@
-//! A Redis that dies, stands still, drops its clients, forgets, or gives way to its replica.
+//! Faults of Redis: kill, freeze, killed clients, deleted data and failover.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tokio::time::Instant;
 
-use super::Scene;
-use crate::cluster::Kind;
+use super::FaultContext;
+use crate::cluster::DisturbanceKind;
 
-/// SIGKILL, and a new start from the file in which every answered write is.
-pub(super) async fn kill(scene: &mut Scene<'_>) -> Result<()> {
+/// SIGKILL, and a restart from the append-only file, which has every acknowledged write.
+pub(super) async fn kill(context: &mut FaultContext<'_>) -> Result<()> {
     let since = Instant::now();
-    scene.cluster.primary.kill();
-    let span = scene.span(200, if scene.short { 800 } else { 3000 });
-    scene.wait(span).await;
-    scene.cluster.primary.start_again();
-    scene.cluster.note_all(Kind::Cut, since);
+    context.cluster.primary.kill();
+    let span = context.span(200, if context.short { 800 } else { 3000 });
+    context.wait(span).await;
+    context.cluster.primary.restart();
+    context.cluster.note_all(DisturbanceKind::Disconnected, since);
     Ok(())
 }
 
-/// SIGSTOP for longer than a link may be silent, and SIGCONT.
-pub(super) async fn freeze(scene: &mut Scene<'_>) -> Result<()> {
+/// SIGSTOP for longer than a connection may be silent, and SIGCONT.
+pub(super) async fn freeze(context: &mut FaultContext<'_>) -> Result<()> {
     let since = Instant::now();
-    scene.cluster.primary.freeze();
-    scene.wait(Duration::from_millis(3300)).await;
-    scene.cluster.primary.thaw();
-    scene.cluster.note_all(Kind::Cut, since);
+    context.cluster.primary.freeze();
+    context.wait(Duration::from_millis(3300)).await;
+    context.cluster.primary.thaw();
+    context.cluster.note_all(DisturbanceKind::Disconnected, since);
     Ok(())
 }
 
-/// The server closes connections, of one kind and of the other.
-pub(super) async fn kill_clients(scene: &mut Scene<'_>) -> Result<()> {
+/// The server closes connections, alternately of both kinds.
+pub(super) async fn kill_clients(context: &mut FaultContext<'_>) -> Result<()> {
     let since = Instant::now();
-    for nth in 0..if scene.short { 4 } else { 12 } {
+    for nth in 0..if context.short { 4 } else { 12 } {
         let kind = if nth % 2 == 0 { "pubsub" } else { "normal" };
-        let killed = scene.cluster.primary.command(&["CLIENT", "KILL", "TYPE", kind])?;
+        let killed = context.cluster.primary.command(&["CLIENT", "KILL", "TYPE", kind])?;
         ensure!(nth > 1 || killed != ":0", "there was no {kind} client");
-        let span = scene.span(50, 700);
-        scene.wait(span).await;
+        let span = context.span(50, 700);
+        context.wait(span).await;
     }
-    scene.cluster.note_all(Kind::Cut, since);
+    context.cluster.note_all(DisturbanceKind::Disconnected, since);
     Ok(())
 }
 
-/// All keys are gone, and the nodes are not told.
-pub(super) async fn flush(scene: &mut Scene<'_>) -> Result<()> {
+/// Deletes all keys without notice to the nodes.
+pub(super) async fn flush(context: &mut FaultContext<'_>) -> Result<()> {
     let since = Instant::now();
-    let answer = scene.cluster.primary.command(&["FLUSHALL"])?;
-    ensure!(answer == "+OK", "{answer}");
-    scene.cluster.note_all(Kind::Cut, since);
+    let reply = context.cluster.primary.command(&["FLUSHALL"])?;
+    ensure!(reply == "+OK", "{reply}");
+    context.cluster.note_all(DisturbanceKind::Disconnected, since);
     Ok(())
 }
 
-/// The primary dies and its replica takes over; what was acknowledged was on both.
-pub(super) async fn fail_over(scene: &mut Scene<'_>) -> Result<()> {
+/// Kills the primary, and its replica takes over; acknowledged writes are on both.
+pub(super) async fn fail_over(context: &mut FaultContext<'_>) -> Result<()> {
     let since = Instant::now();
-    scene.cluster.primary.kill();
-    let span = scene.span(200, 1500);
-    scene.wait(span).await;
-    take_over(scene)?;
-    // The new primary has no replica until the old one is back as one: nothing can be acknowledged.
-    if let Some(old) = &mut scene.cluster.replica {
-        old.start_again();
-        old.follow(&scene.cluster.primary);
+    context.cluster.primary.kill();
+    let span = context.span(200, 1500);
+    context.wait(span).await;
+    fail_over_connections(context)?;
+    // The new primary has no replica until the old primary is one: no commit can be acknowledged.
+    if let Some(old) = &mut context.cluster.replica {
+        old.restart();
+        old.follow(&context.cluster.primary);
     }
-    scene.cluster.note_all(Kind::Cut, since);
+    context.cluster.note_all(DisturbanceKind::Disconnected, since);
     Ok(())
 }
 
-/// The replica falls behind, then takes over while half of the links still lead to the old primary: what came
-/// since is gone, and its revisions come again with other content.
-pub(super) async fn fail_over_behind(scene: &mut Scene<'_>) -> Result<()> {
+/// A lagging replica takes over while half of the connections still go to the old primary: later writes are lost,
+/// and their revisions are reused with other content.
+pub(super) async fn fail_over_to_lagging_replica(context: &mut FaultContext<'_>) -> Result<()> {
     let since = Instant::now();
-    if let Some(replica) = &scene.cluster.replica {
-        // A replica that is told to follow nobody has what it had, and hears no more.
+    if let Some(replica) = &context.cluster.replica {
+        // A promoted replica keeps its data and receives no more writes.
         replica.promote();
     }
-    let span = scene.span(500, if scene.short { 1000 } else { 2000 });
-    scene.wait(span).await;
-    take_over_of_new_links(scene)?;
-    let old = scene.cluster.replica.as_ref().context("there is no old primary")?;
+    let span = context.span(500, if context.short { 1000 } else { 2000 });
+    context.wait(span).await;
+    redirect_new_connections(context)?;
+    let old = context.cluster.replica.as_ref().context("there is no old primary")?;
     old.command(&["CLIENT", "KILL", "TYPE", "normal"])?;
-    // Now commands go to the new primary, and the subscriptions are with the old one.
-    let span = scene.span(300, 1500);
-    scene.wait(span).await;
-    if let Some(old) = &mut scene.cluster.replica {
+    // Commands now go to the new primary; the subscriptions are still on the old one.
+    let span = context.span(300, 1500);
+    context.wait(span).await;
+    if let Some(old) = &mut context.cluster.replica {
         old.kill();
     }
-    scene.cluster.note_all(Kind::Cut, since);
+    context.cluster.note_all(DisturbanceKind::Disconnected, since);
     Ok(())
 }
 
-fn take_over(scene: &mut Scene<'_>) -> Result<()> {
-    take_over_of_new_links(scene)?;
-    scene.cluster.links.iter().for_each(harness::Proxy::reset);
+fn fail_over_connections(context: &mut FaultContext<'_>) -> Result<()> {
+    redirect_new_connections(context)?;
+    context.cluster.links.iter().for_each(harness::Proxy::reset);
     Ok(())
 }
 
-fn take_over_of_new_links(scene: &mut Scene<'_>) -> Result<()> {
-    scene.cluster.promote_replica()?;
-    for link in &scene.cluster.links {
-        link.lead_to(scene.cluster.primary.port());
+fn redirect_new_connections(context: &mut FaultContext<'_>) -> Result<()> {
+    context.cluster.promote_replica()?;
+    for link in &context.cluster.links {
+        link.redirect_to(context.cluster.primary.port());
     }
     Ok(())
 }

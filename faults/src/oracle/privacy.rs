@@ -1,17 +1,17 @@
-//! Nobody sees what is another's.
+//! Clients see only their own users and sessions.
 
 use serde_json::Value;
 
 use crate::record::Record;
 
-/// Finds users and sessions that are not the client's own.
+/// Returns users and sessions that are not the client's own.
 pub(super) fn check(record: &Record) -> Vec<String> {
     let mut violations = Vec::new();
-    for message in record.heard() {
+    for message in record.received() {
         walk(message, &mut |name, value| {
             let is_own = match name {
                 "userId" => value == record.user,
-                // All sessions are named after their user.
+                // The ids of sessions begin with their user.
                 "sessionId" => value.strip_prefix(&record.user).is_some_and(|rest| rest.starts_with('-')),
                 _ => true,
             };
@@ -41,22 +41,22 @@ fn walk(value: &Value, see: &mut impl FnMut(&str, &str)) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::What;
+    use crate::record::Event;
     use serde_json::json;
 
     #[test]
-    fn what_is_ones_own_passes() {
+    fn own_users_and_sessions_pass() {
         assert_eq!(of(json!({ "payload": [{ "userId": "u", "sessionId": "u-0-1" }], "id": "x" })), 0);
     }
 
     #[test]
-    fn a_foreign_user_or_session_is_found_wherever_it_is() {
+    fn a_foreign_user_or_session_is_found_in_any_message() {
         assert_eq!(of(json!({ "payload": [{ "userId": "v", "sessionId": "u-0-1" }] })), 1);
         assert_eq!(of(json!({ "type": "tick", "payload": [{ "sessionId": "u2-0-1", "elapsedMs": 1 }] })), 1);
         assert_eq!(of(json!({ "type": "ack", "sessionId": "v-0-1" })), 1);
     }
 
     fn of(message: Value) -> usize {
-        check(&Record::made_up([What::Opened(0), What::Heard(message)])).len()
+        check(&Record::example([Event::Opened(0), Event::Received(message)])).len()
     }
 }

@@ -1,16 +1,16 @@
 //! Paths that exist on one machine only.
 
-use super::finding::Finding;
+use super::Finding;
 use super::tree::Tree;
 
 /// Without slashes, because this file is checked too.
 const TOP_FOLDERS: [&str; 3] = ["work", "root", "home"];
 
-pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
+pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, text) in &tree.texts {
         for (index, line) in text.lines().enumerate() {
-            let found = TOP_FOLDERS.into_iter().find(|folder| names(line, folder));
+            let found = TOP_FOLDERS.into_iter().find(|folder| contains_path(line, folder));
             findings.extend(found.map(|folder| {
                 Finding::error(path, index + 1, format!("a path under /{folder} exists on one machine only"))
             }));
@@ -19,18 +19,18 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-fn names(line: &str, folder: &str) -> bool {
+fn contains_path(line: &str, folder: &str) -> bool {
     let start = format!("/{folder}/");
-    line.match_indices(&start).any(|(at, _)| {
-        // `a/work/b` is relative, `host/work/b` an address.
-        let is_top = !line[..at].ends_with(|letter: char| letter.is_alphanumeric() || "._-~*})>$".contains(letter));
-        let rest = &line[at + start.len()..];
-        is_top && (folder != "home" || is_home(rest))
+    line.match_indices(&start).any(|(offset, _)| {
+        // `a/work/b` is relative, `host/work/b` a part of a URL.
+        let is_absolute =
+            !line[..offset].ends_with(|letter: char| letter.is_alphanumeric() || "._-~*})>$".contains(letter));
+        is_absolute && (folder != "home" || starts_with_user(&line[offset + start.len()..]))
     })
 }
 
-fn is_home(rest: &str) -> bool {
-    rest.split_once('/').is_some_and(|(user, _)| {
+fn starts_with_user(path: &str) -> bool {
+    path.split_once('/').is_some_and(|(user, _)| {
         !user.is_empty() && user.chars().all(|letter| letter.is_alphanumeric() || "._-".contains(letter))
     })
 }
@@ -42,16 +42,16 @@ mod tests {
     #[test]
     fn absolute_paths_of_a_machine_are_found() {
         for (line, folder) in [("see /F/main/a.rs", "work"), ("volume:/F/.cargo", "root"), ("\"/F/ann/a\"", "home")] {
-            assert!(names(&line.replace('F', folder), folder), "{line}");
+            assert!(contains_path(&line.replace('F', folder), folder), "{line}");
         }
     }
 
     #[test]
-    fn relative_paths_addresses_and_routes_pass() {
+    fn relative_paths_urls_and_routes_pass() {
         for (line, folder) in
             [("a/F/b", "work"), ("https://host.example/F/b", "root"), ("GET /F/index", "home"), ("./F/b", "root")]
         {
-            assert!(!names(&line.replace('F', folder), folder), "{line}");
+            assert!(!contains_path(&line.replace('F', folder), folder), "{line}");
         }
     }
 

@@ -7,33 +7,27 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::rust_file::RustFile;
 use crate::process;
-use crate::source::Source;
+use crate::workspace::Package;
 
-/// Every path is relative to the root, with `/`.
+/// All paths are relative to the root and use `/`.
 #[derive(Default)]
 pub(crate) struct Tree {
-    /// All files, also those that are not text.
+    /// All files, including those that are not text.
     pub(crate) paths: BTreeSet<String>,
     pub(crate) texts: BTreeMap<String, String>,
     pub(crate) rust: Vec<RustFile>,
-}
-
-pub(crate) struct RustFile {
-    pub(crate) path: String,
-    pub(crate) source: Source,
-    /// The whole file is compiled for tests only.
-    pub(crate) test_only: bool,
 }
 
 impl Tree {
     pub(crate) fn read(root: &Path) -> Result<Self> {
         let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
         let listed = process::output(Command::new("git").args(arguments).current_dir(root))
-            .context("tidy looks at the files that git knows")?;
+            .context("tidy checks the files that git knows")?;
         let mut tree = Self::default();
         for path in listed.split_terminator('\0') {
-            // Git still lists what was deleted a moment ago, and submodules.
+            // git lists submodules, and deleted files until the deletion is staged.
             if !root.join(path).is_file() {
                 continue;
             }
@@ -43,7 +37,7 @@ impl Tree {
             }
             tree.paths.insert(path.to_owned());
         }
-        tree.parse();
+        tree.parse()?;
         Ok(tree)
     }
 
@@ -51,62 +45,53 @@ impl Tree {
         self.texts.get(path).map_or("", String::as_str)
     }
 
-    /// The line, from 1, where the manifest of a package names a dependency.
-    pub(crate) fn dependency_line(&self, manifest: &str, dependency: &str) -> usize {
-        let names_it = |line: &str| {
+    /// Returns the line, from 1, where the manifest of a package names a dependency.
+    pub(crate) fn dependency_line(&self, package: &Package, dependency: &str) -> usize {
+        let is_entry = |line: &str| {
             let rest = line.trim_start_matches("[dependencies.").strip_prefix(dependency);
             rest.is_some_and(|rest| rest.starts_with(['.', ' ', '=', ']']))
         };
-        self.text(manifest).lines().position(names_it).map_or(1, |index| index + 1)
+        self.text(&manifest(package)).lines().position(is_entry).map_or(1, |index| index + 1)
     }
 
-    /// The line, from 1, where the lock file names this version of a package.
-    pub(crate) fn lock_line(&self, name: &str, version: &str) -> usize {
-        let (name, version) = (format!("name = \"{name}\""), format!("version = \"{version}\""));
-        let lines: Vec<&str> = self.text("Cargo.lock").lines().collect();
-        lines.windows(2).position(|pair| pair == [&name, &version]).map_or(1, |index| index + 1)
-    }
-
-    fn parse(&mut self) {
+    fn parse(&mut self) -> Result<()> {
         let files = self.texts.iter().filter(|(path, _)| path.ends_with(".rs"));
-        self.rust = files
-            .map(|(path, text)| RustFile {
-                path: path.clone(),
-                source: Source::new(text),
-                test_only: format!("/{path}").contains("/tests/"),
-            })
-            .collect();
-        let modules: Vec<String> = self.rust.iter().flat_map(RustFile::test_modules).collect();
+        self.rust = files.map(|(path, text)| RustFile::parse(path, text)).collect::<Result<_>>()?;
+        let modules: Vec<String> = self.rust.iter().flat_map(test_module_paths).collect();
         for file in &mut self.rust {
             let stem = file.path.trim_end_matches(".rs");
             file.test_only |= modules.iter().any(|module| {
                 stem.strip_prefix(module.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             });
         }
+        Ok(())
     }
 
     #[cfg(test)]
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
-        let own = |(path, text): &(&str, &str)| ((*path).to_owned(), (*text).to_owned());
-        let texts: BTreeMap<_, _> = files.iter().map(own).collect();
+        let texts: BTreeMap<_, _> = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         let mut tree = Self { paths: texts.keys().cloned().collect(), texts, rust: vec![] };
-        tree.parse();
+        tree.parse().unwrap();
         tree
     }
 }
 
-impl RustFile {
-    pub(crate) fn is_test(&self, at: usize) -> bool {
-        self.test_only || self.source.in_test(at)
-    }
+/// Returns the path of the manifest of a package.
+pub(crate) fn manifest(package: &Package) -> String {
+    format!("{}/Cargo.toml", package.folder)
+}
 
-    /// Paths, without the ending, of the modules that this file declares for tests only.
-    fn test_modules(&self) -> Vec<String> {
-        let stem = self.path.trim_end_matches(".rs");
-        let (directory, name) = stem.rsplit_once('/').unwrap_or(("", stem));
-        let home = if matches!(name, "lib" | "main") { directory } else { stem };
-        self.source.test_modules().iter().map(|module| format!("{home}/{module}")).collect()
-    }
+/// Tells whether a file is JavaScript.
+pub(crate) fn is_script(path: &str) -> bool {
+    [".js", ".mjs", ".cjs"].iter().any(|ending| path.ends_with(ending))
+}
+
+/// Returns the paths, without ending, of the modules that a file declares only for tests.
+fn test_module_paths(file: &RustFile) -> Vec<String> {
+    let stem = file.path.trim_end_matches(".rs");
+    let (directory, name) = stem.rsplit_once('/').unwrap_or(("", stem));
+    let parent = if matches!(name, "lib" | "main") { directory } else { stem };
+    file.test_modules.iter().map(|module| format!("{parent}/{module}")).collect()
 }
 
 #[cfg(test)]
@@ -114,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn test_files_are_known_by_their_folder_or_their_declaration() {
+    fn test_files_are_recognised_by_their_folder_or_their_declaration() {
         let tree = Tree::of(&[
             ("crates/a/src/lib.rs", "#[cfg(test)]\nmod sim;\nmod hub;"),
             ("crates/a/src/sim.rs", ""),
@@ -131,14 +116,9 @@ mod tests {
 
     #[test]
     fn a_dependency_is_found_by_its_whole_name() {
-        let tree = Tree::of(&[("Cargo.toml", "[dependencies]\ntokio-util = \"1\"\ntokio.workspace = true\n")]);
-        assert_eq!(tree.dependency_line("Cargo.toml", "tokio"), 3);
-        assert_eq!(tree.dependency_line("Cargo.toml", "absent"), 1);
-    }
-
-    #[test]
-    fn a_locked_package_is_found_by_name_and_version() {
-        let tree = Tree::of(&[("Cargo.lock", "name = \"a\"\nversion = \"1\"\n\nname = \"a\"\nversion = \"2\"\n")]);
-        assert_eq!(tree.lock_line("a", "2"), 4);
+        let manifest = "[dependencies]\ntokio-util = \"1\"\ntokio.workspace = true\n";
+        let tree = Tree::of(&[("crates/a/Cargo.toml", manifest)]);
+        assert_eq!(tree.dependency_line(&Package::new("a", &[]), "tokio"), 3);
+        assert_eq!(tree.dependency_line(&Package::new("a", &[]), "absent"), 1);
     }
 }

@@ -13,11 +13,11 @@ pub async fn a_board_that_was_never_written_is_empty(fixture: &dyn Fixture) {
     let node = node(fixture).await;
     let loaded = node.store.load(&scope("nobody"), &[]).await.expect("loads");
     assert_eq!((loaded.position, loaded.at, loaded.items.len()), (Position::NONE, Timestamp(0), 0));
-    assert!(loaded.now > Timestamp(1_600_000_000_000), "the store tells the time");
+    assert!(loaded.now > Timestamp(1_600_000_000_000), "the answer has the store's time");
     assert_eq!(node.store.positions(&[scope("nobody")]).await, [Some(Position::NONE)]);
 }
 
-pub async fn what_is_committed_is_loaded(fixture: &dyn Fixture) {
+pub async fn a_load_returns_what_was_committed(fixture: &dyn Fixture) {
     let store = node(fixture).await.store;
     let ann = scope("ann");
     let mut commit = fresh(&*store, &ann, 1).await;
@@ -39,7 +39,7 @@ pub async fn what_is_committed_is_loaded(fixture: &dyn Fixture) {
     assert!(store.load(&scope("an"), &[]).await.expect("loads").items.is_empty(), "another scope is another board");
 }
 
-pub async fn bytes_and_names_come_back_as_they_were(fixture: &dyn Fixture) {
+pub async fn bytes_and_names_are_returned_unchanged(fixture: &dyn Fixture) {
     let store = node(fixture).await.store;
     for name in ["a b", "{x}:y", "ä\u{1F600}", "user:1", "*?[", "a/..", &"n".repeat(200)] {
         let odd = scope(name);
@@ -67,11 +67,11 @@ pub async fn a_commit_on_another_position_changes_nothing(fixture: &dyn Fixture)
     rival.deadline = DeadlineMove::Set(Timestamp(1));
     assert!(matches!(store.commit(&rival).await, Ok(Committed::Conflict(_))));
     let loaded = store.load(&ann, &[HistoryId::new("session:a").expect("good")]).await.expect("loads");
-    assert_eq!((loaded.position.revision, loaded.items.len(), loaded.known.len()), (Revision(1), 0, 0));
+    assert_eq!((loaded.position.revision, loaded.items.len(), loaded.existing.len()), (Revision(1), 0, 0));
     assert!(store.due(Timestamp(u64::MAX >> 16), 10).await.expect("answers").due.is_empty());
 }
 
-pub async fn a_repeated_command_is_told_what_it_made(fixture: &dyn Fixture) {
+pub async fn a_repeated_command_returns_the_revision_that_it_made(fixture: &dyn Fixture) {
     let store = node(fixture).await.store;
     let ann = scope("ann");
     let first = fresh(&*store, &ann, 1).await;
@@ -83,12 +83,12 @@ pub async fn a_repeated_command_is_told_what_it_made(fixture: &dyn Fixture) {
     assert!(matches!(store.commit(&again).await, Ok(Committed::Repeated(Revision(1), _))), "decided twice");
     let loaded = store.load(&ann, &[]).await.expect("loads");
     assert_eq!(loaded.position.revision, Revision(2));
-    let remembered: Vec<_> = loaded.recent.iter().map(|recent| (recent.id, recent.made)).collect();
+    let remembered: Vec<_> = loaded.recent.iter().map(|recent| (recent.id, recent.revision)).collect();
     assert_eq!(remembered, [(CommandId(1), Revision(1)), (CommandId(2), Revision(2))]);
     assert!(loaded.recent.iter().all(|recent| loaded.now.since(recent.at) < RECENT_ID_AGE_MAX));
 }
 
-pub async fn the_newest_commands_are_remembered(fixture: &dyn Fixture) {
+pub async fn the_newest_command_ids_are_remembered(fixture: &dyn Fixture) {
     let store = node(fixture).await.store;
     let ann = scope("ann");
     let most = RECENT_IDS_MAX as u64;
@@ -114,11 +114,14 @@ pub async fn a_late_commit_is_refused_and_a_stale_one_too(fixture: &dyn Fixture)
     let mut repeated = fresh(&*store, &ann, 3).await;
     must(&*store, repeated.clone()).await;
     repeated.decided_at = repeated.decided_at - Millis(60_000);
-    assert!(matches!(store.commit(&repeated).await, Ok(Committed::Repeated(..))), "what is done stays done");
+    assert!(
+        matches!(store.commit(&repeated).await, Ok(Committed::Repeated(..))),
+        "a repetition is recognised whatever its age"
+    );
     assert_eq!(store.load(&ann, &[]).await.expect("loads").position.revision, Revision(1));
 }
 
-pub async fn rivals_are_put_in_order_and_none_is_lost(fixture: &dyn Fixture) {
+pub async fn concurrent_commits_are_ordered_and_none_is_lost(fixture: &dyn Fixture) {
     const RIVALS: u64 = 8;
     const EACH: u64 = 10;
     let first = node(fixture).await;
@@ -154,7 +157,7 @@ async fn insist(store: &dyn Store, id: u64) -> Revision {
     }
 }
 
-pub async fn the_largest_change_goes_through(fixture: &dyn Fixture) {
+pub async fn a_large_commit_is_accepted(fixture: &dyn Fixture) {
     let store = node(fixture).await.store;
     let ann = scope("ann");
     let mut commit = fresh(&*store, &ann, 1).await;
@@ -169,7 +172,7 @@ pub async fn the_largest_change_goes_through(fixture: &dyn Fixture) {
     assert_eq!((page.rows.len(), page.next), (timers::ROWS_MAX, None));
 }
 
-pub async fn what_fades_is_in_nobodys_way(fixture: &dyn Fixture) {
+pub async fn an_expired_board_leaves_no_trace(fixture: &dyn Fixture) {
     let store = node(fixture).await.store;
     let room = scope("room");
     for round in 0..2 {
@@ -179,10 +182,10 @@ pub async fn what_fades_is_in_nobodys_way(fixture: &dyn Fixture) {
         must(&*store, commit).await;
         let mut commit = fresh(&*store, &room, 2 * round + 2).await;
         commit.removed = vec![key("a")];
-        (commit.deadline, commit.fades) = (DeadlineMove::Clear, true);
+        (commit.deadline, commit.expires_when_empty) = (DeadlineMove::Clear, true);
         let now = commit.at;
         must(&*store, commit).await;
         assert_eq!(store.load(&room, &[]).await.expect("loads").items, []);
-        assert_eq!(store.due(now, 10).await.expect("looks").due, []);
+        assert_eq!(store.due(now, 10).await.expect("answers").due, []);
     }
 }

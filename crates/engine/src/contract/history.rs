@@ -3,7 +3,7 @@
 use timers::HistoryId;
 
 use super::{Fixture, fresh, must, node, row, scope};
-use crate::store::{Cursor, Query};
+use crate::store::{HistoryCursor, Query};
 
 pub async fn the_history_is_paged_newest_first(fixture: &dyn Fixture) {
     let store = node(fixture).await.store;
@@ -47,11 +47,11 @@ pub async fn a_history_row_is_replaced_and_moved(fixture: &dyn Fixture) {
         ]
     );
     let ask = ["session:a", "session:b"].map(|id| HistoryId::new(id).expect("good"));
-    let known = store.load(&ann, &ask).await.expect("loads").known;
-    assert_eq!(known.into_iter().collect::<Vec<_>>(), ask[..1]);
+    let existing = store.load(&ann, &ask).await.expect("loads").existing;
+    assert_eq!(existing.into_iter().collect::<Vec<_>>(), ask[..1]);
 }
 
-pub async fn rows_of_one_instant_are_all_found(fixture: &dyn Fixture) {
+pub async fn all_rows_of_one_instant_are_found(fixture: &dyn Fixture) {
     let store = node(fixture).await.store;
     let ann = scope("ann");
     let mut commit = fresh(&*store, &ann, 1).await;
@@ -59,7 +59,7 @@ pub async fn rows_of_one_instant_are_all_found(fixture: &dyn Fixture) {
     commit.archive.push(row("row:old", 499, "x"));
     must(&*store, commit).await;
     let mut seen = Vec::new();
-    let mut before: Option<Cursor> = None;
+    let mut before: Option<HistoryCursor> = None;
     loop {
         let page = store.history(&ann, &Query { before, limit: 7 }).await.expect("reads");
         seen.extend(page.rows.into_iter().map(|row| row.id.to_string()));
@@ -68,7 +68,7 @@ pub async fn rows_of_one_instant_are_all_found(fixture: &dyn Fixture) {
             break;
         }
     }
-    let mut wanted: Vec<String> = (0..300).rev().map(|n| format!("row:{n:03}")).collect();
-    wanted.push("row:old".to_owned());
-    assert_eq!(seen, wanted);
+    let mut expected: Vec<String> = (0..300).rev().map(|n| format!("row:{n:03}")).collect();
+    expected.push("row:old".to_owned());
+    assert_eq!(seen, expected);
 }

@@ -18,9 +18,9 @@ pub async fn deadlines_are_found_moved_and_cleared(fixture: &dyn Fixture) {
     let due = |until| {
         let store = Arc::clone(&store);
         async move {
-            let look = store.due(Timestamp(until), 100).await.expect("answers");
-            assert!(!look.more);
-            look.due.into_iter().map(|due| (due.scope, due.at.0)).collect::<Vec<_>>()
+            let page = store.due(Timestamp(until), 100).await.expect("answers");
+            assert!(!page.more);
+            page.due.into_iter().map(|due| (due.scope, due.at.0)).collect::<Vec<_>>()
         }
     };
     assert_eq!(due(300).await, [(scope("ben"), 100), (scope("cem"), 200), (scope("ann"), 300)]);
@@ -36,16 +36,16 @@ pub async fn deadlines_are_found_moved_and_cleared(fixture: &dyn Fixture) {
     assert_eq!(due(6_000).await, [(scope("ann"), 300), (scope("ben"), 5_000)]);
     for at in [299, 300] {
         let seen = Due { scope: scope("ann"), at: Timestamp(at) };
-        store.put_off(&seen, Timestamp(7_000 + at)).await.expect("answers");
+        store.postpone(&seen, Timestamp(7_000 + at)).await.expect("answers");
     }
     assert_eq!(due(9_999).await.last(), Some(&(scope("dee"), 9_000)));
     assert_eq!(due(8_000).await, [(scope("ben"), 5_000), (scope("ann"), 7_300)], "only what has not moved");
     let absent = Due { scope: scope("nobody"), at: Timestamp(1) };
-    store.put_off(&absent, Timestamp(2)).await.expect("answers");
-    assert_eq!(due(2).await, [], "nothing is made");
+    store.postpone(&absent, Timestamp(2)).await.expect("answers");
+    assert_eq!(due(2).await, [], "nothing is created");
 }
 
-pub async fn more_than_was_asked_for_is_told(fixture: &dyn Fixture) {
+pub async fn a_page_of_deadlines_tells_whether_there_are_more(fixture: &dyn Fixture) {
     let store = node(fixture).await.store;
     for id in 1..=40 {
         let mut commit = fresh(&*store, &scope(&format!("user-{id}")), id).await;
@@ -54,28 +54,28 @@ pub async fn more_than_was_asked_for_is_told(fixture: &dyn Fixture) {
     }
     let mut found = 0;
     loop {
-        let look = store.due(Timestamp(100), 1).await.expect("answers");
-        found += look.due.len();
-        for due in &look.due {
-            store.put_off(due, Timestamp(1_000)).await.expect("answers");
+        let page = store.due(Timestamp(100), 1).await.expect("answers");
+        found += page.due.len();
+        for due in &page.due {
+            store.postpone(due, Timestamp(1_000)).await.expect("answers");
         }
-        if !look.more {
+        if !page.more {
             break;
         }
     }
-    assert_eq!(found, 40, "none is passed over");
+    assert_eq!(found, 40, "none is skipped");
 }
 
-pub async fn positions_are_told_in_the_order_asked(fixture: &dyn Fixture) {
+pub async fn positions_are_returned_in_the_order_requested(fixture: &dyn Fixture) {
     let store = node(fixture).await.store;
-    let mut wanted = Vec::new();
+    let mut expected = Vec::new();
     for (id, name) in [(1, "ann"), (2, "ben")] {
         let commit = fresh(&*store, &scope(name), id).await;
-        wanted.push(Position { revision: Revision(1), tag: commit.tag });
+        expected.push(Position { revision: Revision(1), tag: commit.tag });
         must(&*store, commit).await;
     }
-    let asked = [scope("ben"), scope("nobody"), scope("ann")];
-    let told = store.positions(&asked).await;
-    assert_eq!(told, [wanted[1], Position::NONE, wanted[0]].map(Some));
+    let scopes = [scope("ben"), scope("nobody"), scope("ann")];
+    let positions = store.positions(&scopes).await;
+    assert_eq!(positions, [expected[1], Position::NONE, expected[0]].map(Some));
     assert_eq!(store.positions(&[]).await, []);
 }

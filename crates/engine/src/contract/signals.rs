@@ -1,4 +1,4 @@
-//! Who hears of what.
+//! Watching scopes, and the signals of their commits.
 
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -7,12 +7,12 @@ use super::{DEADLINE, Fixture, fresh, must, node, scope};
 use crate::store::Signal;
 use crate::update::Update;
 
-pub async fn watchers_hear_every_commit_in_order(fixture: &dyn Fixture) {
+pub async fn every_commit_of_a_watched_scope_is_signalled_in_order(fixture: &dyn Fixture) {
     let mut first = node(fixture).await;
     let mut second = fixture.connect().await;
     let ann = scope("ann");
     first.store.watch(&ann).await.expect("watches");
-    first.store.watch(&ann).await.expect("watching twice does no harm");
+    first.store.watch(&ann).await.expect("watching twice is harmless");
     if let Some(second) = &second {
         second.store.watch(&ann).await.expect("watches");
     }
@@ -32,7 +32,7 @@ pub async fn watchers_hear_every_commit_in_order(fixture: &dyn Fixture) {
     }
 }
 
-pub async fn nobody_hears_of_what_they_do_not_watch(fixture: &dyn Fixture) {
+pub async fn a_scope_that_is_not_watched_is_not_signalled(fixture: &dyn Fixture) {
     let mut node = node(fixture).await;
     let (ann, ben) = (scope("ann"), scope("ben"));
     node.store.watch(&ann).await.expect("watches");
@@ -40,7 +40,7 @@ pub async fn nobody_hears_of_what_they_do_not_watch(fixture: &dyn Fixture) {
     node.store.unwatch(&ann);
     let mut id = 0;
     timeout(DEADLINE, async {
-        // Letting go is not confirmed, so a few commits may still be heard.
+        // `unwatch` is not confirmed, so a few commits may still be signalled.
         loop {
             id += 1;
             let of_ann = fresh(&*node.store, &ann, id).await;
@@ -48,16 +48,16 @@ pub async fn nobody_hears_of_what_they_do_not_watch(fixture: &dyn Fixture) {
             let of_ben = fresh(&*node.store, &ben, id).await;
             let marker = of_ben.tag;
             must(&*node.store, of_ben).await;
-            let heard = update(&mut node.signals).await;
-            if heard.scope == ben {
-                assert_eq!(heard.position.tag, marker);
+            let signalled = update(&mut node.signals).await;
+            if signalled.scope == ben {
+                assert_eq!(signalled.position.tag, marker);
                 return;
             }
             assert_eq!(update(&mut node.signals).await.scope, ben);
         }
     })
     .await
-    .expect("letting go has its effect");
+    .expect("`unwatch` takes effect");
 }
 
 async fn update(signals: &mut mpsc::Receiver<Signal>) -> Update {

@@ -1,55 +1,55 @@
-//! Following a feed in one task.
+//! A subscription that one task reads.
 
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::hub::feed::Feed;
-use crate::hub::progress::{Progress, Sight};
-use crate::hub::stage::{Looked, Onlooker, Showing};
-use crate::hub::view::Shown;
+use crate::hub::broadcast::{Subscriber, TickContext, TickDelivery};
+use crate::hub::delivery::{Delivery, DeliveryState};
+use crate::hub::subscription::Subscription;
+use crate::hub::view::Snapshot;
 
-/// Follows a feed, in one task.
+/// Reads a subscription in one task.
 pub struct Reader {
-    feed: Feed,
-    progress: Progress,
-    bell: Arc<Bell>,
+    subscription: Subscription,
+    state: DeliveryState,
+    wakeup: Arc<Wakeup>,
 }
 
-/// Wakes for everything.
+/// Wakes the reader's task for every tick and every change.
 #[derive(Default)]
-struct Bell(Notify);
+struct Wakeup(Notify);
 
-impl Onlooker for Bell {
-    fn look(&self, _: &mut Showing) -> Looked {
-        Looked::Behind
+impl Subscriber for Wakeup {
+    fn on_tick(&self, _: &mut TickContext) -> TickDelivery {
+        TickDelivery::Deferred
     }
 
-    fn wake(&self) {
+    fn notify(&self) {
         self.0.notify_one();
     }
 }
 
 impl Reader {
-    /// Begins to follow.
-    pub fn new(mut feed: Feed) -> Self {
-        let bell = Arc::new(Bell::default());
-        feed.attend(Arc::clone(&bell) as Arc<dyn Onlooker>);
-        Self { feed, progress: Progress::default(), bell }
+    /// Begins to read.
+    pub fn new(mut subscription: Subscription) -> Self {
+        let wakeup = Arc::new(Wakeup::default());
+        subscription.subscribe(Arc::clone(&wakeup) as Arc<dyn Subscriber>);
+        Self { subscription, state: DeliveryState::default(), wakeup }
     }
 
     /// Waits until there may be something to show. Cancel-safe.
     pub async fn changed(&mut self) {
-        self.bell.0.notified().await;
+        self.wakeup.0.notified().await;
     }
 
-    /// Returns what is to be seen now.
-    pub fn shown(&self) -> Shown {
-        self.feed.shown()
+    /// Returns the latest snapshot.
+    pub fn snapshot(&self) -> Snapshot {
+        self.subscription.snapshot()
     }
 
-    /// Shows all that the client lacks.
-    pub fn catch_up(&mut self, show: impl FnMut(Sight<'_>)) {
-        self.feed.catch_up(&mut self.progress, show).written(0);
+    /// Shows the whole backlog.
+    pub fn catch_up(&mut self, show: impl FnMut(Delivery<'_>)) {
+        self.subscription.catch_up(&mut self.state, show).written(0);
     }
 }

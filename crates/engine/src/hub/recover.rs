@@ -1,40 +1,40 @@
-//! How a view comes to be true, and comes back to it.
+//! Loading views, and validating them after signals may have been missed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use timers::{Board, HistoryId, Item, Known, Scope};
+use timers::{Board, ExistingRows, HistoryId, Item, Scope};
 use tracing::Instrument;
 
-use crate::hub::entry::Entry;
+use crate::hub::scope_state::ScopeState;
 use crate::hub::{Hub, JoinError};
-use crate::store::{Fault, FaultKind, Loaded, RecentId, Shards};
+use crate::store::{Fault, FaultKind, LoadedBoard, RecentId, Shards};
 use crate::telemetry::{self, ROOT};
 
-/// Most scopes whose positions are compared in one round trip after a lost link: a thousand `HMGET`s are a
-/// millisecond of Redis, so that others find room in between.
-const COMPARED_AT_ONCE: usize = 1000;
+/// Most scopes whose positions are compared in one round trip after a lost link. A thousand `HMGET`s take a millisecond
+/// of Redis, so other clients are served in between.
+const POSITIONS_AT_ONCE: usize = 1000;
 
 /// Longest pause before positions are compared, so that a hundred nodes do not ask in the same millisecond.
 const COMPARE_JITTER: Duration = Duration::from_millis(50);
 
-/// Longest pause between attempts to load. Short: a listener sees old content meanwhile.
+/// Longest pause between attempts to load. It is short, because a listener sees old content meanwhile.
 const RELOAD_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Most loads in a row that updates may outrun; the next comparison of positions finds what is left.
+/// Most consecutive loads that updates may overtake; the next comparison of positions finds what is left.
 const LOADS_MAX: usize = 8;
 
-/// Why a view falls in doubt.
+/// Why a view is invalidated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// An update did not follow it.
+    /// An update did not follow the view.
     Gap,
     /// The store has another position.
     Position,
     /// The position could not be read after a lost link.
     Unread,
-    /// It is not known what became of a commit.
+    /// The outcome of a commit is unknown.
     Outcome,
 }
 
@@ -50,156 +50,155 @@ impl Cause {
 }
 
 impl Hub {
-    /// Makes a view current: watches the scope, loads it, and puts behind it what was heard meanwhile.
+    /// Makes a view current: watches the scope, loads it, and applies the updates that came meanwhile.
     ///
-    /// Those who come while a load is under way wait for it and find its result.
-    pub(crate) async fn refresh(&self, entry: &Entry) -> Result<(), JoinError> {
-        let _alone = entry.gate.lock().await;
+    /// Concurrent callers wait for the load in progress and share its result.
+    pub(crate) async fn refresh(&self, state: &ScopeState) -> Result<(), JoinError> {
+        let _one_load = state.load_lock.lock().await;
         for _ in 0..LOADS_MAX {
-            if entry.is_current() {
+            if state.is_current() {
                 return Ok(());
             }
-            let loading = entry.begin_load();
-            self.store.watch(&entry.scope).await?;
-            let (board, ..) = self.load(&entry.scope, &[]).await?;
+            let loading = state.begin_load();
+            self.store.watch(&state.scope).await?;
+            let (board, ..) = self.load(&state.scope, &[]).await?;
             loading.install(board);
         }
-        if entry.is_current() {
+        if state.is_current() {
             return Ok(());
         }
-        Err(Fault::new(FaultKind::Unavailable, "updates outran the loads").into())
+        Err(Fault::new(FaultKind::Unavailable, "updates overtook the loads").into())
     }
 
-    /// Loads a board, and which of `ask` are in its history.
+    /// Loads a board, and reads which of `rows` are in its history.
     pub(crate) async fn load(
         &self,
         scope: &Scope,
-        ask: &[HistoryId],
-    ) -> Result<(Board, Known, Vec<RecentId>), JoinError> {
+        rows: &[HistoryId],
+    ) -> Result<(Board, ExistingRows, Vec<RecentId>), JoinError> {
         self.stats.loads.add_one();
-        let loaded = self.store.load(scope, ask).await.inspect_err(|fault| self.note_fault(fault))?;
+        let loaded = self.store.load(scope, rows).await.inspect_err(|fault| self.count_if_damaged(fault))?;
         self.clock.observe(loaded.now);
-        let board = board_of(scope, &loaded).inspect_err(|_| self.stats.damaged.add_one())?;
-        Ok((board, Known(loaded.known), loaded.recent))
+        let board = decode_board(scope, &loaded).inspect_err(|_| self.stats.damaged.add_one())?;
+        Ok((board, ExistingRows(loaded.existing), loaded.recent))
     }
 
-    /// Counts what a person has to look at.
-    pub(crate) fn note_fault(&self, fault: &Fault) {
+    /// Counts faults that need an operator.
+    pub(crate) fn count_if_damaged(&self, fault: &Fault) {
         if fault.kind() == FaultKind::Damaged {
             self.stats.damaged.add_one();
         }
     }
 
-    /// Distrusts the view of a scope, if there is one.
-    pub(crate) fn distrust(self: &Arc<Self>, scope: &Scope) {
-        if let Some(entry) = self.lock().get(scope).cloned() {
-            self.doubt(&entry, Cause::Outcome);
+    /// Invalidates the view of a scope, if there is one, since the outcome of a commit is unknown.
+    pub(crate) fn invalidate(self: &Arc<Self>, scope: &Scope) {
+        if let Some(state) = self.lock().get(scope).cloned() {
+            self.invalidate_and_reload(&state, Cause::Outcome);
         }
     }
 
-    /// Shows the listeners of a scope what is stored now, even if updates can't be heard yet; tells whether
-    /// they have seen it.
+    /// Shows the listeners of a scope what is stored now, even if updates cannot be received yet; returns whether they
+    /// have seen it.
     pub(crate) async fn show_stored(&self, scope: &Scope) -> Result<bool, JoinError> {
-        let Some(entry) = self.lock().get(scope).cloned() else { return Ok(true) };
-        let doubts = entry.doubts();
+        let Some(state) = self.lock().get(scope).cloned() else { return Ok(true) };
+        let invalidations = state.invalidations();
         let (board, ..) = self.load(scope, &[]).await?;
-        Ok(entry.glimpse(&Arc::new(board), doubts))
+        Ok(state.offer_snapshot(&Arc::new(board), invalidations))
     }
 
-    /// Returns the doubts there are about a scope's view, to be told with what is loaded from here on.
-    pub(crate) fn doubts(&self, scope: &Scope) -> u64 {
-        self.lock().get(scope).map_or(0, |entry| entry.doubts())
+    /// Returns the number of invalidations of a scope's view so far. A load that begins after this call validates them.
+    pub(crate) fn invalidations(&self, scope: &Scope) -> u64 {
+        self.lock().get(scope).map_or(0, |state| state.invalidations())
     }
 
-    /// Shows the listeners of a scope a board that was loaded, if they have not seen it and nothing was
-    /// doubted since; tells whether they have seen it.
-    pub(crate) fn glimpse(&self, board: &Arc<Board>, doubts: u64) -> bool {
-        let entry = self.lock().get(&board.scope).cloned();
-        entry.is_none_or(|entry| entry.glimpse(board, doubts))
+    /// Shows the listeners of a scope a loaded board, if they have not seen it and the view was not invalidated since;
+    /// returns whether they have seen it.
+    pub(crate) fn offer_snapshot(&self, board: &Arc<Board>, invalidations: u64) -> bool {
+        let state = self.lock().get(&board.scope).cloned();
+        state.is_none_or(|state| state.offer_snapshot(board, invalidations))
     }
 
-    /// Distrusts a view and loads it until that succeeds or nobody wants it any more.
-    pub(crate) fn doubt(self: &Arc<Self>, entry: &Arc<Entry>, cause: Cause) {
+    /// Invalidates a view, and starts a task that loads it until that succeeds or the view is dropped.
+    pub(crate) fn invalidate_and_reload(self: &Arc<Self>, state: &Arc<ScopeState>, cause: Cause) {
         match cause {
             Cause::Gap => &self.stats.gaps,
             Cause::Position => &self.stats.positions_differed,
             Cause::Unread => &self.stats.positions_unread,
-            Cause::Outcome => &self.stats.outcomes_doubted,
+            Cause::Outcome => &self.stats.unknown_outcome_reloads,
         }
         .add_one();
-        entry.fall_in_doubt();
-        if !entry.claim_reload() {
+        state.invalidate();
+        if !state.claim_reload() {
             return;
         }
-        let (hub, entry) = (Arc::clone(self), Arc::clone(entry));
-        let span = telemetry::begin(&*self.telemetry, entry.listeners(), || {
-            let kind = entry.scope.kind();
+        let (hub, state) = (Arc::clone(self), Arc::clone(state));
+        let span = telemetry::begin(&*self.telemetry, state.listeners(), || {
+            let kind = state.scope.kind().label();
             tracing::info_span!(target: ROOT, parent: None, "reload", tickcast.scope.kind = kind, tickcast.cause = cause.name())
         });
-        self.background.spawn(async move { hub.reload(&entry).await }.instrument(span));
+        self.background.spawn(async move { hub.reload(&state).await }.instrument(span));
     }
 
-    async fn reload(&self, entry: &Arc<Entry>) {
+    async fn reload(&self, state: &Arc<ScopeState>) {
         let mut pause = Duration::from_millis(20);
-        while !entry.end_reload(self.holds(entry)) {
-            match self.refresh(entry).await {
+        while !state.end_reload(self.holds(state)) {
+            match self.refresh(state).await {
                 Ok(()) => continue,
-                Err(error) => tracing::debug!(scope = %entry.scope, %error, "a view can't be loaded yet"),
+                Err(error) => tracing::debug!(scope = %state.scope, %error, "loading a view failed; will retry"),
             }
             tokio::time::sleep(pause / 2 + self.entropy.up_to(pause / 2)).await;
             pause = (pause * 2).min(RELOAD_PAUSE_MAX);
         }
-        // The view may have been let go between a look at it and the subscription for it.
+        // The view may have been dropped after the last check and before the scope was watched.
         let entries = self.lock();
-        if !entries.contains_key(&entry.scope) {
-            self.store.unwatch(&entry.scope);
+        if !entries.contains_key(&state.scope) {
+            self.store.unwatch(&state.scope);
         }
     }
 
-    /// Distrusts the views of these shards: updates may have been missed.
-    pub(crate) fn lost(&self, shards: Shards) {
+    /// Invalidates the views of these shards: updates may have been missed.
+    pub(crate) fn invalidate_shards(&self, shards: Shards) {
         self.stats.links_lost.add_one();
-        for entry in self.entries_of(shards) {
-            entry.fall_in_doubt();
+        for state in self.states_in(shards) {
+            state.invalidate();
         }
     }
 
-    /// Returns the views of these shards with the doubts there are now: what is compared from here on settles
-    /// these, and none that comes later.
-    pub(crate) fn doubted(&self, shards: Shards) -> Vec<(Arc<Entry>, u64)> {
-        let entries = self.entries_of(shards).into_iter();
-        entries.map(|entry| (Arc::clone(&entry), entry.doubts())).collect()
+    /// Returns the views of these shards with the numbers of their invalidations so far. A comparison that begins after
+    /// this call validates these, and no later ones.
+    pub(crate) fn views_to_compare(&self, shards: Shards) -> Vec<(Arc<ScopeState>, u64)> {
+        let states = self.states_in(shards).into_iter();
+        states.map(|state| (Arc::clone(&state), state.invalidations())).collect()
     }
 
-    /// Compares views with the store and loads those that differ, once the link is back.
-    pub(crate) async fn compare(self: &Arc<Self>, doubted: Vec<(Arc<Entry>, u64)>) {
+    /// Compares views with the store once the link is back, and loads those that differ.
+    pub(crate) async fn compare(self: &Arc<Self>, views: Vec<(Arc<ScopeState>, u64)>) {
         tokio::time::sleep(self.entropy.up_to(COMPARE_JITTER)).await;
-        for batch in doubted.chunks(COMPARED_AT_ONCE) {
-            let scopes: Vec<Scope> = batch.iter().map(|(entry, _)| entry.scope.clone()).collect();
+        for batch in views.chunks(POSITIONS_AT_ONCE) {
+            let scopes: Vec<Scope> = batch.iter().map(|(state, _)| state.scope.clone()).collect();
             let positions = self.store.positions(&scopes).await;
-            for ((entry, doubts), position) in batch.iter().zip(positions) {
+            for ((state, invalidations), position) in batch.iter().zip(positions) {
                 let Some(position) = position else {
-                    self.doubt(entry, Cause::Unread);
+                    self.invalidate_and_reload(state, Cause::Unread);
                     continue;
                 };
-                if !entry.confirm(position.tag, *doubts) {
-                    self.doubt(entry, Cause::Position);
+                if !state.validate(position.tag, *invalidations) {
+                    self.invalidate_and_reload(state, Cause::Position);
                 }
             }
         }
     }
 
-    fn entries_of(&self, shards: Shards) -> Vec<Arc<Entry>> {
-        self.lock().values().filter(|entry| entry.is_among(shards)).cloned().collect()
+    fn states_in(&self, shards: Shards) -> Vec<Arc<ScopeState>> {
+        self.lock().values().filter(|state| state.is_in(shards)).cloned().collect()
     }
 
-    pub(crate) fn holds(&self, entry: &Arc<Entry>) -> bool {
-        self.lock().get(&entry.scope).is_some_and(|held| Arc::ptr_eq(held, entry))
+    pub(crate) fn holds(&self, state: &Arc<ScopeState>) -> bool {
+        self.lock().get(&state.scope).is_some_and(|held| Arc::ptr_eq(held, state))
     }
 }
 
-/// Reads a stored board.
-fn board_of(scope: &Scope, loaded: &Loaded) -> Result<Board, timers::BadItem> {
+fn decode_board(scope: &Scope, loaded: &LoadedBoard) -> Result<Board, timers::BadItem> {
     let mut items = BTreeMap::new();
     for (key, bytes) in &loaded.items {
         items.insert(key.clone(), Arc::new(Item::decode(bytes)?));

@@ -1,43 +1,42 @@
-//! A board as a node holds it, with the frames that were rendered of it.
+//! A node's copy of a board, and the latest snapshot of a scope.
 
-use std::any::Any;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use timers::{Beat, Board};
+use timers::{Beat, Board, ItemCounts};
 
-use crate::hub::spread::Spread;
+use crate::hub::fan_out_trace::FanOutTrace;
+use crate::hub::frames::Frames;
 
-/// Most beats that are made up for one after the other; a connection that lags further jumps to the
-/// latest. A display that catches up five seconds looks alive, one that catches up a minute looks broken.
+/// Most beats that are shown one after the other to a connection that lags; beyond that it jumps to the latest.
+/// A display that catches up five seconds looks alive; one that catches up a minute looks broken.
 pub const FILL_MAX: u64 = 5;
-
-/// Most frames kept with a view: two dialects, each with a greeting, news, and ticks, and one to spare.
-const FRAMES_MAX: usize = 8;
 
 /// A copy of a board.
 pub struct View {
     /// The board.
     pub board: Arc<Board>,
-    /// Grows when the view was replaced by a load instead of by updates: what lies between two epochs is
-    /// not known change by change.
+    /// A number that grows when a load replaces the view, instead of updates. The changes between two epochs are not
+    /// known one by one.
     pub epoch: u64,
-    /// What was rendered of it.
+    /// The frames that are rendered of the view.
     pub frames: Frames,
-    /// Whether anything in it shows another value every second.
+    /// Whether any item of the view shows another value every second.
     pub(crate) ticks: bool,
-    /// The last beat before the view came; ticks of later beats are this view's.
+    /// The number of items by type.
+    pub(crate) counts: ItemCounts,
+    /// The last beat before the view was published; the ticks of later beats belong to this view.
     pub(crate) since: Beat,
-    /// The last beat that was this view's.
+    /// The last beat whose tick belongs to this view.
     last: AtomicU64,
-    /// If the change that made it is traced.
-    pub(crate) spread: Option<Arc<Spread>>,
+    /// The fan-out trace of the change that made the view, if that is traced.
+    pub(crate) trace: Option<Arc<FanOutTrace>>,
 }
 
 impl View {
-    pub(crate) fn new(board: Arc<Board>, epoch: u64, since: Beat, spread: Option<Arc<Spread>>) -> Self {
-        let ticks = board.ticks();
-        Self { board, epoch, frames: Frames::default(), ticks, since, last: AtomicU64::new(u64::MAX), spread }
+    pub(crate) fn new(board: Arc<Board>, epoch: u64, since: Beat, trace: Option<Arc<FanOutTrace>>) -> Self {
+        let (ticks, counts, last) = (board.ticks(), board.counts(), AtomicU64::new(u64::MAX));
+        Self { board, epoch, frames: Frames::default(), ticks, counts, since, last, trace }
     }
 
     pub(crate) fn end_at(&self, beat: Beat) {
@@ -48,50 +47,50 @@ impl View {
         Beat(self.last.load(Ordering::Acquire))
     }
 
-    /// Whether a beat up to `beat` was this view's, and something ticked at it.
+    /// Tells whether the view had a tick at a beat up to `beat`.
     fn has_ticked(&self, beat: Beat) -> bool {
         self.ticks && self.since < beat
     }
 }
 
-/// What a listener is shown.
+/// The latest view and beat of a scope.
 #[derive(Clone)]
-pub struct Shown {
+pub struct Snapshot {
     /// The view.
     pub view: Arc<View>,
     /// The last beat.
     pub beat: Beat,
-    /// As the view tells, for a fan-out that has no other reason to touch it.
+    /// A copy of the view's field, so that the fan-out of a view without ticks does not touch the view.
     pub(crate) ticks: bool,
-    /// The views before it that had ticks of the last [`FILL_MAX`] beats, for those who have not seen them.
+    /// The earlier views that had ticks within the last [`FILL_MAX`] beats, for clients that have not seen them.
     pub(crate) past: Arc<[Arc<View>]>,
 }
 
-impl Shown {
-    /// Shows the first view there is.
+impl Snapshot {
+    /// Makes the first snapshot of a scope.
     pub(crate) fn first(view: Arc<View>) -> Self {
         Self { beat: view.since, ticks: view.ticks, view, past: Arc::default() }
     }
 
-    /// Shows another view.
+    /// Replaces the view.
     pub(crate) fn replace(&mut self, view: Arc<View>) {
         let beat = view.since;
         self.view.end_at(beat);
         (self.beat, self.ticks) = (beat, view.ticks);
         let old = std::mem::replace(&mut self.view, view);
-        if let Some(spread) = &old.spread {
-            spread.supersede();
+        if let Some(trace) = &old.trace {
+            trace.supersede();
         }
-        self.forget_past();
+        self.drop_old_views();
         if old.has_ticked(beat) {
             self.past = self.past.iter().cloned().chain([old]).collect();
         }
     }
 
-    /// Shows a beat.
-    pub(crate) fn go_on(&mut self, beat: Beat) {
+    /// Moves to another beat.
+    pub(crate) fn advance(&mut self, beat: Beat) {
         if beat < self.beat {
-            // Beats are counted anew, and so is what the view has shown.
+            // The clock was set back and the numbering of beats restarted: the view starts anew as well.
             let before = Beat(beat.0 - 1);
             self.view.end_at(before);
             let View { board, epoch, .. } = &*self.view;
@@ -99,58 +98,15 @@ impl Shown {
             self.past = Arc::default();
         }
         self.beat = beat;
-        self.forget_past();
+        self.drop_old_views();
     }
 
-    /// Lets go of views whose ticks nobody is shown any more.
-    fn forget_past(&mut self) {
+    /// Drops the earlier views whose ticks are too old to be shown.
+    fn drop_old_views(&mut self) {
         let beat = self.beat.0;
         let is_old = |view: &Arc<View>| view.last_beat().0 + FILL_MAX <= beat;
         if self.past.iter().any(is_old) {
             self.past = self.past.iter().filter(|view| !is_old(view)).cloned().collect();
         }
-    }
-}
-
-/// What was rendered of one view, shared by all its listeners: each thing is rendered once.
-///
-/// The key is the caller's: what kind of thing, and what else it depends on. All of a kind are of one type.
-#[derive(Default)]
-pub struct Frames(Mutex<Vec<(Key, Frame)>>);
-
-type Key = (u8, u64);
-type Frame = Box<dyn Any + Send + Sync>;
-
-impl Frames {
-    /// Returns what is rendered of that key, rendering it if nobody has.
-    pub fn get<T: Clone + Send + Sync + 'static>(&self, kind: u8, basis: u64, render: impl FnOnce() -> T) -> T {
-        let mut frames = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = frames.iter().find(|(key, _)| *key == (kind, basis));
-        if let Some(frame) = known.and_then(|(_, frame)| frame.downcast_ref::<T>()) {
-            return frame.clone();
-        }
-        let frame = render();
-        if frames.len() >= FRAMES_MAX {
-            frames.remove(0);
-        }
-        frames.push(((kind, basis), Box::new(frame.clone())));
-        frame
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use bytes::Bytes;
-
-    #[test]
-    fn a_frame_is_rendered_once_and_the_oldest_leave_first() {
-        let frames = Frames::default();
-        let first = frames.get(1, 1, || Bytes::from_static(b"a"));
-        assert_eq!(frames.get::<Bytes>(1, 1, || panic!("rendered twice")), first);
-        for basis in 2..=FRAMES_MAX as u64 + 1 {
-            frames.get(1, basis, || Bytes::from_static(b"b"));
-        }
-        assert_eq!(frames.get(1, 1, || Bytes::from_static(b"c")), Bytes::from_static(b"c"));
     }
 }

@@ -1,20 +1,20 @@
-//! What can go wrong with a store, without naming its driver.
+//! The faults of a store, without a type of its driver.
 
 use std::error::Error;
 use std::fmt;
 
-/// What a fault means for the caller.
+/// The meaning of a fault for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
     /// Nothing was done; try again later.
     Unavailable,
-    /// No answer came; it may have been done.
+    /// No answer came; the request may have been carried out.
     Unknown,
-    /// What is stored can't be read, or the store refuses what we send: a person must look.
+    /// Stored data cannot be read, or the store refuses the request: an operator must act.
     Damaged,
 }
 
-/// A failure of the store. Opaque: its cause is for logs.
+/// A failure of the store. It is opaque: its cause is for logs.
 #[derive(Debug)]
 pub struct Fault {
     kind: FaultKind,
@@ -22,12 +22,12 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Makes a fault of a cause.
+    /// Makes a fault with a cause.
     pub fn new(kind: FaultKind, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind, cause: cause.into() }
     }
 
-    /// Returns what it means.
+    /// Returns the meaning for the caller.
     pub fn kind(&self) -> FaultKind {
         self.kind
     }
@@ -36,9 +36,9 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let meaning = match self.kind {
-            FaultKind::Unavailable => "the store is away",
+            FaultKind::Unavailable => "the store is unavailable",
             FaultKind::Unknown => "the store did not answer",
-            FaultKind::Damaged => "the store can't be used",
+            FaultKind::Damaged => "the store cannot be used",
         };
         write!(f, "{meaning}: {}", self.cause)
     }

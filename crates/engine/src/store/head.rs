@@ -1,5 +1,5 @@
-//! A board without its items: what decides whether a commit is taken. The Redis script does the same in
-//! Lua; the contract suite holds both to it.
+//! A board without its items, and the decision whether a commit is accepted. The Redis script does the same in Lua; the
+//! contract suite tests both.
 
 use std::collections::VecDeque;
 
@@ -7,11 +7,11 @@ use timers::{CommandId, Millis, Position, Revision, Timestamp};
 
 use crate::store::{COMMIT_AGE_MAX, Commit, Committed};
 
-/// How many command ids a board remembers: far more than one person's retries within
-/// [`RECENT_ID_AGE_MAX`], and 1.4 KB.
+/// The number of command ids that a board remembers: far more than one person's retries within [`RECENT_ID_AGE_MAX`],
+/// and 1.4 KB.
 pub const RECENT_IDS_MAX: usize = 64;
 
-/// How long a board remembers a command id. A client that retries later than this is a new command.
+/// How long a board remembers a command id. A later retry counts as a new command.
 pub const RECENT_ID_AGE_MAX: Millis = Millis(5 * 60 * 1000);
 
 const _: () = assert!(COMMIT_AGE_MAX.0 * 10 < RECENT_ID_AGE_MAX.0, "a late commit must not outlive its id");
@@ -19,31 +19,31 @@ const _: () = assert!(COMMIT_AGE_MAX.0 * 10 < RECENT_ID_AGE_MAX.0, "a late commi
 /// A command id that a board remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecentId {
-    /// Of which command.
+    /// The command's id.
     pub id: CommandId,
-    /// The revision it made.
-    pub made: Revision,
-    /// When it was committed.
+    /// The revision that the command made.
+    pub revision: Revision,
+    /// The time of the commit.
     pub at: Timestamp,
 }
 
 /// A board without its items.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
-    /// Where the board stands.
+    /// The board's position.
     pub position: Position,
-    /// When it was last changed.
+    /// The time of the last change.
     pub at: Timestamp,
-    /// The commands it remembers, oldest first.
+    /// The command ids that the board remembers, oldest first.
     pub recent: VecDeque<RecentId>,
 }
 
 impl Head {
-    /// Carries a commit out on the head, or says why not; `now` is the store's time.
+    /// Applies a commit to the head, or tells why not; `now` is the store's time.
     pub fn take(&mut self, commit: &Commit, now: Timestamp) -> Committed {
         let remembered = self.recent.iter().find(|recent| recent.id == commit.id);
         if let Some(recent) = remembered.filter(|recent| now.since(recent.at) < RECENT_ID_AGE_MAX) {
-            return Committed::Repeated(recent.made, now);
+            return Committed::Repeated(recent.revision, now);
         }
         if self.position.tag != commit.expected {
             return Committed::Conflict(now);
@@ -54,14 +54,14 @@ impl Head {
         if now.beat() > commit.decided_at.beat() {
             return Committed::Stale(now);
         }
-        let made = self.position.revision.next();
-        self.position = Position { revision: made, tag: commit.tag };
+        let revision = self.position.revision.next();
+        self.position = Position { revision, tag: commit.tag };
         self.at = commit.at;
         self.recent.retain(|recent| recent.id != commit.id);
         if self.recent.len() >= RECENT_IDS_MAX {
             self.recent.pop_front();
         }
-        self.recent.push_back(RecentId { id: commit.id, made, at: now });
-        Committed::Done(made, now)
+        self.recent.push_back(RecentId { id: commit.id, revision, at: now });
+        Committed::Done(revision, now)
     }
 }

@@ -9,30 +9,30 @@ use timers::{HistoryId, Timestamp};
 /// A history row as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchivedRow {
-    /// Which row.
+    /// The row's id.
     pub id: HistoryId,
-    /// Where it stands.
+    /// The instant that orders the row.
     pub at: Timestamp,
-    /// What it says, encoded.
+    /// The content, encoded.
     pub body: Bytes,
 }
 
-/// A place between two rows: before it stands everything older. Written as `<ms>_<id>`.
+/// A position between two rows of the history. Written as `<ms>_<id>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cursor {
+pub struct HistoryCursor {
     /// The instant of the last row seen.
     pub at: Timestamp,
     /// The id of the last row seen; rows of one instant are in the order of their ids.
     pub id: HistoryId,
 }
 
-impl fmt::Display for Cursor {
+impl fmt::Display for HistoryCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}_{}", self.at, self.id)
     }
 }
 
-impl FromStr for Cursor {
+impl FromStr for HistoryCursor {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -42,31 +42,31 @@ impl FromStr for Cursor {
     }
 }
 
-/// Which rows are wanted.
+/// A query for rows of the history.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// Only rows that stand before this place.
-    pub before: Option<Cursor>,
-    /// At most so many.
+    /// Only rows older than this position.
+    pub before: Option<HistoryCursor>,
+    /// The largest number of rows.
     pub limit: usize,
 }
 
-/// Some rows, newest first.
+/// A page of rows, newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// The rows.
     pub rows: Vec<ArchivedRow>,
-    /// Where to go on; `None` at the end.
-    pub next: Option<Cursor>,
+    /// The position to continue from; `None` at the end.
+    pub next: Option<HistoryCursor>,
 }
 
 impl Page {
-    /// Makes a page of rows of which one more than `limit` was read, if there was one.
+    /// Makes a page of up to `limit` rows. The caller has read one row more, if there is one.
     pub fn of(mut rows: Vec<ArchivedRow>, limit: usize) -> Self {
         let more = rows.len() > limit;
         rows.truncate(limit);
         let last = rows.last().filter(|_| more);
-        let next = last.map(|row| Cursor { at: row.at, id: row.id.clone() });
+        let next = last.map(|row| HistoryCursor { at: row.at, id: row.id.clone() });
         Self { rows, next }
     }
 }

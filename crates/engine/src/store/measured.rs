@@ -1,4 +1,4 @@
-//! A store that is asked through this is watched: how long each answer takes, and what it is.
+//! A wrapper that measures the duration and kind of each answer of a store.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,18 +7,19 @@ use async_trait::async_trait;
 use timers::{HistoryId, Position, Scope, Tag, Timestamp};
 
 use crate::store::{
-    BeatAnswer, BeatAsk, Commit, Committed, Due, DueLook, Fault, FaultKind, Loaded, Page, Query, Store, Tally,
+    BeatRequest, BeatStatus, Commit, Committed, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query, Store,
+    StoreCounters,
 };
 use crate::telemetry::{Answer, Operation, Telemetry, Timing};
 
-/// A store that is watched.
+/// A store whose answers are measured.
 pub(crate) struct Measured {
     store: Arc<dyn Store>,
     telemetry: Arc<dyn Telemetry>,
 }
 
 impl Measured {
-    /// Watches a store.
+    /// Wraps a store.
     pub(crate) fn new(store: Arc<dyn Store>, telemetry: Arc<dyn Telemetry>) -> Self {
         Self { store, telemetry }
     }
@@ -26,11 +27,11 @@ impl Measured {
     async fn measure<T>(
         &self,
         operation: Operation,
-        asked: impl Future<Output = Result<T, Fault>>,
+        request: impl Future<Output = Result<T, Fault>>,
         answer: impl FnOnce(&T) -> Answer,
     ) -> Result<T, Fault> {
         let since = Instant::now();
-        let answered = asked.await;
+        let answered = request.await;
         let answer = match &answered {
             Ok(done) => answer(done),
             Err(fault) => match fault.kind() {
@@ -38,7 +39,7 @@ impl Measured {
                 FaultKind::Unknown => Answer::Silent,
             },
         };
-        self.telemetry.took(Timing::Store(operation, answer), since.elapsed());
+        self.telemetry.record(Timing::Store(operation, answer), since.elapsed());
         answered
     }
 }
@@ -49,8 +50,8 @@ fn done<T>(_: &T) -> Answer {
 
 #[async_trait]
 impl Store for Measured {
-    async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<Loaded, Fault> {
-        self.measure(Operation::Load, self.store.load(scope, ask), done).await
+    async fn load(&self, scope: &Scope, rows: &[HistoryId]) -> Result<LoadedBoard, Fault> {
+        self.measure(Operation::Load, self.store.load(scope, rows), done).await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
@@ -65,7 +66,7 @@ impl Store for Measured {
     }
 
     async fn confirm(&self, scope: &Scope, tag: Tag) -> Result<bool, Fault> {
-        let answer = |stands: &bool| if *stands { Answer::Done } else { Answer::Conflict };
+        let answer = |is_equal: &bool| if *is_equal { Answer::Done } else { Answer::Conflict };
         self.measure(Operation::Confirm, self.store.confirm(scope, tag), answer).await
     }
 
@@ -85,20 +86,20 @@ impl Store for Measured {
         let since = Instant::now();
         let positions = self.store.positions(scopes).await;
         let answer = if positions.contains(&None) { Answer::Failed } else { Answer::Done };
-        self.telemetry.took(Timing::Store(Operation::Positions, answer), since.elapsed());
+        self.telemetry.record(Timing::Store(Operation::Positions, answer), since.elapsed());
         positions
     }
 
-    async fn due(&self, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<DuePage, Fault> {
         self.measure(Operation::Due, self.store.due(until, limit), done).await
     }
 
-    async fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
-        self.measure(Operation::PutOff, self.store.put_off(due, to), done).await
+    async fn postpone(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
+        self.measure(Operation::Postpone, self.store.postpone(due, to), done).await
     }
 
-    async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault> {
-        self.measure(Operation::Beat, self.store.beat(ask), done).await
+    async fn beat(&self, request: &BeatRequest) -> Result<BeatStatus, Fault> {
+        self.measure(Operation::Beat, self.store.beat(request), done).await
     }
 
     async fn vacate(&self, node: &str) -> Result<(), Fault> {
@@ -109,8 +110,8 @@ impl Store for Measured {
         self.store.ready()
     }
 
-    fn tally(&self) -> Tally {
-        self.store.tally()
+    fn counters(&self) -> StoreCounters {
+        self.store.counters()
     }
 
     async fn close(&self) {

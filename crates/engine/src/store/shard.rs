@@ -1,16 +1,16 @@
-//! How scopes are spread over a store whose parts can fail one by one.
+//! The shards of a store, whose parts can fail separately.
 
 use std::fmt;
 
 use timers::Scope;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// How many shards there are. Part of the storage format.
+/// The number of shards. Part of the storage format.
 pub const SHARDS: usize = 256;
 
 const WORDS: usize = SHARDS / 64;
 
-/// One of the [`SHARDS`] that the scopes are spread over.
+/// One of the [`SHARDS`] over which scopes are distributed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shard(u8);
 
@@ -20,12 +20,12 @@ impl Shard {
         Self(xxh3_64(scope.to_string().as_bytes()).to_le_bytes()[0])
     }
 
-    /// Returns its number.
+    /// Returns the shard's number.
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
 
-    /// Goes through all shards.
+    /// Iterates over all shards.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..=u8::MAX).map(Self)
     }
@@ -42,27 +42,27 @@ impl Shards {
     /// No shard.
     pub const NONE: Self = Self([0; WORDS]);
 
-    /// Tells whether a shard is among them.
+    /// Tells whether a shard is in the set.
     pub fn contains(&self, shard: Shard) -> bool {
         self.0[shard.index() / 64] >> (shard.index() % 64) & 1 == 1
     }
 
-    /// Returns how many they are.
+    /// Returns the number of shards in the set.
     pub fn len(&self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
-    /// Tells whether there is none.
+    /// Tells whether the set is empty.
     pub fn is_empty(&self) -> bool {
         *self == Self::NONE
     }
 
-    /// Goes through them in order.
+    /// Iterates over the set in order.
     pub fn iter(self) -> impl Iterator<Item = Shard> {
         Shard::all().filter(move |shard| self.contains(*shard))
     }
 
-    /// Returns those that are not among `others`.
+    /// Returns the shards that are not in `others`.
     #[must_use]
     pub fn without(self, others: Self) -> Self {
         self.iter().filter(|shard| !others.contains(*shard)).collect()
@@ -91,7 +91,7 @@ mod tests {
     use timers::UserId;
 
     #[test]
-    fn sets_hold_what_is_put_in() {
+    fn a_set_contains_what_was_added() {
         let picked: Shards = [3, 64, 255].map(Shard).into_iter().collect();
         assert_eq!(picked.iter().map(Shard::index).collect::<Vec<_>>(), [3, 64, 255]);
         assert_eq!((picked.len(), Shards::ALL.len(), Shards::NONE.len()), (3, SHARDS, 0));
@@ -101,8 +101,8 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_has_its_shard_for_ever() {
-        let shard = |name: &str| Shard::of(&Scope::User(UserId::new(name).unwrap())).index();
+    fn the_shard_of_a_scope_never_changes() {
+        let shard = |name: &str| Shard::of(&Scope::user(&UserId::new(name).unwrap())).index();
         assert_eq!([shard("42"), shard("ann"), shard("ben")], [170, 160, 91]);
     }
 }

@@ -1,30 +1,30 @@
-//! Who leads, which beats are shown, and for how long.
+//! Leadership, and the beats that are shown.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use engine::store::{BeatAnswer, Signal};
+use engine::store::{BeatStatus, Signal};
 use engine::*;
 use timers::*;
 use tokio::time::{sleep, timeout};
 
-use super::tap::*;
+use super::test_node::*;
 
 #[tokio::test(start_paused = true)]
-async fn beats_go_on_while_the_store_is_away_but_not_for_ever() {
-    let (hands, _, one, tap, _) = pair().await;
+async fn beats_continue_for_a_while_without_the_store() {
+    let (clocks, _, one, faults, _) = pair().await;
     one.execute(start(Some("a"), None)).await.unwrap();
     let mut reader = Reader::new(one.hub().join(&ann()).await.unwrap());
     let mut beats = Vec::new();
     reader.catch_up(|_| {});
-    tap.away.store(true, Relaxed);
-    tap.silent.store(true, Relaxed);
-    let end = hands.born.elapsed() + Duration::from_secs(20);
-    while hands.born.elapsed() < end {
+    faults.unavailable.store(true, Relaxed);
+    faults.drops_signals.store(true, Relaxed);
+    let end = clocks.born.elapsed() + Duration::from_secs(20);
+    while clocks.born.elapsed() < end {
         let _ = timeout(Duration::from_secs(1), reader.changed()).await;
-        let late = hands.born.elapsed().as_millis() % 1000;
-        reader.catch_up(|sight| {
-            if let Sight::Beat(_, beat) = sight {
+        let late = clocks.born.elapsed().as_millis() % 1000;
+        reader.catch_up(|delivery| {
+            if let Delivery::Tick(_, beat) = delivery {
                 beats.push((beat.0, late));
             }
         });
@@ -35,32 +35,32 @@ async fn beats_go_on_while_the_store_is_away_but_not_for_ever() {
 
 #[tokio::test(start_paused = true)]
 async fn old_and_repeated_beats_are_not_shown() {
-    let (hands, _, one, tap, _) = pair().await;
-    let millis = || 1_700_000_000_000 + hands.born.elapsed().as_millis() as u64 + hands.store_ms.load(Relaxed) as u64;
+    let (clocks, _, one, faults, _) = pair().await;
+    let millis = || 1_700_000_000_000 + clocks.born.elapsed().as_millis() as u64 + clocks.store_ms.load(Relaxed) as u64;
     let shown = one.stats().beats.get();
-    let again = BeatAnswer {
+    let again = BeatStatus {
         beat: Timestamp(millis()).beat(),
         now: Timestamp(millis()),
         leader: "two".into(),
         generation: Tag(1),
         absorbed: Millis(0),
     };
-    tap.to_hub.send(Signal::Beat(again)).await.unwrap();
+    faults.to_hub.send(Signal::Beat(again)).await.unwrap();
     sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
     assert_eq!(one.stats().beats.get(), shown, "twice");
     let next = Timestamp(millis() + 1_000);
-    hands.freeze(10_000);
-    // The clock learns of the time that passed, then what was buffered comes.
+    clocks.freeze(10_000);
+    // The clock notices the time that passed, then the buffered beat arrives.
     let old =
-        BeatAnswer { beat: next.beat(), now: next, leader: "two".into(), generation: Tag(1), absorbed: Millis(0) };
-    tap.to_hub.send(Signal::Beat(old)).await.unwrap();
+        BeatStatus { beat: next.beat(), now: next, leader: "two".into(), generation: Tag(1), absorbed: Millis(0) };
+    faults.to_hub.send(Signal::Beat(old)).await.unwrap();
     tokio::task::yield_now().await;
     tokio::task::yield_now().await;
     assert_eq!(one.stats().beats_refused.get(), 1, "old");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_lagged_is_shown_five_beats_and_then_the_news() {
+async fn a_client_that_lagged_is_shown_five_beats_and_the_diff_in_order() {
     let (_, _, one, _, _) = pair().await;
     one.execute(start(Some("a"), None)).await.unwrap();
     let mut reader = Reader::new(one.hub().join(&ann()).await.unwrap());
@@ -68,18 +68,20 @@ async fn a_client_that_lagged_is_shown_five_beats_and_then_the_news() {
     sleep(Duration::from_secs(3)).await; // tidy: allow: virtual time
     one.execute(start(Some("b"), None)).await.unwrap();
     sleep(Duration::from_secs(2)).await; // tidy: allow: virtual time
-    let mut told = Vec::new();
-    let mut note = |sight: Sight<'_>| match sight {
-        Sight::Beat(view, beat) => told.push(format!("{} of {}", beat.0 - 1_700_000_000, view.board.items.len())),
-        Sight::News { .. } => told.push("news".to_owned()),
-        Sight::First(_) | Sight::Whole { .. } => told.push("other".to_owned()),
+    let mut deliveries = Vec::new();
+    let mut note = |delivery: Delivery<'_>| match delivery {
+        Delivery::Tick(view, beat) => {
+            deliveries.push(format!("{} of {}", beat.0 - 1_700_000_000, view.board.items.len()));
+        }
+        Delivery::Diff { .. } => deliveries.push("news".to_owned()),
+        Delivery::Initial(_) | Delivery::Resync { .. } => deliveries.push("other".to_owned()),
     };
     reader.catch_up(&mut note);
-    assert_eq!(told, ["3 of 1", "4 of 1", "5 of 1", "news", "6 of 2", "7 of 2"]);
+    assert_eq!(deliveries, ["3 of 1", "4 of 1", "5 of 1", "news", "6 of 2", "7 of 2"]);
     sleep(Duration::from_secs(60)).await; // tidy: allow: virtual time
     let mut beats = Vec::new();
-    reader.catch_up(|sight| {
-        if let Sight::Beat(_, beat) = sight {
+    reader.catch_up(|delivery| {
+        if let Delivery::Tick(_, beat) = delivery {
             beats.push(beat.0 - 1_700_000_000);
         }
     });
@@ -87,7 +89,7 @@ async fn a_client_that_lagged_is_shown_five_beats_and_then_the_news() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_leads_soon_after_the_leader_died() {
+async fn another_node_leads_soon_after_the_leader_died() {
     let (_, _, one, _, two) = pair().await;
     let (dead, other) = if one.leader() == "one" { (&one, &two) } else { (&two, &one) };
     dead.stop().await;
@@ -96,7 +98,7 @@ async fn another_leads_soon_after_the_leader_died() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_leads_at_once_after_a_resignation() {
+async fn another_node_leads_at_once_after_a_resignation() {
     let (_, _, one, _, two) = pair().await;
     let (first, other) = if one.leader() == "one" { (&one, &two) } else { (&two, &one) };
     first.resign().await;
@@ -111,16 +113,16 @@ fn a_long_outage_does_not_spin() {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let hands = Hands::new();
-            let store = hands.store();
-            let (one, tap) = node(&store, &hands, "one");
+            let clocks = TestClocks::new();
+            let store = clocks.store();
+            let (one, faults) = node(&store, &clocks, "one");
             sleep(Duration::from_secs(2)).await; // tidy: allow: virtual time
-            tap.away.store(true, Relaxed);
+            faults.unavailable.store(true, Relaxed);
             sleep(Duration::from_secs(590)).await; // tidy: allow: virtual time
             eprintln!("still fine");
             sleep(Duration::from_secs(30)).await; // tidy: allow: virtual time
             let last = one.hub().last_beat().0 - 1_700_000_000;
-            assert!((600..=602).contains(&last), "after ten minutes the time is no longer certain: {last}");
+            assert!((600..=602).contains(&last), "after ten minutes the time is no longer valid: {last}");
         });
         done.send(()).unwrap();
     });
@@ -128,11 +130,11 @@ fn a_long_outage_does_not_spin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn clients_of_a_node_that_resigned_still_see_what_happens() {
-    let hands = Hands::new();
-    let store = hands.store();
-    let (one, _) = node(&store, &hands, "one");
-    let (two, _) = node(&store, &hands, "two");
+async fn a_node_that_resigned_still_shows_changes_and_beats() {
+    let clocks = TestClocks::new();
+    let store = clocks.store();
+    let (one, _) = node(&store, &clocks, "one");
+    let (two, _) = node(&store, &clocks, "two");
     sleep(Duration::from_secs(2)).await; // tidy: allow: virtual time
     let mut reader = Reader::new(one.hub().join(&ann()).await.unwrap());
     reader.catch_up(|_| {});
@@ -141,54 +143,54 @@ async fn clients_of_a_node_that_resigned_still_see_what_happens() {
     let (mut news, mut beats) = (0, 0);
     while news == 0 || beats < 2 {
         timeout(Duration::from_secs(3), reader.changed()).await.expect("all is shown while the node drains");
-        reader.catch_up(|sight| match sight {
-            Sight::News { .. } => news += 1,
-            Sight::Beat(..) => beats += 1,
-            Sight::First(_) | Sight::Whole { .. } => panic!("nothing was missed"),
+        reader.catch_up(|delivery| match delivery {
+            Delivery::Diff { .. } => news += 1,
+            Delivery::Tick(..) => beats += 1,
+            Delivery::Initial(_) | Delivery::Resync { .. } => panic!("nothing was missed"),
         });
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_clock_that_stepped_back_a_little_is_not_polled_hot() {
-    let hands = Hands::new();
-    let store = hands.store();
-    let (_one, tap) = node(&store, &hands, "one");
+async fn a_small_step_back_of_the_store_clock_does_not_cause_busy_polling() {
+    let clocks = TestClocks::new();
+    let store = clocks.store();
+    let (_one, faults) = node(&store, &clocks, "one");
     sleep(Duration::from_secs(3)).await; // tidy: allow: virtual time
-    hands.store_ms.fetch_sub(900, Relaxed);
+    clocks.store_ms.fetch_sub(900, Relaxed);
     sleep(Duration::from_secs(1)).await; // tidy: allow: virtual time
-    let before = tap.beats.load(Relaxed);
+    let before = faults.beats.load(Relaxed);
     sleep(Duration::from_secs(10)).await; // tidy: allow: virtual time
-    let asked = tap.beats.load(Relaxed) - before;
-    assert!(asked <= 40, "{asked} questions in ten seconds");
+    let asked = faults.beats.load(Relaxed) - before;
+    assert!(asked <= 40, "{asked} requests in ten seconds");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_clock_that_was_put_right_by_an_hour_is_believed_after_a_minute_and_beats_go_on() {
-    let (hands, _, one, _, two) = pair().await;
+async fn a_store_clock_that_was_set_back_by_an_hour_is_followed_and_beats_continue() {
+    let (clocks, _, one, _, two) = pair().await;
     one.execute(start(Some("a"), None)).await.unwrap();
     let mut reader = Reader::new(two.hub().join(&ann()).await.unwrap());
     reader.catch_up(|_| {});
     let mut beats_for = async |seconds| {
-        let (mut beats, end) = (Vec::new(), hands.born.elapsed() + Duration::from_secs(seconds));
-        while hands.born.elapsed() < end {
+        let (mut beats, end) = (Vec::new(), clocks.born.elapsed() + Duration::from_secs(seconds));
+        while clocks.born.elapsed() < end {
             let _ = timeout(Duration::from_secs(1), reader.changed()).await;
-            reader.catch_up(|sight| {
-                if let Sight::Beat(_, beat) = sight {
+            reader.catch_up(|delivery| {
+                if let Delivery::Tick(_, beat) = delivery {
                     beats.push(beat.0);
                 }
             });
         }
         beats
     };
-    hands.store_ms.fetch_sub(3_600_000, Relaxed);
+    clocks.store_ms.fetch_sub(3_600_000, Relaxed);
     let on = |beats: &[u64]| beats.windows(2).all(|pair| pair[1] == pair[0] + 1);
     let minute = beats_for(58).await;
-    assert!(minute.len() >= 57 && on(&minute), "the display goes on meanwhile: {minute:?}");
+    assert!(minute.len() >= 57 && on(&minute), "the display continues meanwhile: {minute:?}");
     beats_for(5).await;
     let after = beats_for(20).await;
     assert!(after.len() >= 19 && on(&after), "{after:?}");
-    assert!(after[0] + 3_500 < minute[0], "beats are counted anew: {after:?}");
+    assert!(after[0] + 3_500 < minute[0], "beats restart: {after:?}");
     assert_eq!(two.clock().steps(), 1);
     one.execute(start(Some("b"), None)).await.unwrap();
     let two_run = beats_for(3).await;
@@ -196,36 +198,36 @@ async fn a_store_clock_that_was_put_right_by_an_hour_is_believed_after_a_minute_
 }
 
 #[tokio::test(start_paused = true)]
-async fn once_the_store_was_away_for_too_long_the_time_is_no_longer_certain_until_it_is_back() {
-    let (_, _, one, tap, _) = pair().await;
-    let mut certain = one.certainty();
-    tap.away.store(true, Relaxed);
-    tap.silent.store(true, Relaxed);
-    assert!(timeout(Duration::from_secs(595), certain.changed()).await.is_err(), "ten minutes are not over");
-    timeout(Duration::from_secs(7), certain.changed()).await.expect("now they are").unwrap();
+async fn the_time_is_invalid_from_the_holdover_until_the_store_is_back() {
+    let (_, _, one, faults, _) = pair().await;
+    let mut certain = one.time_validity();
+    faults.unavailable.store(true, Relaxed);
+    faults.drops_signals.store(true, Relaxed);
+    assert!(timeout(Duration::from_secs(595), certain.changed()).await.is_err(), "the holdover is not over");
+    timeout(Duration::from_secs(7), certain.changed()).await.expect("it is over").unwrap();
     assert!(!*certain.borrow_and_update());
-    tap.away.store(false, Relaxed);
-    tap.silent.store(false, Relaxed);
+    faults.unavailable.store(false, Relaxed);
+    faults.drops_signals.store(false, Relaxed);
     timeout(Duration::from_secs(3), certain.changed()).await.expect("it is back").unwrap();
     assert!(*certain.borrow_and_update());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_was_moved_is_counted_both_ways() {
-    let (hands, _, one, tap, _) = pair().await;
-    let now = |ms: i64| Timestamp((1_700_000_000_000 + hands.born.elapsed().as_millis() as i64 + ms) as u64);
-    let beat = |now: Timestamp, absorbed| BeatAnswer {
+async fn steps_of_the_store_clock_are_counted_in_both_directions() {
+    let (clocks, _, one, faults, _) = pair().await;
+    let now = |ms: i64| Timestamp((1_700_000_000_000 + clocks.born.elapsed().as_millis() as i64 + ms) as u64);
+    let beat = |now: Timestamp, absorbed| BeatStatus {
         beat: now.beat(),
         now,
         leader: "two".into(),
         generation: Tag(1),
         absorbed: Millis(absorbed),
     };
-    tap.silent.store(true, Relaxed);
+    faults.drops_signals.store(true, Relaxed);
     assert_eq!(one.clock().steps(), 0);
     for (now, absorbed, steps) in [(now(500), 0, 0), (now(5_000), 0, 1), (now(5_100), 4_900, 2), (now(5_200), 4_895, 2)]
     {
-        tap.to_hub.send(Signal::Beat(beat(now, absorbed))).await.unwrap();
+        faults.to_hub.send(Signal::Beat(beat(now, absorbed))).await.unwrap();
         sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
         assert_eq!(one.clock().steps(), steps, "at {now:?}, absorbed {absorbed}");
     }

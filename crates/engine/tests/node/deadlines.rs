@@ -1,17 +1,17 @@
-//! What happens by itself, when, and who sees to it.
+//! Carrying out deadlines.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use engine::*;
-use timers::stopwatch::Command as Ask;
+use timers::stopwatch::{StopwatchCommand as Ask, StopwatchLimits};
 use timers::*;
 use tokio::time::{sleep, timeout};
 
-use super::tap::*;
+use super::test_node::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_session_leaves_at_its_deadline_and_not_before() {
+async fn a_paused_session_is_removed_at_its_deadline_and_not_before() {
     let (_, store, one, _, _) = pair().await;
     one.execute(start(Some("a"), None)).await.unwrap();
     one.execute(ask(Ask::Pause(id("a")))).await.unwrap();
@@ -26,16 +26,15 @@ async fn a_paused_session_leaves_at_its_deadline_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_stuck_scope_does_not_hold_up_the_deadlines_of_others() {
-    let hands = Hands::new();
-    let store = hands.store();
-    let (one, tap) = node(&store, &hands, "one");
+async fn a_scope_that_cannot_be_written_does_not_delay_the_deadlines_of_others() {
+    let clocks = TestClocks::new();
+    let store = clocks.store();
+    let (one, faults) = node(&store, &clocks, "one");
     sleep(Duration::from_millis(2_050)).await; // tidy: allow: virtual time
     let of = |user: &str, ask: Ask| Request {
-        scope: Scope::User(UserId::new(user).unwrap()),
+        scope: Scope::user(&UserId::new(user).unwrap()),
         command: Command::Stopwatch(ask),
         id: None,
-        by: None,
     };
     let s = SessionId::new("s").unwrap();
     let Command::Stopwatch(begin) = start(Some("s"), None).command else { panic!() };
@@ -44,24 +43,27 @@ async fn one_stuck_scope_does_not_hold_up_the_deadlines_of_others() {
         one.execute(of(user, Ask::Pause(s.clone()))).await.unwrap();
         sleep(Duration::from_millis(wait)).await; // tidy: allow: virtual time
     }
-    *tap.stuck.lock().unwrap() = Some(Scope::User(UserId::new("bad").unwrap()));
+    *faults.unwritable.lock().unwrap() = Some(Scope::user(&UserId::new("bad").unwrap()));
     sleep(Duration::from_secs(12 * 3600)).await; // tidy: allow: virtual time
     sleep(Duration::from_millis(500)).await; // tidy: allow: virtual time
-    let good = store.board(&Scope::User(UserId::new("good").unwrap()));
+    let good = store.board(&Scope::user(&UserId::new("good").unwrap()));
     assert_eq!(good.items.len(), 0, "due more than a second ago");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_too_near_for_the_leaders_next_look_is_timed_by_the_node_that_set_it() {
-    let hands = Hands::new();
-    let store = hands.store();
-    let limits = || Limits { paused_for: Millis(1_500), ..Limits::default() };
-    let (leader, tap) = node_with(&store, &hands, "one", limits());
+async fn a_deadline_too_near_for_the_leaders_next_query_is_timed_by_the_node_that_set_it() {
+    let clocks = TestClocks::new();
+    let store = clocks.store();
+    let limits = || Limits {
+        stopwatch: StopwatchLimits { paused_for: Millis(1_500), ..Default::default() },
+        ..Limits::default()
+    };
+    let (leader, faults) = node_with(&store, &clocks, "one", limits());
     sleep(Duration::from_millis(2_050)).await; // tidy: allow: virtual time
-    let (other, _) = node_with(&store, &hands, "two", limits());
+    let (other, _) = node_with(&store, &clocks, "two", limits());
     sleep(Duration::from_millis(1_000)).await; // tidy: allow: virtual time
-    assert!(leader.leads() && !other.leads());
-    tap.blind.store(true, Relaxed);
+    assert!(leader.is_leader() && !other.is_leader());
+    faults.hides_deadlines.store(true, Relaxed);
     other.execute(start(Some("a"), None)).await.unwrap();
     other.execute(ask(Ask::Pause(id("a")))).await.unwrap();
     sleep(Duration::from_millis(1_490)).await; // tidy: allow: virtual time
@@ -73,38 +75,39 @@ async fn a_deadline_too_near_for_the_leaders_next_look_is_timed_by_the_node_that
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_deadlines_of_one_instant_are_carried_out_in_bounded_batches_and_delay_no_beat() {
-    let hands = Hands::new();
-    let store = hands.store();
-    let limits = Limits { paused_for: Millis(60_000), ..Limits::default() };
-    let (one, tap) = node_with(&store, &hands, "one", limits);
+    let clocks = TestClocks::new();
+    let store = clocks.store();
+    let limits =
+        Limits { stopwatch: StopwatchLimits { paused_for: Millis(60_000), ..Default::default() }, ..Limits::default() };
+    let (one, faults) = node_with(&store, &clocks, "one", limits);
     sleep(Duration::from_millis(2_050)).await; // tidy: allow: virtual time
     for nth in 0..10_000 {
-        let scope = Scope::User(UserId::new(&format!("user-{nth}")).unwrap());
+        let scope = Scope::user(&UserId::new(&format!("user-{nth}")).unwrap());
         one.execute(Request { scope: scope.clone(), ..start(Some("a"), None) }).await.unwrap();
         one.execute(Request { scope, ..ask(Ask::Pause(id("a"))) }).await.unwrap();
     }
-    tap.slow_commits.store(true, Relaxed);
+    faults.slow_commits.store(true, Relaxed);
     sleep(Duration::from_secs(58)).await; // tidy: allow: virtual time
-    let (looks, shown) = (tap.looks.load(Relaxed), one.stats().beats.get());
+    let (looks, shown) = (faults.due_queries.load(Relaxed), one.stats().beats.get());
     let all = timeout(Duration::from_secs(60), async {
         while one.stats().deadlines_fired.get() < 10_000 {
             sleep(Duration::from_millis(100)).await; // tidy: allow: virtual time
             assert!(one.stats().beat_lag_ms.get() < 10, "a beat was {} ms late", one.stats().beat_lag_ms.get());
         }
     });
-    all.await.expect("they are carried out");
-    assert!(tap.at_once.load(Relaxed) <= 64, "{} side by side", tap.at_once.load(Relaxed));
-    assert!(tap.looks.load(Relaxed) - looks < 2_500, "{} looks", tap.looks.load(Relaxed) - looks);
+    all.await.expect("all are carried out");
+    assert!(faults.concurrent_max.load(Relaxed) <= 64, "{} concurrently", faults.concurrent_max.load(Relaxed));
+    assert!(faults.due_queries.load(Relaxed) - looks < 2_500, "{} looks", faults.due_queries.load(Relaxed) - looks);
     assert_eq!(one.stats().beats_filled.get(), 0);
     assert!(one.stats().beats.get() > shown);
     assert_eq!(store.due_count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_on_a_board_that_cannot_be_read_is_put_off_and_holds_up_nobody() {
-    let hands = Hands::new();
-    let store = hands.store();
-    let (one, _) = node(&store, &hands, "one");
+async fn a_deadline_on_a_damaged_board_is_postponed() {
+    let clocks = TestClocks::new();
+    let store = clocks.store();
+    let (one, _) = node(&store, &clocks, "one");
     sleep(Duration::from_millis(2_050)).await; // tidy: allow: virtual time
     one.execute(start(Some("a"), None)).await.unwrap();
     one.execute(ask(Ask::Pause(id("a")))).await.unwrap();

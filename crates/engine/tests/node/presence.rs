@@ -1,21 +1,22 @@
-//! Where nodes have members, and what becomes of these.
+//! The members of nodes, and their removal.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use engine::*;
-use timers::room::{Command as Ask, Joining};
+use timers::node;
+use timers::room::{Joining, Member, RoomCommand as Ask};
 use timers::*;
 use tokio::time::{Instant, sleep};
 
-use super::tap::*;
+use super::test_node::*;
 
-/// Two nodes that have been up for a while.
-async fn steady() -> (MemoryStore, [(Arc<Engine>, Arc<Tap>); 2]) {
-    let hands = Hands::new();
-    let store = hands.store();
-    let nodes = ["one", "two"].map(|name| node(&store, &hands, name));
+/// Starts two nodes, and waits until they are steady.
+async fn steady() -> (MemoryStore, [(Arc<Engine>, Arc<FaultyStore>); 2]) {
+    let clocks = TestClocks::new();
+    let store = clocks.store();
+    let nodes = ["one", "two"].map(|name| node(&store, &clocks, name));
     sleep(Duration::from_secs(10)).await; // tidy: allow: virtual time
     (store, nodes)
 }
@@ -24,117 +25,117 @@ fn room() -> RoomId {
     RoomId::new("r").unwrap()
 }
 
-/// Somebody comes into the room, or makes it, by a node.
-async fn come(engine: &Engine, who: &str) -> Place {
+/// Joins the room through a node; `ann` creates it.
+async fn join_room(engine: &Engine, who: &str) -> MembershipGuard {
     let place = engine.presence().enter(&room()).await.unwrap();
     let joining = Joining {
         member: MemberId::new(who).unwrap(),
         secret: ResumeSecret::new(who).unwrap(),
         resume: None,
         name: Some(who.to_owned()),
-        link: LinkId::new(who).unwrap(),
+        connection: ConnectionId::new(who).unwrap(),
         node: place.node().clone(),
     };
     let ask = if who == "ann" { Ask::Create(None, joining) } else { Ask::Join(joining) };
-    let request = Request { scope: Scope::Room(room()), command: Command::Room(ask), id: None, by: None };
+    let request = Request { scope: Scope::room(&room()), command: Command::Room(ask), id: None };
     engine.execute(request).await.unwrap();
     place
 }
 
-fn there(board: &Board) -> Vec<&str> {
-    board.members().map(|member| member.name.as_str()).collect()
+fn member_names(board: &Board) -> Vec<&str> {
+    board.all::<Member>().map(|member| member.name.as_str()).collect()
 }
 
-/// Waits until the store has these members in the room; returns how long it took.
+/// Waits until the stored room has these members; returns the time that it took.
 async fn until(store: &MemoryStore, names: &[&str]) -> Duration {
     let begun = Instant::now();
-    while there(&store.board(&Scope::Room(room()))) != names {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", store.board(&Scope::Room(room())));
+    while member_names(&store.board(&Scope::room(&room()))) != names {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", store.board(&Scope::room(&room())));
         sleep(Duration::from_millis(100)).await; // tidy: allow: virtual time
     }
     begun.elapsed()
 }
 
 fn node_board(store: &MemoryStore, name: &NodeId) -> Board {
-    store.board(&Scope::Node(name.clone()))
+    store.board(&Scope::node(name))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_nodes_members_leave_in_time_and_once() {
+async fn the_members_of_a_dead_node_are_removed_in_time_and_once() {
     let (store, [(one, _), (two, _)]) = steady().await;
-    assert!(one.leads(), "the one that dies is the one that would clear up");
-    let places = [come(&one, "ann").await, come(&one, "ada").await, come(&two, "ben").await];
-    let mut reader = Reader::new(two.hub().join(&Scope::Room(room())).await.unwrap());
+    assert!(one.is_leader(), "the one that dies is the one that would clear up");
+    let places = [join_room(&one, "ann").await, join_room(&one, "ada").await, join_room(&two, "ben").await];
+    let mut reader = Reader::new(two.hub().join(&Scope::room(&room())).await.unwrap());
     reader.catch_up(|_| {});
     sleep(Duration::from_secs(60)).await; // tidy: allow: virtual time
-    assert_eq!(there(&store.board(&Scope::Room(room()))), ["ada", "ann", "ben"], "they live");
+    assert_eq!(member_names(&store.board(&Scope::room(&room()))), ["ada", "ann", "ben"], "they live");
     one.stop().await;
     let took = until(&store, &["ben"]).await;
     assert!(took < Duration::from_secs(15), "{took:?}");
     let mut seen = Vec::new();
-    reader.catch_up(|sight| {
-        if let Sight::News { new, .. } = sight {
-            seen.push(new.board.members().count());
+    reader.catch_up(|delivery| {
+        if let Delivery::Diff { new, .. } = delivery {
+            seen.push(new.board.all::<Member>().count());
         }
     });
-    assert_eq!(seen, [1], "they left once, and together");
+    assert_eq!(seen, [1], "they are removed once, and together");
     sleep(Duration::from_secs(1)).await; // tidy: allow: virtual time
     assert!(node_board(&store, places[0].node()).items.is_empty(), "and nothing is left of their node");
     assert!(!node_board(&store, places[2].node()).items.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_taken_for_dead_because_the_store_was_away() {
+async fn no_lease_is_lost_because_the_store_was_unavailable() {
     let (store, nodes) = steady().await;
     let [(one, _), (two, _)] = &nodes;
-    let _places = [come(one, "ann").await, come(two, "ben").await];
+    let _places = [join_room(one, "ann").await, join_room(two, "ben").await];
     let names = [one, two].map(|node| node.presence().name().borrow().clone());
     for away in [4, 6, 7, 9, 20, 60] {
-        nodes.iter().for_each(|(_, tap)| tap.away.store(true, Relaxed));
+        nodes.iter().for_each(|(_, faults)| faults.unavailable.store(true, Relaxed));
         sleep(Duration::from_secs(away)).await; // tidy: allow: virtual time
-        nodes.iter().for_each(|(_, tap)| tap.away.store(false, Relaxed));
+        nodes.iter().for_each(|(_, faults)| faults.unavailable.store(false, Relaxed));
         sleep(Duration::from_secs(20)).await; // tidy: allow: virtual time
-        assert_eq!(there(&store.board(&Scope::Room(room()))), ["ann", "ben"], "away for {away} s");
+        assert_eq!(member_names(&store.board(&Scope::room(&room()))), ["ann", "ben"], "unavailable for {away} s");
     }
     assert_eq!([one, two].map(|node| node.presence().name().borrow().clone()), names);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_taken_for_dead_goes_on_under_another_name() {
-    let (store, [(one, _), (two, tap)]) = steady().await;
-    let _ann = come(&one, "ann").await;
-    let place = come(&two, "ben").await;
+async fn a_node_that_lost_its_lease_continues_under_another_name() {
+    let (store, [(one, _), (two, faults)]) = steady().await;
+    let _ann = join_room(&one, "ann").await;
+    let place = join_room(&two, "ben").await;
     let mut name = two.presence().name();
     assert_eq!(name.borrow_and_update().as_ref(), Some(place.node()));
-    tap.away.store(true, Relaxed);
+    faults.unavailable.store(true, Relaxed);
     until(&store, &["ann"]).await;
-    tap.away.store(false, Relaxed);
+    faults.unavailable.store(false, Relaxed);
     name.changed().await.unwrap();
     assert_eq!(*name.borrow_and_update(), None, "it is told");
-    let again = come(&two, "ben").await;
+    let again = join_room(&two, "ben").await;
     assert_ne!(again.node(), place.node());
     assert_eq!(name.borrow().as_ref(), Some(again.node()));
     drop(place);
     sleep(Duration::from_secs(30)).await; // tidy: allow: virtual time
-    assert_eq!(there(&store.board(&Scope::Room(room()))), ["ann", "ben"]);
+    assert_eq!(member_names(&store.board(&Scope::room(&room()))), ["ann", "ben"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_room_is_held_as_long_as_somebody_is_there_and_a_lease_as_long_as_a_room() {
-    let (store, [(one, tap), _]) = steady().await;
-    let places = [come(&one, "ann").await, come(&one, "ada").await];
+async fn a_room_is_recorded_while_it_has_members_and_a_lease_while_there_are_rooms() {
+    let (store, [(one, faults), _]) = steady().await;
+    let places = [join_room(&one, "ann").await, join_room(&one, "ada").await];
     let name = places[0].node().clone();
-    let rooms = |store: &MemoryStore| node_board(store, &name).presences().count();
+    let rooms = |store: &MemoryStore| node_board(store, &name).all::<node::Presence>().count();
     let [first, second] = places;
     drop(first);
     sleep(Duration::from_secs(20)).await; // tidy: allow: virtual time
     assert_eq!(rooms(&store), 1);
     drop(second);
     sleep(Duration::from_secs(2)).await; // tidy: allow: virtual time
-    // Somebody comes back before it is let go: nothing is to be stored.
-    tap.away.store(true, Relaxed);
+    // A member returns before the room is dropped: nothing needs to be stored.
+    faults.unavailable.store(true, Relaxed);
     let third = one.presence().enter(&room()).await.unwrap();
-    tap.away.store(false, Relaxed);
+    faults.unavailable.store(false, Relaxed);
     sleep(Duration::from_secs(20)).await; // tidy: allow: virtual time
     assert_eq!(rooms(&store), 1);
     drop(third);
@@ -145,11 +146,11 @@ async fn a_room_is_held_as_long_as_somebody_is_there_and_a_lease_as_long_as_a_ro
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_can_not_be_stored_does_not_come_in() {
-    let (_, [(one, tap), _]) = steady().await;
-    tap.away.store(true, Relaxed);
+async fn an_entry_that_cannot_be_recorded_is_refused() {
+    let (_, [(one, faults), _]) = steady().await;
+    faults.unavailable.store(true, Relaxed);
     let refused = one.presence().enter(&room()).await.err().unwrap();
     assert!(refused.to_string().contains("away"), "{refused}");
-    tap.away.store(false, Relaxed);
+    faults.unavailable.store(false, Relaxed);
     one.presence().enter(&room()).await.unwrap();
 }

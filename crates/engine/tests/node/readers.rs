@@ -1,16 +1,16 @@
-//! What one connection is shown.
+//! The deliveries of one connection.
 
 use std::time::Duration;
 
 use engine::*;
-use timers::stopwatch::Command as Ask;
+use timers::stopwatch::{Stopwatch, StopwatchCommand as Ask};
 use timers::*;
 use tokio::time::sleep;
 
-use super::tap::*;
+use super::test_node::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_session_begun_after_a_quiet_time_has_no_ticks_of_that_time() {
+async fn a_session_has_no_ticks_from_before_its_start() {
     let (_, _, one, _, _) = pair().await;
     let mut reader = Reader::new(one.hub().join(&ann()).await.unwrap());
     reader.catch_up(|_| {});
@@ -18,8 +18,8 @@ async fn a_session_begun_after_a_quiet_time_has_no_ticks_of_that_time() {
     one.execute(start(Some("a"), None)).await.unwrap();
     sleep(Duration::from_secs(1)).await; // tidy: allow: virtual time
     let mut beats = Vec::new();
-    reader.catch_up(|sight| {
-        if let Sight::Beat(_, beat) = sight {
+    reader.catch_up(|delivery| {
+        if let Delivery::Tick(_, beat) = delivery {
             beats.push(beat.0 - 1_700_000_000);
         }
     });
@@ -27,10 +27,10 @@ async fn a_session_begun_after_a_quiet_time_has_no_ticks_of_that_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_lagged_is_not_shown_ticks_of_a_session_that_was_held() {
-    let hands = Hands::new();
-    let store = hands.store();
-    let (one, _) = node(&store, &hands, "one");
+async fn a_client_that_lagged_is_not_shown_ticks_of_a_paused_session() {
+    let clocks = TestClocks::new();
+    let store = clocks.store();
+    let (one, _) = node(&store, &clocks, "one");
     sleep(Duration::from_millis(2_500)).await; // tidy: allow: virtual time
     one.execute(start(Some("a"), None)).await.unwrap();
     let mut reader = Reader::new(one.hub().join(&ann()).await.unwrap());
@@ -41,37 +41,41 @@ async fn a_client_that_lagged_is_not_shown_ticks_of_a_session_that_was_held() {
     sleep(Duration::from_secs(3)).await; // tidy: allow: virtual time
     one.execute(ask(Ask::Resume(a.clone()))).await.unwrap();
     let mut shown = Vec::new();
-    reader.catch_up(|sight| {
-        if let Sight::Beat(view, beat) = sight {
-            shown.push(view.board.stopwatch(&a).unwrap().tick_at(beat).unwrap().0);
+    reader.catch_up(|delivery| {
+        if let Delivery::Tick(view, beat) = delivery {
+            shown.push(view.board.get::<Stopwatch>(&a).unwrap().tick_at(beat).unwrap().0);
         }
     });
     assert_eq!(shown, Vec::<u64>::new(), "the session was paused at all these beats");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_overslept_a_beat_between_two_changes_has_its_tick_all_the_same() {
+async fn a_client_that_missed_a_beat_between_two_changes_is_shown_its_tick() {
     let (_, _, one, _, _) = pair().await;
     one.execute(start(Some("a"), None)).await.unwrap();
     let mut reader = Reader::new(one.hub().join(&ann()).await.unwrap());
     reader.catch_up(|_| {});
-    // Two changes, a beat, and another change, before the client is served again.
+    // Two changes, a beat, and another change, before the client catches up.
     one.execute(start(Some("b"), None)).await.unwrap();
     one.execute(start(Some("c"), None)).await.unwrap();
     sleep(Duration::from_secs(1)).await; // tidy: allow: virtual time
     one.execute(ask(Ask::Pause(id("a")))).await.unwrap();
-    let mut told = Vec::new();
-    reader.catch_up(|sight| match sight {
-        Sight::Beat(view, beat) => told.push(format!("{} of {}", beat.0 - 1_700_000_000, view.board.items.len())),
-        Sight::News { old, new } => told.push(format!("{} to {}", old.board.items.len(), new.board.items.len())),
-        Sight::First(_) | Sight::Whole { .. } => told.push("other".to_owned()),
+    let mut deliveries = Vec::new();
+    reader.catch_up(|delivery| match delivery {
+        Delivery::Tick(view, beat) => {
+            deliveries.push(format!("{} of {}", beat.0 - 1_700_000_000, view.board.items.len()));
+        }
+        Delivery::Diff { old, new } => {
+            deliveries.push(format!("{} to {}", old.board.items.len(), new.board.items.len()));
+        }
+        Delivery::Initial(_) | Delivery::Resync { .. } => deliveries.push("other".to_owned()),
     });
-    assert_eq!(told, ["1 to 3", "3 of 3", "3 to 3"]);
-    // What nobody needs any more is let go.
-    let feed = one.hub().join(&ann()).await.unwrap();
-    let seen = std::sync::Arc::downgrade(&feed.shown().view);
+    assert_eq!(deliveries, ["1 to 3", "3 of 3", "3 to 3"]);
+    // An earlier view is dropped when no client needs it.
+    let subscription = one.hub().join(&ann()).await.unwrap();
+    let seen = std::sync::Arc::downgrade(&subscription.snapshot().view);
     one.execute(start(Some("d"), None)).await.unwrap();
-    feed.shown();
+    subscription.snapshot();
     reader.catch_up(|_| {});
     sleep(Duration::from_secs(7)).await; // tidy: allow: virtual time
     assert!(seen.upgrade().is_none());

@@ -1,4 +1,4 @@
-//! A node's link to the store, through a network that is not to be trusted.
+//! A node's link to the store, with injected faults.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use engine::store::{
-    BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, DueLook, Fault, FaultKind, Loaded, Page, Query,
+    BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query,
     SIGNALS_MAX, Shards, Signal,
 };
 use engine::{MemoryNode, MemoryStore, Store};
@@ -14,18 +14,20 @@ use timers::{HistoryId, Position, Scope, Tag, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-/// What can go wrong.
+use super::journal::Journal;
+
+/// The kinds of faults that a run injects.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Faults {
-    /// Requests and answers get lost.
+    /// Requests and answers are lost.
     pub(crate) losses: bool,
-    /// Signals get lost, come twice, or overtake each other, without anybody being told.
+    /// Signals are lost, repeated or reordered, and the node is not told.
     pub(crate) bad_signals: bool,
-    /// Links break, and nodes are told.
+    /// Links break, and the node is told.
     pub(crate) cuts: bool,
-    /// The store loses its last seconds, and nodes are told that their links broke.
+    /// The store loses its last seconds, and the nodes are told that their links broke.
     pub(crate) rollbacks: bool,
-    /// Nodes die and others come.
+    /// Nodes die, and others start.
     pub(crate) node_deaths: bool,
 }
 
@@ -42,24 +44,33 @@ impl Faults {
 /// One node's link.
 pub(crate) struct Link {
     node: Arc<MemoryNode>,
+    journal: Arc<Journal>,
     faults: Faults,
     rng: Mutex<fastrand::Rng>,
     healed: AtomicBool,
     cut: AtomicBool,
+    dead: AtomicBool,
     to_hub: mpsc::Sender<Signal>,
 }
 
 impl Link {
     /// Connects a node.
-    pub(crate) fn connect(store: &MemoryStore, faults: Faults, seed: u64) -> (Arc<Self>, Connected<dyn Store>) {
+    pub(crate) fn connect(
+        store: &MemoryStore,
+        journal: &Arc<Journal>,
+        faults: Faults,
+        seed: u64,
+    ) -> (Arc<Self>, Connected<dyn Store>) {
         let Connected { store: node, signals } = store.connect();
         let (to_hub, to_read) = mpsc::channel(SIGNALS_MAX);
         let link = Arc::new(Self {
             node,
+            journal: Arc::clone(journal),
             faults,
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
             healed: AtomicBool::new(false),
             cut: AtomicBool::new(false),
+            dead: AtomicBool::new(false),
             to_hub,
         });
         tokio::spawn(Arc::clone(&link).carry(signals));
@@ -67,7 +78,7 @@ impl Link {
         (link, Connected { store, signals: to_read })
     }
 
-    /// Lets nothing go wrong from here on; a link that was cut is whole again.
+    /// Ends all faults. A link that is cut is restored.
     pub(crate) async fn heal(&self) {
         self.healed.store(true, Ordering::Relaxed);
         self.restore().await;
@@ -75,27 +86,44 @@ impl Link {
 
     /// Breaks the link. The node is told, as a driver tells of a broken connection.
     pub(crate) async fn cut(&self) {
+        self.journal.fault();
         self.cut.store(true, Ordering::Relaxed);
         self.to_hub.send(Signal::Lost(Shards::ALL)).await.ok();
     }
 
-    /// Mends the link.
+    /// Restores the link.
     pub(crate) async fn restore(&self) {
         if self.cut.swap(false, Ordering::Relaxed) {
+            self.journal.fault();
             self.to_hub.send(Signal::Restored(Shards::ALL)).await.ok();
         }
     }
 
+    /// Severs the link for good, as the death of the node does: no request reaches the store, and none is answered.
+    pub(crate) async fn kill(&self) {
+        self.journal.fault();
+        self.dead.store(true, Ordering::Relaxed);
+        self.node.close().await;
+    }
+
+    /// Decides whether a fault is injected, and records it.
     fn chance(&self, percent: u32) -> bool {
-        !self.healed.load(Ordering::Relaxed) && self.rng.lock().unwrap().u32(0..100) < percent
+        let happens = !self.healed.load(Ordering::Relaxed) && self.rng.lock().unwrap().u32(0..100) < percent;
+        if happens {
+            self.journal.fault();
+        }
+        happens
     }
 
     async fn travel(&self) {
         let micros = self.rng.lock().unwrap().u64(100..8_000);
         sleep(Duration::from_micros(micros)).await; // tidy: allow: virtual time
+        if self.dead.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
     }
 
-    /// A request on its way to the store.
+    /// Carries a request to the store.
     async fn send(&self) -> Result<(), Fault> {
         if self.cut.load(Ordering::Relaxed) {
             return Err(Fault::new(FaultKind::Unavailable, "the link is cut"));
@@ -108,7 +136,7 @@ impl Link {
         Ok(())
     }
 
-    /// An answer on its way back.
+    /// Carries an answer back.
     async fn receive<T>(&self, answer: Result<T, Fault>) -> Result<T, Fault> {
         self.travel().await;
         if self.cut.load(Ordering::Relaxed) || (self.faults.losses && self.chance(3)) {
@@ -145,14 +173,18 @@ impl Link {
 
 #[async_trait]
 impl Store for Link {
-    async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<Loaded, Fault> {
+    async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<LoadedBoard, Fault> {
         self.send().await?;
         self.receive(self.node.load(scope, ask).await).await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
         self.send().await?;
-        self.receive(self.node.commit(commit).await).await
+        let committed = self.node.commit(commit).await;
+        if matches!(committed, Ok(Committed::Done(..))) {
+            self.journal.committed(&commit.scope);
+        }
+        self.receive(committed).await
     }
 
     async fn confirm(&self, scope: &Scope, tag: Tag) -> Result<bool, Fault> {
@@ -182,17 +214,17 @@ impl Store for Link {
         told.unwrap_or_else(|_| vec![None; scopes.len()])
     }
 
-    async fn due(&self, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<DuePage, Fault> {
         self.send().await?;
         self.receive(self.node.due(until, limit).await).await
     }
 
-    async fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
+    async fn postpone(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
         self.send().await?;
-        self.receive(self.node.put_off(due, to).await).await
+        self.receive(self.node.postpone(due, to).await).await
     }
 
-    async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault> {
+    async fn beat(&self, ask: &BeatRequest) -> Result<BeatStatus, Fault> {
         self.send().await?;
         self.receive(self.node.beat(ask).await).await
     }

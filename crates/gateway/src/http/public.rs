@@ -1,4 +1,4 @@
-//! The public port: every dialect that is switched on, the console, and what all share.
+//! The routes of the public port: the systems that are enabled, the console, and what all share.
 
 use std::sync::Arc;
 
@@ -9,40 +9,37 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use net::limits::NetLimit;
+use net::request_body::{BodyLimits, read_body};
 use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::clockit;
-use crate::http::body::{Bounds, read_body};
-use crate::http::{console, error, guard, watched};
-use crate::metrics::Refusal;
+use crate::http::{console, error, http_telemetry, origin_check};
 use crate::node::Node;
-use crate::socketio;
+use crate::session::socketio;
+use crate::systems;
 
-/// Largest question for the time; the usual one has 80 bytes.
+/// Largest request for the time; a usual one has 80 bytes.
 const TIME_SYNC_BYTES: usize = 4096;
 
-/// Makes the routes.
+/// Returns the routes.
 pub(crate) fn routes(node: Arc<Node>) -> Router {
-    let mut routes = Router::new().route("/api/health", get(health)).route("/timesync", post(time_sync));
-    if node.settings.clockit.enabled {
-        routes = routes.merge(clockit::routes());
-    }
-    if node.settings.rooms.enabled {
-        routes = routes.merge(socketio::routes(&node));
-    }
-    routes
+    Router::new()
+        .route("/api/health", get(health))
+        .route("/timesync", post(time_sync))
+        .merge(systems::routes(&node.settings.systems))
+        .merge(socketio::routes(&node))
         .fallback(console::serve)
         .method_not_allowed_fallback(error::not_found)
         .layer(cors())
-        .layer(from_fn_with_state(Arc::clone(&node), guard::guard))
+        .layer(from_fn_with_state(Arc::clone(&node), origin_check::check))
         .layer(CatchPanicLayer::new())
-        .layer(from_fn_with_state(Arc::clone(&node), watched::watch))
+        .layer(from_fn_with_state(Arc::clone(&node), http_telemetry::measure))
         .with_state(node)
 }
 
-/// Every HTTP route answers to pages of other origins, if these were admitted.
+/// Allows pages of other origins to read every route; the origin itself is checked before.
 fn cors() -> CorsLayer {
     let headers = [
         header::AUTHORIZATION,
@@ -61,19 +58,19 @@ fn cors() -> CorsLayer {
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS])
 }
 
-/// Tells the cluster's time as the npm package `timesync` asks for it.
+/// `POST /timesync`: the cluster's time, as the npm package `timesync` requests it.
 async fn time_sync(State(node): State<Arc<Node>>, body: Body) -> Response {
-    let within = node.settings.limits.request_within;
-    let bounds = Bounds { bytes_max: TIME_SYNC_BYTES, within, beyond: Some(Refusal::BodyBytes) };
-    let request = match read_body(body, bounds, &node.metrics).await {
+    let timeout = node.settings.limits.request_within;
+    let limits = BodyLimits { max_bytes: TIME_SYNC_BYTES, timeout, too_large: Some(NetLimit::BodyBytes) };
+    let request = match read_body(body, limits, &*node.metrics).await {
         Ok(request) => request,
         Err(refused) => return refused,
     };
-    let now = node.engine.certain_time();
-    let (answer, told) = wire::answer_time_sync(&request, now);
+    let now = node.engine.valid_time();
+    let (answer, has_time) = wire::answer_time_sync(&request, now);
     let status = match now {
         None => StatusCode::SERVICE_UNAVAILABLE,
-        Some(_) if told => StatusCode::OK,
+        Some(_) if has_time => StatusCode::OK,
         Some(_) => StatusCode::BAD_REQUEST,
     };
     (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], answer).into_response()

@@ -1,4 +1,4 @@
-//! A running load balancer, gone with its handle.
+//! A running load balancer, which ends with its handle.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use harness::http::{Answer, request};
+use harness::http::{Response, request};
 use harness::{Client, DEADLINE, Node, free_port};
 use tempfile::TempDir;
 
-/// Which balancer it is.
+/// A kind of load balancer.
 pub(crate) struct Kind {
-    /// Makes the command for its folder, the port it listens on, and the nodes.
+    /// Returns the command for a folder, a port to listen on, and the nodes.
     pub(crate) command: fn(&Path, u16, &Nodes) -> Command,
-    /// Whether it looks at `/readyz`, or learns only from requests that fail.
+    /// Whether it probes `/readyz`, or learns only from failed requests.
     pub(crate) looks: bool,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// A node that is not there.
+    /// Returns the ports of a node that does not exist.
     pub(crate) fn empty() -> Self {
         Self { public: free_port(), internal: free_port() }
     }
@@ -48,10 +48,10 @@ pub(crate) struct Balancer {
 }
 
 impl Balancer {
-    /// Starts a balancer and waits until it lets a client through to a node.
+    /// Starts a load balancer and waits until it forwards a client to a node.
     pub(crate) async fn start(kind: &Kind, nodes: &Nodes) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-        // nginx's workers are not root, and keep large bodies here.
+        // nginx's workers do not run as root, and buffer large bodies here.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         let log = File::create(log_file(folder.path())).unwrap();
         let mut command = (kind.command)(folder.path(), port, nodes);
@@ -67,7 +67,7 @@ impl Balancer {
         Client::connect(self.port, &format!("/session?{query}")).await
     }
 
-    pub(crate) async fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) async fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         request(self.port, method, path, headers, body).await.unwrap()
     }
 
@@ -88,7 +88,7 @@ impl Balancer {
 
 impl Drop for Balancer {
     fn drop(&mut self) {
-        // nginx's workers outlive a master that is killed.
+        // nginx's workers outlive a killed master.
         Command::new("kill").arg(self.process.id().to_string()).status().ok();
         let end = Instant::now() + DEADLINE;
         while self.process.try_wait().is_ok_and(|ended| ended.is_none()) && Instant::now() < end {
@@ -103,12 +103,12 @@ impl Drop for Balancer {
     }
 }
 
-/// A configuration of `deploy/`.
+/// Returns the path of a configuration in `deploy/`.
 pub(crate) fn shipped(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(file)
 }
 
-/// Puts words in the place of others, which must be there.
+/// Replaces texts, which must be present.
 pub(crate) fn with(mut text: String, replaced: &[(String, String)]) -> String {
     for (old, new) in replaced {
         assert!(text.contains(old), "the configuration has no `{old}`");
@@ -121,22 +121,22 @@ fn log_file(folder: &Path) -> PathBuf {
     folder.join("log")
 }
 
-/// Makes a test of all that a balancer of this kind has to do.
+/// Defines the tests for a kind of load balancer.
 macro_rules! suite {
     ($kind:ident) => {
         #[tokio::test]
-        async fn all_clients_of_a_node_that_drains_end_on_the_other() {
-            crate::balancers::drain::all_clients_end_on_the_other(&$kind).await;
+        async fn all_clients_of_a_draining_node_move_to_the_other() {
+            crate::balancers::drain::all_clients_move_to_the_other(&$kind).await;
         }
 
         #[tokio::test]
-        async fn nobody_who_is_there_is_cut_off_while_redis_is_away() {
-            crate::balancers::outage::nobody_who_is_there_is_cut_off(&$kind).await;
+        async fn connected_clients_stay_connected_while_redis_is_unavailable() {
+            crate::balancers::outage::connected_clients_stay_connected(&$kind).await;
         }
 
         #[tokio::test]
-        async fn a_full_node_is_passed_over() {
-            crate::balancers::routing::a_full_node_is_passed_over(&$kind).await;
+        async fn a_full_node_is_skipped() {
+            crate::balancers::routing::a_full_node_is_skipped(&$kind).await;
         }
 
         #[tokio::test]
@@ -145,8 +145,8 @@ macro_rules! suite {
         }
 
         #[tokio::test]
-        async fn a_polling_client_comes_in() {
-            crate::balancers::routing::a_polling_client_comes_in(&$kind).await;
+        async fn a_polling_client_connects() {
+            crate::balancers::routing::a_polling_client_connects(&$kind).await;
         }
 
         #[tokio::test]

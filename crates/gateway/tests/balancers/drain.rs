@@ -1,4 +1,4 @@
-//! One of two nodes is told to stop.
+//! The shutdown of one of two nodes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use crate::balancers::balancer::{Balancer, Kind, Place};
 
 const CLIENTS: usize = 40;
 
-/// The default of `drain.notice`, which the configurations must keep to.
+/// The default of `drain.notice`, which the configurations rely on.
 const NOTICE: Duration = Duration::from_secs(5);
 
-/// So many clients in a row come to one of two nodes only if the other is out.
+/// If this many clients in a row reach one node, the other is out of rotation.
 const IN_A_ROW: u64 = 12;
 
-/// All clients end on the node that stays, and know all that happened meanwhile.
-pub(crate) async fn all_clients_end_on_the_other(kind: &Kind) {
+/// All clients move to the remaining node, and have missed nothing.
+pub(crate) async fn all_clients_move_to_the_other(kind: &Kind) {
     let redis = RedisServer::start();
     let url = redis.url();
     let settings = [("store.url", url.as_str()), ("drain.grace", "2s")];
@@ -36,15 +36,15 @@ pub(crate) async fn all_clients_end_on_the_other(kind: &Kind) {
     assert!(movers.len() >= CLIENTS / 8 && stayers.len() >= CLIENTS / 8, "{} {}", movers.len(), stayers.len());
 
     leaving.signal("TERM");
-    let told = Instant::now();
+    let stopped_at = Instant::now();
     while leaving.get_internal("/readyz").await.status != 503 {
-        assert!(told.elapsed() < NOTICE, "it does not say that it is leaving");
+        assert!(stopped_at.elapsed() < NOTICE, "the node does not report that it is draining");
     }
     for person in movers.iter_mut().chain(&mut stayers).filter(|person| person.nth % 4 == 1) {
         person.start("while it drained").await;
     }
     if kind.looks {
-        new_clients_avoid_the_one_that_leaves(&balancer, &staying, told).await;
+        new_clients_avoid_the_one_that_leaves(&balancer, &staying, stopped_at).await;
     }
     let mut moving = JoinSet::new();
     for person in movers {
@@ -58,13 +58,13 @@ pub(crate) async fn all_clients_end_on_the_other(kind: &Kind) {
     assert_eq!(status.code(), Some(0), "{}", leaving.log());
 }
 
-/// Somebody with one device.
+/// A user with one device.
 struct Person {
     nth: usize,
     client: Client,
-    /// What was acknowledged.
+    /// The acknowledged commands.
     sessions: BTreeSet<String>,
-    /// The last list they were shown on connecting.
+    /// The last list received on connecting.
     shown: Value,
 }
 
@@ -84,7 +84,7 @@ impl Person {
         self.sessions.insert(session.to_owned());
     }
 
-    /// Is sent away, follows the advice, and arrives at the other node.
+    /// Is disconnected, follows the advice, and reconnects to the other node.
     async fn move_over(mut self, balancer: Arc<Balancer>, staying: Arc<Node>) -> Self {
         let (code, reason) = self.client.closed().await;
         assert_eq!(code, 1012, "{reason}");
@@ -101,7 +101,7 @@ impl Person {
         self
     }
 
-    /// Is on this node, together with all, and has missed nothing.
+    /// Checks that the client is on this node and has missed nothing.
     async fn knows_all(mut self, staying: &Node) {
         if !self.sessions.is_empty() {
             self.client.next_of("tick").await;
@@ -128,8 +128,8 @@ async fn connections(node: &Node) -> u64 {
     node.get_internal("/cluster").await.json()["connections"].as_u64().unwrap()
 }
 
-/// Comes again and again, until all who come within the notice are sent to the other node.
-async fn new_clients_avoid_the_one_that_leaves(balancer: &Balancer, staying: &Node, told: Instant) {
+/// Connects repeatedly until all new clients reach the other node within the notice.
+async fn new_clients_avoid_the_one_that_leaves(balancer: &Balancer, staying: &Node, stopped_at: Instant) {
     let mut came = Vec::new();
     let mut look = tokio::time::interval(Duration::from_millis(200));
     loop {
@@ -140,7 +140,7 @@ async fn new_clients_avoid_the_one_that_leaves(balancer: &Balancer, staying: &No
             client.next_of("ready").await;
             came.push(client);
         }
-        assert!(told.elapsed() < NOTICE, "the balancer has not noticed in time");
+        assert!(stopped_at.elapsed() < NOTICE, "the balancer has not noticed in time");
         if connections(staying).await == before + IN_A_ROW {
             return;
         }

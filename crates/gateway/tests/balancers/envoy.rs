@@ -21,7 +21,7 @@ fn command(folder: &Path, port: u16, nodes: &Nodes) -> Command {
     let file = folder.join("envoy.yaml");
     fs::write(&file, with(fs::read_to_string(shipped("envoy/envoy.yaml")).unwrap(), &replaced)).unwrap();
     let mut command = Command::new(harness::program("envoy", "ENVOY"));
-    // Several on one machine would speak to each other through shared memory.
+    // Several instances on one machine would share memory.
     command.arg("-c").arg(file).args(["--disable-hot-restart", "--log-level", "warn"]);
     command
 }

@@ -15,7 +15,7 @@ fn command(folder: &Path, port: u16, nodes: &Nodes) -> Command {
     for (nth, node) in (1..).zip(nodes) {
         replaced.push((format!("127.0.0.1{nth}:4000"), format!("127.0.0.1:{}", node.public)));
     }
-    // Else they are where only root may write.
+    // The default paths are writable by root only.
     let paths = ["client_body", "proxy", "fastcgi", "scgi", "uwsgi"].map(|name| format!("{name}_temp_path {name};"));
     replaced.push(("http {".to_owned(), format!("http {{ {}", paths.join(" "))));
     let file = folder.join("nginx.conf");

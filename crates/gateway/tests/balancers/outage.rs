@@ -1,4 +1,4 @@
-//! Redis away, and so no node ready.
+//! A Redis outage, during which no node is ready.
 
 use std::time::{Duration, Instant};
 
@@ -10,16 +10,15 @@ use crate::balancers::balancer::{Balancer, Kind, Place};
 
 const CLIENTS: u64 = 10;
 
-/// For how many seconds Redis stays away after the nodes have noticed: a balancer that looks once a second, and
-/// believes the second look, takes all of them out well before.
+/// Seconds of the outage after the nodes have noticed it: a load balancer that probes once a second, and needs two
+/// failures, has taken all nodes out of rotation well before.
 const AWAY_S: u64 = 8;
 
-/// So many requests meet each node, and the place where none is.
+/// This many requests reach each node, and the address without a node.
 const REQUESTS: u32 = 50;
 
-/// Those who are there see every second of it, and those who come reach a node, which knows better than the
-/// balancer what to tell them.
-pub(crate) async fn nobody_who_is_there_is_cut_off(kind: &Kind) {
+/// Connected clients see every second, and new clients reach a node, which can answer better than the load balancer.
+pub(crate) async fn connected_clients_stay_connected(kind: &Kind) {
     let mut redis = RedisServer::start_with(&["--appendonly", "yes"]);
     let url = redis.url();
     let settings = [("store.url", url.as_str())];
@@ -40,7 +39,7 @@ pub(crate) async fn nobody_who_is_there_is_cut_off(kind: &Kind) {
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 
-    redis.start_again();
+    redis.restart();
     are(&nodes, 200).await;
     balancer.connect("userId=late").await.must("session-start", "a", json!({ "label": "x" })).await;
     for mut watcher in all_see(watchers, 3).await {
@@ -48,7 +47,7 @@ pub(crate) async fn nobody_who_is_there_is_cut_off(kind: &Kind) {
     }
 }
 
-/// Somebody who counts the seconds.
+/// A client that counts the seconds.
 struct Watcher {
     client: Client,
     last: Option<u64>,
@@ -66,13 +65,13 @@ impl Watcher {
     }
 }
 
-/// All read at once: who does not read is cut off by the node.
+/// All read concurrently, because the node closes clients that do not read.
 async fn all_see(watchers: Vec<Watcher>, ticks: u64) -> Vec<Watcher> {
     let seeing: JoinSet<Watcher> = watchers.into_iter().map(|watcher| watcher.see(ticks)).collect();
     seeing.join_all().await
 }
 
-/// Waits until all nodes answer so to whether they are ready.
+/// Waits until `/readyz` of all nodes has this status.
 async fn are(nodes: &[Node], status: u16) {
     let end = Instant::now() + DEADLINE;
     let mut look = tokio::time::interval(Duration::from_millis(50));

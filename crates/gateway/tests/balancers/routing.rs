@@ -1,4 +1,4 @@
-//! Which node gets what, and how it arrives there.
+//! Routing of requests to nodes, and the forwarded headers.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -10,8 +10,8 @@ use tokio::net::TcpSocket;
 use crate::balancers::balancer::{Balancer, Kind, Place};
 use crate::balancers::stand_in::StandIn;
 
-/// A node that is full answers 503, and the client gets in at another.
-pub(crate) async fn a_full_node_is_passed_over(kind: &Kind) {
+/// A full node answers 503, and the client reaches another.
+pub(crate) async fn a_full_node_is_skipped(kind: &Kind) {
     let full = StandIn::start("503 Service Unavailable", "full").await;
     let node = Node::start().await;
     let balancer = Balancer::start(kind, &[full.place, Place::from(&node), Place::from(&node)]).await;
@@ -21,11 +21,11 @@ pub(crate) async fn a_full_node_is_passed_over(kind: &Kind) {
         client.next_of("ready").await;
         clients.push(client);
     }
-    assert!(!full.asked_for("/session").is_empty(), "the full node was not even asked");
+    assert!(!full.requests_for("/session").is_empty(), "the full node received no request");
     assert_eq!(node.get_internal("/cluster").await.json()["connections"], 12);
 }
 
-/// Requests of one address to `/socket.io/` come to one node, those of all to all.
+/// Requests of one address to `/socket.io/` reach one node; those of many addresses reach all nodes.
 pub(crate) async fn a_polling_client_stays_on_its_node(kind: &Kind) {
     let nodes =
         [StandIn::start("200 OK", "1").await, StandIn::start("200 OK", "2").await, StandIn::start("200 OK", "3").await];
@@ -43,8 +43,8 @@ pub(crate) async fn a_polling_client_stays_on_its_node(kind: &Kind) {
     assert_eq!(seen.len(), 3, "all clients were sent to {seen:?}");
 }
 
-/// A client of long polling comes in by a balancer, since all that it asks comes to one node.
-pub(crate) async fn a_polling_client_comes_in(kind: &Kind) {
+/// A long-polling client can connect, because all its requests reach one node.
+pub(crate) async fn a_polling_client_connects(kind: &Kind) {
     let nodes = [Node::start().await, Node::start().await, Node::start().await];
     let balancer = Balancer::start(kind, &nodes.each_ref().map(Place::from)).await;
     for _ in 0..6 {
@@ -52,7 +52,7 @@ pub(crate) async fn a_polling_client_comes_in(kind: &Kind) {
         let open: serde_json::Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
         let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().unwrap());
         assert_eq!(balancer.http("POST", &path, &[], b"40").await.body, "ok");
-        // A ping comes first, maybe in an answer of its own.
+        // A ping comes first, possibly in a response of its own.
         let mut heard = String::new();
         while !heard.contains("40{\"sid\":") {
             let answer = balancer.http("GET", &path, &[], b"").await;
@@ -62,13 +62,13 @@ pub(crate) async fn a_polling_client_comes_in(kind: &Kind) {
     }
 }
 
-/// What a client says of itself is not believed, and what it asks arrives whole.
+/// Forged headers of a client are replaced, and its request arrives complete.
 pub(crate) async fn a_request_arrives_as_it_was_sent(kind: &Kind) {
     let stand_in = StandIn::start("200 OK", "").await;
     let balancer = Balancer::start(kind, &[stand_in.place; 3]).await;
     let lies = [("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=6.6.6.6"), ("x-forwarded-proto", "https")];
     balancer.http("GET", "/lies", &lies, b"").await;
-    let heads = stand_in.asked_for("/lies");
+    let heads = stand_in.requests_for("/lies");
     let head = heads[0].to_ascii_lowercase();
     assert!(head.contains("\r\nx-forwarded-for: 127.0.0.1\r\n") && !head.contains("6.6.6.6"), "{head}");
     assert!(head.contains("\r\nx-forwarded-proto: http\r\n") && head.contains("\r\nhost: localhost\r\n"), "{head}");

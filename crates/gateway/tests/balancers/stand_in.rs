@@ -1,4 +1,4 @@
-//! What stands where a node would, to answer always the same and to see what arrives.
+//! A stand-in for a node, with a fixed answer, that records requests.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +17,7 @@ pub(crate) struct StandIn {
 }
 
 impl StandIn {
-    /// One that answers with a status and a body; it is ready whatever it answers.
+    /// Starts a stand-in with a fixed status and body; it is always ready.
     pub(crate) async fn start(status: &'static str, body: &'static str) -> Self {
         let place = Place { public: free_port(), internal: free_port() };
         let heads = Arc::new(Mutex::new(Vec::new()));
@@ -27,8 +27,8 @@ impl StandIn {
         Self { place, heads, _tasks: tasks }
     }
 
-    /// The heads of the requests for a path that it has got.
-    pub(crate) fn asked_for(&self, path: &str) -> Vec<String> {
+    /// Returns the heads of the requests received for a path.
+    pub(crate) fn requests_for(&self, path: &str) -> Vec<String> {
         let heads = self.heads.lock().unwrap();
         let wanted = format!("GET {path}");
         heads.iter().filter(|head| head.starts_with(&wanted)).cloned().collect()

@@ -1,4 +1,4 @@
-//! Who is let in.
+//! Authentication at the handshake, and limits on connections.
 
 use harness::http::UPGRADE;
 use harness::{Client, Node, wait_until};
@@ -14,7 +14,7 @@ fn token(user: &str, expires_in: i64) -> String {
 }
 
 #[tokio::test]
-async fn in_jwt_mode_a_token_is_needed_and_its_dialect_is_v1() {
+async fn in_jwt_mode_a_token_is_required_and_selects_dialect_v1() {
     let node = Node::start_with(&[("auth.modes", "jwt"), ("auth.jwt.secret", SECRET)]).await;
     let good = token("ann", 600);
     let mut client = node.connect(&format!("token={good}")).await;
@@ -41,7 +41,7 @@ async fn in_jwt_mode_a_token_is_needed_and_its_dialect_is_v1() {
 }
 
 #[tokio::test]
-async fn in_trusted_mode_guests_are_let_in_and_the_log_warns() {
+async fn in_trusted_mode_guests_are_admitted_and_the_log_warns() {
     let node = Node::start().await;
     for nothing in ["", "userId=&token="] {
         let mut guest = node.connect(nothing).await;
@@ -55,7 +55,7 @@ async fn in_trusted_mode_guests_are_let_in_and_the_log_warns() {
 }
 
 #[tokio::test]
-async fn who_says_two_names_is_not_believed() {
+async fn contradictory_user_ids_are_rejected() {
     let node = Node::start().await;
     let mut client = node.connect("userId=ann&userId=ben").await;
     assert_eq!(client.closed().await.0, 4401);
@@ -64,7 +64,7 @@ async fn who_says_two_names_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_person_has_a_bounded_number_of_connections() {
+async fn connections_of_a_user_are_limited() {
     let node = Node::start_with(&[("limits.connections_per_user", "3")]).await;
     let mut clients = Vec::new();
     for _ in 0..3 {
@@ -78,7 +78,7 @@ async fn a_person_has_a_bounded_number_of_connections() {
 }
 
 #[tokio::test]
-async fn a_full_node_sends_clients_elsewhere() {
+async fn a_full_node_refuses_handshakes_with_503() {
     let node = Node::start_with(&[("limits.connections", "1")]).await;
     let mut one = node.connect("userId=ann").await;
     one.next_of("ready").await;

@@ -1,4 +1,4 @@
-//! Sessions over the socket, in both dialects.
+//! Clockit sessions over the WebSocket, in both dialects.
 
 use harness::{Client, Node};
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ async fn the_seed_dialect_end_to_end() {
 }
 
 #[tokio::test]
-async fn pings_and_closes_are_answered_on_a_quiet_connection() {
+async fn pings_and_close_frames_are_answered_on_an_idle_connection() {
     let node = Node::start().await;
     let mut client = node.connect("userId=ann").await;
     client.next_of("ready").await;
@@ -98,7 +98,7 @@ async fn two_devices_show_the_same_second() {
 }
 
 #[tokio::test]
-async fn who_joins_late_sees_the_time_that_has_passed() {
+async fn a_client_that_joins_late_sees_the_elapsed_time() {
     let node = Node::start().await;
     let mut one = node.connect("userId=ann").await;
     one.must("session-start", "a", json!({ "sessionId": "s", "label": "x" })).await;
@@ -112,7 +112,7 @@ async fn who_joins_late_sees_the_time_that_has_passed() {
 }
 
 #[tokio::test]
-async fn what_is_sent_before_ready_is_not_lost() {
+async fn messages_sent_before_ready_are_not_lost() {
     let node = Node::start().await;
     let mut client = node.connect("userId=ann").await;
     for nth in 0..20 {
@@ -127,7 +127,7 @@ async fn what_is_sent_before_ready_is_not_lost() {
 }
 
 #[tokio::test]
-async fn goals_and_their_unknown_fields_come_back_as_they_went() {
+async fn goals_and_their_unknown_fields_are_returned_unchanged() {
     let node = Node::start().await;
     let mut client = node.connect("userId=ann&dialect=v1").await;
     client.next_of("ready").await;
@@ -143,7 +143,7 @@ async fn goals_and_their_unknown_fields_come_back_as_they_went() {
 }
 
 #[tokio::test]
-async fn paused_sessions_leave_when_their_time_is_up_and_clients_are_told() {
+async fn expired_paused_sessions_are_removed_and_clients_are_notified() {
     let node = Node::start_with(&[("clockit.paused_for", "1500ms")]).await;
     let mut client = node.connect("userId=ann&dialect=v1").await;
     client.must("session-start", "a", json!({ "sessionId": "s", "label": "x" })).await;
@@ -153,7 +153,7 @@ async fn paused_sessions_leave_when_their_time_is_up_and_clients_are_told() {
 }
 
 #[tokio::test]
-async fn two_sockets_doing_opposite_things_end_with_one_truth() {
+async fn conflicting_commands_of_two_sockets_converge_to_one_state() {
     let node = Node::start().await;
     let (mut one, mut two) = (node.connect("userId=ann").await, node.connect("userId=ann").await);
     one.must("session-start", "a", json!({ "sessionId": "s", "label": "x" })).await;
@@ -191,7 +191,7 @@ async fn ack_of(client: &mut Client, id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_client_that_tells_its_time_is_told_ours() {
+async fn a_client_that_sends_its_time_receives_the_time_of_the_server() {
     let node = Node::start().await;
     let mut client = node.connect("userId=ann").await;
     client.next_of("ready").await;

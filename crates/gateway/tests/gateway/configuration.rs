@@ -1,4 +1,4 @@
-//! The configuration, as an operator meets it.
+//! The configuration, as an operator uses it.
 
 use std::process::{Command, Output};
 
@@ -20,7 +20,7 @@ fn run(arguments: &[&str], environment: &[(&str, &str)], file: &str) -> (Output,
 }
 
 #[test]
-fn every_mistake_is_listed_with_its_place_and_the_exit_code_says_configuration() {
+fn every_error_is_reported_with_its_source_and_the_exit_code_is_78() {
     let file = "mode = \"production\"\n[public]\nlisten = \"nowhere\"\n[store]\nurl = \"mysql://x\"\nulr = \"y\"\n\
                 [drain]\ngrace = \"soon\"\n[limits]\nconnections = 0\n";
     let environment = [("TICKCAST__AUTH__MODES", "trusted,magic"), ("TICKCAST__STORE__PREFIX", "a b")];
@@ -30,21 +30,21 @@ fn every_mistake_is_listed_with_its_place_and_the_exit_code_says_configuration()
         for line in [
             "tickcast.toml: public.listen is \"nowhere\", but it must be an IP address and a port",
             "tickcast.toml: store.url is \"mysql://x\", but it must begin with embedded://",
-            "tickcast.toml: store.ulr is no setting (did you mean store.url?)",
-            "tickcast.toml: drain.grace is \"soon\", but it must be a span of time",
+            "tickcast.toml: store.ulr is not a known setting (did you mean store.url?)",
+            "tickcast.toml: drain.grace is \"soon\", but it must be a duration",
             "tickcast.toml: limits.connections is \"0\", but it must be a whole number above 0",
-            "TICKCAST__AUTH__MODES: auth.modes has \"magic\", but it must be one of trusted, jwt",
-            "TICKCAST__AUTH__MODES: auth.modes must not have trusted in production",
+            "TICKCAST__AUTH__MODES: auth.modes contains \"magic\", but it must be one of trusted, jwt",
+            "TICKCAST__AUTH__MODES: auth.modes must not contain trusted in production",
             "TICKCAST__STORE__PREFIX: store.prefix is \"a b\"",
         ] {
             assert!(text.contains(line), "no `{line}` in\n{text}");
         }
-        assert!(text.contains("8 mistake(s)"), "{text}");
+        assert!(text.contains("8 error(s)"), "{text}");
     }
 }
 
 #[test]
-fn a_broken_or_missing_file_is_told() {
+fn a_malformed_or_missing_file_is_reported() {
     let (output, text) = run(&["config", "check"], &[], "public = [\n");
     assert_eq!(output.status.code(), Some(78));
     assert!(text.contains("tickcast.toml") && text.contains("line"), "{text}");
@@ -54,7 +54,7 @@ fn a_broken_or_missing_file_is_told() {
 }
 
 #[test]
-fn flags_count_before_the_environment_and_that_before_the_file() {
+fn flags_override_the_environment_and_that_overrides_the_file() {
     let file = "[public]\nlisten = \"127.0.0.1:1\"\n[internal]\nlisten = \"127.0.0.1:2\"\n[store]\nprefix = \"file\"\n";
     let environment = [("TICKCAST__INTERNAL__LISTEN", "127.0.0.1:3"), ("TICKCAST__STORE__PREFIX", "env")];
     let (_, text) = run(&["config", "show", "--set", "store.prefix=flag"], &environment, file);
@@ -85,7 +85,7 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
-fn secrets_in_what_is_wrong_are_not_shown_either() {
+fn errors_do_not_show_secrets() {
     let url = |url: &'static str| [("TICKCAST__STORE__URL", url)];
     for environment in
         [url("redis://:s3cret@host:port"), url("reddis://:s3cret@host"), url("redis://h/?password=s3cret&x")]
@@ -98,7 +98,7 @@ fn secrets_in_what_is_wrong_are_not_shown_either() {
 }
 
 #[test]
-fn what_would_let_in_the_wrong_people_is_refused() {
+fn insecure_authentication_settings_are_refused() {
     let long = "TICKCAST__AUTH__JWT__SECRET";
     let secret = (long, "a secret of sixteen bytes");
     let (modes, jwt) = ("TICKCAST__AUTH__MODES", ("TICKCAST__AUTH__MODES", "jwt"));
@@ -108,27 +108,30 @@ fn what_would_let_in_the_wrong_people_is_refused() {
         ("TICKCAST__AUTH__EXPRESS_SESSION__SECRET", "x"),
         ("TICKCAST__AUTH__EXPRESS_SESSION__URL", "redis://h"),
     ];
-    for (environment, told) in [
+    for (environment, message) in [
         (&[jwt, (long, "-----BEGIN PUBLIC KEY-----")][..], "must be a secret, not a key"),
-        (&[&express[..], &[secret]].concat(), "must have jwt if there are issuers"),
-        (&[&express[..], &[("TICKCAST__PUBLIC__ORIGINS", "https://a.org,null")]].concat(), "must not have * or null"),
-        (&[&express[..], &[("TICKCAST__PUBLIC__ORIGINS", "*")]].concat(), "must not have * or null"),
+        (&[&express[..], &[secret]].concat(), "must contain jwt, because issuers of tokens are configured"),
+        (
+            &[&express[..], &[("TICKCAST__PUBLIC__ORIGINS", "https://a.org,null")]].concat(),
+            "must not contain * or null",
+        ),
+        (&[&express[..], &[("TICKCAST__PUBLIC__ORIGINS", "*")]].concat(), "must not contain * or null"),
         (&[jwt, production, (jwks, "http://a.org/keys")], "must begin with https://"),
         (&[jwt, (jwks, "https://me:s3cret@a.org/keys")], "must not have a password"),
         (&[jwt, secret, production, ("TICKCAST__AUTH__TOKENS", "short=ann")], "at least 16 bytes each"),
         (&[jwt, secret, ("TICKCAST__AUTH__JWT__LEEWAY", "2h")], "must be at most 1h"),
-        (&[jwt, secret, ("TICKCAST__AUTH__ISSUERS__ACME__ISSUER", "a")], "auth.issuers.acme.secret is needed"),
-        (&[(modes, "express-session")], "auth.express_session.secret is needed"),
-        (&[(modes, "express-session")], "auth.express_session.url is needed"),
+        (&[jwt, secret, ("TICKCAST__AUTH__ISSUERS__ACME__ISSUER", "a")], "auth.issuers.acme.secret is required"),
+        (&[(modes, "express-session")], "auth.express_session.secret is required"),
+        (&[(modes, "express-session")], "auth.express_session.url is required"),
     ] {
         let (output, text) = run(&["config", "check"], environment, "");
-        assert!(output.status.code() == Some(78) && text.contains(told), "{told}: {text}");
+        assert!(output.status.code() == Some(78) && text.contains(message), "{message}: {text}");
         assert!(!text.contains("s3cret"), "{text}");
     }
 }
 
 #[test]
-fn secrets_come_from_files_and_nothing_of_these_is_shown() {
+fn secrets_are_read_from_files_whose_content_is_never_shown() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         std::fs::write(folder.path().join(name), text).unwrap();
@@ -147,21 +150,21 @@ fn secrets_come_from_files_and_nothing_of_these_is_shown() {
     assert!(output.status.success() && !text.contains("s3cret"), "{text}");
     assert!(text.contains("store.url = \"redis://user:***@host:6379\"") && text.contains("*** (1 entries)"), "{text}");
     let empty = file("empty", "\n");
-    for (key, value, told) in [
-        ("TICKCAST__AUTH__JWT__SECRET_FILE", "/nowhere", "it can't be read"),
-        ("TICKCAST__AUTH__JWT__SECRET_FILE", empty.as_str(), "there is nothing in it"),
+    for (key, value, message) in [
+        ("TICKCAST__AUTH__JWT__SECRET_FILE", "/nowhere", "it cannot be read"),
+        ("TICKCAST__AUTH__JWT__SECRET_FILE", empty.as_str(), "it is empty"),
         ("TICKCAST__STORE__URL_FILE", tokens.as_str(), "store.url is ***, but"),
     ] {
         let (output, text) = run(&["config", "check"], &[("TICKCAST__AUTH__MODES", "trusted"), (key, value)], "");
-        assert!(output.status.code() == Some(78) && text.contains(told) && !text.contains("s3cret"), "{text}");
+        assert!(output.status.code() == Some(78) && text.contains(message) && !text.contains("s3cret"), "{text}");
     }
     let both = [("TICKCAST__STORE__URL", "memory://"), ("TICKCAST__STORE__URL_FILE", url.as_str())];
     let (_, text) = run(&["config", "check"], &both, "");
-    assert!(text.contains("is given besides store.url"), "{text}");
+    assert!(text.contains("must not be set together with store.url"), "{text}");
 }
 
 #[test]
-fn tokens_are_not_shown_where_they_are_names() {
+fn tokens_that_are_names_of_settings_are_not_shown() {
     for (arguments, environment, file) in [
         (&["config", "show", "--set", "auth.tokens.s3cret=ann"][..], &[][..], ""),
         (&["config", "show"], &[("TICKCAST__AUTH__TOKENS__S3CRET", "ann")], ""),
@@ -175,27 +178,30 @@ fn tokens_are_not_shown_where_they_are_names() {
 }
 
 #[test]
-fn a_level_that_is_none_is_refused() {
-    for (level, good) in
+fn an_invalid_log_level_is_refused() {
+    for (level, is_valid) in
         [("info", true), ("off", true), ("warn,store=debug", true), ("inof", false), ("store=inof", false), ("", false)]
     {
         let (output, text) = run(&["config", "check"], &[("TICKCAST__LOG__LEVEL", level)], "");
-        assert_eq!(output.status.success(), good, "{level}: {text}");
+        assert_eq!(output.status.success(), is_valid, "{level}: {text}");
     }
 }
 
 #[test]
-fn static_tokens_may_look_like_base64_and_must_name_one_person() {
+fn static_tokens_can_contain_base64_and_must_name_one_user() {
     let modes = ("TICKCAST__AUTH__MODES", "trusted");
     let (output, text) = run(&["config", "check"], &[modes, ("TICKCAST__AUTH__TOKENS", "czNjcmV0==ann")], "");
     assert!(output.status.success(), "{text}");
     let (output, text) = run(&["config", "check"], &[modes], "[auth.tokens]\ns3cret = [\"ann\", \"ben\"]\n");
-    assert!(output.status.code() == Some(78) && text.contains("auth.tokens must give each name one"), "{text}");
+    assert!(
+        output.status.code() == Some(78) && text.contains("auth.tokens must have one value for each name"),
+        "{text}"
+    );
     assert!(!text.contains("s3cret"), "{text}");
 }
 
 #[test]
-fn without_auth_the_public_port_is_on_loopback_only() {
+fn without_authentication_the_public_listener_is_on_loopback() {
     let (_, text) = run(&["config", "show"], &[], "");
     assert!(text.contains("public.listen = \"127.0.0.1:4000\" # default"), "{text}");
     assert!(text.contains("store.url = \"embedded://./data\" # default"), "{text}");
@@ -205,7 +211,7 @@ fn without_auth_the_public_port_is_on_loopback_only() {
 }
 
 #[test]
-fn the_reference_names_every_setting_with_its_default_and_no_other() {
+fn the_reference_lists_every_setting_with_its_default_and_no_other() {
     let (_, shown) = run(&["config", "show"], &[], "");
     let reference =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md")).unwrap();
@@ -224,5 +230,5 @@ fn the_reference_names_every_setting_with_its_default_and_no_other() {
         let row = documented.iter().find(|(documented, _)| documented == key);
         assert_eq!(row.map(|(_, default)| default.as_str()), Some(value), "{key}");
     }
-    assert_eq!(documented.len(), shown.lines().count(), "the reference has settings that are none");
+    assert_eq!(documented.len(), shown.lines().count(), "the reference lists unknown settings");
 }

@@ -1,8 +1,8 @@
-//! Bad input, hostile clients, and ends at the worst moment.
+//! Invalid input, faulty clients, and failures at the worst moment.
 
 use std::time::Duration;
 
-use harness::{DEADLINE, Node, RedisServer, TALKATIVE};
+use harness::{DEADLINE, NO_MESSAGE_LIMIT, Node, RedisServer};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 #[tokio::test]
-async fn bad_messages_are_answered_and_the_connection_lives_on() {
+async fn invalid_messages_are_answered_and_the_connection_stays_open() {
     let node = Node::start().await;
     let mut client = node.connect("userId=ann").await;
     client.next_of("ready").await;
@@ -34,7 +34,7 @@ async fn bad_messages_are_answered_and_the_connection_lives_on() {
 }
 
 #[tokio::test]
-async fn a_slow_or_boundless_request_is_not_waited_for() {
+async fn a_slow_or_endless_request_times_out() {
     let node = Node::start_with(&[("limits.request_within", "300ms")]).await;
     let head = "POST /ingestCsv?userId=ann HTTP/1.1\r\nhost: x\r\ncontent-type: text/csv\r\n";
     for (sent, answer) in [
@@ -49,10 +49,10 @@ async fn a_slow_or_boundless_request_is_not_waited_for() {
     }
 }
 
-/// Writes bytes and reads until the other side is done.
+/// Writes bytes and reads until the other side closes.
 async fn exchange(port: u16, bytes: &[u8]) -> String {
     let mut tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    // A server may answer before it has read all.
+    // The server may answer before it has read everything.
     tcp.write_all(bytes).await.ok();
     let mut answer = Vec::new();
     timeout(DEADLINE, tcp.read_to_end(&mut answer)).await.expect("an end in time").ok();
@@ -60,7 +60,7 @@ async fn exchange(port: u16, bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn limits_are_told_and_nothing_is_changed() {
+async fn exceeded_limits_are_reported_and_change_nothing() {
     let node = Node::start_with(&[("clockit.live_sessions", "2")]).await;
     let mut client = node.connect("userId=ann&dialect=v1").await;
     client.next_of("ready").await;
@@ -78,7 +78,7 @@ async fn limits_are_told_and_nothing_is_changed() {
 }
 
 #[tokio::test]
-async fn a_huge_message_closes_the_socket_with_its_code() {
+async fn a_message_that_is_too_large_closes_the_socket_with_its_code() {
     let node = Node::start().await;
     let mut client = node.connect("userId=ann").await;
     client.next_of("ready").await;
@@ -94,7 +94,7 @@ async fn invalid_utf8_closes_the_socket_with_its_code() {
     let node = Node::start().await;
     let mut client = node.connect("userId=ann").await;
     client.next_of("ready").await;
-    // A masked text frame of two bytes that are no UTF-8.
+    // A masked text frame of two bytes that are not UTF-8.
     client.write_raw(&[0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28]).await;
     assert_eq!(client.closed().await.0, 1007);
 }
@@ -109,7 +109,7 @@ async fn an_unmasked_frame_closes_the_socket_with_its_code() {
 }
 
 #[tokio::test]
-async fn another_persons_session_is_no_session() {
+async fn the_session_of_another_user_is_unknown() {
     let node = Node::start().await;
     let mut ann = node.connect("userId=ann").await;
     ann.must("session-start", "a", json!({ "sessionId": "s", "label": "Ann's" })).await;
@@ -125,9 +125,9 @@ async fn another_persons_session_is_no_session() {
 }
 
 #[tokio::test]
-async fn ten_thousand_messages_at_once_are_all_answered_in_order_and_others_wait_for_none_of_them() {
+async fn ten_thousand_messages_at_once_are_answered_in_order_and_delay_no_other_client() {
     const MESSAGES: usize = 10_000;
-    let node = Node::start_with(&[TALKATIVE]).await;
+    let node = Node::start_with(&[NO_MESSAGE_LIMIT]).await;
     let mut flood = node.connect("userId=ann").await;
     let mut other = node.connect("userId=ben").await;
     flood.next_of("ready").await;
@@ -159,7 +159,7 @@ async fn ten_thousand_messages_at_once_are_all_answered_in_order_and_others_wait
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_in_the_middle_of_a_message_harms_nobody() {
+async fn a_client_that_disconnects_within_a_message_affects_no_other_client() {
     let node = Node::start().await;
     for _ in 0..50 {
         let mut client = node.connect("userId=ann").await;
@@ -186,13 +186,13 @@ async fn a_client_that_leaves_in_the_middle_of_a_message_harms_nobody() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_a_kill() {
+async fn acknowledged_commands_survive_a_kill() {
     let mut node = Node::start().await;
     for round in 0..5 {
         let mut client = node.connect("userId=ann").await;
         let id = format!("s{round}");
         client.must("session-start", &id, json!({ "sessionId": id, "label": "x" })).await;
-        node.kill_and_start_again().await;
+        node.kill_and_restart().await;
         let mut client = node.connect("userId=ann").await;
         let sessions = client.next().await["payload"].clone();
         assert_eq!(sessions.as_array().unwrap().len(), round + 1, "lost after an ack: {sessions}");
@@ -202,7 +202,7 @@ async fn what_was_acknowledged_survives_a_kill() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_in_the_middle_of_a_commit_has_it_once() {
+async fn a_commit_during_a_store_failure_takes_effect_once() {
     let redis = RedisServer::start();
     let mut node = Node::start_with(&[("store.url", &redis.url())]).await;
     let mut client = node.connect("userId=ann&dialect=v1").await;

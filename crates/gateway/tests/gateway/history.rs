@@ -15,7 +15,7 @@ fn row(nth: u32) -> String {
 }
 
 #[tokio::test]
-async fn rows_are_stored_once_and_given_back_in_the_same_columns() {
+async fn rows_are_stored_once_and_returned_in_the_same_columns() {
     let node = Node::start_with(&[("auth.tokens", "opaque=ann")]).await;
     let bearer = [("authorization", "Bearer opaque"), ("content-type", "text/csv")];
     let csv = format!("{HEADER}{}{}", row(1), row(2));
@@ -32,7 +32,7 @@ async fn rows_are_stored_once_and_given_back_in_the_same_columns() {
 }
 
 #[tokio::test]
-async fn json_rows_are_the_same_rows() {
+async fn json_returns_the_same_rows() {
     let node = Node::start().await;
     let csv = format!("{HEADER}{}", row(7));
     node.http("POST", "/ingestCsv?userId=ann", &[("content-type", "text/csv")], csv.as_bytes()).await;
@@ -51,7 +51,7 @@ async fn json_rows_are_the_same_rows() {
 }
 
 #[tokio::test]
-async fn one_bad_row_keeps_all_out_and_every_fault_is_named() {
+async fn one_invalid_row_rejects_all_and_every_error_is_reported() {
     let node = Node::start().await;
     let csv = format!("{HEADER}{}yesterday,2026-01-01T12:00:00Z,-5,,,,,,,,,,,,,,,\n", row(1));
     let answer = node.http("POST", "/ingestCsv?userId=ann", &[("content-type", "text/csv")], csv.as_bytes()).await;
@@ -66,7 +66,7 @@ async fn one_bad_row_keeps_all_out_and_every_fault_is_named() {
 }
 
 #[tokio::test]
-async fn pages_follow_each_other_without_gap_or_repetition() {
+async fn pages_have_no_gaps_and_no_duplicates() {
     let node = Node::start().await;
     let csv: String = (0..1200).map(|nth| row(nth % 3600)).collect();
     let answer = node.http("POST", "/ingestCsv?userId=ann", &[("content-type", "text/csv")], csv.as_bytes()).await;
@@ -87,7 +87,7 @@ async fn pages_follow_each_other_without_gap_or_repetition() {
 }
 
 #[tokio::test]
-async fn a_stopped_session_is_in_the_history_and_stays_when_removed() {
+async fn a_stopped_session_remains_in_the_history_when_it_is_removed() {
     let node = Node::start().await;
     let mut client = node.connect("userId=ann").await;
     client.must("session-start", "a", json!({ "sessionId": "s", "label": "Write", "comment": "c" })).await;
@@ -100,7 +100,7 @@ async fn a_stopped_session_is_in_the_history_and_stays_when_removed() {
 }
 
 #[tokio::test]
-async fn bad_requests_are_answered_with_the_reason() {
+async fn invalid_requests_are_answered_with_the_reason() {
     let node = Node::start().await;
     assert_eq!(node.get("/sessions").await.status, 401);
     assert_eq!(node.http("POST", "/ingestCsv", &[], b"").await.status, 401);

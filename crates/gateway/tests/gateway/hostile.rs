@@ -1,15 +1,15 @@
-//! Clients that mean harm.
+//! Hostile clients.
 
 use std::time::{Duration, Instant};
 
 use harness::http::UPGRADE;
-use harness::{Client, DEADLINE, Node, Proxy, SocketIo, TALKATIVE, Way, wait_until};
+use harness::{Client, DEADLINE, NO_MESSAGE_LIMIT, Node, Pipe, Proxy, SocketIo, wait_until};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
-/// Somebody else, who is served all the while.
+/// Checks that another client is served meanwhile.
 async fn is_served(node: &Node) {
     let mut client = node.connect("userId=honest").await;
     client.must("session-start", "a", json!({ "sessionId": "s", "label": "x" })).await;
@@ -18,7 +18,7 @@ async fn is_served(node: &Node) {
 }
 
 #[tokio::test]
-async fn who_sends_a_head_byte_by_byte_is_let_go_and_keeps_nobody_out() {
+async fn a_head_sent_byte_by_byte_times_out_and_blocks_no_other_client() {
     let node = Node::start_with(&[("limits.request_within", "2s")]).await;
     let begun = Instant::now();
     let mut slow = Vec::new();
@@ -29,16 +29,19 @@ async fn who_sends_a_head_byte_by_byte_is_let_go_and_keeps_nobody_out() {
     }
     is_served(&node).await;
     for (nth, tcp) in slow.iter_mut().enumerate() {
-        // A byte now and then does not give it more time.
+        // Single bytes do not extend the time limit.
         tcp.write_all(format!("x-{nth}: y\r\n").as_bytes()).await.ok();
-        assert!(tokio::time::timeout(DEADLINE, tcp.read_to_end(&mut Vec::new())).await.is_ok(), "it is let go");
+        assert!(
+            tokio::time::timeout(DEADLINE, tcp.read_to_end(&mut Vec::new())).await.is_ok(),
+            "the connection is not closed"
+        );
     }
     assert!(begun.elapsed() < Duration::from_secs(20));
     is_served(&node).await;
 }
 
 #[tokio::test]
-async fn bodies_that_do_not_come_keep_nobody_waiting() {
+async fn missing_bodies_block_no_other_client() {
     let node = Node::start().await;
     let mut silent = Vec::new();
     for path in ["/timesync", "/ingestCsv?userId=eve"] {
@@ -60,19 +63,19 @@ async fn bodies_that_do_not_come_keep_nobody_waiting() {
 }
 
 #[tokio::test]
-async fn who_reads_no_answer_is_let_go() {
+async fn a_client_that_reads_no_answers_is_closed() {
     let node = Node::start_with(&[("limits.request_within", "1s")]).await;
     let mut tcp = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
     let ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(200);
-    // It asks on and on until nothing more is taken, and reads nothing.
+    // It sends requests until no more are accepted, and reads nothing.
     let asking = async { while tcp.write_all(&ask).await.is_ok() {} };
-    tokio::time::timeout(DEADLINE, asking).await.expect("it is let go");
+    tokio::time::timeout(DEADLINE, asking).await.expect("the connection is not closed");
     let metrics = node.get_internal("/metrics").await.body;
     assert!(metrics.contains("tickcast_refusals_total{reason=\"time\"} 1"), "{metrics}");
 }
 
 #[tokio::test]
-async fn who_is_let_in_and_then_says_nothing_is_closed() {
+async fn a_client_that_sends_nothing_after_the_handshake_is_closed() {
     let settings = [
         ("auth.modes", "jwt"),
         ("auth.jwt.secret", "a secret of sixteen bytes"),
@@ -89,27 +92,27 @@ async fn who_is_let_in_and_then_says_nothing_is_closed() {
         let (code, _) = client.closed().await;
         assert!([4401, 1002].contains(&code), "{code}");
     }
-    wait_until("nobody", async || node.get_internal("/cluster").await.json()["connections"] == 0).await;
+    wait_until("no connections", async || node.get_internal("/cluster").await.json()["connections"] == 0).await;
 }
 
 #[tokio::test]
-async fn whoever_is_gone_without_a_word_is_missed() {
+async fn a_client_that_vanishes_without_closing_is_detected() {
     let node = Node::start_with(&[("heartbeat.every", "1s"), ("heartbeat.within", "1s")]).await;
-    let way = Proxy::start(node.public).await;
+    let proxy = Proxy::start(node.public).await;
     let mut gone = Vec::new();
     for _ in 0..20 {
-        let mut client = Client::connect(way.port(), "/session?userId=ann").await;
+        let mut client = Client::connect(proxy.port(), "/session?userId=ann").await;
         client.next_of("ready").await;
         gone.push(client);
-        gone.push(SocketIo::connect(way.port()).await.client);
+        gone.push(SocketIo::connect(proxy.port()).await.client);
     }
-    // Nothing gets through any more, and neither side is told.
-    way.set(Way::Swallowed, Way::Swallowed);
-    wait_until("nobody", async || node.get_internal("/cluster").await.json()["connections"] == 0).await;
+    // The link drops everything, and neither side is notified.
+    proxy.set(Pipe::Dropped, Pipe::Dropped);
+    wait_until("no connections", async || node.get_internal("/cluster").await.json()["connections"] == 0).await;
 }
 
 #[tokio::test]
-async fn a_million_tiny_frames_end_one_connection() {
+async fn a_million_tiny_frames_close_only_their_connection() {
     let node = Node::start().await;
     let empty_part = [0x00, 0x80, 0, 0, 0, 0];
     for path in ["/session?userId=eve", "/socket.io/?EIO=4&transport=websocket"] {
@@ -129,8 +132,8 @@ async fn a_million_tiny_frames_end_one_connection() {
 }
 
 #[tokio::test]
-async fn a_flood_of_pings_is_answered_or_ended_and_keeps_nobody_waiting() {
-    let node = Node::start_with(&[TALKATIVE, ("limits.messages_per_second", "1000000")]).await;
+async fn a_flood_of_pings_is_answered_or_closed_and_blocks_no_other_client() {
+    let node = Node::start_with(&[NO_MESSAGE_LIMIT, ("limits.messages_per_second", "1000000")]).await;
     let mut client = node.connect("userId=eve").await;
     client.next_of("ready").await;
     for _ in 0..100_000 {
@@ -146,7 +149,7 @@ async fn a_flood_of_pings_is_answered_or_ended_and_keeps_nobody_waiting() {
 }
 
 #[tokio::test]
-async fn no_compression_is_agreed_on_and_what_claims_to_be_compressed_ends_the_connection() {
+async fn compression_is_not_negotiated_and_a_compressed_frame_closes_the_connection() {
     let node = Node::start().await;
     let mut request =
         b"GET /session?userId=eve HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n".to_vec();
@@ -160,20 +163,20 @@ async fn no_compression_is_agreed_on_and_what_claims_to_be_compressed_ends_the_c
     }
     let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
     assert!(head.starts_with("http/1.1 101") && !head.contains("extensions"), "{head}");
-    // A text with the bit that says it is compressed.
+    // A text frame with the bit that marks compression.
     tcp.write_all(&[0xc1, 0x81, 0, 0, 0, 0, b'x']).await.unwrap();
     let mut rest = Vec::new();
     tokio::time::timeout(DEADLINE, tcp.read_to_end(&mut rest)).await.expect("an end").unwrap();
     let protocol_error = [&[0x88, 16][..], &1002_u16.to_be_bytes(), b"Protocol error"].concat();
     assert!(rest.ends_with(&protocol_error), "{rest:?}");
-    // Nor does a compressed body unfold into anything.
+    // A compressed body is not decompressed either.
     let headers = [("content-type", "text/csv"), ("content-encoding", "gzip")];
     let bomb = [&[0x1f, 0x8b, 8, 0][..], &[0; 1000]].concat();
     assert_eq!(node.http("POST", "/ingestCsv?userId=eve", &headers, &bomb).await.status, 422);
 }
 
 #[tokio::test]
-async fn an_upgrade_that_is_none_is_refused() {
+async fn an_invalid_upgrade_is_refused() {
     let node = Node::start().await;
     for path in ["/session?userId=eve", "/socket.io/?EIO=4&transport=websocket"] {
         for missing in UPGRADE {
@@ -184,5 +187,5 @@ async fn an_upgrade_that_is_none_is_refused() {
         wrong[3].1 = "short";
         assert_eq!(node.http("GET", path, &wrong, b"").await.status, 426);
     }
-    wait_until("nobody", async || node.get_internal("/cluster").await.json()["connections"] == 0).await;
+    wait_until("no connections", async || node.get_internal("/cluster").await.json()["connections"] == 0).await;
 }

@@ -1,4 +1,4 @@
-//! How much a client may ask for, and what it is told beyond.
+//! Limits on clients, and the answers when they are exceeded.
 
 use harness::{Client, Node, SocketIo, wait_until};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ async fn from(node: &Node, address: &str) -> Client {
 }
 
 #[tokio::test]
-async fn an_address_has_a_bounded_number_of_connections() {
+async fn connections_of_an_address_are_limited() {
     let node = Node::start_with(&FORWARDED).await;
     let mut clients = Vec::new();
     for address in ["203.0.113.1", "203.0.113.1", "203.0.113.2", "2001:db8::1", "2001:db8::2"] {
@@ -43,7 +43,7 @@ async fn an_address_has_a_bounded_number_of_connections() {
     drop(clients.remove(0));
     wait_until("room", async || node.get_internal("/cluster").await.json()["connections"] == 4).await;
     from(&node, "203.0.113.1").await.next_of("ready").await;
-    // The balancer itself, and what it does not vouch for, are one address that nobody is kept out by.
+    // The load balancer itself, with requests without a client address, is an exempt address.
     for _ in 0..3 {
         let mut client = from(&node, "nonsense").await;
         client.next_of("ready").await;
@@ -52,13 +52,13 @@ async fn an_address_has_a_bounded_number_of_connections() {
 }
 
 #[tokio::test]
-async fn an_address_has_a_bounded_number_of_connections_without_http_too() {
+async fn connections_of_an_address_are_limited_before_http_too() {
     let node = Node::start_with(&[("limits.addresses_exempt", ""), ("limits.connections_per_address", "2")]).await;
     let mut idle = Vec::new();
     for _ in 0..2 {
         let mut tcp = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
         tcp.write_all(b"GET /api/health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        tcp.read_u8().await.expect("it is served");
+        tcp.read_u8().await.expect("the connection is served");
         idle.push(tcp);
     }
     let is_refused = async || {
@@ -73,7 +73,7 @@ async fn an_address_has_a_bounded_number_of_connections_without_http_too() {
 }
 
 #[tokio::test]
-async fn who_says_too_much_is_closed() {
+async fn a_client_that_sends_too_many_messages_is_closed() {
     let node = Node::start_with(&[("limits.messages_per_second", "1"), ("limits.message_burst", "20")]).await;
     let mut modest = node.connect("userId=ann").await;
     for nth in 0..15 {
@@ -89,7 +89,7 @@ async fn who_says_too_much_is_closed() {
     }
     talks.flush().await;
     pings.flush().await;
-    // The beginning of a text, and then empty parts that it goes on in.
+    // The first fragment of a text, followed by empty fragments.
     splits.write_raw(&[0x01, 0x80, 0, 0, 0, 0]).await;
     splits.write_raw(&[0x00, 0x80, 0, 0, 0, 0].repeat(30)).await;
     for client in [&mut talks, &mut pings, &mut splits] {
@@ -104,21 +104,21 @@ async fn who_says_too_much_is_closed() {
 }
 
 #[tokio::test]
-async fn who_says_too_much_by_long_polling_is_closed() {
+async fn a_long_polling_client_that_sends_too_many_messages_is_closed() {
     let node = Node::start_with(&[("limits.messages_per_second", "1"), ("limits.message_burst", "20")]).await;
     let path = polling(&opened(&node).await);
     let packets = ["42[\"timer:pause\"]"; 30].join("\u{1e}");
     node.http("POST", &path, &[("content-type", "text/plain")], packets.as_bytes()).await;
     wait_until("its session is gone", async || node.get(&path).await.body.contains("Session ID unknown")).await;
     assert_eq!(counted(&node, "messages").await, 1);
-    // What is no message costs as much to read.
+    // Invalid packets count too, because they cost as much to read.
     let path = polling(&opened(&node).await);
     let pongs = ["3"; 30].join("\u{1e}");
     assert_eq!(node.http("POST", &path, &[("content-type", "text/plain")], pongs.as_bytes()).await.status, 429);
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_refused_and_counted() {
+async fn oversized_requests_are_refused_and_counted() {
     let limits = [
         ("limits.message_bytes", "1000"),
         ("limits.head_bytes", "8192"),
@@ -143,6 +143,6 @@ async fn what_is_too_large_is_refused_and_counted() {
     slow.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
     slow.read_to_end(&mut Vec::new()).await.unwrap();
     for (reason, count) in [("message_bytes", 3), ("body_bytes", 1), ("head_bytes", 1), ("time", 1)] {
-        wait_until("it is counted", async || counted(&node, reason).await == count).await;
+        wait_until("the refusal is counted", async || counted(&node, reason).await == count).await;
     }
 }

@@ -6,7 +6,7 @@ use harness::{DEADLINE, Node, RedisServer, wait_until};
 use serde_json::json;
 
 #[tokio::test]
-async fn what_happens_on_one_node_is_seen_on_the_other_and_both_tick_alike() {
+async fn changes_reach_the_other_node_and_both_tick_alike() {
     let redis = RedisServer::start();
     let (one, two) = (Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await);
     let mut here = one.connect("userId=ann&dialect=v1").await;
@@ -33,7 +33,7 @@ async fn what_happens_on_one_node_is_seen_on_the_other_and_both_tick_alike() {
 }
 
 #[tokio::test]
-async fn a_leader_that_dies_is_followed_and_no_second_is_missing() {
+async fn a_dead_leader_is_replaced_and_no_second_is_missing() {
     let redis = RedisServer::start();
     let mut nodes = [Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await];
     let leader = nodes[0].get_internal("/cluster").await.json()["leader"].clone();
@@ -55,12 +55,12 @@ async fn a_leader_that_dies_is_followed_and_no_second_is_missing() {
     let name = living.get_internal("/cluster").await.json()["node"].clone();
     while living.get_internal("/cluster").await.json()["leader"] != name {
         look.tick().await;
-        assert!(Instant::now() < end, "nobody leads");
+        assert!(Instant::now() < end, "there is no leader");
     }
 }
 
 #[tokio::test]
-async fn a_redis_that_is_not_there_is_named_without_its_password_and_waited_for() {
+async fn an_unavailable_redis_is_logged_without_its_password_and_awaited() {
     let mut redis = RedisServer::start_with(&["--requirepass", "s3cret"]);
     redis.kill();
     let url = format!("redis://:s3cret@127.0.0.1:{}", redis.port());
@@ -68,7 +68,7 @@ async fn a_redis_that_is_not_there_is_named_without_its_password_and_waited_for(
     let end = Instant::now() + DEADLINE;
     let mut look = tokio::time::interval(Duration::from_millis(20));
     let wanted = format!("redis://:***@127.0.0.1:{}", redis.port());
-    while !(node.log().contains(&wanted) && node.log().contains("trying again")) {
+    while !(node.log().contains(&wanted) && node.log().contains("retrying")) {
         look.tick().await;
         assert!(Instant::now() < end, "{}", node.log());
     }
@@ -79,13 +79,13 @@ async fn a_redis_that_is_not_there_is_named_without_its_password_and_waited_for(
     assert_eq!(node.get_internal("/livez").await.status, 200);
     let (code, reason) = node.connect("userId=ann").await.closed().await;
     assert_eq!(code, 1013, "{reason}");
-    redis.start_again();
+    redis.restart();
     node.is_ready().await;
     node.connect("userId=ann").await.must("session-start", "a", json!({ "label": "x" })).await;
 }
 
 #[tokio::test]
-async fn who_comes_while_redis_is_silent_is_sent_away_and_not_kept_waiting() {
+async fn a_client_that_connects_while_redis_is_silent_is_closed_in_time() {
     let redis = RedisServer::start();
     let mut node = Node::start_over(&redis, "a").await;
     redis.freeze();
@@ -107,7 +107,7 @@ async fn who_comes_while_redis_is_silent_is_sent_away_and_not_kept_waiting() {
 }
 
 #[tokio::test]
-async fn once_redis_was_away_for_too_long_clients_are_told_and_later_go_on() {
+async fn a_long_redis_outage_is_reported_to_clients_which_continue_afterwards() {
     let mut redis = RedisServer::start();
     let node = Node::start_with(&[("store.url", &redis.url()), ("beat.holdover", "3s")]).await;
     let mut client = node.connect("userId=ann&dialect=v1").await;
@@ -115,7 +115,7 @@ async fn once_redis_was_away_for_too_long_clients_are_told_and_later_go_on() {
     let mut last = client.next_of("tick").await["serverTime"].as_u64().unwrap();
     redis.kill();
     let mut shown = 0;
-    let told = loop {
+    let error = loop {
         let message = client.next().await;
         if message["type"] == "error" {
             break message;
@@ -125,8 +125,8 @@ async fn once_redis_was_away_for_too_long_clients_are_told_and_later_go_on() {
         (last, shown) = (tick, shown + 1);
     };
     assert!(shown >= 2, "{shown} ticks");
-    assert_eq!((&told["payload"]["code"], &told["payload"]["retry"]), (&json!("time_uncertain"), &json!(true)));
-    redis.start_again();
+    assert_eq!((&error["payload"]["code"], &error["payload"]["retry"]), (&json!("time_uncertain"), &json!(true)));
+    redis.restart();
     client.next_of("session-snapshot").await;
     client.must("session-start", "b", json!({ "sessionId": "s", "label": "again" })).await;
     client.next_of("tick").await;

@@ -1,4 +1,4 @@
-//! What operators see, and how a node ends.
+//! The operation of a node: shared routes, probes and shutdown.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 #[tokio::test]
-async fn the_shared_routes_answer_as_the_contracts_say() {
+async fn the_shared_routes_answer_as_documented() {
     let node = Node::start().await;
     assert_eq!(node.get("/health").await.json(), json!({ "status": "ok", "sessions": 0, "usersConnected": 0 }));
     let mut client = node.connect("userId=ann").await;
@@ -28,7 +28,7 @@ async fn the_shared_routes_answer_as_the_contracts_say() {
 }
 
 #[tokio::test]
-async fn a_page_that_has_not_changed_is_not_sent_again() {
+async fn an_unchanged_page_is_answered_304() {
     let node = Node::start().await;
     let page = node.get("/").await;
     let tag = page.head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
@@ -39,8 +39,8 @@ async fn a_page_that_has_not_changed_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_node_whose_log_nobody_reads_lives_on() {
-    let mut node = Node::start_unheard().await;
+async fn a_node_with_a_blocked_log_keeps_running() {
+    let mut node = Node::start_with_closed_stderr().await;
     let mut client = node.connect("userId=ann").await;
     client.must("session-start", "a", json!({ "label": "x" })).await;
     node.signal("TERM");
@@ -49,7 +49,7 @@ async fn a_node_whose_log_nobody_reads_lives_on() {
 }
 
 #[tokio::test]
-async fn pages_of_other_origins_may_ask() {
+async fn preflights_of_allowed_origins_are_answered() {
     let node = Node::start().await;
     let headers = [
         ("origin", "http://localhost:3000"),
@@ -64,7 +64,7 @@ async fn pages_of_other_origins_may_ask() {
 }
 
 #[tokio::test]
-async fn a_system_that_is_off_is_not_found() {
+async fn the_routes_of_a_disabled_system_answer_404() {
     let node = Node::start_with(&[("clockit.enabled", "false")]).await;
     for path in ["/session?userId=ann", "/health", "/sessions", "/sessions.csv"] {
         assert_eq!(node.get(path).await.status, 404, "{path}");
@@ -73,7 +73,7 @@ async fn a_system_that_is_off_is_not_found() {
 }
 
 #[tokio::test]
-async fn the_internal_port_tells_how_the_node_is() {
+async fn the_internal_listener_reports_the_state_of_the_node() {
     let node = Node::start_with(&[("node.id", "node-a")]).await;
     let mut client = node.connect("userId=ann").await;
     client.must("session-start", "a", json!({ "label": "x" })).await;
@@ -82,10 +82,10 @@ async fn the_internal_port_tells_how_the_node_is() {
     assert_eq!(node.get_internal("/readyz").await.json(), json!({ "ready": true }));
     let cluster = node.get_internal("/cluster").await.json();
     assert_eq!((&cluster["node"], &cluster["leader"]), (&json!("node-a"), &json!("node-a")));
-    // Ann, and the board that all nodes watch.
+    // The board of ann, and the board that all nodes watch.
     assert_eq!((&cluster["scopes"], &cluster["connections"]), (&json!(2), &json!(1)));
     assert!(cluster["beat"].as_u64().unwrap() > 1_700_000_000 && cluster["beatLagMs"].as_u64().unwrap() < 1000);
-    let figures = node.figures().await;
+    let metrics = node.metrics().await;
     let of_ann = &[("dialect", "clockit.seed"), ("auth", "trusted")];
     for (name, labels, value) in [
         ("tickcast_commits_total", &[][..], 1.0),
@@ -95,12 +95,12 @@ async fn the_internal_port_tells_how_the_node_is() {
         ("tickcast_messages_received_total", &[("dialect", "clockit.seed")], 1.0),
         ("tickcast_command_duration_seconds_count", &[("outcome", "changed")], 1.0),
     ] {
-        assert_eq!(figures.must(name, labels), value, "{name}");
+        assert_eq!(metrics.must(name, labels), value, "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_node_that_is_told_to_stop_closes_its_sockets_with_advice_and_finishes_what_it_began() {
+async fn a_shutdown_closes_sockets_with_advice_and_finishes_commands_in_progress() {
     let mut node = Node::start_with(&[("drain.grace", "500ms"), ("drain.notice", "200ms")]).await;
     let mut clients = Vec::new();
     for nth in 0..10 {
@@ -129,7 +129,7 @@ async fn a_node_that_is_told_to_stop_closes_its_sockets_with_advice_and_finishes
 }
 
 #[tokio::test]
-async fn a_node_without_clients_stops_at_once_and_a_second_signal_ends_any() {
+async fn a_node_without_clients_stops_at_once_and_a_second_signal_ends_any_node() {
     let mut idle = Node::start().await;
     let began = Instant::now();
     idle.signal("TERM");
@@ -149,7 +149,7 @@ async fn a_node_without_clients_stops_at_once_and_a_second_signal_ends_any() {
 }
 
 #[tokio::test]
-async fn one_folder_serves_one_process() {
+async fn a_store_folder_serves_one_process() {
     let node = Node::start().await;
     let folder = node.folder().join("data");
     let mut second = Node::launch(&[("store.url", &format!("embedded://{}", folder.display()))]);
@@ -158,11 +158,11 @@ async fn one_folder_serves_one_process() {
     assert!(log.contains("is in use by another process"), "{log}");
     let mut third = Node::launch(&[("public.listen", &format!("127.0.0.1:{}", node.public))]);
     assert_eq!(third.ended().await.code(), Some(1));
-    assert!(third.log().contains("can't be used (public.listen)"), "{}", third.log());
+    assert!(third.log().contains("cannot be used (public.listen)"), "{}", third.log());
 }
 
 #[tokio::test]
-async fn a_busy_node_still_takes_websockets_and_ends_other_connections_with_their_answer() {
+async fn a_full_node_still_accepts_websockets_and_closes_other_connections_after_the_answer() {
     let node = Node::start().await;
     let mut silent = Vec::new();
     for _ in 0..2_100 {

@@ -1,9 +1,9 @@
-//! Whose pages may use the service from a browser.
+//! The origins whose pages may use the service from a browser.
 
 use harness::Node;
 use harness::http::UPGRADE;
 
-/// What a page of an origin gets: of HTTP, of a preflight, of both kinds of WebSocket, of long polling.
+/// Returns the statuses for a page of an origin: HTTP, a preflight, both WebSockets, long polling.
 async fn statuses(node: &Node, origin: &str) -> Vec<u16> {
     let origin = ("origin", origin);
     let preflight = [origin, ("access-control-request-method", "POST")];
@@ -20,7 +20,7 @@ async fn statuses(node: &Node, origin: &str) -> Vec<u16> {
     let mut statuses = Vec::new();
     for (method, path, headers) in asked {
         if path == socket_io && origin.1.contains("good") {
-            // It would be served until it ends.
+            // An accepted WebSocket would stay open.
             continue;
         }
         statuses.push(node.http(method, path, &headers, b"").await.status);
@@ -29,7 +29,7 @@ async fn statuses(node: &Node, origin: &str) -> Vec<u16> {
 }
 
 #[tokio::test]
-async fn only_pages_of_admitted_origins_are_served() {
+async fn only_pages_of_allowed_origins_are_served() {
     let node = Node::start_with(&[("public.origins", "https://*.good.org,https://good.com:8443")]).await;
     for good in ["https://a.good.org", "https://good.com:8443"] {
         assert_eq!(statuses(&node, good).await, [200, 200, 200, 400, 200], "{good}");
@@ -37,12 +37,12 @@ async fn only_pages_of_admitted_origins_are_served() {
     for bad in ["https://evil.org", "https://a.b.example.org", "http://localhost:5174", "null"] {
         assert_eq!(statuses(&node, bad).await, [403; 6], "{bad}");
     }
-    let told = node.http("GET", "/api/health", &[("origin", "https://a.good.org")], b"").await;
-    assert_eq!(told.header("access-control-allow-origin"), Some("https://a.good.org"));
-    assert_eq!(told.header("access-control-allow-credentials"), Some("true"));
+    let response = node.http("GET", "/api/health", &[("origin", "https://a.good.org")], b"").await;
+    assert_eq!(response.header("access-control-allow-origin"), Some("https://a.good.org"));
+    assert_eq!(response.header("access-control-allow-credentials"), Some("true"));
     let refused = node.http("GET", "/api/health", &[("origin", "https://evil.org")], b"").await;
     assert!(refused.header("access-control-allow-origin").is_none() && refused.json()["error"] == "Forbidden");
-    // Who is no page, and the console itself.
+    // A client that is not a page, and the console itself.
     assert_eq!(node.get("/api/health").await.status, 200);
     assert_eq!(node.http("GET", "/", &[("origin", "http://localhost")], b"").await.status, 200);
     assert!(node.get_internal("/metrics").await.body.contains("tickcast_refusals_total{reason=\"origin\"}"));

@@ -1,4 +1,4 @@
-//! Where a client is, behind proxies.
+//! The client addresses that proxies report.
 
 use harness::{Client, Node};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,7 +12,7 @@ async fn address_behind(node: &Node, headers: &[(&'static str, &str)]) -> String
 }
 
 #[tokio::test]
-async fn a_header_is_believed_only_from_a_proxy_and_only_the_one_that_is_set() {
+async fn only_the_configured_header_of_a_trusted_proxy_is_used() {
     let forged = [("x-forwarded-for", "203.0.113.1"), ("forwarded", "for=203.0.113.2")];
     let node = Node::start().await;
     assert_eq!(address_behind(&node, &forged).await, "127.0.0.1");
@@ -23,8 +23,8 @@ async fn a_header_is_believed_only_from_a_proxy_and_only_the_one_that_is_set() {
     assert_eq!(address_behind(&node, &forged).await, "203.0.113.2");
 }
 
-/// A header of the PROXY protocol, version 2, for a client at 203.0.113.7, or of a proxy's own check.
-fn introduction(command: u8) -> Vec<u8> {
+/// Returns a PROXY protocol header, version 2, for a client at 203.0.113.7, or for a health check of the proxy.
+fn proxy_header(command: u8) -> Vec<u8> {
     let mut header = b"\r\n\r\n\0\r\nQUIT\n".to_vec();
     header.extend([0x20 | command, 0x11, 0, 12, 203, 0, 113, 7, 127, 0, 0, 1, 0x1f, 0x90, 0x0f, 0xa0]);
     header
@@ -40,7 +40,7 @@ async fn answer(node: &Node, first: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn a_proxy_introduces_its_clients_and_nobody_else_can() {
+async fn a_proxy_header_is_accepted_only_from_a_trusted_proxy() {
     let settings = [
         ("public.proxy.networks", "127.0.0.1"),
         ("public.proxy.protocol", "true"),
@@ -49,21 +49,21 @@ async fn a_proxy_introduces_its_clients_and_nobody_else_can() {
     ];
     let node = Node::start_with(&settings).await;
     for command in [0, 1] {
-        assert!(answer(&node, &introduction(command)).await.starts_with("HTTP/1.1 200"), "{command}");
+        assert!(answer(&node, &proxy_header(command)).await.starts_with("HTTP/1.1 200"), "{command}");
     }
-    for wrong in [&b""[..], b"PROXY TCP4 203.0.113.7 127.0.0.1 1 2\r\n", &introduction(7), &[0; 64]] {
+    for wrong in [&b""[..], b"PROXY TCP4 203.0.113.7 127.0.0.1 1 2\r\n", &proxy_header(7), &[0; 64]] {
         assert_eq!(answer(&node, wrong).await, "", "{wrong:?}");
     }
     // The client is counted, not the proxy.
     let mut held = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
-    held.write_all(&introduction(1)).await.unwrap();
+    held.write_all(&proxy_header(1)).await.unwrap();
     held.write_all(b"GET /api/health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     held.read_u8().await.unwrap();
-    assert_eq!(answer(&node, &introduction(1)).await, "", "it has one");
-    assert!(answer(&node, &introduction(0)).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(answer(&node, &proxy_header(1)).await, "", "it has one");
+    assert!(answer(&node, &proxy_header(0)).await.starts_with("HTTP/1.1 200"));
     drop(held);
     let settings = [("public.proxy.networks", "10.0.0.0/8"), ("public.proxy.protocol", "true")];
     let node = Node::start_with(&settings).await;
-    assert!(answer(&node, b"").await.starts_with("HTTP/1.1 200"), "it is no proxy");
-    assert!(answer(&node, &introduction(1)).await.starts_with("HTTP/1.1 400"), "it is no proxy");
+    assert!(answer(&node, b"").await.starts_with("HTTP/1.1 200"), "the sender is not a trusted proxy");
+    assert!(answer(&node, &proxy_header(1)).await.starts_with("HTTP/1.1 400"), "the sender is not a trusted proxy");
 }

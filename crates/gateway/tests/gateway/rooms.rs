@@ -1,15 +1,15 @@
-//! Rooms on one node: who comes, who goes, who is not let in.
+//! Rooms on one node: joining, leaving, and refused clients.
 
 use std::time::{Duration, Instant};
 
 use harness::http::UPGRADE;
-use harness::{Client, DEADLINE, Node, SocketIo, TALKATIVE, wait_until};
+use harness::{Client, DEADLINE, NO_MESSAGE_LIMIT, Node, SocketIo, wait_until};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 #[tokio::test]
-async fn a_lost_connection_is_missed_only_after_a_while() {
-    let node = Node::start_with(&[("rooms.lost_for", "2s")]).await;
+async fn a_lost_connection_removes_its_member_only_after_the_grace_period() {
+    let node = Node::start_with(&[("rooms.reconnect_within", "2s")]).await;
     let (mut ann, room) = SocketIo::host(node.public).await;
     let (ben, _) = SocketIo::guest(node.public, &room).await;
     ann.next_of("session:user-joined").await;
@@ -20,8 +20,8 @@ async fn a_lost_connection_is_missed_only_after_a_while() {
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_in_good_order_is_missed_at_once() {
-    let node = Node::start_with(&[("rooms.lost_for", "1h")]).await;
+async fn an_orderly_disconnect_removes_the_member_at_once() {
+    let node = Node::start_with(&[("rooms.reconnect_within", "1h")]).await;
     let (mut ann, room) = SocketIo::host(node.public).await;
     let (mut ben, _) = SocketIo::guest(node.public, &room).await;
     ann.next_of("session:user-joined").await;
@@ -30,7 +30,7 @@ async fn a_connection_that_ends_in_good_order_is_missed_at_once() {
 }
 
 #[tokio::test]
-async fn who_takes_a_membership_over_is_not_noticed_and_who_had_it_is_told() {
+async fn a_resumed_membership_is_not_announced_and_the_old_connection_is_notified() {
     let node = Node::start().await;
     let (mut ann, room) = SocketIo::host(node.public).await;
     let (mut ben, before) = SocketIo::guest(node.public, &room).await;
@@ -44,7 +44,7 @@ async fn who_takes_a_membership_over_is_not_noticed_and_who_had_it_is_told() {
     assert_eq!(ben.ask("timer:start", json!(60)).await["error"]["code"], "NOT_JOINED");
     drop(ben);
     again.must("timer:start", json!({ "duration": 60 })).await;
-    assert_eq!(ann.next().await.0, "timer:state", "nobody came and nobody left");
+    assert_eq!(ann.next().await.0, "timer:state", "no member has joined or left");
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn one_connection_is_one_member_of_one_room() {
     assert_ne!(other["sessionId"], json!(room));
     let (name, gone) = ann.next().await;
     assert_eq!((name.as_str(), &gone["client"]["id"]), ("session:user-left", &first["clientId"]));
-    // An unknown room is not come into, and the first is not left.
+    // Joining an unknown room fails, and the client stays in the first.
     assert_eq!(ben.ask("session:join", json!("nowhere")).await["error"]["code"], "SESSION_NOT_FOUND");
     assert_eq!(ben.must("timer:start", json!(60)).await["sessionId"], other["sessionId"]);
     let refused = ben.ask("timer:pause", json!({ "sessionId": room })).await;
@@ -67,7 +67,7 @@ async fn one_connection_is_one_member_of_one_room() {
 }
 
 #[tokio::test]
-async fn a_full_room_says_so_and_a_member_may_still_come_back() {
+async fn a_full_room_refuses_new_members_and_a_member_can_still_return() {
     let node = Node::start_with(&[("rooms.members", "2")]).await;
     let (_ann, room) = SocketIo::host(node.public).await;
     let (_ben, joined) = SocketIo::guest(node.public, &room).await;
@@ -79,7 +79,7 @@ async fn a_full_room_says_so_and_a_member_may_still_come_back() {
 }
 
 #[tokio::test]
-async fn a_room_outlives_its_members_for_a_while_and_as_long_as_it_runs() {
+async fn an_empty_room_exists_for_a_while_and_as_long_as_its_countdown_runs() {
     let node = Node::start_with(&[("rooms.empty_for", "1s")]).await;
     let (mut ann, room) = SocketIo::host(node.public).await;
     ann.must("timer:start", json!(3)).await;
@@ -93,7 +93,7 @@ async fn a_room_outlives_its_members_for_a_while_and_as_long_as_it_runs() {
         if answer["error"].is_null() {
             visitor.must("session:leave", Value::Null).await;
         }
-        // Each who looks begins its time anew, so nobody looks while it must end.
+        // Each join restarts the time limit, so no client joins while it must expire.
         answer["error"]["code"] == "SESSION_NOT_FOUND" || {
             tokio::time::sleep(Duration::from_millis(1300)).await; // tidy: allow: looking in keeps the room alive
             false
@@ -104,24 +104,24 @@ async fn a_room_outlives_its_members_for_a_while_and_as_long_as_it_runs() {
 }
 
 #[tokio::test]
-async fn who_must_say_who_they_are_is_let_in_with_a_token_only() {
+async fn without_anonymous_access_a_token_is_required() {
     let settings = [("socketio.anonymous", "false"), ("auth.modes", "jwt"), ("auth.jwt.secret", "a secret of sixteen")];
     let node = Node::start_with(&[&settings[..], &[("auth.tokens", "opaque=ann")]].concat()).await;
-    let mut nobody = SocketIo::open(node.public, "").await;
+    let mut client = SocketIo::open(node.public, "").await;
     for refused in ["40", r#"40{"token":"wrong"}"#, "40nonsense", r#"40{"token":5}"#] {
-        nobody.say(refused).await;
-        assert_eq!(nobody.text().await, r#"44{"message":"Unauthorized"}"#, "{refused}");
+        client.say(refused).await;
+        assert_eq!(client.text().await, r#"44{"message":"Unauthorized"}"#, "{refused}");
     }
-    nobody.say(r#"40{"token":"opaque"}"#).await;
-    assert!(nobody.text().await.starts_with(r#"40{"sid":""#));
-    nobody.must("session:create", Value::Null).await;
+    client.say(r#"40{"token":"opaque"}"#).await;
+    assert!(client.text().await.starts_with(r#"40{"sid":""#));
+    client.must("session:create", Value::Null).await;
     let mut by_query = SocketIo::open(node.public, "&token=opaque").await;
     by_query.say("40").await;
     assert!(by_query.text().await.starts_with(r#"40{"sid":""#));
 }
 
 #[tokio::test]
-async fn who_does_not_speak_the_protocol_is_closed_and_told_the_code() {
+async fn a_protocol_violation_closes_the_connection_with_its_code() {
     let node = Node::start_with(&[("limits.request_within", "1s")]).await;
     for before_coming_in in [r#"42["session:create"]"#, "41", "43", "x"] {
         let mut client = SocketIo::open(node.public, "").await;
@@ -139,7 +139,7 @@ async fn who_does_not_speak_the_protocol_is_closed_and_told_the_code() {
 }
 
 #[tokio::test]
-async fn an_unknown_session_and_an_unknown_protocol_are_told_in_the_engines_words() {
+async fn an_unknown_session_or_protocol_is_answered_as_engine_io_specifies() {
     let node = Node::start().await;
     for (query, code) in [
         ("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", 1),
@@ -160,7 +160,7 @@ async fn an_unknown_session_and_an_unknown_protocol_are_told_in_the_engines_word
 }
 
 #[tokio::test]
-async fn a_node_that_stops_closes_the_engine_and_says_when_to_come_again() {
+async fn a_shutdown_closes_engine_io_and_advises_when_to_reconnect() {
     let mut node = Node::start_with(&[("drain.notice", "0s"), ("drain.grace", "300ms")]).await;
     let (mut ann, _) = SocketIo::host(node.public).await;
     node.signal("TERM");
@@ -171,50 +171,50 @@ async fn a_node_that_stops_closes_the_engine_and_says_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_is_closed_and_holds_up_nobody() {
-    let node = Node::start_with(&[TALKATIVE]).await;
+async fn a_client_that_does_not_read_is_closed_and_delays_no_other_client() {
+    let node = Node::start_with(&[NO_MESSAGE_LIMIT]).await;
     let (mut ann, room) = SocketIo::host(node.public).await;
     let (ben, _) = SocketIo::guest(node.public, &room).await;
     let mut frozen = ben.client.into_tcp();
     let name = "x".repeat(80);
     let end = Instant::now() + DEADLINE;
     let mut rounds = 0;
-    // Each who comes and goes is told to the others; the one who does not read is closed at last.
+    // Each join and leave is announced to the others; the client that does not read is closed in the end.
     let mut visitor = SocketIo::connect(node.public).await;
     loop {
         visitor.must("session:join", json!({ "sessionId": room, "name": name })).await;
         visitor.must("session:leave", Value::Null).await;
         ann.next_of("session:user-left").await;
         rounds += 1;
-        if node.figures().await.must("tickcast_connections_closed_total", &[("code", "4408")]) == 1.0 {
+        if node.metrics().await.must("tickcast_connections_closed_total", &[("code", "4408")]) == 1.0 {
             break;
         }
         assert!(Instant::now() < end, "after {rounds} rounds");
     }
     assert_eq!(ann.next_of("session:user-left").await["client"]["name"], "User 2");
-    // What the kernel has still is of no use to a client, which only notices the end.
+    // The client drains the kernel buffer until it sees the end.
     let mut sink = Vec::new();
     timeout(DEADLINE, tokio::io::AsyncReadExt::read_to_end(&mut frozen, &mut sink)).await.unwrap().ok();
 }
 
 #[tokio::test]
-async fn who_polls_no_more_is_closed_and_holds_up_nobody() {
-    let node = Node::start_with(&[TALKATIVE]).await;
+async fn a_client_that_stops_polling_is_closed_and_delays_no_other_client() {
+    let node = Node::start_with(&[NO_MESSAGE_LIMIT]).await;
     let (mut ann, room) = SocketIo::host(node.public).await;
     let path = poll_into(&node, &room).await;
     ann.next_of("session:user-joined").await;
     let end = Instant::now() + DEADLINE;
-    // Each press is told to it; nothing is fetched.
-    while node.figures().await.must("tickcast_connections_closed_total", &[("code", "4408")]) < 1.0 {
+    // Each command produces a message for it, which it does not fetch.
+    while node.metrics().await.must("tickcast_connections_closed_total", &[("code", "4408")]) < 1.0 {
         ann.must("timer:start", json!(60)).await;
-        assert!(Instant::now() < end, "it is not closed");
+        assert!(Instant::now() < end, "the connection is not closed");
     }
     let late = node.get(&path).await;
     assert_eq!((late.status, late.json()["code"].as_u64()), (400, Some(1)), "{late:?}");
 }
 
 #[tokio::test]
-async fn who_polls_seldom_is_shown_the_latest_and_never_anything_older_than_before() {
+async fn a_slow_poller_gets_the_latest_state_and_never_an_older_one() {
     const PRESSES: usize = 200;
     let node = Node::start().await;
     let (mut ann, room) = SocketIo::host(node.public).await;
@@ -237,12 +237,12 @@ async fn who_polls_seldom_is_shown_the_latest_and_never_anything_older_than_befo
 }
 
 #[tokio::test]
-async fn a_ping_finds_room_where_nothing_else_does() {
+async fn a_ping_is_sent_even_if_the_queue_is_full() {
     let node = Node::start_with(&[("heartbeat.every", "1s")]).await;
     let (mut ann, room) = SocketIo::host(node.public).await;
     let path = poll_into(&node, &room).await;
     let pings = |packets: &str| packets.split('\u{1e}').filter(|packet| *packet == "2").count();
-    // The first ping comes at once; the next one falls into the crowd.
+    // The first ping arrives at once; the next one finds a full queue.
     while pings(&node.get(&path).await.body) == 0 {}
     assert_eq!(node.http("POST", &path, &[], b"3").await.body, "ok");
     for _ in 0..100 {
@@ -255,8 +255,8 @@ async fn a_ping_finds_room_where_nothing_else_does() {
 }
 
 #[tokio::test]
-async fn who_begins_to_change_to_a_websocket_and_goes_is_missed() {
-    let node = Node::start_with(&[("rooms.lost_for", "1s")]).await;
+async fn a_client_that_vanishes_during_the_upgrade_is_removed() {
+    let node = Node::start_with(&[("rooms.reconnect_within", "1s")]).await;
     let (mut ann, room) = SocketIo::host(node.public).await;
     let path = poll_into(&node, &room).await.replace("polling", "websocket");
     ann.next_of("session:user-joined").await;
@@ -270,7 +270,7 @@ async fn who_begins_to_change_to_a_websocket_and_goes_is_missed() {
 }
 
 #[tokio::test]
-async fn a_client_of_long_polling_is_told_how_much_it_may_send_and_held_to_it() {
+async fn the_advertised_size_limit_of_long_polling_is_enforced() {
     let node = Node::start_with(&[("limits.message_bytes", "2000")]).await;
     let open = opened(&node).await;
     assert_eq!(open["maxPayload"], 2000);
@@ -280,7 +280,7 @@ async fn a_client_of_long_polling_is_told_how_much_it_may_send_and_held_to_it() 
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn a_missing_body_times_out() {
     let node = Node::start_with(&[("limits.request_within", "500ms")]).await;
     let path = polling(&opened(&node).await);
     let mut tcp = tokio::net::TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
@@ -293,7 +293,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn connections_of_one_person_are_bounded_and_being_refused_leaves_no_way_round() {
+async fn connections_of_one_user_are_limited_and_the_refusal_cannot_be_bypassed() {
     let settings = [("auth.tokens", "opaque=ann"), ("limits.connections_per_user", "1"), ("limits.connections", "3")];
     let node = Node::start_with(&settings).await;
     let mut one = SocketIo::open(node.public, "").await;
@@ -303,7 +303,7 @@ async fn connections_of_one_person_are_bounded_and_being_refused_leaves_no_way_r
     two.say(r#"40{"token":"opaque"}"#).await;
     assert_eq!(two.text().await, r#"44{"message":"Too many connections"}"#);
     two.say("40").await;
-    assert!(two.text().await.starts_with(r#"40{"sid":""#), "anybody may come as nobody");
+    assert!(two.text().await.starts_with(r#"40{"sid":""#), "guests are admitted");
     let _three = SocketIo::open(node.public, "").await;
     let full = node.get("/socket.io/?EIO=4&transport=polling").await;
     assert_eq!(full.status, 503, "each of them has a seat: {full:?}");
@@ -316,14 +316,13 @@ async fn rooms_and_members_are_measured() {
     let (_ann, room) = SocketIo::host(node.public).await;
     let (_ben, _) = SocketIo::guest(node.public, &room).await;
     let (_cem, _) = SocketIo::host(node.public).await;
-    let figures = node.figures().await;
+    let metrics = node.metrics().await;
     for (figure, count) in [("tickcast_rooms", 2.0), ("tickcast_members", 3.0), ("tickcast_connections", 3.0)] {
-        assert_eq!(figures.must(figure, &[]), count, "{figure}");
+        assert_eq!(metrics.must(figure, &[]), count, "{figure}");
     }
 }
 
-/// The head of an upgrade to a WebSocket.
-/// Opens a session of long polling; returns what it is told.
+/// Opens a long-polling session and returns the handshake packet.
 pub(super) async fn opened(node: &Node) -> Value {
     let open = node.get("/socket.io/?EIO=4&transport=polling").await.body;
     serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap()
@@ -333,7 +332,7 @@ pub(super) fn polling(open: &Value) -> String {
     format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().unwrap())
 }
 
-/// Comes into a room by long polling and fetches nothing; returns where it polls.
+/// Joins a room by long polling without fetching messages; returns the path to poll.
 async fn poll_into(node: &Node, room: &str) -> String {
     let path = polling(&opened(node).await);
     let join = format!("40\u{1e}42{}", json!(["session:join", room]));

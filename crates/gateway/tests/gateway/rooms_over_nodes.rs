@@ -1,4 +1,4 @@
-//! Rooms over several nodes: who hears what, and what becomes of it when one of them, or Redis, dies.
+//! Rooms on several nodes: delivery of events, and the death of a node or of Redis.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -7,11 +7,11 @@ use harness::{DURABLE, Node, RedisServer, SocketIo, wait_until};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-/// A death is noticed within this by all who are left (the Rooms contract).
+/// Time within which the remaining members are told of the death of a node (the Rooms contract).
 const NOTICED_WITHIN: Duration = Duration::from_secs(15);
 
 #[tokio::test]
-async fn the_members_of_a_node_that_dies_leave_once_and_those_who_come_back_do_not() {
+async fn members_of_a_dead_node_leave_once_unless_they_return() {
     let redis = RedisServer::start();
     let (mut one, two) = (Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await);
     let (mut ann, room) = SocketIo::host(two.public).await;
@@ -24,23 +24,23 @@ async fn the_members_of_a_node_that_dies_leave_once_and_those_who_come_back_do_n
     let mut back = SocketIo::connect(two.public).await;
     let after = back.must("session:join", json!({ "sessionId": room, "resume": cem["resume"] })).await;
     assert_eq!(after["clientId"], cem["clientId"]);
-    ann.client.patience = NOTICED_WITHIN;
+    ann.client.timeout = NOTICED_WITHIN;
     let left = ann.next_of("session:user-left").await;
     assert!(died.elapsed() < NOTICED_WITHIN);
     assert_eq!((&left["client"]["id"], &left["count"]), (&ben["clientId"], &json!(2)));
     back.must("timer:start", json!(60)).await;
-    assert_eq!(ann.next().await.0, "timer:state", "nobody else has left");
+    assert_eq!(ann.next().await.0, "timer:state", "no other member has left");
 }
 
 #[tokio::test]
-async fn members_of_a_node_that_was_taken_for_dead_come_in_again_and_are_told() {
+async fn members_of_a_node_presumed_dead_rejoin_and_are_notified() {
     let redis = RedisServer::start();
     let (one, two) = (Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await);
     let (mut ann, room) = SocketIo::host(two.public).await;
     let (mut ben, before) = SocketIo::guest(one.public, &room).await;
     ann.next_of("session:user-joined").await;
     one.freeze();
-    ann.client.patience = NOTICED_WITHIN;
+    ann.client.timeout = NOTICED_WITHIN;
     assert_eq!(ann.next_of("session:user-left").await["client"]["id"], before["clientId"]);
     one.thaw();
     assert_eq!(ben.next_of("session:joined").await, before);
@@ -49,7 +49,7 @@ async fn members_of_a_node_that_was_taken_for_dead_come_in_again_and_are_told() 
         if name == "session:joined" {
             break payload;
         }
-        assert_ne!(name, "session:user-joined", "only others are told of it: {payload}");
+        assert_ne!(name, "session:user-joined", "a member never receives its own user-joined: {payload}");
     };
     assert_eq!(after["name"], before["name"]);
     assert_eq!(ann.next_of("session:user-joined").await["client"]["id"], after["clientId"]);
@@ -58,18 +58,18 @@ async fn members_of_a_node_that_was_taken_for_dead_come_in_again_and_are_told() 
 }
 
 #[tokio::test]
-async fn zero_comes_once_and_on_time_though_the_rooms_node_is_dead() {
+async fn the_end_of_a_countdown_is_sent_once_and_on_time_although_its_node_is_dead() {
     let redis = RedisServer::start();
     let (mut one, two) = (Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await);
     let (mut ann, room) = SocketIo::host(one.public).await;
     let (mut ben, _) = SocketIo::guest(two.public, &room).await;
     let ends_at = ends_at(&ann.must("timer:start", json!(3)).await);
     one.kill();
-    comes_to_zero(&mut ben, ends_at, Duration::from_secs(1)).await;
+    follow_to_zero(&mut ben, ends_at, Duration::from_secs(1)).await;
 }
 
 #[tokio::test]
-async fn zero_comes_once_and_on_time_though_the_leader_is_killed_in_that_second() {
+async fn the_end_of_a_countdown_is_sent_once_and_on_time_although_the_leader_is_killed_in_that_second() {
     let redis = RedisServer::start();
     let mut nodes = [Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await];
     if nodes[0].get_internal("/cluster").await.json()["leader"] == "b" {
@@ -80,30 +80,30 @@ async fn zero_comes_once_and_on_time_though_the_leader_is_killed_in_that_second(
     let ends_at = ends_at(&ann.must("timer:start", json!(3)).await);
     while ann.next_of("timer:tick").await["remainingTime"] != 1 {}
     leader.kill();
-    // Who takes over has to miss a beat first.
-    comes_to_zero(&mut ann, ends_at, Duration::from_secs(2)).await;
+    // The next leader takes over only after a missing beat.
+    follow_to_zero(&mut ann, ends_at, Duration::from_secs(2)).await;
 }
 
 #[tokio::test]
-async fn zero_that_falls_into_an_outage_comes_once_when_redis_is_back() {
+async fn the_end_of_a_countdown_during_an_outage_is_sent_once_when_redis_returns() {
     let mut redis = RedisServer::start_with(&DURABLE);
     let (one, two) = (Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await);
     let (mut ann, room) = SocketIo::host(one.public).await;
     let (mut ben, _) = SocketIo::guest(two.public, &room).await;
     let ends_at = ends_at(&ann.must("timer:start", json!(2)).await);
     redis.kill();
-    // Displays go on to the last second, and nothing is told that is not so.
+    // Displays continue to the last second, and no false event is sent.
     while ann.next_of("timer:tick").await["remainingTime"] != 1 {}
     let over = Instant::now() + Duration::from_secs(2);
     tokio::time::sleep_until(over.into()).await; // tidy: allow: the outage outlasts zero
-    redis.start_again();
+    redis.restart();
     for person in [&mut ann, &mut ben] {
-        comes_to_zero(person, ends_at, NOTICED_WITHIN).await;
+        follow_to_zero(person, ends_at, NOTICED_WITHIN).await;
     }
 }
 
 #[tokio::test]
-async fn a_countdown_ends_with_nobody_there() {
+async fn a_countdown_ends_in_an_empty_room() {
     let redis = RedisServer::start();
     let (mut one, two) = (Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await);
     let (mut ann, room) = SocketIo::host(one.public).await;
@@ -117,9 +117,9 @@ async fn a_countdown_ends_with_nobody_there() {
 }
 
 #[tokio::test]
-async fn a_member_who_is_lost_while_redis_is_away_leaves_when_it_is_back() {
+async fn a_member_lost_during_a_redis_outage_leaves_when_redis_returns() {
     let mut redis = RedisServer::start_with(&DURABLE);
-    let settings = [("store.url", redis.url()), ("rooms.lost_for", "1s".to_owned())];
+    let settings = [("store.url", redis.url()), ("rooms.reconnect_within", "1s".to_owned())];
     let settings = settings.each_ref().map(|(key, value)| (*key, value.as_str()));
     let (one, two) = (Node::start_with(&settings).await, Node::start_with(&settings).await);
     let (mut ann, room) = SocketIo::host(one.public).await;
@@ -131,8 +131,8 @@ async fn a_member_who_is_lost_while_redis_is_away_leaves_when_it_is_back() {
     let mut cem = SocketIo::connect(two.public).await;
     assert_eq!(cem.ask("session:join", json!(room)).await["error"]["code"], "UNAVAILABLE");
     assert_eq!(ann.ask("timer:start", json!(5)).await["error"]["code"], "UNAVAILABLE");
-    redis.start_again();
-    ann.client.patience = NOTICED_WITHIN;
+    redis.restart();
+    ann.client.timeout = NOTICED_WITHIN;
     assert_eq!(ann.next_of("session:user-left").await["client"]["id"], joined["clientId"]);
     wait_until("the room to be open again", async || {
         let mut late = SocketIo::connect(two.public).await;
@@ -142,7 +142,7 @@ async fn a_member_who_is_lost_while_redis_is_away_leaves_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn fifty_members_on_two_nodes_press_at_random_and_see_the_same_in_the_same_order() {
+async fn fifty_members_on_two_nodes_send_random_commands_and_see_the_same_events_in_order() {
     const MEMBERS: usize = 50;
     const PRESS_FOR: Duration = Duration::from_secs(3);
     let redis = RedisServer::start();
@@ -158,13 +158,13 @@ async fn fifty_members_on_two_nodes_press_at_random_and_see_the_same_in_the_same
                 if Instant::now() > over {
                     break;
                 }
-                // A pattern of its own for each, without a state of its own.
+                // Each client has a pattern of its own, without state.
                 let command = ["timer:start", "timer:pause", "timer:resume", "timer:reset"][(press * 7 + nth) % 4];
                 let answer = member.ask(command, json!({})).await;
-                // Too much may be going on; nothing else is wrong.
+                // The only permitted failure: too many concurrent commands.
                 assert!(answer["error"].is_null() || answer["error"]["code"] == "UNAVAILABLE", "{answer}");
             }
-            // All that it was told, up to a word of its own.
+            // All messages up to a marker of its own.
             let last = member.must("session:join", joined["sessionId"].clone()).await;
             loop {
                 let (name, payload) = member.next().await;
@@ -180,14 +180,14 @@ async fn fifty_members_on_two_nodes_press_at_random_and_see_the_same_in_the_same
         });
     }
     let mut members = members.join_all().await;
-    // The host has not read meanwhile.
+    // The host has not read any message meanwhile.
     drop(ann);
     let (mut late, _) = SocketIo::guest(nodes[0].public, &room).await;
     let after = late.must("timer:start", json!({ "duration": 77 })).await;
     for member in &mut members {
         let state = loop {
             let state = member.next_of("timer:state").await;
-            // Not told by its revision: the loss of the host may be shown together with it, or after it.
+            // Its revision cannot tell: the loss of the host may be shown together with it, or after it.
             if state["duration"] == 77 {
                 break state;
             }
@@ -197,7 +197,7 @@ async fn fifty_members_on_two_nodes_press_at_random_and_see_the_same_in_the_same
 }
 
 #[tokio::test]
-async fn a_hundred_who_come_at_once_are_each_told_of_all_who_come_after() {
+async fn a_hundred_simultaneous_members_are_each_told_of_all_later_ones() {
     const MEMBERS: usize = 100;
     let redis = RedisServer::start();
     let nodes = [Node::start_over(&redis, "a").await, Node::start_over(&redis, "b").await];
@@ -214,10 +214,10 @@ async fn a_hundred_who_come_at_once_are_each_told_of_all_who_come_after() {
     let come = coming.join_all().await;
     let names: BTreeSet<&str> = come.iter().map(|(_, joined)| joined["name"].as_str().unwrap()).collect();
     assert_eq!(names.len(), MEMBERS, "each has a name of their own");
-    let mut told = BTreeSet::new();
-    while told.len() < MEMBERS {
+    let mut announced = BTreeSet::new();
+    while announced.len() < MEMBERS {
         let news = ann.next_of("session:user-joined").await;
-        assert!(told.insert(news["client"]["id"].as_str().unwrap().to_owned()), "told twice: {news}");
+        assert!(announced.insert(news["client"]["id"].as_str().unwrap().to_owned()), "announced twice: {news}");
         assert!(news["clients"].as_array().unwrap().len() <= 100);
     }
     let mut last = SocketIo::connect(nodes[1].public).await;
@@ -225,10 +225,10 @@ async fn a_hundred_who_come_at_once_are_each_told_of_all_who_come_after() {
 }
 
 /// Follows a countdown to its end and a little further.
-async fn comes_to_zero(person: &mut SocketIo, ends_at: u64, within: Duration) {
-    person.client.patience = within + Duration::from_secs(10);
+async fn follow_to_zero(person: &mut SocketIo, ends_at: u64, within: Duration) {
+    person.client.timeout = within + Duration::from_secs(10);
     let mut remaining = u64::MAX;
-    let end = Instant::now() + person.client.patience;
+    let end = Instant::now() + person.client.timeout;
     loop {
         assert!(Instant::now() < end, "no zero in time");
         let (name, payload) = person.next().await;

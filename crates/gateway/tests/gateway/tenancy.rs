@@ -1,4 +1,4 @@
-//! Nobody reads or changes what is not theirs, whatever ids they name.
+//! No user can read or change the data of another, whatever ids the user sends.
 
 use std::collections::BTreeSet;
 
@@ -10,29 +10,29 @@ use serde_json::{Value, json};
 const SECRET: &str = "a secret of sixteen bytes";
 const PARTNERS: &str = "the secret of a partner's";
 
-/// How many steps people take in one run.
+/// Steps of all users in one run.
 const STEPS: usize = 400;
 
-/// Ids that everybody uses, so that they name each other's all the time.
+/// Ids that all users share, so that they constantly name each other's data.
 const IDS: [&str; 4] = ["s", "t", "u", "session-1"];
 
-/// Somebody, by every way in. What they write carries their mark.
+/// A user with a connection of every kind. All written data carries the mark of the user.
 struct Person {
     mark: String,
     user: String,
     token: String,
     client: Client,
     socket: SocketIo,
-    /// The rooms that they made.
+    /// The rooms that the user created.
     rooms: Vec<String>,
-    /// The room that they are in.
+    /// The room that the user is in.
     room: Option<String>,
-    /// Rows that they brought in, by their comment.
+    /// Imported rows, by their comment.
     rows: BTreeSet<String>,
 }
 
 impl Person {
-    /// Somebody that an issuer calls `sub`; `name` is what its users' ids begin with here.
+    /// Connects the user `sub` of an issuer; `name` is the prefix of the issuer's user ids.
     async fn new(node: &Node, nth: usize, name: &str, sub: &str) -> Self {
         let (secret, iss) = if name.is_empty() { (SECRET, "main") } else { (PARTNERS, "partner") };
         let claims = json!({ "sub": sub, "iss": iss, "exp": get_current_timestamp() + 600 });
@@ -48,7 +48,7 @@ impl Person {
         format!("Bearer {}", self.token)
     }
 
-    /// Everything that is shown to them is theirs.
+    /// Checks that a message contains only data of this user.
     fn check(&self, message: &Value) {
         let text = message.to_string();
         for (at, _) in text.match_indices("mark-") {
@@ -60,8 +60,8 @@ impl Person {
         }
     }
 
-    /// Sends a command of Clockit and reads all up to its answer.
-    async fn asks(&mut self, nth: usize, kind: &str, payload: Value) {
+    /// Sends a Clockit command and reads all messages up to its answer.
+    async fn request(&mut self, nth: usize, kind: &str, payload: Value) {
         let answered = json!(nth.to_string());
         self.client.ask(kind, answered.as_str(), payload).await;
         loop {
@@ -86,7 +86,7 @@ impl Person {
             6 => ("session-attach", json!({ "sessionId": id, "goal": goal })),
             _ => ("session-detach", json!({ "sessionId": id, "goalId": "g" })),
         };
-        self.asks(nth, kind, payload).await;
+        self.request(nth, kind, payload).await;
     }
 
     async fn http(&mut self, node: &Node, nth: usize, other: &str) {
@@ -116,7 +116,7 @@ impl Person {
         }
     }
 
-    /// Makes a room, or drives the one that they are in or one that they are not in.
+    /// Creates a room, or controls the current room or a foreign one.
     async fn room(&mut self, rng: &mut Rng, foreign: Option<&String>) {
         let name = format!("{}name", self.mark);
         match (rng.u8(..4), foreign) {
@@ -144,11 +144,11 @@ impl Person {
         }
     }
 
-    /// Reads what their room has told them: only of rooms that they made, and of nobody but themselves.
-    async fn heard(&mut self) {
-        // What was told before the answer is heard before it.
+    /// Reads the messages of the room: they concern only rooms and members of this user.
+    async fn read_room(&mut self) {
+        // Messages sent before the answer are received before it.
         self.socket.ask("timer:pause", Value::Null).await;
-        for (name, payload) in self.socket.heard() {
+        for (name, payload) in self.socket.take_pending() {
             self.check(&payload);
             if let Some(room) = payload["sessionId"].as_str() {
                 assert!(self.rooms.iter().any(|own| own == room), "{} hears {name} of {room}", self.user);
@@ -168,7 +168,7 @@ async fn run(seed: u64) {
     ];
     let node = Node::start_with(&settings).await;
     let mut people = Vec::new();
-    // The same id from two issuers, and ids that look like each other's.
+    // The same id at two issuers, and ids that resemble each other.
     for (nth, (name, sub)) in
         [("", "42"), ("partner:", "42"), ("", "user:42"), ("", "42 "), ("partner:", "partner:42")].iter().enumerate()
     {
@@ -186,14 +186,14 @@ async fn run(seed: u64) {
         }
     }
     for person in &mut people {
-        person.heard().await;
+        person.read_room().await;
         let mut again = node.connect(&format!("token={}", person.token)).await;
         person.check(&again.next_of("ready").await);
     }
 }
 
 #[tokio::test]
-async fn whatever_ids_people_name_they_see_and_change_only_their_own() {
+async fn users_see_and_change_only_their_own_data_whatever_ids_they_send() {
     for seed in [1, 2, fastrand::u64(..)] {
         println!("seed {seed}");
         run(seed).await;

@@ -1,9 +1,9 @@
-//! The public port with TLS.
+//! The public listener with TLS.
 
 use std::path::Path;
 
 use harness::http::request;
-use harness::{Certificates, Client, Node, SocketIo, TALKATIVE, Tunnel, wait_until};
+use harness::{Certificates, Client, NO_MESSAGE_LIMIT, Node, SocketIo, Tunnel, wait_until};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -14,7 +14,7 @@ async fn node(certificates: &Certificates) -> Node {
         ("public.tls.certificate_file", certificate.as_str()),
         ("public.tls.key_file", key.as_str()),
         ("limits.request_within", "2s"),
-        TALKATIVE,
+        NO_MESSAGE_LIMIT,
     ];
     Node::start_with(&settings).await
 }
@@ -38,12 +38,12 @@ async fn every_kind_of_client_is_served_over_tls() {
     guest.next_of("timer:tick").await;
     client.close(1000, "").await;
     assert_eq!(client.closed().await.0, 1000);
-    // Who speaks no TLS is let go, and with them those who say nothing.
+    // Clients without TLS are disconnected, and so are silent ones.
     assert!(request(node.public, "GET", "/api/health", &[], b"").await.is_err());
 }
 
 #[tokio::test]
-async fn much_at_once_comes_whole_and_in_order_over_tls_both_ways() {
+async fn large_bursts_arrive_complete_and_in_order_over_tls_in_both_directions() {
     let certificates = Certificates::make();
     let node = node(&certificates).await;
     let tunnel = Tunnel::start(node.public, &certificates.authority());
@@ -67,7 +67,7 @@ async fn much_at_once_comes_whole_and_in_order_over_tls_both_ways() {
 }
 
 #[tokio::test]
-async fn a_client_of_socket_io_that_reads_late_gets_all_over_tls() {
+async fn a_socket_io_client_that_reads_late_receives_everything_over_tls() {
     let certificates = Certificates::make();
     let node = node(&certificates).await;
     let tunnel = Tunnel::start(node.public, &certificates.authority());
@@ -79,14 +79,14 @@ async fn a_client_of_socket_io_that_reads_late_gets_all_over_tls() {
         member.must("session:join", json!({ "sessionId": room, "name": name })).await;
         names.push((name, member));
     }
-    // The host has read nothing of them so far; each tells of all who are there.
+    // The host has read no message so far; each lists all members.
     for (name, _) in &names {
         assert_eq!(host.next_of("session:user-joined").await["client"]["name"], *name);
     }
 }
 
 #[tokio::test]
-async fn a_certificate_is_replaced_without_a_restart_and_a_bad_one_is_not_taken() {
+async fn a_certificate_is_replaced_without_a_restart_and_an_invalid_one_is_ignored() {
     let certificates = Certificates::make();
     let node = node(&certificates).await;
     let old_authority = tempfile::NamedTempFile::new().unwrap();
@@ -96,10 +96,10 @@ async fn a_certificate_is_replaced_without_a_restart_and_a_bad_one_is_not_taken(
     stays.next_of("ready").await;
     let good = std::fs::read(certificates.key()).unwrap();
     std::fs::remove_file(certificates.key()).unwrap();
-    wait_until("it is told", async || node.log().contains("the certificate can't be read")).await;
+    wait_until("the failure is logged", async || node.log().contains("the certificate can't be read")).await;
     std::fs::write(certificates.key(), good).unwrap();
     std::fs::write(certificates.certificate(), "nonsense").unwrap();
-    wait_until("it is told", async || node.log().contains("the new certificate can't be used")).await;
+    wait_until("the failure is logged", async || node.log().contains("the new certificate can't be used")).await;
     assert!(request(old.port(), "GET", "/api/health", &[], b"").await.is_ok(), "the old one stays");
     certificates.replace_with(&Certificates::make());
     let new = Tunnel::start(node.public, &certificates.authority());
@@ -109,7 +109,7 @@ async fn a_certificate_is_replaced_without_a_restart_and_a_bad_one_is_not_taken(
 }
 
 #[tokio::test]
-async fn a_certificate_that_can_t_be_used_is_told_at_the_start() {
+async fn an_unusable_certificate_is_reported_at_the_start() {
     let certificates = Certificates::make();
     std::fs::write(certificates.key(), "nonsense").unwrap();
     let file = |path: &Path| path.to_string_lossy().into_owned();

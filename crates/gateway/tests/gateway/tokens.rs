@@ -1,4 +1,4 @@
-//! Tokens: how they are brought, what keys they are checked with, and their end.
+//! Tokens: transport, verification keys, and expiry.
 
 use harness::http::UPGRADE;
 use harness::{Client, Node, Site, SocketIo, wait_until};
@@ -23,7 +23,7 @@ async fn jwt_node(more: &[(&str, &str)]) -> Node {
     Node::start_with(&[&JWT, more].concat()).await
 }
 
-/// An issuer's key, as it signs and as it is published.
+/// A key of an issuer: the private part, and the published part.
 struct Key {
     id: &'static str,
     signing: EncodingKey,
@@ -55,7 +55,7 @@ async fn status(node: &Node, token: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn published_keys_are_rotated_without_a_restart_and_outlive_their_address() {
+async fn published_keys_rotate_without_a_restart_and_outlive_an_outage_of_their_address() {
     let (old, new, stranger) = (Key::new("old"), Key::new("new"), Key::new("old"));
     let site = Site::start(&published(&[&old]));
     let url = site.url();
@@ -63,16 +63,16 @@ async fn published_keys_are_rotated_without_a_restart_and_outlive_their_address(
     let node = Node::start_with(&often).await;
     assert_eq!(status(&node, &old.token("ann")).await, 200);
     assert_eq!(status(&node, &stranger.token("ann")).await, 401, "another key by the same name");
-    // The address is away, and a key of which nothing is known is asked for.
+    // The address is unavailable, and a token has an unknown key.
     site.answer(500, "");
     let asked = site.asked();
-    wait_until("it is asked again", async || {
+    wait_until("the keys are fetched again", async || {
         assert_eq!(status(&node, &new.token("ann")).await, 401);
         site.asked() > asked
     })
     .await;
     assert_eq!(status(&node, &old.token("ann")).await, 200, "the last good keys stay");
-    // Nonsense is as good as nothing.
+    // An invalid document is ignored.
     site.answer(200, "<html>");
     assert_eq!(status(&node, &old.token("ann")).await, 200);
     site.answer(200, &published(&[&new]));
@@ -81,13 +81,13 @@ async fn published_keys_are_rotated_without_a_restart_and_outlive_their_address(
 }
 
 #[tokio::test]
-async fn while_there_are_no_keys_clients_are_told_to_come_again() {
+async fn without_keys_clients_are_told_to_retry() {
     let key = Key::new("k");
     let site = Site::start("");
     let mut node = Node::launch(&[("auth.modes", "jwt"), ("auth.jwt.jwks_url", &site.url())]);
-    wait_until("it tells why", async || node.log().contains("keys can't be fetched")).await;
-    let unready = async || node.get_internal("/readyz").await.body.contains("keys were never fetched");
-    wait_until("it is not ready", unready).await;
+    wait_until("the failed fetch is logged", async || node.log().contains("cannot fetch the keys of an issuer")).await;
+    let unready = async || node.get_internal("/readyz").await.body.contains("keys of an issuer have not been fetched");
+    wait_until("the node is not ready", unready).await;
     let bearer = format!("Bearer {}", key.token("ann"));
     let refused = node.http("GET", "/sessions", &[("authorization", &bearer)], b"").await;
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
@@ -100,7 +100,7 @@ async fn while_there_are_no_keys_clients_are_told_to_come_again() {
 }
 
 #[tokio::test]
-async fn however_often_a_client_comes_and_goes_with_made_up_keys_the_issuer_is_asked_seldom() {
+async fn tokens_with_invented_keys_do_not_flood_the_issuer() {
     let (key, stranger) = (Key::new("k"), Key::new("unknown"));
     let site = Site::start(&published(&[&key]));
     let node = Node::start_with(&[("auth.modes", "jwt"), ("auth.jwt.jwks_url", &site.url())]).await;
@@ -113,10 +113,10 @@ async fn however_often_a_client_comes_and_goes_with_made_up_keys_the_issuer_is_a
     assert_eq!(status(&node, &stranger.token("eve")).await, 401);
     assert_eq!(status(&node, &key.token("ann")).await, 200);
     assert!(site.asked() <= asked + 1, "{} times", site.asked() - asked);
-    // A set without any key that could be used is none.
+    // A set without a usable key is ignored.
     site.answer(200, r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#);
     let asked = site.asked();
-    wait_until("it is asked again", async || {
+    wait_until("the keys are fetched again", async || {
         status(&node, &stranger.token("eve")).await;
         site.asked() > asked
     })
@@ -125,7 +125,7 @@ async fn however_often_a_client_comes_and_goes_with_made_up_keys_the_issuer_is_a
 }
 
 #[tokio::test]
-async fn a_token_comes_with_a_protocol_and_is_not_sent_back() {
+async fn a_token_in_a_subprotocol_is_accepted_and_not_returned() {
     let node = jwt_node(&[]).await;
     let good = token("ann", 600);
     let protocols = format!("tickcast, bearer.{good}");
@@ -139,7 +139,7 @@ async fn a_token_comes_with_a_protocol_and_is_not_sent_back() {
 }
 
 #[tokio::test]
-async fn a_token_comes_with_the_first_message_or_nobody_does() {
+async fn a_token_in_the_first_message_is_accepted_and_required() {
     let node = jwt_node(&[("auth.first_message_within", "2s")]).await;
     for query in ["", "userId=ann", "userId=&token="] {
         let mut client = node.connect(query).await;
@@ -161,7 +161,7 @@ async fn a_token_comes_with_the_first_message_or_nobody_does() {
 }
 
 #[tokio::test]
-async fn a_socket_ends_with_its_token_unless_it_brings_a_fresh_one_of_the_same_person() {
+async fn a_socket_closes_when_its_token_expires_unless_the_user_sends_a_fresh_one() {
     let node = jwt_node(&[]).await;
     let mut ends = node.connect(&format!("token={}", token("ann", 2))).await;
     let mut goes_on = node.connect(&format!("token={}", token("ann", 2))).await;
@@ -174,7 +174,7 @@ async fn a_socket_ends_with_its_token_unless_it_brings_a_fresh_one_of_the_same_p
     let answer = goes_on.next_of("auth").await;
     assert!(answer["id"] == "good" && answer["payload"]["expiresAt"].as_u64().unwrap().abs_diff(expires) <= 2000);
     assert_eq!(ends.closed().await, (4401, "Unauthorized".to_owned()));
-    // The other's first token has ended at the same time.
+    // The first token of the other client has expired at the same time.
     goes_on.must("session-start", "s", json!({ "label": "x" })).await;
     goes_on.ask("auth", None, json!({ "token": token("ben", 600) })).await;
     assert_eq!(goes_on.closed().await, (4403, "Forbidden".to_owned()));
@@ -182,7 +182,7 @@ async fn a_socket_ends_with_its_token_unless_it_brings_a_fresh_one_of_the_same_p
 }
 
 #[tokio::test]
-async fn a_guest_may_say_later_who_it_is() {
+async fn a_guest_can_authenticate_later() {
     let node = jwt_node(&[("auth.guests", "true"), ("limits.connections_per_user", "1")]).await;
     let mut client = node.connect("").await;
     client.must("session-start", "g", json!({ "sessionId": "of-a-guest", "label": "x" })).await;
@@ -203,7 +203,7 @@ async fn a_guest_may_say_later_who_it_is() {
 }
 
 #[tokio::test]
-async fn a_client_of_socket_io_ends_with_its_token_and_is_told_not_to_come_again() {
+async fn a_socket_io_client_closes_when_its_token_expires_and_is_told_not_to_reconnect() {
     let node = jwt_node(&[("socketio.anonymous", "false")]).await;
     let mut ends = SocketIo::connect_as(node.public, &json!({ "token": token("ann", 2) })).await;
     let mut goes_on = SocketIo::connect_as(node.public, &json!({ "token": token("ann", 2) })).await;
@@ -218,7 +218,7 @@ async fn a_client_of_socket_io_ends_with_its_token_and_is_told_not_to_come_again
 }
 
 #[tokio::test]
-async fn no_token_gets_into_the_log() {
+async fn tokens_are_never_logged() {
     let node = jwt_node(&[("log.level", "trace")]).await;
     let (good, bad) = (token("ann", 600), token("ann", -5));
     for token in [&good, &bad] {
@@ -227,11 +227,11 @@ async fn no_token_gets_into_the_log() {
         let mut client = node.connect(&format!("token={token}")).await;
         client.ask("auth", None, json!({ "token": token })).await;
         let mut client = SocketIo::open(node.public, "").await;
-        client.come_in(&json!({ "token": token })).await;
+        client.connect_namespace(&json!({ "token": token })).await;
     }
     let log = node.log();
     assert!(log.contains("DEBUG"), "everything is logged");
     for secret in [&good, &bad, SECRET] {
-        assert!(!log.contains(secret), "it is in the log");
+        assert!(!log.contains(secret), "the log contains a token");
     }
 }

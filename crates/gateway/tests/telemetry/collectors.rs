@@ -1,4 +1,4 @@
-//! Collectors that are away, slow or wrong: nobody is to notice but the operator.
+//! Unavailable, slow and faulty collectors, which only the operator may notice.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 const COMMANDS: usize = 50;
 
-/// Starts a node that traces all, and sends it soon.
+/// Starts a node that traces everything and exports at short intervals.
 async fn node(endpoint: &str, protocol: &str) -> Node {
     let environment = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
@@ -22,8 +22,8 @@ async fn node(endpoint: &str, protocol: &str) -> Node {
     node
 }
 
-/// Has somebody use a node, who must see nothing amiss.
-async fn is_used(node: &Node) -> Client {
+/// Uses a node as a client, which must notice nothing.
+async fn use_node(node: &Node) -> Client {
     let mut client = node.connect("userId=ann&dialect=v1").await;
     client.must("session-start", "s", json!({ "sessionId": "s", "label": "x" })).await;
     let mut last = client.next_of("tick").await["serverTime"].as_u64().unwrap();
@@ -40,8 +40,8 @@ async fn is_used(node: &Node) -> Client {
     client
 }
 
-/// Ends a node, and tells how long that took.
-async fn ends(mut node: Node, mut client: Client) -> (Duration, String) {
+/// Stops a node, and returns how long that took and its log.
+async fn stop(mut node: Node, mut client: Client) -> (Duration, String) {
     let since = Instant::now();
     node.signal("TERM");
     assert_eq!(client.closed().await.0, 1012);
@@ -49,40 +49,40 @@ async fn ends(mut node: Node, mut client: Client) -> (Duration, String) {
     (since.elapsed(), node.log())
 }
 
-async fn harms_nobody(endpoint: &str, protocol: &str) {
+async fn affects_no_client(endpoint: &str, protocol: &str) {
     let node = node(endpoint, protocol).await;
-    let client = is_used(&node).await;
+    let client = use_node(&node).await;
     let has_failed = async || {
-        let figures = node.figures().await;
+        let metrics = node.metrics().await;
         ["traces", "metrics"].iter().all(|signal| {
-            figures.must("tickcast_telemetry_exports_total", &[("signal", signal), ("outcome", "failed")]) >= 1.0
+            metrics.must("tickcast_telemetry_exports_total", &[("signal", signal), ("outcome", "failed")]) >= 1.0
         })
     };
     wait_until("sendings that fail", has_failed).await;
-    let figures = node.figures().await;
-    assert!(figures.must("tickcast_telemetry_spans_total", &[("state", "ended")]) > COMMANDS as f64);
-    assert_eq!(figures.must("tickcast_telemetry_spans_total", &[("state", "sent")]), 0.0);
-    let (took, log) = ends(node, client).await;
+    let metrics = node.metrics().await;
+    assert!(metrics.must("tickcast_telemetry_spans_total", &[("state", "ended")]) > COMMANDS as f64);
+    assert_eq!(metrics.must("tickcast_telemetry_spans_total", &[("state", "sent")]), 0.0);
+    let (took, log) = stop(node, client).await;
     assert!(took < DEADLINE / 2, "it took {took:?} to end");
-    let told = log.lines().filter(|line| line.contains("the collector takes nothing")).count();
-    assert_eq!(told, 2, "once for each signal: {log}");
+    let warnings = log.lines().filter(|line| line.contains("the export to the collector fails")).count();
+    assert_eq!(warnings, 2, "once for each signal: {log}");
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_harms_nobody() {
+async fn an_unavailable_collector_affects_no_client() {
     let endpoint = format!("http://127.0.0.1:{}", free_port());
-    tokio::join!(harms_nobody(&endpoint, "grpc"), harms_nobody(&endpoint, "http/protobuf"));
+    tokio::join!(affects_no_client(&endpoint, "grpc"), affects_no_client(&endpoint, "http/protobuf"));
 }
 
 #[tokio::test]
-async fn a_collector_that_answers_nonsense_harms_nobody() {
+async fn a_collector_with_invalid_answers_affects_no_client() {
     let site = Site::start("what is that?");
     let endpoint = site.url().replace("/keys", "");
     site.answer(500, "what is that?");
-    tokio::join!(harms_nobody(&endpoint, "grpc"), harms_nobody(&endpoint, "http/protobuf"));
+    tokio::join!(affects_no_client(&endpoint, "grpc"), affects_no_client(&endpoint, "http/protobuf"));
 }
 
-/// Accepts, and says nothing for ever.
+/// Accepts connections and never answers.
 async fn silent() -> (u16, AbortOnDropHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -96,30 +96,31 @@ async fn silent() -> (u16, AbortOnDropHandle<()>) {
 }
 
 #[tokio::test]
-async fn a_collector_that_never_answers_harms_nobody_and_holds_up_no_end() {
+async fn a_collector_that_never_answers_affects_no_client_and_delays_no_shutdown() {
     let (port, _silent) = silent().await;
-    let harms_nobody = async |protocol| {
+    let delays_no_shutdown = async |protocol| {
         let node = node(&format!("http://127.0.0.1:{port}"), protocol).await;
-        let client = is_used(&node).await;
-        let (took, log) = ends(node, client).await;
+        let client = use_node(&node).await;
+        let (took, log) = stop(node, client).await;
         assert!(took < DEADLINE / 2, "it took {took:?} to end: {log}");
     };
-    tokio::join!(harms_nobody("grpc"), harms_nobody("http/protobuf"));
+    tokio::join!(delays_no_shutdown("grpc"), delays_no_shutdown("http/protobuf"));
 }
 
 #[tokio::test]
-async fn a_collector_that_comes_back_is_told_from_then_on() {
+async fn export_resumes_when_the_collector_returns() {
     let site = Site::start("");
     site.answer(503, "");
     let node = node(&site.url().replace("/keys", ""), "http/protobuf").await;
-    let _client = is_used(&node).await;
-    wait_until("a word about the collector", async || node.log().contains("the collector takes nothing")).await;
+    let _client = use_node(&node).await;
+    wait_until("the failure is logged", async || node.log().contains("the export to the collector fails")).await;
     site.answer(200, "");
-    wait_until("a word that it is back", async || node.log().contains("takes what is sent again")).await;
+    wait_until("the recovery is logged", async || node.log().contains("the export to the collector succeeds again"))
+        .await;
 }
 
 #[tokio::test]
-async fn the_last_spans_are_sent_at_the_end() {
+async fn the_last_spans_are_exported_at_shutdown() {
     let collector = Collector::start().await;
     for (protocol, port) in [("grpc", collector.grpc), ("http/protobuf", collector.http)] {
         let endpoint = format!("http://127.0.0.1:{port}");
@@ -138,16 +139,16 @@ async fn the_last_spans_are_sent_at_the_end() {
         node.is_ready().await;
         let mut client = node.connect("userId=ann&dialect=v1").await;
         client.must("session-start", "s", json!({ "label": "x" })).await;
-        ends(node, client).await;
+        stop(node, client).await;
         let spans = collector.spans();
         let is_ours = |name: &str| spans.iter().any(|span| span.node() == settings[2].1 && span.name == name);
         assert!(is_ours("message stopwatch.start") && is_ours("execute"), "{protocol}: {spans:#?}");
     }
 }
 
-/// A collector that others have made, which writes down what it is sent.
+/// A third-party collector, which records what it receives.
 #[tokio::test]
-async fn a_real_collector_understands_all() {
+async fn a_real_collector_accepts_everything() {
     let folder = tempfile::tempdir().unwrap();
     let (grpc, http) = (free_port(), free_port());
     let log = folder.path().join("log");
@@ -168,13 +169,13 @@ async fn a_real_collector_understands_all() {
     for (protocol, port) in [("grpc", grpc), ("http/protobuf", http)] {
         wait_until("the collector", async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await;
         let node = node(&format!("http://127.0.0.1:{port}"), protocol).await;
-        let client = is_used(&node).await;
+        let client = use_node(&node).await;
         wait_until("spans", async || {
-            let figures = node.figures().await;
-            figures.must("tickcast_telemetry_spans_total", &[("state", "sent")]) > COMMANDS as f64
+            let metrics = node.metrics().await;
+            metrics.must("tickcast_telemetry_spans_total", &[("state", "sent")]) > COMMANDS as f64
         })
         .await;
-        ends(node, client).await;
+        stop(node, client).await;
     }
     wait_until("what it writes down", async || {
         ["message stopwatch.pause", "execute", "fan_out"].iter().all(|words| says(words))

@@ -6,23 +6,23 @@ use crate::{MovableClock, RedisServer, free_port};
 
 const SLOTS: usize = 16384;
 
-/// Primaries, each with a replica or none.
+/// A cluster of primaries, each with or without a replica.
 pub struct RedisCluster {
-    /// The primaries first, as they were at the start, then a replica of each.
+    /// The initial primaries, then a replica of each.
     pub servers: Vec<RedisServer>,
 }
 
 impl RedisCluster {
-    /// Starts so many primaries, and a replica of each if asked for, and waits until all agree.
+    /// Starts primaries, optionally with a replica each, and waits until all servers agree.
     ///
     /// # Panics
-    /// If they do not.
+    /// If they do not agree in time.
     pub fn start(primaries: usize, with_replicas: bool) -> Self {
         let count = if with_replicas { 2 * primaries } else { primaries };
         Self::of((0..count).map(|_| server(RedisServer::start_with)).collect(), primaries)
     }
 
-    /// Starts primaries that go by these clocks.
+    /// Starts one primary per clock.
     ///
     /// # Panics
     /// As [`RedisCluster::start`].
@@ -55,25 +55,25 @@ impl RedisCluster {
         cluster
     }
 
-    /// Returns the address for clients, which names two of the servers.
+    /// Returns the address for clients, with two of the servers.
     pub fn url(&self) -> String {
         let [first, second] = [0, 1].map(|nth| self.servers[nth].port());
         format!("redis+cluster://127.0.0.1:{first}?node=127.0.0.1:{second}")
     }
 
-    /// Moves so many slots from one primary to another while all goes on, and waits until all agree.
+    /// Moves slots from one primary to another under load, and waits until all servers agree.
     ///
     /// # Panics
-    /// If they do not.
+    /// If they do not agree in time.
     pub fn move_slots(&self, from: usize, to: usize, count: usize) {
-        let place = format!("127.0.0.1:{}", self.servers[to].port());
+        let address = format!("127.0.0.1:{}", self.servers[to].port());
         let (source, target, count) = (self.id(from), self.id(to), count.to_string());
-        let words = ["--cluster", "reshard", &place, "--cluster-from", &source, "--cluster-to", &target];
-        let told = cli(self.servers[to].port(), &[&words[..], &["--cluster-slots", &count, "--cluster-yes"]].concat());
-        assert!(!told.contains("[ERR]"), "{told}");
+        let args = ["--cluster", "reshard", &address, "--cluster-from", &source, "--cluster-to", &target];
+        let output = cli(self.servers[to].port(), &[&args[..], &["--cluster-slots", &count, "--cluster-yes"]].concat());
+        assert!(!output.contains("[ERR]"), "{output}");
     }
 
-    /// Returns which of the servers is the primary of a slot, as the others see it.
+    /// Returns the index of the primary of a slot, according to the servers.
     pub fn owner(&self, slot: usize) -> Option<usize> {
         let nodes = self.servers.iter().filter_map(|server| server.command(&["CLUSTER", "NODES"]).ok());
         nodes.into_iter().find_map(|nodes| {
@@ -87,9 +87,9 @@ impl RedisCluster {
         self.servers[nth].command(&["CLUSTER", "MYID"]).unwrap()
     }
 
-    fn wait_for(&self, words: &[&str], wanted: impl Fn(&str) -> bool) {
-        let is_wanted = |server: &RedisServer| server.command(words).is_ok_and(|answer| wanted(&answer));
-        block_until("the cluster to come up", || self.servers.iter().all(is_wanted));
+    fn wait_for(&self, args: &[&str], expected: impl Fn(&str) -> bool) {
+        let is_expected = |server: &RedisServer| server.command(args).is_ok_and(|reply| expected(&reply));
+        block_until("the cluster to come up", || self.servers.iter().all(is_expected));
     }
 }
 
@@ -99,14 +99,14 @@ fn server(start: impl Fn(&[&str]) -> RedisServer) -> (RedisServer, u16) {
     (start(&options), bus)
 }
 
-fn must(server: &RedisServer, words: &[&str]) {
-    let answer = server.command(words).unwrap();
-    assert_eq!(answer, "+OK", "{words:?}");
+fn must(server: &RedisServer, args: &[&str]) {
+    let reply = server.command(args).unwrap();
+    assert_eq!(reply, "+OK", "{args:?}");
 }
 
 fn has_slot(line: &str, slot: usize) -> bool {
-    line.split_whitespace().skip(8).filter(|word| !word.starts_with('[')).any(|word| {
-        let (first, last) = word.split_once('-').unwrap_or((word, word));
+    line.split_whitespace().skip(8).filter(|arg| !arg.starts_with('[')).any(|arg| {
+        let (first, last) = arg.split_once('-').unwrap_or((arg, arg));
         let range = first.parse::<usize>().ok().zip(last.parse().ok());
         range.is_some_and(|(first, last)| (first..=last).contains(&slot))
     })

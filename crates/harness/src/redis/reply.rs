@@ -1,23 +1,23 @@
-//! What a Redis server answers.
+//! Replies of a Redis server.
 
 use std::io::{self, BufRead};
 
-/// One answer.
+/// A reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// A status, a number or an error, with its sign.
+    /// A status, a number or an error, with its prefix.
     Line(String),
-    /// Bytes, as text; `None` if there is no such value.
+    /// Bytes as text; `None` for a null reply.
     Text(Option<String>),
-    /// Several answers.
+    /// An array of replies.
     List(Vec<Reply>),
 }
 
 impl Reply {
-    /// Reads one answer.
+    /// Reads one reply.
     ///
     /// # Errors
-    /// The connection's, and an answer that is none.
+    /// An error of the connection, or a malformed reply.
     pub fn read(from: &mut impl BufRead) -> io::Result<Self> {
         let mut line = String::new();
         if from.read_line(&mut line)? == 0 {
@@ -34,7 +34,7 @@ impl Reply {
         }
     }
 
-    /// Returns the texts of a list; nothing else has any.
+    /// Returns the texts of a list; empty for any other reply.
     pub fn texts(&self) -> Vec<&str> {
         let Self::List(replies) = self else { return vec![] };
         replies
@@ -46,7 +46,7 @@ impl Reply {
             .collect()
     }
 
-    /// Returns a line or a text as it is, and of a list nothing.
+    /// Returns a line or a text; empty for a list.
     pub fn into_text(self) -> String {
         match self {
             Self::Line(text) | Self::Text(Some(text)) => text,
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_answer_is_read() {
+    fn every_kind_of_reply_is_decoded() {
         let mut bytes = "+OK\r\n*3\r\n$2\r\na\n\r\n$-1\r\n:7\r\n*0\r\n-ERR no\r\n".as_bytes();
         assert_eq!(Reply::read(&mut bytes).unwrap(), Reply::Line("+OK".to_owned()));
         let list = Reply::read(&mut bytes).unwrap();

@@ -1,4 +1,4 @@
-//! A primary, its replicas, and the sentinels that watch over them.
+//! A primary with its replicas and sentinels.
 
 use std::process::{Command, Stdio};
 
@@ -7,12 +7,12 @@ use tempfile::TempDir;
 use crate::wait::block_until;
 use crate::{RedisServer, Running, free_port};
 
-/// What the sentinels call the primary.
+/// The name of the primary in the sentinels.
 const SERVICE: &str = "timers";
 
 /// A primary, two replicas and three sentinels.
 pub struct RedisWithSentinels {
-    /// The primary first, as they were at the start.
+    /// The initial primary, then the replicas.
     pub servers: Vec<RedisServer>,
     sentinels: Vec<Sentinel>,
 }
@@ -24,7 +24,7 @@ struct Sentinel {
 }
 
 impl RedisWithSentinels {
-    /// Starts them and waits until the sentinels know all.
+    /// Starts all processes and waits until the sentinels know each other.
     ///
     /// # Panics
     /// If they do not come up.
@@ -40,25 +40,25 @@ impl RedisWithSentinels {
 
     /// Returns the address for clients.
     pub fn url(&self) -> String {
-        let places: Vec<String> =
+        let addresses: Vec<String> =
             self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)).collect();
-        let nodes: Vec<String> = places[1..].iter().map(|place| format!("&node={place}")).collect();
-        format!("redis+sentinel://{}?sentinelServiceName={SERVICE}{}", places[0], nodes.concat())
+        let nodes: Vec<String> = addresses[1..].iter().map(|address| format!("&node={address}")).collect();
+        format!("redis+sentinel://{}?sentinelServiceName={SERVICE}{}", addresses[0], nodes.concat())
     }
 
-    /// Lets the sentinels answer this user only.
+    /// Restricts the sentinels to this user.
     pub fn lock(&self, user: &str, password: &str) {
         for sentinel in &self.sentinels {
             cli(sentinel.port, &["ACL", "SETUSER", user, "on", &format!(">{password}"), "+@all", "allchannels"]);
             cli(sentinel.port, &["ACL", "SETUSER", "default", "off"]);
-            assert!(cli(sentinel.port, &["PING"]).contains("NOAUTH"), "it answers anybody");
+            assert!(cli(sentinel.port, &["PING"]).contains("NOAUTH"), "the sentinel accepts any user");
         }
     }
 
-    /// Returns the server that says it is the primary, once there is one among those that answer.
+    /// Waits for a primary among the reachable servers, and returns it.
     ///
     /// # Panics
-    /// If there is none in time.
+    /// After the timeout.
     pub fn primary(&self) -> &RedisServer {
         let is_primary = |server: &&RedisServer| {
             server.command(&["INFO", "replication"]).is_ok_and(|info| info.contains("role:master"))
@@ -97,7 +97,7 @@ impl Sentinel {
     }
 }
 
-/// Asks by `redis-cli`, which prints whole answers.
+/// Sends a command with `redis-cli`, which prints whole replies.
 pub(crate) fn cli(port: u16, words: &[&str]) -> String {
     let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(words).output();
     let output = output.expect("redis-cli is installed with redis-server");

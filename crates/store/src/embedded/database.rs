@@ -1,15 +1,17 @@
-//! The file: opened by one process, and opened anew after a failed write.
+//! The database file: opened by one process, and reopened after a failed write.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 use engine::store::{Fault, FaultKind};
 use redb::{Database, DatabaseError};
 
 use crate::embedded::tables;
 
-/// Pages kept in memory; it fills with use and is the bulk of the store's memory.
+/// Memory of the page cache. It fills with use and is most of the store's memory.
 const CACHE_BYTES: usize = 16 << 20;
 
 const FILE_NAME: &str = "tickcast.redb";
@@ -17,10 +19,10 @@ const FILE_NAME: &str = "tickcast.redb";
 /// Why a directory can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process has it.
+    /// Another process has opened it.
     #[error("{0} is in use by another process; an embedded store serves one node (use Redis for several)")]
     InUse(PathBuf),
-    /// The operating system or the file says no.
+    /// The operating system or the file reports an error.
     #[error("{0} can't be used as a store: {1}")]
     Failed(PathBuf, #[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -33,34 +35,34 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    /// Opens the file, or makes it with its folder.
+    /// Opens the file; creates it and its directory if needed.
     pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
         let database = open(folder)?;
         Ok(Self { folder: folder.to_owned(), open: Arc::new(RwLock::new(Ok(Arc::new(database)))) })
     }
 
-    /// Returns the database, unless a write has failed and it could not be opened again yet.
+    /// Returns the database; fails after a failed write until the file is open again.
     pub(crate) fn get(&self) -> Result<Arc<Database>, Fault> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        open.clone().map_err(|why| Fault::new(FaultKind::Unavailable, why))
+        let open = self.open.read();
+        open.clone().map_err(|reason| Fault::new(FaultKind::Unavailable, reason))
     }
 
-    /// Tells why the store can't be used at the moment.
+    /// Returns the reason if the store is not usable.
     pub(crate) fn ready(&self) -> Result<(), String> {
-        self.open.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|_| ()).map_err(Clone::clone)
+        self.open.read().as_ref().map(|_| ()).map_err(Clone::clone)
     }
 
-    /// Closes the database after a failed write: it takes no other one until it is opened again.
-    pub(crate) fn close(&self, why: String) {
-        *self.open.write().unwrap_or_else(PoisonError::into_inner) = Err(why);
+    /// Closes the database after a failed write: it accepts no other write until it is reopened.
+    pub(crate) fn close(&self, reason: String) {
+        *self.open.write() = Err(reason);
     }
 
-    /// Opens the database again, as soon as the last reader has let go of it, or tells why it can't be.
+    /// Reopens the database. Fails while a reader still has it open.
     pub(crate) fn reopen(&self) -> Result<(), String> {
         let opened = open(&self.folder).map(Arc::new).map_err(|error| error.to_string());
-        let answer = opened.as_ref().map(|_| ()).map_err(Clone::clone);
-        *self.open.write().unwrap_or_else(PoisonError::into_inner) = opened;
-        answer
+        let result = opened.as_ref().map(|_| ()).map_err(Clone::clone);
+        *self.open.write() = opened;
+        result
     }
 }
 
@@ -70,7 +72,7 @@ fn open(folder: &Path) -> Result<Database, OpenError> {
     let database = Database::builder()
         .set_cache_size(CACHE_BYTES)
         .set_repair_callback(|session| {
-            tracing::warn!(progress = session.progress(), "the store was not closed; it is being checked");
+            tracing::warn!(progress = session.progress(), "the store was not closed cleanly; checking it");
         })
         .create(folder.join(FILE_NAME));
     let database = match database {
@@ -81,7 +83,7 @@ fn open(folder: &Path) -> Result<Database, OpenError> {
     let transaction = database.begin_write().map_err(|error| failed(error.into()))?;
     tables::create(&transaction).map_err(|error| failed(error.into()))?;
     transaction.commit().map_err(|error| failed(error.into()))?;
-    // The file is synced by the library; that it is in its folder is not.
+    // The library syncs the file, but not its directory entry.
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed(error.into()))?;
     Ok(database)
 }

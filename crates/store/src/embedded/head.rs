@@ -8,13 +8,13 @@ use timers::{CommandId, Position, Revision, Tag, Timestamp};
 
 const FORMAT: u8 = 1;
 
-/// Revision, tag, time, deadline.
+/// Bytes of revision, tag, time and deadline.
 const FIXED: usize = 4 * 8;
 
-/// Id, revision, time.
+/// Bytes of id, revision and time.
 const RECENT: usize = 3 * 8;
 
-/// A head and the scope's entry in the index of deadlines.
+/// A head, with the scope's deadline as in the due index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StoredHead {
     pub(crate) head: Head,
@@ -32,16 +32,16 @@ impl StoredHead {
         bytes.put_u64(self.deadline.map_or(0, |at| at.0));
         for recent in &head.recent {
             bytes.put_u64(recent.id.0);
-            bytes.put_u64(recent.made.0);
+            bytes.put_u64(recent.revision.0);
             bytes.put_u64(recent.at.0);
         }
         bytes
     }
 
     pub(crate) fn decode(mut bytes: &[u8]) -> Result<Self, Fault> {
-        let whole = bytes.len() > FIXED && (bytes.len() - 1 - FIXED).is_multiple_of(RECENT);
-        if !whole || bytes.get_u8() != FORMAT {
-            return Err(Fault::new(FaultKind::Damaged, "the head of a board can't be read"));
+        let complete = bytes.len() > FIXED && (bytes.len() - 1 - FIXED).is_multiple_of(RECENT);
+        if !complete || bytes.get_u8() != FORMAT {
+            return Err(Fault::new(FaultKind::Damaged, "the head of a board can't be decoded"));
         }
         let position = Position { revision: Revision(bytes.get_u64()), tag: Tag(bytes.get_u64()) };
         let at = Timestamp(bytes.get_u64());
@@ -50,7 +50,7 @@ impl StoredHead {
         while bytes.has_remaining() {
             recent.push_back(RecentId {
                 id: CommandId(bytes.get_u64()),
-                made: Revision(bytes.get_u64()),
+                revision: Revision(bytes.get_u64()),
                 at: Timestamp(bytes.get_u64()),
             });
         }
@@ -63,8 +63,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_is_read_back_as_written_and_damage_is_told() {
-        let recent = RecentId { id: CommandId(7), made: Revision(2), at: Timestamp(9) };
+    fn a_head_is_decoded_as_encoded_and_damage_is_an_error() {
+        let recent = RecentId { id: CommandId(7), revision: Revision(2), at: Timestamp(9) };
         let head = Head {
             position: Position { revision: Revision(3), tag: Tag(u64::MAX) },
             at: Timestamp(5),

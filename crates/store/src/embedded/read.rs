@@ -1,15 +1,20 @@
-//! Reading from a snapshot. Each read copies out what it wants and ends: a long one would make the file
-//! grow.
+//! Reads from a snapshot. Each read copies its result and ends: the file grows as long as a snapshot is open.
 
 use bytes::Bytes;
-use engine::store::{ArchivedRow, Due, DueLook, Fault, FaultKind, Loaded, Page, Query};
+use engine::store::{ArchivedRow, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query};
 use redb::{Database, ReadableDatabase};
 use timers::{HistoryId, ItemKey, Position, Scope, Timestamp};
 
 use crate::embedded::head::StoredHead;
 use crate::embedded::tables::{DUE, HEADS, ITEMS, ROW_INDEX, ROWS};
+use crate::known_scopes::{KnownScopes, PAGE_SIZE, PAGES_MAX};
 
-pub(crate) fn load(database: &Database, scope: &Scope, ask: &[HistoryId], now: Timestamp) -> Result<Loaded, Fault> {
+pub(crate) fn load(
+    database: &Database,
+    scope: &Scope,
+    row_ids: &[HistoryId],
+    now: Timestamp,
+) -> Result<LoadedBoard, Fault> {
     let scope = scope.to_string();
     let snapshot = database.begin_read().map_err(fault)?;
     let head = head(&snapshot, &scope)?.head;
@@ -25,12 +30,12 @@ pub(crate) fn load(database: &Database, scope: &Scope, ask: &[HistoryId], now: T
     }
     let rows = snapshot.open_table(ROWS).map_err(fault)?;
     let mut known = std::collections::BTreeSet::new();
-    for id in ask {
+    for id in row_ids {
         if rows.get((scope.as_str(), id.as_str())).map_err(fault)?.is_some() {
             known.insert(id.clone());
         }
     }
-    Ok(Loaded { position: head.position, at: head.at, items, known, recent: head.recent.into(), now })
+    Ok(LoadedBoard { position: head.position, at: head.at, items, existing: known, recent: head.recent.into(), now })
 }
 
 pub(crate) fn positions(database: &Database, scopes: &[Scope]) -> Result<Vec<Option<Position>>, Fault> {
@@ -64,22 +69,32 @@ pub(crate) fn history(database: &Database, scope: &Scope, query: &Query) -> Resu
     Ok(Page::of(rows, query.limit))
 }
 
-pub(crate) fn due(database: &Database, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
+/// Reads at most `limit` deadlines; entries of unknown scopes are skipped.
+pub(crate) fn due(
+    database: &Database,
+    until: Timestamp,
+    limit: usize,
+    known_scopes: &KnownScopes,
+) -> Result<DuePage, Fault> {
     let snapshot = database.begin_read().map_err(fault)?;
     let table = snapshot.open_table(DUE).map_err(fault)?;
+    let mut entries = table.range((0, "")..=(until.0, LAST_ID)).map_err(fault)?;
     let mut due = Vec::new();
-    for entry in table.range((0, "")..=(until.0, LAST_ID)).map_err(fault)?.take(limit + 1) {
+    // The same bound as in Redis: a first page of the limit, then whole pages.
+    for _ in 0..limit + 1 + (PAGES_MAX - 1) * PAGE_SIZE {
+        let Some(entry) = entries.next() else { return Ok(DuePage { due, more: false }) };
         let (key, _) = entry.map_err(fault)?;
-        let (at, scope) = key.value();
-        let scope = scope.parse().map_err(|error: timers::BadScope| damaged(&error.to_string()))?;
+        let (at, entry) = key.value();
+        let Some(scope) = known_scopes.parse(entry.as_bytes()) else { continue };
+        if due.len() == limit {
+            break;
+        }
         due.push(Due { scope, at: Timestamp(at) });
     }
-    let more = due.len() > limit;
-    due.truncate(limit);
-    Ok(DueLook { due, more })
+    Ok(DuePage { due, more: true })
 }
 
-/// Sorts behind every id: no text has a byte above this character's first.
+/// Sorts after every id: no text has a byte above the first byte of this character.
 const LAST_ID: &str = "\u{10FFFF}";
 
 fn head(snapshot: &redb::ReadTransaction, scope: &str) -> Result<StoredHead, Fault> {
@@ -94,6 +109,53 @@ fn fault(error: impl Into<redb::Error>) -> Fault {
     Fault::new(FaultKind::Unavailable, error.into())
 }
 
-fn damaged(why: &str) -> Fault {
-    Fault::new(FaultKind::Damaged, why)
+fn damaged(reason: &str) -> Fault {
+    Fault::new(FaultKind::Damaged, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::embedded::database::Handle;
+
+    /// Writes entries directly into the due index, one millisecond apart.
+    fn database(entries: &[&str]) -> (std::sync::Arc<Database>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Handle::open(folder.path()).unwrap().get().unwrap();
+        let transaction = database.begin_write().unwrap();
+        {
+            let mut table = transaction.open_table(DUE).unwrap();
+            for (at, entry) in (1_u64..).zip(entries) {
+                table.insert((at, *entry), ()).unwrap();
+            }
+        }
+        transaction.commit().unwrap();
+        (database, folder)
+    }
+
+    fn check(entries: &[&str], limit: usize, expected: &[&str], more: bool) {
+        let (database, _folder) = database(entries);
+        let page = due(&database, Timestamp(1_000_000), limit, &KnownScopes::new()).unwrap();
+        let scopes: Vec<String> = page.due.iter().map(|due| due.scope.to_string()).collect();
+        assert_eq!((scopes.iter().map(String::as_str).collect::<Vec<_>>(), page.more), (expected.to_vec(), more));
+    }
+
+    #[test]
+    fn due_entries_of_unknown_and_malformed_scopes_are_skipped() {
+        check(&["planet:1", "", "no scope", "user:ann", "user:", "room:r"], 9, &["user:ann", "room:r"], false);
+        check(&["planet:1", "user:ann", "no scope"], 1, &["user:ann"], false);
+        check(&["planet:1", "user:ann", "no scope", "user:ben"], 1, &["user:ann"], true);
+        check(&[], 1, &[], false);
+    }
+
+    #[test]
+    fn many_unknown_entries_do_not_hide_a_known_scope_and_a_query_is_bounded() {
+        let unknown: Vec<String> = (0..8_000).map(|nth| format!("planet:{nth}")).collect();
+        let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
+        let entries: Vec<&str> = unknown[..5_000].iter().copied().chain(["user:ann"]).collect();
+        check(&entries, 16, &["user:ann"], false);
+        let entries: Vec<&str> = unknown.iter().copied().chain(["user:ann"]).collect();
+        check(&entries, 16, &[], true);
+    }
 }

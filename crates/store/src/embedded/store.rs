@@ -1,13 +1,14 @@
-//! The port over a local file.
+//! The store port over a local file.
 
+use parking_lot::Mutex;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 use async_trait::async_trait;
 use engine::store::{
-    BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, DueLook, Fault, FaultKind, Loaded, Outlet, Page, Query,
-    Signal, lead, resign,
+    BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query,
+    Signal, SignalSender, lead, resign,
 };
 use engine::{Store, StoreClock};
 use redb::Database;
@@ -18,57 +19,61 @@ use tracing::{Instrument, Span};
 
 use crate::embedded::database::{Handle, OpenError};
 use crate::embedded::read;
-use crate::embedded::writer::{Answer, Job, Writer};
+use crate::embedded::writer::{Job, Reply, Writer};
+use crate::known_scopes::KnownScopes;
 
-/// Most commits that wait for the writer: some four groups, a fraction of a second.
+/// Most commits in the writer's queue: some four groups, a fraction of a second.
 const JOBS_MAX: usize = 1024;
 
-/// A store in a local folder. Commits are on disk when they are answered.
+/// A store in a local directory. Commits are on disk before they are acknowledged.
 pub struct EmbeddedStore {
     handle: Handle,
     clock: Arc<StoreClock>,
-    outlet: Arc<Mutex<Outlet>>,
-    last_beat: Mutex<Option<BeatAnswer>>,
+    signal_sender: Arc<Mutex<SignalSender>>,
+    last_beat: Mutex<Option<BeatStatus>>,
+    known_scopes: Arc<KnownScopes>,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
-    writer_gone: Mutex<Option<oneshot::Receiver<()>>>,
+    writer_stopped: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl EmbeddedStore {
-    /// Opens a folder, or makes it.
+    /// Opens a directory; creates it if needed.
     ///
     /// # Errors
-    /// [`OpenError`]: another process has it, or it can't be read or written.
+    /// [`OpenError`]: another process has opened it, or it can't be read or written.
     pub fn open(folder: &Path) -> Result<Connected<dyn Store>, OpenError> {
         let handle = Handle::open(folder)?;
         let clock = Arc::new(StoreClock::new());
-        let (outlet, signals) = Outlet::new();
-        let outlet = Arc::new(Mutex::new(outlet));
-        let writer = Writer { handle: handle.clone(), clock: Arc::clone(&clock), outlet: Arc::clone(&outlet) };
+        let (signal_sender, signals) = SignalSender::new();
+        let signal_sender = Arc::new(Mutex::new(signal_sender));
+        let writer =
+            Writer { handle: handle.clone(), clock: Arc::clone(&clock), signal_sender: Arc::clone(&signal_sender) };
         let (jobs, taken) = mpsc::channel(JOBS_MAX);
-        let (gone, writer_gone) = oneshot::channel();
+        let (stopped_tx, writer_stopped) = oneshot::channel();
         let spawned = thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
             writer.run(taken);
-            gone.send(()).ok();
+            stopped_tx.send(()).ok();
         });
         spawned.map_err(|error| OpenError::Failed(folder.to_owned(), error.into()))?;
         let store = Self {
             handle,
             clock,
-            outlet,
+            signal_sender,
             last_beat: Mutex::default(),
+            known_scopes: Arc::new(KnownScopes::new()),
             jobs: Mutex::new(Some(jobs)),
-            writer_gone: Mutex::new(Some(writer_gone)),
+            writer_stopped: Mutex::new(Some(writer_stopped)),
         };
         Ok(Connected { store: Arc::new(store), signals })
     }
 
-    /// Has the writer do a job.
-    async fn write<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, Fault> {
+    /// Sends a job to the writer and waits for its reply.
+    async fn write<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Fault> {
         let closed = || Fault::new(FaultKind::Unavailable, "the store is closed");
-        let jobs = lock(&self.jobs).clone().ok_or_else(closed)?;
-        let (answer, answered) = oneshot::channel();
-        jobs.send(job(answer)).await.map_err(|_| closed())?;
-        answered.await.map_err(|_| Fault::new(FaultKind::Unknown, "the writer has died"))?
+        let jobs = self.jobs.lock().clone().ok_or_else(closed)?;
+        let (reply_tx, reply) = oneshot::channel();
+        jobs.send(job(reply_tx)).await.map_err(|_| closed())?;
+        reply.await.map_err(|_| Fault::new(FaultKind::Unknown, "the writer has panicked"))?
     }
 
     async fn read<T: Send + 'static>(
@@ -93,13 +98,14 @@ fn span(operation: &'static str) -> Span {
 
 #[async_trait]
 impl Store for EmbeddedStore {
-    async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<Loaded, Fault> {
-        let (scope, ask, now) = (scope.clone(), ask.to_vec(), self.clock.now());
-        self.read(move |database| read::load(database, &scope, &ask, now)).instrument(span("load")).await
+    async fn load(&self, scope: &Scope, row_ids: &[HistoryId]) -> Result<LoadedBoard, Fault> {
+        let (scope, row_ids, now) = (scope.clone(), row_ids.to_vec(), self.clock.now());
+        self.read(move |database| read::load(database, &scope, &row_ids, now)).instrument(span("load")).await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
-        self.write(|answer| Job::Commit(commit.clone(), answer)).instrument(span("commit")).await
+        commit.check_limits()?;
+        self.write(|reply| Job::Commit(commit.clone(), reply)).instrument(span("commit")).await
     }
 
     async fn confirm(&self, _scope: &Scope, _tag: Tag) -> Result<bool, Fault> {
@@ -112,39 +118,40 @@ impl Store for EmbeddedStore {
     }
 
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {
-        lock(&self.outlet).watch(scope);
+        self.signal_sender.lock().watch(scope);
         Ok(())
     }
 
     fn unwatch(&self, scope: &Scope) {
-        lock(&self.outlet).unwatch(scope);
+        self.signal_sender.lock().unwatch(scope);
     }
 
     async fn positions(&self, scopes: &[Scope]) -> Vec<Option<Position>> {
-        let asked = scopes.to_vec();
-        let told = self.read(move |database| read::positions(database, &asked)).await;
-        told.unwrap_or_else(|_| vec![None; scopes.len()])
+        let queried = scopes.to_vec();
+        let positions = self.read(move |database| read::positions(database, &queried)).await;
+        positions.unwrap_or_else(|_| vec![None; scopes.len()])
     }
 
-    async fn due(&self, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
-        self.read(move |database| read::due(database, until, limit)).await
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<DuePage, Fault> {
+        let known_scopes = Arc::clone(&self.known_scopes);
+        self.read(move |database| read::due(database, until, limit, &known_scopes)).await
     }
 
-    async fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
-        self.write(|answer| Job::PutOff(due.clone(), to, answer)).await
+    async fn postpone(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
+        self.write(|reply| Job::Postpone(due.clone(), to, reply)).await
     }
 
-    async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault> {
-        let (beat, beaten) = lead(&mut lock(&self.last_beat), ask, self.clock.now());
-        if beaten {
-            lock(&self.outlet).send(Signal::Beat(beat.clone()));
+    async fn beat(&self, request: &BeatRequest) -> Result<BeatStatus, Fault> {
+        let (beat, is_new) = lead(&mut self.last_beat.lock(), request, self.clock.now());
+        if is_new {
+            self.signal_sender.lock().send(Signal::Beat(beat.clone()));
         }
         Ok(beat)
     }
 
     async fn vacate(&self, node: &str) -> Result<(), Fault> {
-        if resign(&mut lock(&self.last_beat), node) {
-            lock(&self.outlet).send(Signal::Vacant);
+        if resign(&mut self.last_beat.lock(), node) {
+            self.signal_sender.lock().send(Signal::Vacant);
         }
         Ok(())
     }
@@ -154,15 +161,11 @@ impl Store for EmbeddedStore {
     }
 
     async fn close(&self) {
-        drop(lock(&self.jobs).take());
-        let gone = lock(&self.writer_gone).take();
-        if let Some(gone) = gone {
-            gone.await.ok();
+        drop(self.jobs.lock().take());
+        let stopped = self.writer_stopped.lock().take();
+        if let Some(stopped) = stopped {
+            stopped.await.ok();
         }
         self.handle.close("the store is closed".to_owned());
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

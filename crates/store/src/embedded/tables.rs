@@ -1,4 +1,4 @@
-//! What is in the file. Names and shapes are the storage format: changing one is a migration.
+//! The tables of the file. Names and types are part of the storage format: a change needs a migration.
 
 use redb::{TableDefinition, WriteTransaction};
 
@@ -8,7 +8,7 @@ pub(crate) const HEADS: TableDefinition<&str, &[u8]> = TableDefinition::new("hea
 /// Scope and item key → the item.
 pub(crate) const ITEMS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("items");
 
-/// Scope and row id → when it stands, and the row.
+/// Scope and row id → the row's instant and body.
 pub(crate) const ROWS: TableDefinition<(&str, &str), (u64, &[u8])> = TableDefinition::new("history");
 
 /// Scope, instant and row id, in the order of the history.
@@ -17,7 +17,7 @@ pub(crate) const ROW_INDEX: TableDefinition<(&str, u64, &str), ()> = TableDefini
 /// Deadline and scope.
 pub(crate) const DUE: TableDefinition<(u64, &str), ()> = TableDefinition::new("due");
 
-/// Makes all tables, so that a reader never meets a missing one.
+/// Creates all tables, so that no reader finds one missing.
 pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), redb::TableError> {
     transaction.open_table(HEADS)?;
     transaction.open_table(ITEMS)?;

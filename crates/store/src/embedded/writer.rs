@@ -1,10 +1,11 @@
-//! The one writer: takes what is queued, commits it in one transaction with one sync, then answers.
+//! The single writer: takes the queued jobs, commits them in one transaction with one sync, then replies.
 
+use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use engine::store::{Commit, Committed, Due, Fault, FaultKind, Outlet, Signal};
+use engine::store::{Commit, Committed, Due, Fault, FaultKind, Signal, SignalSender};
 use engine::{StoreClock, Update};
 use redb::{ReadableTable, Table, WriteTransaction};
 use timers::{DeadlineMove, Timestamp};
@@ -15,53 +16,53 @@ use crate::embedded::database::Handle;
 use crate::embedded::head::StoredHead;
 use crate::embedded::tables::{DUE, HEADS, ITEMS, ROW_INDEX, ROWS};
 
-/// Most commits in one transaction. A group this large costs as much writing as syncing; larger ones only
-/// make the first wait longer.
+/// Most commits in one transaction. In a group of this size writing costs as much as the sync; larger groups
+/// only delay the first commit.
 const GROUP_MAX: usize = 256;
 
-/// Pause before a store that failed is opened again.
+/// Pause between attempts to reopen the store.
 const REOPEN_PAUSE: Duration = Duration::from_millis(200);
 
-/// Where an answer goes.
-pub(crate) type Answer<T> = oneshot::Sender<Result<T, Fault>>;
+/// The sender of a job's result.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, Fault>>;
 
-/// Something to write, and where its answer goes.
+/// A job and the sender of its result.
 pub(crate) enum Job {
     /// A commit.
-    Commit(Commit, Answer<Committed>),
-    /// A deadline that moves, unless it has moved meanwhile.
-    PutOff(Due, Timestamp, Answer<()>),
+    Commit(Commit, Reply<Committed>),
+    /// A deadline to postpone, unless it has changed since it was read.
+    Postpone(Due, Timestamp, Reply<()>),
 }
 
-/// What the writer works with.
+/// The writer's dependencies.
 pub(crate) struct Writer {
     pub(crate) handle: Handle,
     pub(crate) clock: Arc<StoreClock>,
-    pub(crate) outlet: Arc<Mutex<Outlet>>,
+    pub(crate) signal_sender: Arc<Mutex<SignalSender>>,
 }
 
 impl Writer {
-    /// Serves until the last sender is gone and all that was queued is answered.
+    /// Runs until all senders are dropped and all queued jobs have a reply.
     pub(crate) fn run(&self, mut jobs: mpsc::Receiver<Job>) {
-        // A panic would leave a store that looks well and takes nothing.
-        while catch_unwind(AssertUnwindSafe(|| self.serve_all(&mut jobs))).is_err() {
-            self.handle.close("the writer has failed".to_owned());
+        // After an unhandled panic the store would look healthy and accept nothing.
+        while catch_unwind(AssertUnwindSafe(|| self.serve(&mut jobs))).is_err() {
+            self.handle.close("the writer has panicked".to_owned());
         }
     }
 
-    fn serve_all(&self, jobs: &mut mpsc::Receiver<Job>) {
+    fn serve(&self, jobs: &mut mpsc::Receiver<Job>) {
         let mut next = None;
         loop {
-            if let Err(why) = self.handle.ready()
-                && !self.mend(jobs, why)
+            if let Err(reason) = self.handle.ready()
+                && !self.reopen(jobs, reason)
             {
                 return;
             }
             let mut group = Vec::new();
             match next.take().or_else(|| jobs.blocking_recv()) {
-                Some(Job::Commit(commit, answer)) => group.push((commit, answer)),
-                Some(Job::PutOff(due, to, answer)) => {
-                    answer.send(self.put_off(&due, to)).ok();
+                Some(Job::Commit(commit, reply)) => group.push((commit, reply)),
+                Some(Job::Postpone(due, to, reply)) => {
+                    reply.send(self.postpone(&due, to)).ok();
                     continue;
                 }
                 None => return,
@@ -71,63 +72,63 @@ impl Writer {
                 && let Ok(job) = jobs.try_recv()
             {
                 match job {
-                    Job::Commit(commit, answer) => group.push((commit, answer)),
-                    other @ Job::PutOff(..) => next = Some(other),
+                    Job::Commit(commit, reply) => group.push((commit, reply)),
+                    other @ Job::Postpone(..) => next = Some(other),
                 }
             }
-            self.serve(group);
+            self.commit_group(group);
         }
     }
 
-    fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
+    fn postpone(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
         let database = self.handle.get()?;
         let moved = database.begin_write().map_err(redb::Error::from).and_then(|transaction| {
-            Tables::open(&transaction)?.put_off(due, to)?;
+            Tables::open(&transaction)?.postpone(due, to)?;
             Ok(transaction.commit()?)
         });
         moved.map_err(|error| Fault::new(FaultKind::Unavailable, error))
     }
 
-    /// Opens the store again, however long it takes; commits are refused meanwhile. Tells whether there may
-    /// be more of them.
-    fn mend(&self, jobs: &mut mpsc::Receiver<Job>, mut why: String) -> bool {
+    /// Reopens the store and retries without a time limit; jobs are rejected meanwhile. Returns false when all
+    /// senders are dropped.
+    fn reopen(&self, jobs: &mut mpsc::Receiver<Job>, mut reason: String) -> bool {
         while let Err(error) = self.handle.reopen() {
-            why = error;
+            reason = error;
             loop {
                 match jobs.try_recv() {
-                    Ok(job) => job.refuse(FaultKind::Unavailable, &why),
+                    Ok(job) => job.reject(FaultKind::Unavailable, &reason),
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => return false,
                 }
             }
             std::thread::sleep(REOPEN_PAUSE);
         }
-        tracing::info!(%why, "the store is open again");
+        tracing::info!(%reason, "the store is open again");
         true
     }
 
-    fn serve(&self, group: Vec<(Commit, Answer<Committed>)>) {
+    fn commit_group(&self, group: Vec<(Commit, Reply<Committed>)>) {
         let written = match self.handle.get() {
             Ok(database) => write_group(&database, &group, &self.clock),
-            Err(fault) => Err(Failed::Before(fault.to_string())),
+            Err(fault) => Err(GroupError::BeforeCommit(fault.to_string())),
         };
         match written {
-            Ok(answers) => {
-                for ((commit, answer), committed) in group.into_iter().zip(answers) {
+            Ok(results) => {
+                for ((commit, reply), committed) in group.into_iter().zip(results) {
                     self.publish(&commit, committed);
-                    // Whoever asked may have gone; the commit stands.
-                    answer.send(Ok(committed)).ok();
+                    // The caller may be gone; the commit stands.
+                    reply.send(Ok(committed)).ok();
                 }
             }
-            Err(failed) => {
-                let (kind, why) = match failed {
-                    Failed::Before(why) => (FaultKind::Unavailable, why),
-                    Failed::During(why) => (FaultKind::Unknown, why),
+            Err(error) => {
+                let (kind, reason) = match error {
+                    GroupError::BeforeCommit(reason) => (FaultKind::Unavailable, reason),
+                    GroupError::DuringCommit(reason) => (FaultKind::Unknown, reason),
                 };
-                tracing::error!(%why, commits = group.len(), "the store could not be written");
-                self.handle.close(why.clone());
-                for (_, answer) in group {
-                    answer.send(Err(Fault::new(kind, why.clone()))).ok();
+                tracing::error!(%reason, commits = group.len(), "the store can't be written");
+                self.handle.close(reason.clone());
+                for (_, reply) in group {
+                    reply.send(Err(Fault::new(kind, reason.clone()))).ok();
                 }
             }
         }
@@ -137,55 +138,55 @@ impl Writer {
         if !matches!(committed, Committed::Done(..)) {
             return;
         }
-        let mut outlet = self.outlet.lock().unwrap_or_else(PoisonError::into_inner);
-        if outlet.wants(&commit.scope) {
-            let update = Update::decode(&commit.update).expect("the engine wrote it");
-            outlet.send(Signal::Updated(Box::new(update)));
+        let mut signal_sender = self.signal_sender.lock();
+        if signal_sender.is_watching(&commit.scope) {
+            let update = Update::decode(&commit.update).expect("the engine encoded it");
+            signal_sender.send(Signal::Updated(Box::new(update)));
         }
     }
 }
 
 impl Job {
-    fn refuse(self, kind: FaultKind, why: &str) {
-        let fault = Fault::new(kind, why);
-        // Whoever asked may have gone.
+    fn reject(self, kind: FaultKind, reason: &str) {
+        let fault = Fault::new(kind, reason);
+        // The caller may be gone.
         match self {
-            Self::Commit(_, answer) => drop(answer.send(Err(fault))),
-            Self::PutOff(.., answer) => drop(answer.send(Err(fault))),
+            Self::Commit(_, reply) => drop(reply.send(Err(fault))),
+            Self::Postpone(.., reply) => drop(reply.send(Err(fault))),
         }
     }
 }
 
-/// When a group failed.
-enum Failed {
-    /// Before its transaction was committed: nothing happened.
-    Before(String),
-    /// While it was: nobody knows.
-    During(String),
+/// The point at which a group failed.
+enum GroupError {
+    /// Before the commit of its transaction: nothing was written.
+    BeforeCommit(String),
+    /// During the commit: the outcome is unknown.
+    DuringCommit(String),
 }
 
 fn write_group(
     database: &redb::Database,
-    group: &[(Commit, Answer<Committed>)],
+    group: &[(Commit, Reply<Committed>)],
     clock: &StoreClock,
-) -> Result<Vec<Committed>, Failed> {
-    let before = |error: redb::Error| Failed::Before(error.to_string());
+) -> Result<Vec<Committed>, GroupError> {
+    let before = |error: redb::Error| GroupError::BeforeCommit(error.to_string());
     let transaction = database.begin_write().map_err(|error| before(error.into()))?;
-    let answers = match write_all(&transaction, group, clock) {
-        Ok(answers) => answers,
+    let results = match write_all(&transaction, group, clock) {
+        Ok(results) => results,
         Err(error) => {
-            // What the file says about an aborted transaction changes nothing: it is opened anew.
+            // The file is reopened anyway, so an error of the abort does not matter.
             transaction.abort().ok();
             return Err(before(error));
         }
     };
-    transaction.commit().map_err(|error| Failed::During(error.to_string()))?;
-    Ok(answers)
+    transaction.commit().map_err(|error| GroupError::DuringCommit(error.to_string()))?;
+    Ok(results)
 }
 
 fn write_all(
     transaction: &WriteTransaction,
-    group: &[(Commit, Answer<Committed>)],
+    group: &[(Commit, Reply<Committed>)],
     clock: &StoreClock,
 ) -> Result<Vec<Committed>, redb::Error> {
     let mut tables = Tables::open(transaction)?;
@@ -211,7 +212,7 @@ impl<'t> Tables<'t> {
         })
     }
 
-    fn put_off(&mut self, due: &Due, to: Timestamp) -> Result<(), redb::Error> {
+    fn postpone(&mut self, due: &Due, to: Timestamp) -> Result<(), redb::Error> {
         let scope = due.scope.to_string();
         if self.due.remove((due.at.0, scope.as_str()))?.is_none() {
             return Ok(());
@@ -265,7 +266,7 @@ impl<'t> Tables<'t> {
             }
             stored.deadline = deadline;
         }
-        if commit.fades {
+        if commit.expires_when_empty {
             self.heads.remove(scope.as_str())?;
         } else {
             self.heads.insert(scope.as_str(), stored.encode().as_slice())?;
@@ -295,22 +296,22 @@ mod tests {
             put: Vec::new(),
             removed: Vec::new(),
             archive: Vec::new(),
-            fades: false,
+            expires_when_empty: false,
             deadline: DeadlineMove::Keep,
             update: Bytes::from_static(b"no update"),
         };
-        let (answer, answered) = oneshot::channel();
-        (Job::Commit(commit, answer), answered)
+        let (reply_tx, reply) = oneshot::channel();
+        (Job::Commit(commit, reply_tx), reply)
     }
 
     fn scope(user: &str) -> Scope {
-        Scope::User(UserId::new(user).unwrap())
+        Scope::user(&UserId::new(user).unwrap())
     }
 
     struct Running {
         handle: Handle,
         clock: Arc<StoreClock>,
-        outlet: Arc<Mutex<Outlet>>,
+        signal_sender: Arc<Mutex<SignalSender>>,
         jobs: mpsc::Sender<Job>,
         writer: thread::JoinHandle<()>,
         _folder: tempfile::TempDir,
@@ -321,20 +322,21 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let handle = Handle::open(folder.path()).unwrap();
             before(&handle);
-            let (outlet, _) = Outlet::new();
-            let (clock, outlet) = (Arc::new(StoreClock::new()), Arc::new(Mutex::new(outlet)));
-            let writer = Writer { handle: handle.clone(), clock: Arc::clone(&clock), outlet: Arc::clone(&outlet) };
-            let (jobs, taken) = mpsc::channel(8);
-            let writer = thread::spawn(move || writer.run(taken));
-            Self { handle, clock, outlet, jobs, writer, _folder: folder }
+            let (signal_sender, _) = SignalSender::new();
+            let (clock, signal_sender) = (Arc::new(StoreClock::new()), Arc::new(Mutex::new(signal_sender)));
+            let writer =
+                Writer { handle: handle.clone(), clock: Arc::clone(&clock), signal_sender: Arc::clone(&signal_sender) };
+            let (jobs, received) = mpsc::channel(8);
+            let writer = thread::spawn(move || writer.run(received));
+            Self { handle, clock, signal_sender, jobs, writer, _folder: folder }
         }
 
-        /// Commits until it is taken; a second may have begun since a commit was decided.
+        /// Commits, and retries if a second has begun since the decision.
         fn commit(&self, user: &str) -> Result<(), FaultKind> {
             loop {
-                let (job, answered) = job(&self.clock, user);
+                let (job, reply) = job(&self.clock, user);
                 self.jobs.blocking_send(job).ok().unwrap();
-                match answered.blocking_recv() {
+                match reply.blocking_recv() {
                     Ok(Ok(Committed::Stale(_))) => {}
                     Ok(Ok(committed)) => {
                         assert!(matches!(committed, Committed::Done(..)), "{committed:?}");
@@ -353,17 +355,17 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_store_refuses_commits_and_is_opened_again_without_being_asked() {
+    fn a_closed_store_rejects_commits_and_reopens_by_itself() {
         let mut reader = None;
         let running = Running::start(|handle| {
             reader = handle.get().ok();
             handle.close("a write failed".to_owned());
         });
-        assert_eq!(running.commit("ann"), Err(FaultKind::Unavailable), "a reader still has it open");
+        assert_eq!(running.commit("ann"), Err(FaultKind::Unavailable), "a reader still has the file open");
         drop(reader);
         let end = Instant::now() + Duration::from_secs(15);
         while running.handle.ready().is_err() {
-            assert!(Instant::now() < end, "nobody opens the store");
+            assert!(Instant::now() < end, "the store was not reopened");
             thread::yield_now();
         }
         assert_eq!(running.commit("ann"), Ok(()));
@@ -371,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_stays_closed_does_not_keep_the_writer() {
+    fn a_store_that_stays_closed_does_not_keep_the_writer_running() {
         let mut reader = None;
         let running = Running::start(|handle| {
             reader = handle.get().ok();
@@ -383,12 +385,12 @@ mod tests {
     #[test]
     fn the_writer_survives_a_panic() {
         let running = Running::start(|_| {});
-        running.outlet.lock().unwrap().watch(&scope("ann"));
-        assert_eq!(running.commit("ann"), Err(FaultKind::Unknown), "what it should publish can't be read");
-        running.outlet.lock().unwrap_or_else(PoisonError::into_inner).unwatch(&scope("ann"));
+        running.signal_sender.lock().watch(&scope("ann"));
+        assert_eq!(running.commit("ann"), Err(FaultKind::Unknown), "the update can't be decoded");
+        running.signal_sender.lock().unwatch(&scope("ann"));
         let end = Instant::now() + Duration::from_secs(15);
         while running.commit("ben").is_err() {
-            assert!(Instant::now() < end, "the writer is gone");
+            assert!(Instant::now() < end, "the writer has stopped");
         }
         running.stop();
     }

@@ -1,4 +1,4 @@
-//! Where Redis is, and how to say so without its password.
+//! The address of a Redis, and its display form without the password.
 
 use std::fmt;
 use std::path::Path;
@@ -7,46 +7,46 @@ use std::str::FromStr;
 use fred::rustls::ClientConfig;
 use fred::types::config::{Config, ServerConfig, TlsConnector};
 
-use crate::redis::claims::Address;
+use crate::redis::slot_owners::Address;
 use crate::tls;
 
 /// The address of a Redis.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisUrl(String);
 
-/// Why a text is no address of a Redis.
+/// Why a text is not the address of a Redis.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadUrl {
-    /// It begins with something else.
+    /// The scheme is not supported.
     #[error(
         "must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster://, \
          rediss+cluster:// or unix://"
     )]
     Scheme,
-    /// The rest is wrong.
+    /// The part after the scheme is invalid.
     #[error("{0}")]
     Rest(String),
 }
 
-/// What an address leads to.
+/// The servers that an address refers to.
 pub(crate) enum Target {
-    /// One server, or whichever Sentinel calls the primary.
+    /// One server, or the primary named by Sentinel.
     One(Config),
-    /// The primaries of a cluster, by the servers named; the configuration is the same for all.
+    /// The primaries of a cluster, with the seed servers; the configuration is the same for all.
     Cluster(Vec<Address>, Config),
 }
 
 impl RedisUrl {
-    /// Returns what it leads to, for the driver; over TLS, certificates in `ca_file` are believed too.
+    /// Returns the driver's configuration. Over TLS, the certificates in `ca_file` are trusted too.
     ///
     /// # Errors
-    /// What is wrong with the file, in words.
+    /// A description of the problem with the file.
     pub(crate) fn target(&self, ca_file: Option<&Path>) -> Result<Target, String> {
-        let url = driver_url(&self.0).expect("checked when made");
-        let mut config = Config::from_url(&url).expect("checked when made");
+        let url = driver_url(&self.0).expect("the constructor checks it");
+        let mut config = Config::from_url(&url).expect("the constructor checks it");
         if self.0.starts_with("rediss") {
-            let trusting = ClientConfig::builder().with_root_certificates(tls::roots(ca_file)?).with_no_client_auth();
-            config.tls = Some(TlsConnector::from(trusting).into());
+            let tls = ClientConfig::builder().with_root_certificates(tls::roots(ca_file)?).with_no_client_auth();
+            config.tls = Some(TlsConnector::from(tls).into());
         }
         let ServerConfig::Clustered { hosts, .. } = &config.server else { return Ok(Target::One(config)) };
         let seeds = hosts.iter().map(|server| Address { host: server.host.to_string(), port: server.port });
@@ -64,7 +64,7 @@ impl FromStr for RedisUrl {
     }
 }
 
-/// The driver writes schemes its own way.
+/// The driver spells the schemes differently.
 fn driver_url(text: &str) -> Result<String, BadUrl> {
     let Some((scheme, rest)) = text.split_once("://") else { return Err(BadUrl::Scheme) };
     let scheme = match scheme {
@@ -80,7 +80,7 @@ fn driver_url(text: &str) -> Result<String, BadUrl> {
 }
 
 impl fmt::Display for RedisUrl {
-    /// Writes the address with its password, and whatever else may be secret, left out.
+    /// Writes the address without its password and other secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&redacted(&self.0))
     }
@@ -117,8 +117,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_never_shown() {
-        for (url, shown) in [
+    fn secrets_are_redacted() {
+        for (url, expected) in [
             ("redis://127.0.0.1:6379", "redis://127.0.0.1:6379"),
             ("redis://:s3cret@host:6379/1", "redis://:***@host:6379/1"),
             ("rediss://ann:s3c@ret@host", "rediss://ann:***@host"),
@@ -129,12 +129,12 @@ mod tests {
             ),
             ("unix:///run/redis.sock", "unix:///run/redis.sock"),
         ] {
-            assert_eq!(redacted(url), shown);
+            assert_eq!(redacted(url), expected);
         }
     }
 
     #[test]
-    fn a_bad_address_is_refused_with_its_reason() {
+    fn an_invalid_address_is_rejected_with_its_reason() {
         assert_eq!("http://host".parse::<RedisUrl>(), Err(BadUrl::Scheme));
         assert!(matches!("redis://host:port".parse::<RedisUrl>(), Err(BadUrl::Rest(_))));
         assert!("redis://host:6380/2".parse::<RedisUrl>().is_ok());

@@ -1,7 +1,7 @@
-//! Follows a cluster: which primaries there are, and which shards each has.
+//! Tracks the topology of a cluster: its primaries, and the shards of each.
 //!
-//! Each primary has connections of its own, so a dead one stops nobody else, and each shard's channels are
-//! subscribed anew where the shard has gone, which the server tells nobody.
+//! Each primary has its own connections, so that a dead one does not block the others. When a shard moves, its
+//! channels are subscribed again on the new primary: the server does not announce the move.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,132 +16,135 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::redis::claims::{Address, owners};
-use crate::redis::link::builder;
+use crate::redis::connections::builder;
 use crate::redis::routes::Routes;
 use crate::redis::server::Server;
 use crate::redis::shared::Shared;
-use crate::redis::subscriptions::Order;
+use crate::redis::slot_owners::{Address, shard_owners};
+use crate::redis::subscription_task::SubscriptionRequest;
 
-/// How often the primaries are asked what they have; a slot that moves is noticed in so long, or at the
-/// first command that meets it.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Interval at which the primaries are queried. A moved slot is noticed within this time, or at the first
+/// command that reaches the wrong server.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Shortest time between two looks, however many commands meet a slot that has moved.
-const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// Shortest time between two queries, however many commands reach a wrong server.
+const REFRESH_PAUSE_MIN: Duration = Duration::from_millis(50);
 
-/// How long an answer may take.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// Timeout of one reply.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A primary, and which shards it was told to be its own.
-pub(crate) struct Member {
+/// A primary, and its shards according to the last query.
+pub(crate) struct Primary {
     server: Arc<Server>,
     shards: Shards,
 }
 
-/// Follows a cluster.
+/// Tracks the topology of a cluster.
 pub(crate) struct Cluster {
     pub(crate) shared: Arc<Shared>,
-    /// Where to ask when no primary that is known answers.
+    /// The servers to query when no known primary replies.
     pub(crate) seeds: Vec<Address>,
-    /// What is the same for all servers.
+    /// The part of the configuration that all servers share.
     pub(crate) config: Config,
     pub(crate) replicas_ack: u32,
     pub(crate) routes: watch::Sender<Arc<Routes>>,
-    pub(crate) servers: BTreeMap<Address, Member>,
+    pub(crate) servers: BTreeMap<Address, Primary>,
 }
 
 impl Cluster {
-    /// Follows it until the store is closed.
+    /// Runs until the store is closed.
     pub(crate) async fn run(mut self) {
         loop {
-            let answers = self.ask().await;
-            if !answers.is_empty() {
-                self.follow(owners(&answers, &self.shared.keys)).await;
+            let replies = self.query_topology().await;
+            if !replies.is_empty() {
+                self.apply_topology(shard_owners(&replies, &self.shared.keys)).await;
             }
             tokio::select! {
-                () = sleep(LOOK_EVERY) => {}
-                () = self.shared.moved.notified() => sleep(LOOK_PAUSE).await,
+                () = sleep(REFRESH_INTERVAL) => {}
+                () = self.shared.moved.notified() => sleep(REFRESH_PAUSE_MIN).await,
             }
         }
     }
 
-    /// Asks all primaries, or the seeds when none answers.
-    async fn ask(&self) -> Vec<(Address, String)> {
-        let asked = self.servers.iter().map(|(address, member)| async move {
-            let commands = member.server.commands().ok()?;
-            let answer = timeout(ANSWER_WITHIN, commands.cluster_nodes::<String>()).await.ok()?;
-            Some((address.clone(), answer.ok()?))
+    /// Queries all primaries, or the seeds when no primary replies.
+    async fn query_topology(&self) -> Vec<(Address, String)> {
+        let queries = self.servers.iter().map(|(address, primary)| async move {
+            let commands = primary.server.commands().ok()?;
+            let reply = timeout(REPLY_TIMEOUT, commands.cluster_nodes::<String>()).await.ok()?;
+            Some((address.clone(), reply.ok()?))
         });
-        let answers: Vec<(Address, String)> = join_all(asked).await.into_iter().flatten().collect();
-        if !answers.is_empty() {
-            return answers;
+        let replies: Vec<(Address, String)> = join_all(queries).await.into_iter().flatten().collect();
+        if !replies.is_empty() {
+            return replies;
         }
         for seed in self.seeds.iter().chain(self.servers.keys()) {
-            match timeout(ANSWER_WITHIN, scout(&self.config, seed)).await {
-                Ok(Ok(answer)) => return vec![(seed.clone(), answer)],
-                Ok(Err(error)) => tracing::debug!(%seed, %error, "a server of the cluster does not answer"),
-                Err(_) => tracing::debug!(%seed, "a server of the cluster does not answer in time"),
+            match timeout(REPLY_TIMEOUT, query(&self.config, seed)).await {
+                Ok(Ok(reply)) => return vec![(seed.clone(), reply)],
+                Ok(Err(error)) => tracing::debug!(%seed, %error, "a cluster server did not reply"),
+                Err(_) => tracing::debug!(%seed, "a cluster server did not reply in time"),
             }
         }
-        tracing::warn!("no server of the cluster answers; trying again");
+        tracing::warn!("no cluster server replies; retrying");
         Vec::new()
     }
 
-    /// Does what is needed for the shards to be where they are.
-    async fn follow(&mut self, owners: BTreeMap<Address, Shards>) {
+    /// Changes connections, routes and subscriptions to match the topology.
+    async fn apply_topology(&mut self, owners: BTreeMap<Address, Shards>) {
         let known: BTreeMap<Address, Shards> =
-            self.servers.iter().map(|(address, member)| (address.clone(), member.shards)).collect();
+            self.servers.iter().map(|(address, primary)| (address.clone(), primary.shards)).collect();
         if known == owners {
             return;
         }
-        // Those that keep a shard hear it as before. The others were, or will be, left without updates.
-        let had = |address: &Address| known.get(address).copied().unwrap_or(Shards::NONE);
-        let moved: Shards = owners.iter().flat_map(|(address, shards)| shards.without(had(address)).iter()).collect();
-        tracing::info!(primaries = owners.len(), shards = moved.len(), "shards have moved in the cluster");
+        // A server that keeps a shard keeps its subscriptions. Updates of the other shards may have been
+        // missed.
+        let owned_before = |address: &Address| known.get(address).copied().unwrap_or(Shards::NONE);
+        let moved: Shards =
+            owners.iter().flat_map(|(address, shards)| shards.without(owned_before(address)).iter()).collect();
+        tracing::info!(primaries = owners.len(), shards = moved.len(), "cluster shards moved");
         self.shared.signals.send(Signal::Lost(moved)).await.ok();
         for (address, shards) in &owners {
             match self.servers.get_mut(address) {
-                Some(member) => member.shards = *shards,
-                None => self.meet(address, *shards),
+                Some(primary) => primary.shards = *shards,
+                None => self.add(address, *shards),
             }
         }
-        self.part(&owners);
-        // Before anybody tells that it hears a shard again: what is then compared must come from there.
-        let routes = self.servers.values().map(|member| (&member.server, member.shards));
-        self.routes.send_replace(Arc::new(Routes::to(routes)));
-        for member in self.servers.values() {
-            member.server.order(Order::Own(member.shards)).await.ok();
+        self.remove(&owners);
+        // Routes change before any server signals that a shard is restored: the comparison of positions that
+        // follows must read from the new owner.
+        let routes = self.servers.values().map(|primary| (&primary.server, primary.shards));
+        self.routes.send_replace(Arc::new(Routes::new(routes)));
+        for primary in self.servers.values() {
+            primary.server.request(SubscriptionRequest::SetShards(primary.shards)).await.ok();
         }
     }
 
-    fn meet(&mut self, address: &Address, shards: Shards) {
-        let config = at(&self.config, address);
+    fn add(&mut self, address: &Address, shards: Shards) {
+        let config = config_for(&self.config, address);
         match Server::connect(&self.shared, address.to_string(), &config, self.replicas_ack, shards) {
-            Ok(server) => drop(self.servers.insert(address.clone(), Member { server, shards })),
-            Err(error) => tracing::error!(%address, %error, "the driver refuses its configuration"),
+            Ok(server) => drop(self.servers.insert(address.clone(), Primary { server, shards })),
+            Err(error) => tracing::error!(%address, %error, "the Redis driver rejects its configuration"),
         }
     }
 
-    /// Leaves those that have nothing any more.
-    fn part(&mut self, owners: &BTreeMap<Address, Shards>) {
-        for (_, Member { server, .. }) in self.servers.extract_if(.., |address, _| !owners.contains_key(address)) {
+    /// Closes the servers that have no shards any more.
+    fn remove(&mut self, owners: &BTreeMap<Address, Shards>) {
+        for (_, Primary { server, .. }) in self.servers.extract_if(.., |address, _| !owners.contains_key(address)) {
             tokio::spawn(async move { server.close().await });
         }
     }
 }
 
-/// Asks one server once.
-async fn scout(config: &Config, address: &Address) -> Result<String, fred::error::Error> {
-    let mut builder = builder(&at(config, address), 32);
+/// Sends one query to one server.
+async fn query(config: &Config, address: &Address) -> Result<String, fred::error::Error> {
+    let mut builder = builder(&config_for(config, address), 32);
     builder.set_policy(fred::types::config::ReconnectPolicy::new_constant(1, 0));
     let client: Client = builder.build()?;
-    // However this ends, the driver's task ends with it. What is asked meanwhile waits for the connection.
-    let _router = AbortOnDropHandle::new(client.connect());
+    // The driver's task ends with this function. A command that is sent meanwhile waits for the connection.
+    let _driver_task = AbortOnDropHandle::new(client.connect());
     client.cluster_nodes().await
 }
 
-fn at(config: &Config, address: &Address) -> Config {
+fn config_for(config: &Config, address: &Address) -> Config {
     let server = ServerConfig::new_centralized(address.host.clone(), address.port);
     Config { server, ..config.clone() }
 }

@@ -1,73 +1,74 @@
--- One commit of one board: compared, written and published in one step.
+-- Executes one commit of one board in one step: compare, write, publish.
 --
 -- KEYS  board hash, due index, history bodies, history index: one hash tag
 -- ARGV  1 expected tag ('' if the board was never written)   2 command id, 8 bytes
 --       3 stale from, ms    4 late after, ms     5 new tag   6 the board's new time, ms
 --       7 scope    8 deadline: '' keeps it, '0' clears it, else ms
 --       9 PUBLISH or SPUBLISH   10 channel   11 update
---       12 '' or, for a board that is left empty and does not come again, after how many ms it is forgotten
+--       12 '' or the lifetime in ms of a board that is left empty and is not used again
 --       13 number of items to write, then field and value of each
 --       then the number of items to delete, then the field of each
 --       then the number of rows, then id, ms and body of each
--- Answer  {word, revision, this server's time in ms, receivers of the update or -1 if it was refused}
--- 3 and 4 are on this server's clock, which need not be cluster time.
+-- Reply {status, revision, this server's time in ms, receivers of the update or -1 if publishing was rejected}
+-- 3 and 4 are on this server's clock, which can differ from cluster time.
 --
--- A script has no rollback, so everything is checked before the first write: what is wrong is raised as
--- `refused unwritten`, and nothing was done. After it only a right taken away can fail; any
--- other error leaves open what was done. A publication that is refused is told, not raised.
-local MOST_ITEMS, MOST_ROWS = 1000, 5000          -- HSET takes all items at once: Lua unpacks < 8,000 values
-local REMEMBERED, RECORD, MEMORY_MS = 64, 20, 300000 -- ids: 8 bytes id, 6 revision, 6 time each
+-- A script has no rollback, so it checks everything before the first write. A failed check raises
+-- `rejected before the first write`: nothing was done. After that, only a revoked permission can fail; any
+-- other error leaves it unknown what was written. A rejected publication is reported in the reply, not raised.
+local ITEMS_MAX, REMOVALS_MAX, ROWS_MAX = 1000, 1000, 5000 -- of the port; HSET unpacks all items: Lua allows < 8,000 values
+local RECENT_IDS_MAX, RECENT_ID_AGE_MAX_MS = 64, 300000    -- of the port
+local RECORD = 20                                          -- a recent id: 8 bytes id, 6 revision, 6 time
 
 local head = redis.call('HMGET', KEYS[1], '@rev', '@tag', '@ids')
 local rev, tag, ids = tonumber(head[1] or '0'), head[2] or '', head[3] or ''
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local function made_before(id)
+local function revision_of(id)
   for at = 1, #ids, RECORD do
     if string.sub(ids, at, at + 7) == id then
-      local made, when = struct.unpack('>I6I6', ids, at + 8)
-      if now - when < MEMORY_MS then return made end
+      local made, committed_at = struct.unpack('>I6I6', ids, at + 8)
+      if now - committed_at < RECENT_ID_AGE_MAX_MS then return made end
     end
   end
 end
 
 local id = ARGV[2]
-local made = made_before(id)
+local made = revision_of(id)
 if made then return { 'repeated', made, now, 0 } end
 if tag ~= ARGV[1] then return { 'conflict', rev, now, 0 } end
 if now > tonumber(ARGV[4]) then return { 'late', rev, now, 0 } end
 if now >= tonumber(ARGV[3]) then return { 'stale', rev, now, 0 } end
 
-local function refuse(why) error('refused unwritten: ' .. why, 0) end
+local function reject(reason) error('rejected before the first write: ' .. reason, 0) end
 local next_arg = 13
 local function take()
   local value = ARGV[next_arg]
   next_arg = next_arg + 1
-  if value == nil then refuse('an argument is missing') end
+  if value == nil then reject('an argument is missing') end
   return value
 end
-local function count(most, what)
+local function take_count(max, what)
   local n = tonumber(take())
-  if not n or n < 0 or n > most then refuse('too many ' .. what) end
+  if not n or n < 0 or n > max then reject('too many ' .. what) end
   return n
 end
 
-local fields, gone, rows = {}, {}, {}
-for _ = 1, 2 * count(MOST_ITEMS, 'items') do fields[#fields + 1] = take() end
-for _ = 1, count(MOST_ITEMS, 'deletions') do gone[#gone + 1] = take() end
-for _ = 1, count(MOST_ROWS, 'rows') do
+local fields, removed, rows = {}, {}, {}
+for _ = 1, 2 * take_count(ITEMS_MAX, 'items') do fields[#fields + 1] = take() end
+for _ = 1, take_count(REMOVALS_MAX, 'deletions') do removed[#removed + 1] = take() end
+for _ = 1, take_count(ROWS_MAX, 'rows') do
   local row, at, body = take(), take(), take()
-  if not tonumber(at) then refuse('a row has no time') end
+  if not tonumber(at) then reject('a row has no time') end
   rows[#rows + 1] = { row, at, body }
 end
-local deadline, fade = ARGV[8], ARGV[12]
-if deadline ~= '' and not tonumber(deadline) then refuse('the deadline is no number') end
-if fade ~= '' and not tonumber(fade) then refuse('the fading is no number') end
-if #id ~= 8 then refuse('the command id has not 8 bytes') end
-local function check_type(key, kind, what)
+local deadline, lifetime = ARGV[8], ARGV[12]
+if deadline ~= '' and not tonumber(deadline) then reject('the deadline is not a number') end
+if lifetime ~= '' and not tonumber(lifetime) then reject('the lifetime is not a number') end
+if #id ~= 8 then reject('the command id does not have 8 bytes') end
+local function check_type(key, expected, what)
   local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= kind then refuse(what .. ' is a ' .. found) end
+  if found ~= 'none' and found ~= expected then reject(what .. ' is a ' .. found) end
 end
 if deadline ~= '' then check_type(KEYS[2], 'zset', 'the due index') end
 if #rows > 0 then
@@ -75,16 +76,16 @@ if #rows > 0 then
   check_type(KEYS[4], 'zset', 'the index of the history')
 end
 
--- Every check is behind us.
+-- All checks have passed; the writes begin here.
 rev = rev + 1
-if #ids >= REMEMBERED * RECORD then ids = string.sub(ids, #ids - (REMEMBERED - 1) * RECORD + 1) end
+if #ids >= RECENT_IDS_MAX * RECORD then ids = string.sub(ids, #ids - (RECENT_IDS_MAX - 1) * RECORD + 1) end
 ids = ids .. id .. struct.pack('>I6I6', rev, now)
 for _, value in ipairs({ '@rev', rev, '@tag', ARGV[5], '@ids', ids, '@at', ARGV[6] }) do
   fields[#fields + 1] = value
 end
 redis.call('HSET', KEYS[1], unpack(fields))
-if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
-if fade ~= '' then redis.call('PEXPIRE', KEYS[1], fade) end
+if #removed > 0 then redis.call('HDEL', KEYS[1], unpack(removed)) end
+if lifetime ~= '' then redis.call('PEXPIRE', KEYS[1], lifetime) end
 if deadline == '0' then
   redis.call('ZREM', KEYS[2], ARGV[7])
 elseif deadline ~= '' then
@@ -94,5 +95,5 @@ for _, row in ipairs(rows) do
   redis.call('HSET', KEYS[3], row[1], row[3])
   redis.call('ZADD', KEYS[4], row[2], row[1])
 end
-local heard = redis.pcall(ARGV[9], ARGV[10], ARGV[11])
-return { 'done', rev, now, type(heard) == 'number' and heard or -1 }
+local receivers = redis.pcall(ARGV[9], ARGV[10], ARGV[11])
+return { 'done', rev, now, type(receivers) == 'number' and receivers or -1 }

@@ -1,18 +1,18 @@
-//! What `commit.lua` is given.
+//! The arguments of `commit.lua`.
 
 use bytes::Bytes;
 use engine::store::{COMMIT_AGE_MAX, Commit, RECENT_ID_AGE_MAX};
 use fred::types::Value;
 use timers::{DeadlineMove, MILLIS_PER_BEAT, Tag, Timestamp};
 
-/// Until when a commit is taken, on the clock of the server that takes it.
-pub(crate) struct Until {
+/// The time window in which a commit is accepted, on the clock of the server.
+pub(crate) struct CommitWindow {
     late_after: i128,
     stale_from: i128,
 }
 
-impl Until {
-    /// Reckons it for a server whose clock is `skew` ms ahead of cluster time.
+impl CommitWindow {
+    /// Makes the window for a server whose clock is `skew` ms ahead of cluster time.
     pub(crate) fn of(decided_at: Timestamp, skew: i128) -> Self {
         let next_second = decided_at.beat().next().0 * MILLIS_PER_BEAT;
         Self {
@@ -22,8 +22,8 @@ impl Until {
     }
 }
 
-/// The arguments of `commit.lua`.
-pub(crate) fn args(commit: &Commit, until: &Until, channel: String, publish: &'static str) -> Vec<Value> {
+/// Returns the arguments of `commit.lua`.
+pub(crate) fn args(commit: &Commit, window: &CommitWindow, channel: String, publish: &'static str) -> Vec<Value> {
     let expected = if commit.expected == Tag::NONE { String::new() } else { commit.expected.to_string() };
     let deadline = match commit.deadline {
         DeadlineMove::Keep => String::new(),
@@ -35,8 +35,8 @@ pub(crate) fn args(commit: &Commit, until: &Until, channel: String, publish: &'s
     let mut args = vec![
         text(expected),
         Value::Bytes(Bytes::copy_from_slice(&commit.id.0.to_be_bytes())),
-        text(until.stale_from.to_string()),
-        text(until.late_after.to_string()),
+        text(window.stale_from.to_string()),
+        text(window.late_after.to_string()),
         text(commit.tag.to_string()),
         text(commit.at.to_string()),
         text(commit.scope.to_string()),
@@ -44,7 +44,7 @@ pub(crate) fn args(commit: &Commit, until: &Until, channel: String, publish: &'s
         text(publish.to_owned()),
         text(channel),
         Value::Bytes(commit.update.clone()),
-        text(if commit.fades { RECENT_ID_AGE_MAX.0.to_string() } else { String::new() }),
+        text(if commit.expires_when_empty { RECENT_ID_AGE_MAX.0.to_string() } else { String::new() }),
         count(commit.put.len()),
     ];
     for (key, bytes) in &commit.put {
@@ -67,10 +67,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_commit_is_taken_until_its_second_ends_on_cluster_time_whatever_the_server_calls_it() {
+    fn a_commit_is_accepted_until_its_second_ends_on_cluster_time_whatever_the_servers_clock_says() {
         let until = |skew| {
-            let until = Until::of(Timestamp(10_400), skew);
-            (until.stale_from, until.late_after)
+            let window = CommitWindow::of(Timestamp(10_400), skew);
+            (window.stale_from, window.late_after)
         };
         assert_eq!(until(0), (11_000, 12_400));
         assert_eq!(until(-300), (10_700, 12_100));

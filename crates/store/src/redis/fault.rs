@@ -1,10 +1,10 @@
-//! What the driver's errors mean for the port.
+//! Maps the driver's errors to faults of the port.
 
 use engine::store::{Fault, FaultKind};
 use fred::error::{Error, ErrorKind};
 
-/// Answers of a server that has done nothing and may do it later.
-const LATER: [&str; 11] = [
+/// Replies of a server that did nothing and may succeed later.
+const RETRYABLE: [&str; 11] = [
     "LOADING",
     "READONLY",
     "MASTERDOWN",
@@ -18,14 +18,14 @@ const LATER: [&str; 11] = [
     "ASK",
 ];
 
-/// In each of the commit script's own refusals, all of them before its first write.
-const REFUSED: &str = "refused unwritten: ";
+/// Prefix of the commit script's own rejections, all of them before its first write.
+const SCRIPT_REJECTION: &str = "rejected before the first write: ";
 
-/// Takes an error of a command that writes nothing, or may be repeated without harm.
+/// Maps an error of a command that writes nothing or may be repeated safely.
 pub(crate) fn fault(error: Error) -> Fault {
-    let kind = if !is_servers(&error) {
-        lost(&error)
-    } else if says_later(&error) {
+    let kind = if !is_server_reply(&error) {
+        connection_fault_kind(&error)
+    } else if is_retryable(&error) {
         FaultKind::Unavailable
     } else {
         FaultKind::Damaged
@@ -33,14 +33,14 @@ pub(crate) fn fault(error: Error) -> Fault {
     Fault::new(kind, error)
 }
 
-/// Takes an error of a commit. What the server says in the middle of a script leaves open what was written.
+/// Maps an error of a commit. After an error inside the script it is unknown what was written.
 pub(crate) fn commit_fault(error: Error) -> Fault {
-    // With CLUSTERDOWN the driver drops the connection, and gives that answer to all that was under way.
-    let kind = if !is_servers(&error) || error.details().starts_with("CLUSTERDOWN") {
-        lost(&error)
-    } else if says_later(&error) {
+    // On CLUSTERDOWN the driver drops the connection and gives that reply to all commands in flight.
+    let kind = if !is_server_reply(&error) || error.details().starts_with("CLUSTERDOWN") {
+        connection_fault_kind(&error)
+    } else if is_retryable(&error) {
         FaultKind::Unavailable
-    } else if error.details().contains(REFUSED) {
+    } else if error.details().contains(SCRIPT_REJECTION) {
         FaultKind::Damaged
     } else {
         FaultKind::Unknown
@@ -48,15 +48,15 @@ pub(crate) fn commit_fault(error: Error) -> Fault {
     Fault::new(kind, error)
 }
 
-/// Tells whether an error is the server's answer, not the link's end.
-pub(crate) fn is_servers(error: &Error) -> bool {
+/// Tells whether an error is a reply of the server, as opposed to a failure of the connection.
+pub(crate) fn is_server_reply(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Backpressure | ErrorKind::IO | ErrorKind::Timeout | ErrorKind::Canceled | ErrorKind::Routing => {
             false
         }
-        // Answers that can't be told from what the driver says of them, and of what it was asked.
+        // The driver uses these kinds for replies and for its own errors alike.
         ErrorKind::InvalidCommand | ErrorKind::InvalidArgument | ErrorKind::Parse | ErrorKind::NotFound => true,
-        // What the driver says when a link breaks under a command is of the same kinds as answers are.
+        // The driver uses these kinds for broken connections too; a reply begins with an error code.
         ErrorKind::Config
         | ErrorKind::Auth
         | ErrorKind::Url
@@ -64,38 +64,38 @@ pub(crate) fn is_servers(error: &Error) -> bool {
         | ErrorKind::Tls
         | ErrorKind::Cluster
         | ErrorKind::Unknown
-        | ErrorKind::Sentinel => code(error).is_some(),
+        | ErrorKind::Sentinel => error_code(error).is_some(),
     }
 }
 
-/// Returns the word in capitals that servers begin with.
-pub(crate) fn code(error: &Error) -> Option<&str> {
+/// Returns the error code: the upper-case word at the beginning of a server's error.
+pub(crate) fn error_code(error: &Error) -> Option<&str> {
     let word = error.details().split(' ').next()?;
     (!word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(word)
 }
 
-/// Tells whether a server of a cluster says that it has not the slot, or not yet, or not any more.
+/// Tells whether a cluster server does not own the slot, now or any more.
 pub(crate) fn is_redirect(error: &Error) -> bool {
     ["MOVED", "ASK", "CLUSTERDOWN"].iter().any(|word| error.details().starts_with(word))
 }
 
-/// A full queue took nothing; a link that ended may have carried the command.
-fn lost(error: &Error) -> FaultKind {
+/// A full queue sent nothing; a broken connection may have carried the command.
+fn connection_fault_kind(error: &Error) -> FaultKind {
     if *error.kind() == ErrorKind::Backpressure { FaultKind::Unavailable } else { FaultKind::Unknown }
 }
 
-fn says_later(error: &Error) -> bool {
-    LATER.iter().any(|word| error.details().starts_with(word))
+fn is_retryable(error: &Error) -> bool {
+    RETRYABLE.iter().any(|word| error.details().starts_with(word))
 }
 
-/// The link is known to be down: nothing was sent.
-pub(crate) fn link_down() -> Fault {
+/// Makes a fault for a connection that is known to be down: nothing was sent.
+pub(crate) fn not_connected() -> Fault {
     Fault::new(FaultKind::Unavailable, "there is no connection to Redis")
 }
 
-/// The answer makes no sense.
-pub(crate) fn nonsense(what: &str) -> Fault {
-    Fault::new(FaultKind::Damaged, format!("Redis answered nonsense to {what}"))
+/// Makes a fault for a reply that can't be decoded.
+pub(crate) fn malformed_reply(what: &str) -> Fault {
+    Fault::new(FaultKind::Damaged, format!("malformed reply of Redis to {what}"))
 }
 
 #[cfg(test)]
@@ -107,10 +107,11 @@ mod tests {
     }
 
     #[test]
-    fn what_the_driver_says_of_its_link_is_no_answer_of_the_server() {
-        for said in ["Failed to route command.", "Too many failed write attempts.", "Missing expected connection.", ""]
+    fn an_error_of_the_connection_is_not_a_reply_of_the_server() {
+        for details in
+            ["Failed to route command.", "Too many failed write attempts.", "Missing expected connection.", ""]
         {
-            check(ErrorKind::Unknown, said, FaultKind::Unknown);
+            check(ErrorKind::Unknown, details, FaultKind::Unknown);
         }
         check(ErrorKind::Protocol, "Invalid or missing cluster state.", FaultKind::Unknown);
         check(ErrorKind::IO, "Connection closed.", FaultKind::Unknown);

@@ -1,17 +1,20 @@
-//! The names of keys and channels. They are the storage format: changing one is a migration.
+//! The names of keys and channels. They are part of the storage format: a change needs a migration.
 
 use engine::store::{SHARDS, Shard};
 use timers::Scope;
 
-/// A cluster has this many slots; a shard's tag is chosen so that the shards lie evenly over them.
+/// What the names of the probes' channels begin with, after the shard; the name of the node follows.
+const PROBE_CHANNEL: &str = "probed:";
+
+/// Number of slots in a cluster; the shards' tags are chosen so that shards spread evenly over slots.
 const SLOTS: usize = 16384;
 
-/// The shard that holds the beat.
-pub(crate) fn shard_of_beat() -> Shard {
+/// Returns the shard of the beat.
+pub(crate) fn beat_shard() -> Shard {
     Shard::all().next().expect("there are shards")
 }
 
-/// Names keys and channels.
+/// Builds the names of keys and channels.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
     prefix: String,
@@ -63,29 +66,41 @@ impl Keys {
         self.of_shard(shard, "due")
     }
 
-    /// The beat's hash and channel.
+    /// Returns the name of the beat's hash and channel.
     pub(crate) fn beat(&self) -> String {
-        self.of_shard(shard_of_beat(), "beat")
+        self.of_shard(beat_shard(), "beat")
     }
 
-    /// What the fence writes on the server of a shard.
-    pub(crate) fn fence(&self, shard: Shard) -> String {
+    /// Returns the key that the replica wait writes on the server of a shard.
+    pub(crate) fn replica_wait(&self, shard: Shard) -> String {
         self.of_shard(shard, "fence")
     }
 
-    /// What a node tries out on the server of a shard, named like a scope's so that the same rules of an
-    /// ACL hold.
+    /// Returns the keys of a node's probe on the server of a shard. They match the same ACL patterns as a
+    /// scope's keys.
     pub(crate) fn probe(&self, shard: Shard, node: &str) -> ProbeKeys {
         let at = |kind: &str| self.of_shard(shard, &format!("{kind}:{node}"));
-        ProbeKeys { hash: at("probe"), index: at("probe-index"), channel: at("probed") }
+        ProbeKeys {
+            hash: at("probe"),
+            index: at("probe-index"),
+            channel: self.of_shard(shard, &format!("{PROBE_CHANNEL}{node}")),
+        }
     }
 
-    /// Tells what a channel carries.
-    pub(crate) fn carried(channel: &str, node: &str) -> Carried {
+    /// Returns the scope of a channel; `None` for the channels of beats and probes.
+    ///
+    /// A scope of an unknown kind has any name, so the channels that are not a scope's are told apart first.
+    pub(crate) fn scope_of_channel(channel: &str) -> Option<Scope> {
+        let rest = channel.split_once("}:")?.1;
+        if rest.starts_with(PROBE_CHANNEL) { None } else { rest.parse().ok() }
+    }
+
+    /// Returns the kind of a channel.
+    pub(crate) fn channel_kind(channel: &str, node: &str) -> ChannelKind {
         match channel.split_once("}:").map_or("", |(_, rest)| rest) {
-            "beat" => Carried::Beats,
-            rest if rest.strip_prefix("probed:") == Some(node) => Carried::Words,
-            _ => Carried::Updates,
+            "beat" => ChannelKind::Beats,
+            rest if rest.strip_prefix(PROBE_CHANNEL) == Some(node) => ChannelKind::ProbeMessages,
+            _ => ChannelKind::Updates,
         }
     }
 
@@ -99,13 +114,13 @@ impl Keys {
     }
 }
 
-/// What a channel carries.
+/// The kind of messages on a channel.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Carried {
+pub(crate) enum ChannelKind {
     /// Beats.
     Beats,
-    /// Words of this node's own probe.
-    Words,
+    /// Messages of this node's own probe.
+    ProbeMessages,
     /// Updates of a scope.
     Updates,
 }
@@ -133,7 +148,7 @@ mod tests {
     use timers::UserId;
 
     #[test]
-    fn every_stretch_of_64_slots_holds_one_shard() {
+    fn every_range_of_64_slots_holds_one_shard() {
         let tags = shard_tags();
         assert_eq!(tags.len(), SHARDS);
         for (shard, tag) in tags.iter().enumerate() {
@@ -143,20 +158,31 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_tells_what_it_carries_even_for_a_user_of_a_tricky_name() {
+    fn the_kind_of_a_channel_is_right_even_for_a_user_id_that_looks_like_a_channel() {
         let keys = Keys::new("tickcast");
-        let shard = shard_of_beat();
-        let tricky = Scope::User(UserId::new("}:beat").unwrap());
-        assert_eq!(Keys::carried(&keys.beat(), "one"), Carried::Beats);
+        let shard = beat_shard();
+        let tricky = Scope::user(&UserId::new("}:beat").unwrap());
+        assert_eq!(Keys::channel_kind(&keys.beat(), "one"), ChannelKind::Beats);
         let probed = keys.probe(shard, "one").channel;
-        assert_eq!(Keys::carried(&probed, "one"), Carried::Words);
-        assert_eq!(Keys::carried(&probed, "two"), Carried::Updates);
-        assert_eq!(Keys::carried(&keys.channel(&tricky), "one"), Carried::Updates);
+        assert_eq!(Keys::channel_kind(&probed, "one"), ChannelKind::ProbeMessages);
+        assert_eq!(Keys::channel_kind(&probed, "two"), ChannelKind::Updates);
+        assert_eq!(Keys::channel_kind(&keys.channel(&tricky), "one"), ChannelKind::Updates);
     }
 
     #[test]
-    fn the_names_are_the_storage_format() {
-        let keys = Keys::new("tickcast").of(&Scope::User(UserId::new("42").unwrap()));
+    fn only_the_channel_of_a_scope_has_a_scope() {
+        let keys = Keys::new("tickcast");
+        for scope in ["user:}:beat", "user:probed:one", "room:1", "later:1"].map(|text| text.parse::<Scope>().unwrap())
+        {
+            assert_eq!(Keys::scope_of_channel(&keys.channel(&scope)), Some(scope));
+        }
+        assert_eq!(Keys::scope_of_channel(&keys.beat()), None);
+        assert_eq!(Keys::scope_of_channel(&keys.probe(beat_shard(), "one").channel), None);
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_storage_format() {
+        let keys = Keys::new("tickcast").of(&Scope::user(&UserId::new("42").unwrap()));
         assert_eq!(
             [keys.board, keys.due, keys.rows, keys.index, keys.channel],
             [

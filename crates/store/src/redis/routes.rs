@@ -1,24 +1,24 @@
-//! Which server has which shard.
+//! The server of each shard.
 
 use std::sync::Arc;
 
 use engine::store::{Fault, SHARDS, Shard, Shards};
 
-use crate::redis::fault::link_down;
+use crate::redis::fault::not_connected;
 use crate::redis::server::Server;
 
-/// Which server has which shard.
+/// The server of each shard.
 pub(crate) struct Routes(Vec<Option<Arc<Server>>>);
 
 impl Routes {
-    /// No server has any.
-    pub(crate) fn none() -> Self {
+    /// Returns routes without any server.
+    pub(crate) fn empty() -> Self {
         Self(vec![None; SHARDS])
     }
 
     /// Makes the routes to some servers.
-    pub(crate) fn to<'s>(servers: impl IntoIterator<Item = (&'s Arc<Server>, Shards)>) -> Self {
-        let mut routes = Self::none();
+    pub(crate) fn new<'s>(servers: impl IntoIterator<Item = (&'s Arc<Server>, Shards)>) -> Self {
+        let mut routes = Self::empty();
         for (server, shards) in servers {
             for shard in shards.iter() {
                 routes.0[shard.index()] = Some(Arc::clone(server));
@@ -29,17 +29,17 @@ impl Routes {
 
     /// Returns the server of a shard.
     pub(crate) fn server(&self, shard: Shard) -> Result<Arc<Server>, Fault> {
-        self.0[shard.index()].clone().ok_or_else(link_down)
+        self.0[shard.index()].clone().ok_or_else(not_connected)
     }
 
-    /// Returns each server once, with the places of `shards` that are its own.
-    pub(crate) fn split(&self, shards: &[Shard]) -> Vec<(Arc<Server>, Vec<usize>)> {
+    /// Returns each server once, with the indices in `shards` of the shards it owns.
+    pub(crate) fn group_by_server(&self, shards: &[Shard]) -> Vec<(Arc<Server>, Vec<usize>)> {
         let mut split: Vec<(Arc<Server>, Vec<usize>)> = Vec::new();
-        for (place, shard) in shards.iter().enumerate() {
+        for (index, shard) in shards.iter().enumerate() {
             let Some(server) = &self.0[shard.index()] else { continue };
             match split.iter_mut().find(|(known, _)| Arc::ptr_eq(known, server)) {
-                Some((_, places)) => places.push(place),
-                None => split.push((Arc::clone(server), vec![place])),
+                Some((_, indices)) => indices.push(index),
+                None => split.push((Arc::clone(server), vec![index])),
             }
         }
         split
@@ -48,29 +48,29 @@ impl Routes {
     /// Returns each server once.
     pub(crate) fn servers(&self) -> Vec<Arc<Server>> {
         let shards: Vec<Shard> = Shard::all().collect();
-        self.split(&shards).into_iter().map(|(server, _)| server).collect()
+        self.group_by_server(&shards).into_iter().map(|(server, _)| server).collect()
     }
 
-    /// Returns how many shards can be used.
-    pub(crate) fn usable(&self) -> usize {
+    /// Returns the number of usable shards.
+    pub(crate) fn usable_shards(&self) -> usize {
         self.servers().iter().filter(|server| server.ready().is_ok()).map(|server| server.shards().len()).sum()
     }
 
-    /// Tells whether enough can be used for a node to be sent clients: all, or more than half when `all` is
-    /// no longer waited for. Of one server that is all or nothing.
+    /// Tells whether enough shards are usable for the node to receive clients: all of them if `all`, else more
+    /// than half. With a single server it is all or nothing.
     pub(crate) fn ready(&self, all: bool) -> Result<(), String> {
         let servers = self.servers();
         let mut usable = 0;
-        let mut why = None;
+        let mut reason = None;
         for server in &servers {
             match server.ready() {
                 Ok(()) => usable += server.shards().len(),
-                Err(reason) => why = Some(reason),
+                Err(error) => reason = Some(error),
             }
         }
         if usable > if all { SHARDS - 1 } else { SHARDS / 2 } {
             return Ok(());
         }
-        Err(why.unwrap_or_else(|| format!("{usable} of {SHARDS} shards are held by a primary that is known")))
+        Err(reason.unwrap_or_else(|| format!("a primary is known for {usable} of {SHARDS} shards")))
     }
 }

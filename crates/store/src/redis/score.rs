@@ -1,4 +1,4 @@
-//! Instants as scores of sorted sets.
+//! Conversion between instants and scores of sorted sets.
 
 use timers::Timestamp;
 

@@ -1,4 +1,4 @@
-//! One server that holds all shards or some: its connections, its clock, and what is known of it.
+//! One server, which owns all shards or some: its connections, its clock and its state.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,41 +14,42 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::redis::commit::{self, Until};
-use crate::redis::fault::{commit_fault, fault, is_redirect, is_servers, link_down};
-use crate::redis::fence::{Ask, Fence, Keeper, Told};
-use crate::redis::keys::shard_of_beat;
-use crate::redis::link::{Links, is_up};
-use crate::redis::listener::Listener;
+use crate::redis::commit::{self, CommitWindow};
+use crate::redis::connections::{Connections, is_up};
+use crate::redis::fault::{commit_fault, fault, is_redirect, is_server_reply, not_connected};
+use crate::redis::keys::beat_shard;
 use crate::redis::probe::Probe;
+use crate::redis::pubsub::PubSub;
+use crate::redis::replica_wait::{Acked, ReplicaWait, ReplicaWaitTask, WaitRequest};
 use crate::redis::shared::Shared;
-use crate::redis::span::Asked;
-use crate::redis::subscriptions::{ORDERS_MAX, Order, Subscriptions};
-use crate::redis::{answer, signals};
+use crate::redis::span::Operation;
+use crate::redis::subscription_task::{REQUESTS_MAX, SubscriptionRequest, SubscriptionTask};
+use crate::redis::{decode, signals};
 
-const COMMIT: Asked = Asked { name: "EVALSHA commit", operation: "EVALSHA", script: Some("commit"), batch: None };
+const COMMIT: Operation =
+    Operation { name: "EVALSHA commit", operation: "EVALSHA", script: Some("commit"), batch: None };
 
-/// The board's tag, and what waits for replicas.
-const CONFIRM: Asked = Asked { name: "PIPELINE", operation: "PIPELINE", script: None, batch: Some(3) };
+/// The board's tag, the key of the replica wait, and WAIT.
+const CONFIRM: Operation = Operation { name: "PIPELINE", operation: "PIPELINE", script: None, batch: Some(3) };
 
 /// One server.
 pub(crate) struct Server {
     shared: Arc<Shared>,
-    links: Links,
+    connections: Connections,
     clock: Arc<Clock>,
-    orders: mpsc::Sender<Order>,
+    requests: mpsc::Sender<SubscriptionRequest>,
     owned: watch::Receiver<Shards>,
     readiness: watch::Receiver<Result<(), String>>,
-    fence: Option<Fence>,
+    replica_wait: Option<ReplicaWait>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Server {
-    /// Begins to connect, and goes on for as long as it takes.
+    /// Starts to connect and retries without a time limit.
     ///
     /// # Errors
-    /// The driver's, about its configuration.
+    /// The driver's error about its configuration.
     pub(crate) fn connect(
         shared: &Arc<Shared>,
         name: String,
@@ -57,183 +58,186 @@ impl Server {
         shards: Shards,
     ) -> Result<Arc<Self>, Error> {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let waits = format!("{name} has not answered yet");
-        let links = Links::connect(name, config, replicas_ack > 0, &tasks)?;
-        let (orders, taken) = mpsc::channel(ORDERS_MAX);
-        let (probed, probes) = watch::channel(String::new());
-        let (ready, readiness) = watch::channel(Err(waits));
+        let not_ready = format!("{name} has not replied yet");
+        let connections = Connections::connect(name, config, replicas_ack > 0, &tasks)?;
+        let (requests, taken) = mpsc::channel(REQUESTS_MAX);
+        let (probe_tx, probe_rx) = watch::channel(String::new());
+        let (ready, readiness) = watch::channel(Err(not_ready));
         let (owner, owned) = watch::channel(shards);
-        let fence = links.fence.clone().map(|client| {
+        let replica_wait = connections.replica_wait.clone().map(|client| {
             let (shared, owned) = (Arc::clone(shared), owned.clone());
-            let (fence, keep) = Fence::new(Keeper { client, replicas: replicas_ack, shared, owned });
-            tasks.spawn(stop.clone().run_until_cancelled_owned(keep));
-            fence
+            let (wait, task) = ReplicaWait::new(ReplicaWaitTask { client, replicas: replicas_ack, shared, owned });
+            tasks.spawn(stop.clone().run_until_cancelled_owned(task));
+            wait
         });
         let clock = Arc::new(Clock::new(Box::new(BootClock)));
-        let messages = links.subscriber.message_rx();
-        let carry = signals::carry(messages, Arc::clone(shared), owned.clone(), probed);
-        tasks.spawn(stop.clone().run_until_cancelled_owned(carry));
-        let subscriptions = Subscriptions {
+        let messages = connections.subscriber.message_rx();
+        let forward = signals::forward(messages, Arc::clone(shared), owned.clone(), probe_tx);
+        tasks.spawn(stop.clone().run_until_cancelled_owned(forward));
+        let subscriptions = SubscriptionTask {
             shared: Arc::clone(shared),
-            listener: Listener { client: links.subscriber.clone(), sharded: shared.sharded },
-            links: links.clone(),
-            probe: Probe::new(Arc::clone(shared), Arc::clone(&clock), probes),
+            pubsub: PubSub { client: connections.subscriber.clone(), sharded: shared.sharded },
+            connections: connections.clone(),
+            probe: Probe::new(Arc::clone(shared), Arc::clone(&clock), probe_rx),
             owned: owner,
             readiness: ready,
             subscribed: BTreeSet::new(),
         };
         tasks.spawn(stop.clone().run_until_cancelled_owned(subscriptions.run(taken)));
         let shared = Arc::clone(shared);
-        Ok(Arc::new(Self { shared, links, clock, orders, owned, readiness, fence, tasks, stop }))
+        Ok(Arc::new(Self { shared, connections, clock, requests, owned, readiness, replica_wait, tasks, stop }))
     }
 
-    /// Returns the connection for commands. A command on a link that is down would wait in the driver's
-    /// queue and happen later.
+    /// Returns the connection for commands. Fails if it is down: the driver would queue the command and execute
+    /// it later.
     pub(crate) fn commands(&self) -> Result<&Client, Fault> {
-        if is_up(&self.links.commands) { Ok(&self.links.commands) } else { Err(link_down()) }
+        if is_up(&self.connections.commands) { Ok(&self.connections.commands) } else { Err(not_connected()) }
     }
 
     /// Returns the connection for beats.
     pub(crate) fn beats(&self) -> Result<&Client, Fault> {
-        if is_up(&self.links.beats) { Ok(&self.links.beats) } else { Err(link_down()) }
+        if is_up(&self.connections.beats) { Ok(&self.connections.beats) } else { Err(not_connected()) }
     }
 
-    /// Carries out a commit, and waits for replicas where that is asked for.
+    /// Executes a commit, and waits for replicas if configured.
     pub(crate) async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
+        commit.check_limits()?;
         self.check_time()?;
         let keys = self.shared.keys.of(&commit.scope);
-        let until = Until::of(commit.decided_at, self.skew());
-        let args = commit::args(commit, &until, keys.channel, self.shared.publish());
+        let window = CommitWindow::of(commit.decided_at, self.skew());
+        let args = commit::args(commit, &window, keys.channel, self.shared.publish());
         let keys = vec![keys.board, keys.due, keys.rows, keys.index];
-        let told = match self.fence()? {
-            Some(fence) => self.shared.place.trace(COMMIT, fence.pass(Ask::Commit(keys, args))).await,
+        let acked = match self.replica_wait()? {
+            Some(wait) => self.shared.endpoint.trace(COMMIT, wait.submit(WaitRequest::Commit(keys, args))).await,
             None => {
-                let asked = self.shared.commit.run(self.commands()?, keys, args);
-                let answer = self.shared.place.trace(COMMIT, asked).await;
-                answer.map(|answer| Told { answer, safe: Ok(()) })
+                let reply = self.shared.commit.run(self.commands()?, keys, args);
+                let reply = self.shared.endpoint.trace(COMMIT, reply).await;
+                reply.map(|reply| Acked { reply, replicated: Ok(()) })
             }
         };
-        let Told { answer, safe } = told.map_err(|error| {
-            if is_servers(&error) {
-                self.ask_for_probe();
+        let Acked { reply, replicated } = acked.map_err(|error| {
+            if is_server_reply(&error) {
+                self.request_probe();
             }
-            self.note(&error);
+            self.note_redirect(&error);
             commit_fault(error)
         })?;
-        let (committed, published) = answer::committed(answer, |now| self.cluster_time(now))?;
+        let (committed, published) = decode::committed(reply, |now| self.cluster_time(now))?;
         if !published {
-            self.shared.counts.unpublished.add_one();
-            tracing::error!(server = %self.links.name, "Redis refuses to publish; other nodes hear of nothing (ACL?)");
-            self.ask_for_probe();
+            self.shared.counters.unpublished.add_one();
+            tracing::error!(
+                server = %self.connections.name,
+                "Redis refuses to publish; other nodes do not receive updates (check the ACL)"
+            );
+            self.request_probe();
         }
         match committed {
-            Committed::Done(..) | Committed::Repeated(..) => safe.map_err(|why| {
-                self.shared.counts.unsafe_yet.add_one();
-                tracing::debug!(server = %self.links.name, %why, "replicas do not have a commit in time");
-                unsafe_yet(why)
+            Committed::Done(..) | Committed::Repeated(..) => replicated.map_err(|reason| {
+                self.shared.counters.unreplicated.add_one();
+                tracing::debug!(server = %self.connections.name, %reason, "a commit was not replicated in time");
+                not_replicated(reason)
             })?,
             Committed::Conflict(_) | Committed::Late(_) | Committed::Stale(_) => {}
         }
         Ok(committed)
     }
 
-    /// Waits until replicas have a board as it stood at `tag`, where that is asked for; tells whether it still
-    /// stands there.
+    /// Waits until replicas have a board at `tag`, if configured. Returns whether the board is still at `tag`.
     pub(crate) async fn confirm(&self, scope: &Scope, tag: Tag) -> Result<bool, Fault> {
-        let Some(fence) = self.fence()? else { return Ok(true) };
-        let asked = fence.pass(Ask::Tag(self.shared.keys.board(scope)));
-        let told = self.shared.place.trace(CONFIRM, asked).await;
-        let Told { answer, safe } = told.map_err(|error| self.fault(error))?;
-        safe.map_err(unsafe_yet)?;
-        Ok(answer::tag(answer.as_bytes())? == tag)
+        let Some(wait) = self.replica_wait()? else { return Ok(true) };
+        let reply = wait.submit(WaitRequest::Tag(self.shared.keys.board(scope)));
+        let acked = self.shared.endpoint.trace(CONFIRM, reply).await;
+        let Acked { reply, replicated } = acked.map_err(|error| self.fault(error))?;
+        replicated.map_err(not_replicated)?;
+        Ok(decode::tag(reply.as_bytes())? == tag)
     }
 
-    /// Returns the fence where there is one; as to a link that is down, see [`Self::commands`].
-    fn fence(&self) -> Result<Option<&Fence>, Fault> {
-        match &self.fence {
-            Some(fence) if fence.is_up() => Ok(Some(fence)),
-            Some(_) => Err(link_down()),
+    /// Returns the replica wait, if configured. Fails if its connection is down; see [`Self::commands`].
+    fn replica_wait(&self) -> Result<Option<&ReplicaWait>, Fault> {
+        match &self.replica_wait {
+            Some(wait) if wait.is_up() => Ok(Some(wait)),
+            Some(_) => Err(not_connected()),
             None => Ok(None),
         }
     }
 
-    /// Makes a fault of an error, and has what it tells looked into.
+    /// Maps an error to a fault. A redirect triggers a query of the topology.
     pub(crate) fn fault(&self, error: Error) -> Fault {
-        self.note(&error);
+        self.note_redirect(&error);
         fault(error)
     }
 
-    fn note(&self, error: &Error) {
+    fn note_redirect(&self, error: &Error) {
         if is_redirect(error) {
             self.shared.moved.notify_one();
         }
     }
 
-    /// Takes note of what this server's clock says, and returns it as cluster time.
+    /// Records a reading of the server's clock and returns it as cluster time.
     pub(crate) fn cluster_time(&self, now: Timestamp) -> Timestamp {
         self.clock.observe(now);
         let now = i128::from(now.0) - self.skew();
         Timestamp(u64::try_from(now).unwrap_or_default())
     }
 
-    /// Refuses what can't be dated: the server that holds the beat was not heard yet, and this one may be
-    /// hours off.
+    /// Fails if cluster time is unknown: no reading of the beat's server has arrived yet, and this server's
+    /// clock may be hours off.
     pub(crate) fn check_time(&self) -> Result<(), Fault> {
-        if self.holds_beat() || self.shared.ahead().is_some() {
+        if self.holds_beat() || self.shared.cluster_offset().is_some() {
             return Ok(());
         }
-        Err(Fault::new(FaultKind::Unavailable, "the time of the cluster is not known yet"))
+        Err(Fault::new(FaultKind::Unavailable, "the cluster time is not known yet"))
     }
 
     fn holds_beat(&self) -> bool {
-        self.owned.borrow().contains(shard_of_beat())
+        self.owned.borrow().contains(beat_shard())
     }
 
-    /// Returns how far this server's clock is ahead of cluster time, in ms.
+    /// Returns the offset of this server's clock from cluster time, in ms; positive if it is ahead.
     ///
-    /// The server that holds the beat tells it exactly. Of another it is reckoned from the quickest answers
-    /// of the last minute: never more than the truth and its clock's last step allow.
+    /// For the server of the beat the offset is exact. For another server it is estimated from the fastest
+    /// replies of the last minute: it exceeds the true offset by at most the last step of that clock.
     fn skew(&self) -> i128 {
         if self.holds_beat() {
             return -i128::from(self.shared.absorbed().0);
         }
-        self.clock.ahead().zip(self.shared.ahead()).map_or(0, |(server, cluster)| server - cluster)
+        self.clock.ahead().zip(self.shared.cluster_offset()).map_or(0, |(server, cluster)| server - cluster)
     }
 
-    /// Returns the shards that it holds.
+    /// Returns the shards that the server owns.
     pub(crate) fn shards(&self) -> Shards {
         *self.owned.borrow()
     }
 
-    /// Tells whether it can be used, or why not.
+    /// Returns the reason if the server is not usable.
     pub(crate) fn ready(&self) -> Result<(), String> {
         self.readiness.borrow().clone()
     }
 
-    /// Gives the task of the subscriptions something to do, and waits while it has too much.
-    pub(crate) async fn order(&self, order: Order) -> Result<(), Fault> {
-        self.orders.send(order).await.map_err(|_| link_down())
+    /// Sends a request to the subscription task; waits while its queue is full.
+    pub(crate) async fn request(&self, request: SubscriptionRequest) -> Result<(), Fault> {
+        self.requests.send(request).await.map_err(|_| not_connected())
     }
 
-    /// The same without waiting; `false` when it has too much to do.
-    pub(crate) fn try_order(&self, order: Order) -> bool {
-        self.orders.try_send(order).is_ok()
+    /// Sends a request without waiting; `false` if the queue is full.
+    pub(crate) fn try_request(&self, request: SubscriptionRequest) -> bool {
+        self.requests.try_send(request).is_ok()
     }
 
-    /// Something is refused that was allowed. When the queue is full, the next refusal asks again.
-    pub(crate) fn ask_for_probe(&self) {
-        self.try_order(Order::Probe);
+    /// Requests a probe after a rejection. If the queue is full, the next rejection requests it again.
+    pub(crate) fn request_probe(&self) {
+        self.try_request(SubscriptionRequest::Probe);
     }
 
-    /// Ends its tasks and connections.
+    /// Stops the tasks and closes the connections.
     pub(crate) async fn close(&self) {
         self.stop.cancel();
-        self.links.quit().await;
+        self.connections.quit().await;
         self.tasks.close();
     }
 }
 
-/// A failover may still take it back; sending it again asks again.
-fn unsafe_yet(why: String) -> Fault {
-    Fault::new(FaultKind::Unknown, why)
+/// Makes a fault for a commit that a failover may still revert; a retry waits for replicas again.
+fn not_replicated(reason: String) -> Fault {
+    Fault::new(FaultKind::Unknown, reason)
 }

@@ -1,4 +1,4 @@
-//! Sessions that a web server keeps in a Redis, under keys of its own.
+//! Sessions that a web server keeps in a Redis, under its own keys.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,34 +12,34 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::redis::RedisUrl;
 use crate::redis::address::Target;
+use crate::redis::connections::{builder, is_up, log_connection_errors};
 use crate::redis::fault::fault;
-use crate::redis::link::{builder, is_up, tell_of_absence};
 
-/// A Redis that has sessions.
+/// A Redis with sessions of a web server.
 pub struct Sessions {
     client: Client,
     was_up: AtomicBool,
-    _router: AbortOnDropHandle<Result<(), Error>>,
+    _driver_task: AbortOnDropHandle<Result<(), Error>>,
 }
 
 impl Sessions {
-    /// Begins to connect, and goes on trying for as long as it takes.
+    /// Starts to connect and retries without a time limit.
     ///
     /// # Errors
-    /// [`FaultKind::Damaged`]: the address or the file of certificates is of no use.
+    /// [`FaultKind::Damaged`]: the address or the certificate file is invalid.
     ///
     /// # Panics
-    /// Outside of a runtime.
+    /// Outside of a Tokio runtime.
     pub fn connect(url: &RedisUrl, ca_file: Option<&Path>) -> Result<Self, Fault> {
-        let target = url.target(ca_file).map_err(|why| Fault::new(FaultKind::Damaged, why))?;
+        let target = url.target(ca_file).map_err(|reason| Fault::new(FaultKind::Damaged, reason))?;
         let (Target::One(config) | Target::Cluster(_, config)) = target;
         let client = builder(&config, 32).build().map_err(|error| Fault::new(FaultKind::Damaged, error))?;
-        tokio::spawn(tell_of_absence(client.error_rx(), format!("{url} (sessions)")));
-        let router = AbortOnDropHandle::new(client.connect());
-        Ok(Self { client, was_up: AtomicBool::new(false), _router: router })
+        tokio::spawn(log_connection_errors(client.error_rx(), format!("{url} (sessions)")));
+        let driver_task = AbortOnDropHandle::new(client.connect());
+        Ok(Self { client, was_up: AtomicBool::new(false), _driver_task: driver_task })
     }
 
-    /// Tells whether it was ever there.
+    /// Tells whether the connection was ever up.
     pub fn was_up(&self) -> bool {
         if is_up(&self.client) {
             self.was_up.store(true, Ordering::Relaxed);
@@ -47,8 +47,8 @@ impl Sessions {
         self.was_up.load(Ordering::Relaxed)
     }
 
-    /// Reads a session; `None` if there is none, or no more. One round trip; without a connection it waits a little for
-    /// one.
+    /// Reads a session; `None` if it does not exist or has expired. One round trip; without a connection the
+    /// call waits for one for a limited time.
     ///
     /// # Errors
     /// [`Fault`]; a retry is safe.
@@ -56,7 +56,7 @@ impl Sessions {
         self.client.get(key).await.map_err(fault)
     }
 
-    /// Has a session live so long from now on. One round trip.
+    /// Sets the remaining lifetime of a session. One round trip.
     ///
     /// # Errors
     /// [`Fault`]; a retry is safe.

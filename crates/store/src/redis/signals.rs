@@ -1,4 +1,4 @@
-//! From published messages to signals, in the order they came.
+//! Converts published messages to signals, in order of arrival.
 
 use std::sync::Arc;
 
@@ -9,33 +9,36 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
-use crate::redis::answer::published_beat;
-use crate::redis::keys::{Carried, Keys};
+use crate::redis::decode::published_beat;
+use crate::redis::keys::{ChannelKind, Keys};
 use crate::redis::shared::Shared;
 
-/// Carries messages of one server to the hub until the driver ends.
+/// Forwards messages of one server to the hub until the driver ends.
 ///
-/// It waits for the hub; when that takes too long the driver drops messages and says so, which is a lost
-/// link like any other.
-pub(crate) async fn carry(
+/// The function waits for the hub. If that takes too long, the driver drops messages and reports it, which is
+/// treated as a lost connection.
+pub(crate) async fn forward(
     mut messages: Receiver<Message>,
     shared: Arc<Shared>,
     owned: watch::Receiver<Shards>,
-    probed: watch::Sender<String>,
+    probe_messages: watch::Sender<String>,
 ) {
     loop {
         let signal = match messages.recv().await {
-            Ok(message) => match Keys::carried(&message.channel, &shared.node) {
-                Carried::Words => {
-                    probed.send_replace(message.value.as_string().unwrap_or_default());
+            Ok(message) => match Keys::channel_kind(&message.channel, &shared.node) {
+                ChannelKind::ProbeMessages => {
+                    probe_messages.send_replace(message.value.as_string().unwrap_or_default());
                     continue;
                 }
-                Carried::Beats => beat(&message, &shared),
-                Carried::Updates => update(&message),
+                ChannelKind::Beats => beat(&message, &shared),
+                ChannelKind::Updates => update(&message),
             },
             Err(RecvError::Lagged(missed)) => {
-                shared.counts.dropped.add(missed);
-                tracing::warn!(missed, "updates were dropped unread; views are compared with the store");
+                shared.counters.dropped.add(missed);
+                tracing::warn!(
+                    missed,
+                    "updates were dropped because the hub was too slow; positions are compared with the store"
+                );
                 let shards = *owned.borrow();
                 if shared.signals.send(Signal::Lost(shards)).await.is_err() {
                     return;
@@ -58,11 +61,11 @@ fn beat(message: &Message, shared: &Shared) -> Option<Signal> {
         return Some(Signal::Vacant);
     }
     let Some(beat) = published_beat(&text) else {
-        tracing::warn!("somebody publishes nonsense on the channel of the beat");
-        tracing::debug!(%text, "this");
+        tracing::warn!("malformed message on the beat's channel");
+        tracing::debug!(%text, "the malformed beat");
         return None;
     };
-    shared.hear(&beat);
+    shared.observe_received_beat(&beat);
     Some(Signal::Beat(beat))
 }
 
@@ -70,8 +73,8 @@ fn update(message: &Message) -> Option<Signal> {
     match Update::decode(message.value.as_bytes()?) {
         Ok(update) => Some(Signal::Updated(Box::new(update))),
         Err(error) => {
-            tracing::warn!("somebody publishes nonsense on a channel of ours");
-            tracing::debug!(channel = %message.channel, %error, "this one");
+            tracing::warn!("malformed message on the channel of a scope");
+            tracing::debug!(channel = %message.channel, %error, "the malformed update");
             None
         }
     }

@@ -1,35 +1,35 @@
-//! Spans of what is asked of Redis, by the semantic conventions of OpenTelemetry for it.
+//! Spans of Redis operations, by the semantic conventions of OpenTelemetry for Redis.
 
 use fred::error::{Error, ErrorKind};
 use fred::types::config::{Config, Server, ServerConfig};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-use crate::redis::fault::{code, is_servers};
+use crate::redis::fault::{error_code, is_server_reply};
 
-/// The server as it is configured, whichever answers.
+/// The configured server, whichever server replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Endpoint {
     address: String,
     port: Option<u16>,
     database: String,
 }
 
-/// What is asked.
+/// An operation.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked {
+pub(crate) struct Operation {
     /// The span's name: the operation, and the script if it runs one.
     pub(crate) name: &'static str,
-    /// The command, or `PIPELINE` of several.
+    /// The command, or `PIPELINE` for several.
     pub(crate) operation: &'static str,
     /// The script.
     pub(crate) script: Option<&'static str>,
-    /// How many commands a pipeline has.
+    /// The number of commands in a pipeline.
     pub(crate) batch: Option<u64>,
 }
 
-impl Place {
-    /// Reads it from the driver's configuration; of several servers it is one of those that are named.
+impl Endpoint {
+    /// Reads the driver's configuration; with several servers, the first one.
     pub(crate) fn of(config: &Config) -> Self {
         let database = config.database.unwrap_or(0).to_string();
         let at = |server: &Server| (server.host.to_string(), Some(server.port));
@@ -43,38 +43,38 @@ impl Place {
         Self { address, port, database }
     }
 
-    /// Asks, within a span if what asks is traced.
+    /// Runs an operation within a span.
     pub(crate) async fn trace<T>(
         &self,
-        asked: Asked,
-        answer: impl Future<Output = Result<T, Error>>,
+        operation: Operation,
+        reply: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let span = tracing::info_span!(
             "redis",
-            otel.name = asked.name,
+            otel.name = operation.name,
             otel.kind = "client",
             otel.status_code = Empty,
             db.system.name = "redis",
             db.namespace = self.database,
-            db.operation.name = asked.operation,
-            db.stored_procedure.name = asked.script,
-            db.operation.batch.size = asked.batch,
+            db.operation.name = operation.operation,
+            db.stored_procedure.name = operation.script,
+            db.operation.batch.size = operation.batch,
             db.response.status_code = Empty,
             error.type = Empty,
             server.address = self.address,
             server.port = self.port,
         );
-        let answered = answer.instrument(span.clone()).await;
-        if let Err(error) = &answered {
+        let result = reply.instrument(span.clone()).await;
+        if let Err(error) = &result {
             record(&span, error);
         }
-        answered
+        result
     }
 }
 
 fn record(span: &Span, error: &Error) {
     span.record("otel.status_code", "ERROR");
-    let code = code(error).filter(|_| is_servers(error));
+    let code = error_code(error).filter(|_| is_server_reply(error));
     if let Some(code) = code {
         span.record("db.response.status_code", code);
     }
@@ -96,14 +96,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_what_was_configured_without_its_password() {
+    fn an_endpoint_is_the_configured_address_without_its_password() {
         for (url, address, port, database) in [
             ("redis://ann:s3cret@host:6380/3", "host", Some(6380), "3"),
             ("redis-cluster://a:7000", "a", Some(7000), "0"),
             ("redis+unix:///run/redis.sock", "/run/redis.sock", None, "0"),
         ] {
-            let place = Place::of(&Config::from_url(url).unwrap());
-            assert_eq!(place, Place { address: address.to_owned(), port, database: database.to_owned() });
+            let endpoint = Endpoint::of(&Config::from_url(url).unwrap());
+            assert_eq!(endpoint, Endpoint { address: address.to_owned(), port, database: database.to_owned() });
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The port over Redis.
+//! The store port over Redis.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use engine::Store;
 use engine::store::{
-    ArchivedRow, BeatAnswer, BeatAsk, Commit, Committed, Connected, Due, DueLook, Fault, FaultKind, Loaded, Page,
-    Query, SIGNALS_MAX, Shard, Shards, Tally,
+    ArchivedRow, BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, FaultKind, LoadedBoard,
+    Page, Query, SIGNALS_MAX, Shard, Shards, StoreCounters,
 };
 use fred::clients::Client;
 use fred::error::Error;
@@ -25,67 +25,67 @@ use tracing::Instrument;
 
 use crate::redis::address::Target;
 use crate::redis::cluster::Cluster;
-use crate::redis::fault::{link_down, nonsense};
-use crate::redis::keys::{Keys, ScopeKeys, shard_of_beat};
+use crate::redis::fault::{malformed_reply, not_connected};
+use crate::redis::keys::{Keys, ScopeKeys, beat_shard};
 use crate::redis::routes::Routes;
 use crate::redis::score::{score, timestamp};
 use crate::redis::server::Server;
 use crate::redis::shared::Shared;
-use crate::redis::span::{Asked, Place};
-use crate::redis::subscriptions::Order;
-use crate::redis::{Options, answer, due};
+use crate::redis::span::{Endpoint, Operation};
+use crate::redis::subscription_task::SubscriptionRequest;
+use crate::redis::{Options, decode, due};
 
-/// How many beats may be missing on their channel before the path is looked at: the last may be on its way.
-const UNHEARD_MAX: u64 = 1;
+/// Most beats that may be missing on their channel before a probe is requested: the last one may be in transit.
+const MISSED_BEATS_MAX: u64 = 1;
 
-/// How long a subscription may take, with those in front of it.
-const WATCHED_WITHIN: Duration = Duration::from_secs(5);
+/// Timeout of a subscription, including those queued before it.
+const WATCH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a look at deadlines waits for a server: the others' are not to wait for it.
-const LOOK_WITHIN: Duration = Duration::from_millis(500);
+/// Timeout of a due query per server, so that a slow server does not delay the others.
+const DUE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long a node that starts waits for every primary of a cluster. One that is dead then must not keep it
-/// from serving the others.
-const ALL_WITHIN: Duration = Duration::from_secs(5);
+/// Time after the start during which readiness requires every primary of a cluster. A dead primary must not
+/// keep the node from serving the other shards for longer.
+const STARTUP_GRACE: Duration = Duration::from_secs(5);
 
-const LOAD: Asked = Asked { name: "PIPELINE", operation: "PIPELINE", script: None, batch: Some(2) };
+const LOAD: Operation = Operation { name: "PIPELINE", operation: "PIPELINE", script: None, batch: Some(2) };
 
-const LOAD_WITH_ROWS: Asked = Asked { batch: Some(3), ..LOAD };
+const LOAD_WITH_ROWS: Operation = Operation { batch: Some(3), ..LOAD };
 
 /// A store in Redis.
 pub struct RedisStore {
     shared: Arc<Shared>,
     routes: watch::Receiver<Arc<Routes>>,
     stop: CancellationToken,
-    began: Instant,
-    was_whole: AtomicBool,
+    started_at: Instant,
+    was_complete: AtomicBool,
 }
 
 impl RedisStore {
-    /// Begins to connect, and goes on for as long as it takes; until then the store is not ready and its
-    /// commands fail at once.
+    /// Starts to connect and retries without a time limit. Until a connection is up, the store is not ready and
+    /// its operations fail at once.
     ///
     /// # Errors
-    /// [`Fault`] if the driver refuses its configuration, or the certificates can't be read.
+    /// [`Fault`] if the driver rejects its configuration, or the certificates can't be read.
     pub fn connect(options: &Options) -> Result<Connected<dyn Store>, Fault> {
         let (to_hub, signals) = mpsc::channel(SIGNALS_MAX);
         let stop = CancellationToken::new();
-        let (to_routes, routes) = watch::channel(Arc::new(Routes::none()));
+        let (to_routes, routes) = watch::channel(Arc::new(Routes::empty()));
         let refused = |error: Error| Fault::new(FaultKind::Damaged, error);
         let target = options.url.target(options.ca_file.as_deref());
-        let target = target.map_err(|why| Fault::new(FaultKind::Damaged, why))?;
-        let (sharded, place) = match &target {
-            Target::One(config) => (false, Place::of(config)),
-            Target::Cluster(_, config) => (true, Place::of(config)),
+        let target = target.map_err(|reason| Fault::new(FaultKind::Damaged, reason))?;
+        let (sharded, endpoint) = match &target {
+            Target::One(config) => (false, Endpoint::of(config)),
+            Target::Cluster(_, config) => (true, Endpoint::of(config)),
         };
-        let shared = Shared::new(Keys::new(&options.prefix), options.node.clone(), sharded, place, to_hub);
+        let shared = Shared::new(Keys::new(&options.prefix), options.node.clone(), sharded, endpoint, to_hub);
         let shared = Arc::new(shared);
         match target {
             Target::One(config) => {
                 let name = options.url.to_string();
                 let server = Server::connect(&shared, name, &config, options.replicas_ack, Shards::ALL);
                 let server = server.map_err(refused)?;
-                to_routes.send_replace(Arc::new(Routes::to([(&server, Shards::ALL)])));
+                to_routes.send_replace(Arc::new(Routes::new([(&server, Shards::ALL)])));
             }
             Target::Cluster(seeds, config) => {
                 let cluster = Cluster {
@@ -100,7 +100,13 @@ impl RedisStore {
             }
         }
         Ok(Connected {
-            store: Arc::new(Self { shared, routes, stop, began: Instant::now(), was_whole: AtomicBool::new(false) }),
+            store: Arc::new(Self {
+                shared,
+                routes,
+                stop,
+                started_at: Instant::now(),
+                was_complete: AtomicBool::new(false),
+            }),
             signals,
         })
     }
@@ -113,36 +119,35 @@ impl RedisStore {
         self.routes().server(Shard::of(scope))
     }
 
-    /// The beat is the probe of the path that updates take, too: what the store says was beaten must have
-    /// been heard.
-    fn compare_with_heard(&self, beat: &BeatAnswer, server: &Server) {
-        if beat.beat.0 > self.shared.last_heard() + UNHEARD_MAX {
-            server.ask_for_probe();
+    /// Requests a probe if the last beat did not arrive on its channel. Beats take the same path as updates.
+    fn check_beat_received(&self, beat: &BeatStatus, server: &Server) {
+        if beat.beat.0 > self.shared.last_received_beat() + MISSED_BEATS_MAX {
+            server.request_probe();
         }
     }
 }
 
 #[async_trait]
 impl Store for RedisStore {
-    async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<Loaded, Fault> {
+    async fn load(&self, scope: &Scope, row_ids: &[HistoryId]) -> Result<LoadedBoard, Fault> {
         let server = self.server(scope)?;
         server.check_time()?;
         let fault = |error| server.fault(error);
-        let asked = if ask.is_empty() { LOAD } else { LOAD_WITH_ROWS };
-        let read = read_board(server.commands()?, self.shared.keys.of(scope), ask);
-        let mut answers = self.shared.place.trace(asked, read).await.map_err(fault)?;
-        let wrong = || nonsense("a load");
-        let now = answers.pop().and_then(|time| time.convert().ok()).map(answer::time).ok_or_else(wrong)?;
+        let operation = if row_ids.is_empty() { LOAD } else { LOAD_WITH_ROWS };
+        let read = read_board(server.commands()?, self.shared.keys.of(scope), row_ids);
+        let mut replies = self.shared.endpoint.trace(operation, read).await.map_err(fault)?;
+        let malformed = || malformed_reply("a load");
+        let now = replies.pop().and_then(|time| time.convert().ok()).map(decode::time).ok_or_else(malformed)?;
         let now = server.cluster_time(now);
-        let rows: Vec<Value> = if ask.is_empty() {
+        let rows: Vec<Value> = if row_ids.is_empty() {
             Vec::new()
         } else {
-            answers.pop().and_then(|rows| rows.convert().ok()).ok_or_else(wrong)?
+            replies.pop().and_then(|rows| rows.convert().ok()).ok_or_else(malformed)?
         };
         let fields: HashMap<String, Bytes> =
-            answers.pop().and_then(|fields| fields.convert().ok()).ok_or_else(wrong)?;
-        let known = ask.iter().zip(&rows).filter(|(_, row)| !row.is_null()).map(|(id, _)| id.clone());
-        answer::board(fields, known, now)
+            replies.pop().and_then(|fields| fields.convert().ok()).ok_or_else(malformed)?;
+        let known = row_ids.iter().zip(&rows).filter(|(_, row)| !row.is_null()).map(|(id, _)| id.clone());
+        decode::board(fields, known, now)
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
@@ -159,27 +164,27 @@ impl Store for RedisStore {
         let commands = server.commands()?;
         let keys = self.shared.keys.of(scope);
         let newest = query.before.as_ref().map_or(f64::INFINITY, |before| score(before.at));
-        let wanted = query.limit + 1;
-        let mut places: Vec<(String, f64)> = Vec::new();
+        let count = query.limit + 1;
+        let mut entries: Vec<(String, f64)> = Vec::new();
         let mut offset = 0;
-        while places.len() < wanted {
-            let window = Some((offset, i64::try_from(wanted).unwrap_or(i64::MAX)));
+        while entries.len() < count {
+            let window = Some((offset, i64::try_from(count).unwrap_or(i64::MAX)));
             let read = commands.zrevrangebyscore(&keys.index, newest, f64::NEG_INFINITY, true, window);
             let read: Vec<(String, f64)> = read.await.map_err(fault)?;
-            let is_last = read.len() < wanted;
+            let is_last = read.len() < count;
             offset += i64::try_from(read.len()).unwrap_or(i64::MAX);
-            places.extend(read.into_iter().filter(|(id, at)| is_before(query, id, *at)));
+            entries.extend(read.into_iter().filter(|(id, at)| is_before(query, id, *at)));
             if is_last {
                 break;
             }
         }
-        places.truncate(wanted);
-        if places.is_empty() {
+        entries.truncate(count);
+        if entries.is_empty() {
             return Ok(Page { rows: Vec::new(), next: None });
         }
-        let ids: Vec<&str> = places.iter().map(|(id, _)| id.as_str()).collect();
+        let ids: Vec<&str> = entries.iter().map(|(id, _)| id.as_str()).collect();
         let bodies: Vec<Option<Bytes>> = commands.hmget(keys.rows, ids).await.map_err(fault)?;
-        let rows = places.iter().zip(bodies).filter_map(|((id, at), body)| {
+        let rows = entries.iter().zip(bodies).filter_map(|((id, at), body)| {
             Some(ArchivedRow { id: HistoryId::new(id).ok()?, at: timestamp(*at), body: body? })
         });
         Ok(Page::of(rows.collect(), query.limit))
@@ -187,124 +192,126 @@ impl Store for RedisStore {
 
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {
         let (shard, channel) = (Shard::of(scope), self.shared.keys.channel(scope));
-        self.shared.wanted.insert(shard, channel.clone());
+        self.shared.desired.insert(shard, channel.clone());
         let server = self.routes().server(shard)?;
-        server.ready().map_err(|_| link_down())?;
+        server.ready().map_err(|_| not_connected())?;
         let (ack, acked) = oneshot::channel();
-        let acked = timeout(WATCHED_WITHIN, async {
-            server.order(Order::Watch(shard, channel, ack)).await?;
-            acked.await.map_err(|_| link_down())?
+        let acked = timeout(WATCH_TIMEOUT, async {
+            server.request(SubscriptionRequest::Watch(shard, channel, ack)).await?;
+            acked.await.map_err(|_| not_connected())?
         });
         let span = tracing::info_span!("watch", otel.kind = "internal", messaging.system = "redis");
-        acked.instrument(span).await.map_err(|_| link_down())?
+        acked.instrument(span).await.map_err(|_| not_connected())?
     }
 
     fn unwatch(&self, scope: &Scope) {
         let (shard, channel) = (Shard::of(scope), self.shared.keys.channel(scope));
-        self.shared.wanted.remove(shard, &channel);
+        self.shared.desired.remove(shard, &channel);
         if let Ok(server) = self.routes().server(shard) {
-            // When the queue is full the subscription stays; its updates find no view and are dropped.
-            server.try_order(Order::Unwatch(shard, channel));
+            // If the queue is full the subscription stays; its updates find no view and are dropped.
+            server.try_request(SubscriptionRequest::Unwatch(shard, channel));
         }
     }
 
     async fn positions(&self, scopes: &[Scope]) -> Vec<Option<Position>> {
         let shards: Vec<Shard> = scopes.iter().map(Shard::of).collect();
-        let split = self.routes().split(&shards);
-        let asked = split.iter().map(|(server, places)| async move {
-            let boards = places.iter().map(|place| self.shared.keys.board(&scopes[*place]));
+        let groups = self.routes().group_by_server(&shards);
+        let reads = groups.iter().map(|(server, indices)| async move {
+            let boards = indices.iter().map(|index| self.shared.keys.board(&scopes[*index]));
             positions(server, boards).await.unwrap_or_else(|error| {
                 tracing::debug!(%error, "positions can't be read");
-                vec![None; places.len()]
+                vec![None; indices.len()]
             })
         });
-        let told = join_all(asked).await;
+        let replies = join_all(reads).await;
         let mut positions = vec![None; scopes.len()];
-        for ((_, places), told) in split.iter().zip(told) {
-            for (place, position) in places.iter().zip(told) {
-                positions[*place] = position;
+        for ((_, indices), replies) in groups.iter().zip(replies) {
+            for (index, position) in indices.iter().zip(replies) {
+                positions[*index] = position;
             }
         }
         positions
     }
 
-    async fn due(&self, until: Timestamp, limit: usize) -> Result<DueLook, Fault> {
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<DuePage, Fault> {
         let servers = self.routes().servers();
-        let look = |server| timeout(LOOK_WITHIN, due::look(server, &self.shared.keys, until, limit));
-        let looks = join_all(servers.iter().map(|server| look(server))).await;
-        let mut all = DueLook { due: Vec::new(), more: false };
+        let read_server = |server| timeout(DUE_TIMEOUT, due::read(server, &self.shared, until, limit));
+        let pages = join_all(servers.iter().map(|server| read_server(server))).await;
+        let mut all = DuePage { due: Vec::new(), more: false };
         let mut failed = None;
-        let mut read = 0;
-        for look in looks {
-            match look {
-                Ok(Ok(look)) => {
-                    read += 1;
-                    all.due.extend(look.due);
-                    all.more |= look.more;
+        let mut read_count = 0;
+        for page in pages {
+            match page {
+                Ok(Ok(page)) => {
+                    read_count += 1;
+                    all.due.extend(page.due);
+                    all.more |= page.more;
                 }
                 Ok(Err(fault)) => failed = Some(fault),
-                Err(_) => failed = Some(Fault::new(FaultKind::Unavailable, "Redis takes too long")),
+                Err(_) => {
+                    failed = Some(Fault::new(FaultKind::Unavailable, "Redis did not reply to a due query in time"));
+                }
             }
         }
-        if read == 0 {
-            return Err(failed.unwrap_or_else(link_down));
+        if read_count == 0 {
+            return Err(failed.unwrap_or_else(not_connected));
         }
         all.due.sort_by(|a, b| (a.at, &a.scope).cmp(&(b.at, &b.scope)));
         Ok(all)
     }
 
-    async fn put_off(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
+    async fn postpone(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
         let server = self.server(&due.scope)?;
         let keys = vec![self.shared.keys.due(Shard::of(&due.scope))];
         let args = [due.scope.to_string(), due.at.to_string(), to.to_string()];
         let args = args.into_iter().map(Value::from).collect();
-        let moved = self.shared.put_off.run(server.commands()?, keys, args).await;
+        let moved = self.shared.postpone.run(server.commands()?, keys, args).await;
         moved.map(drop).map_err(|error| server.fault(error))
     }
 
-    async fn beat(&self, ask: &BeatAsk) -> Result<BeatAnswer, Fault> {
-        let server = self.routes().server(shard_of_beat())?;
+    async fn beat(&self, request: &BeatRequest) -> Result<BeatStatus, Fault> {
+        let server = self.routes().server(beat_shard())?;
         let args = vec![
-            ask.node.clone(),
-            ask.takeover_after.0.to_string(),
-            ask.generation.to_string(),
-            ask.now.unwrap_or_default().to_string(),
+            request.node.clone(),
+            request.takeover_after.0.to_string(),
+            request.generation.to_string(),
+            request.now.unwrap_or_default().to_string(),
             self.shared.publish().to_owned(),
         ];
         let args = args.into_iter().map(Value::from).collect();
-        let answered = self.shared.beat.run(server.beats()?, vec![self.shared.keys.beat()], args).await;
-        let beat = answer::beat(answered.map_err(|error| server.fault(error))?)?;
-        self.shared.learn(&beat);
-        self.compare_with_heard(&beat, &server);
+        let reply = self.shared.beat.run(server.beats()?, vec![self.shared.keys.beat()], args).await;
+        let beat = decode::beat(reply.map_err(|error| server.fault(error))?)?;
+        self.shared.observe_beat(&beat);
+        self.check_beat_received(&beat, &server);
         Ok(beat)
     }
 
     async fn vacate(&self, node: &str) -> Result<(), Fault> {
-        let server = self.routes().server(shard_of_beat())?;
+        let server = self.routes().server(beat_shard())?;
         let args = vec![Value::from(node), Value::from(self.shared.publish())];
         let vacated = self.shared.vacate.run(server.beats()?, vec![self.shared.keys.beat()], args).await;
         vacated.map(drop).map_err(|error| server.fault(error))
     }
 
     fn ready(&self) -> Result<(), String> {
-        let starts = !self.was_whole.load(Ordering::Relaxed) && self.began.elapsed() < ALL_WITHIN;
-        let ready = self.routes().ready(starts);
-        if starts && ready.is_ok() {
-            self.was_whole.store(true, Ordering::Relaxed);
+        let starting = !self.was_complete.load(Ordering::Relaxed) && self.started_at.elapsed() < STARTUP_GRACE;
+        let ready = self.routes().ready(starting);
+        if starting && ready.is_ok() {
+            self.was_complete.store(true, Ordering::Relaxed);
         }
         ready
     }
 
-    fn tally(&self) -> Tally {
-        let counts = &self.shared.counts;
-        Tally {
-            watched: self.shared.wanted.count() as u64,
-            established: counts.established.get(),
-            lost: counts.lost.get(),
-            unpublished: counts.unpublished.get(),
-            unsafe_yet: counts.unsafe_yet.get(),
-            dropped: counts.dropped.get(),
-            shards: Some(self.routes().usable() as u64),
+    fn counters(&self) -> StoreCounters {
+        let counters = &self.shared.counters;
+        StoreCounters {
+            watched: self.shared.desired.count() as u64,
+            established: counters.established.get(),
+            lost: counters.lost.get(),
+            unpublished: counters.unpublished.get(),
+            unreplicated: counters.unreplicated.get(),
+            dropped: counters.dropped.get(),
+            shards: Some(self.routes().usable_shards() as u64),
         }
     }
 
@@ -314,12 +321,12 @@ impl Store for RedisStore {
     }
 }
 
-/// Reads a board, rows if some are asked about, and the server's time.
-async fn read_board(commands: &Client, keys: ScopeKeys, ask: &[HistoryId]) -> Result<Vec<Value>, Error> {
+/// Reads a board, the requested rows if any, and the server's time.
+async fn read_board(commands: &Client, keys: ScopeKeys, row_ids: &[HistoryId]) -> Result<Vec<Value>, Error> {
     let pipeline = commands.pipeline();
     let _: () = pipeline.hgetall(keys.board).await?;
-    if !ask.is_empty() {
-        let fields: Vec<&str> = ask.iter().map(HistoryId::as_str).collect();
+    if !row_ids.is_empty() {
+        let fields: Vec<&str> = row_ids.iter().map(HistoryId::as_str).collect();
         let _: () = pipeline.hmget(keys.rows, fields).await?;
     }
     let time = CustomCommand::new_static("TIME", ClusterHash::FirstKey, false);
@@ -334,7 +341,7 @@ async fn positions(server: &Server, boards: impl Iterator<Item = String>) -> Res
         let _: () = pipeline.hmget(board, vec!["@rev", "@tag"]).await.map_err(fault)?;
     }
     let heads: Vec<Vec<Option<Bytes>>> = pipeline.all().await.map_err(fault)?;
-    let position = |head: &Vec<Option<Bytes>>| answer::position(field(head, 0), field(head, 1)).map(Some);
+    let position = |head: &Vec<Option<Bytes>>| decode::position(field(head, 0), field(head, 1)).map(Some);
     heads.iter().map(position).collect()
 }
 

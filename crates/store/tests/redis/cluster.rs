@@ -1,4 +1,4 @@
-//! Cluster: a dead primary stops nobody else, and slots move without an update lost.
+//! Redis Cluster: a dead primary does not affect other shards, and slots move without a lost update.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,7 +10,7 @@ use timers::Scope;
 
 use super::node::*;
 
-/// One user for each shard of so many, in the order of slots.
+/// Returns `count` users, each on another shard, in the order of slots.
 fn users(count: usize) -> Vec<(String, usize)> {
     let mut found = vec![None; 256];
     for nth in 0.. {
@@ -24,31 +24,31 @@ fn users(count: usize) -> Vec<(String, usize)> {
     all.filter(|(shard, _)| shard % (256 / count) == 0).map(|(shard, user)| (user, shard)).collect()
 }
 
-/// The nodes, somebody who listens to each scope on each, and the scopes.
-async fn over(cluster: &RedisCluster, users: &[(String, usize)]) -> (Vec<Node>, Vec<Reader>, Vec<Scope>) {
+/// Starts two nodes; returns them, a reader of each scope on each node, and the scopes.
+async fn start(cluster: &RedisCluster, users: &[(String, usize)]) -> (Vec<Node>, Vec<Reader>, Vec<Scope>) {
     let nodes: Vec<Node> = ["a", "b"].map(|name| Node::start(&cluster.url(), name)).into();
     let scopes: Vec<Scope> = users.iter().map(|(user, _)| scope(user)).collect();
-    let mut feeds = Vec::new();
+    let mut readers = Vec::new();
     for node in &nodes {
         node.is_ready().await;
         for scope in &scopes {
             wait_until("a view", async || node.engine.hub().join(scope).await.is_ok()).await;
-            feeds.push(Reader::new(node.engine.hub().join(scope).await.expect("joins")));
+            readers.push(Reader::new(node.engine.hub().join(scope).await.expect("joins")));
         }
     }
-    (nodes, feeds, scopes)
+    (nodes, readers, scopes)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_primary_stops_nobody_else_and_its_replica_takes_over() {
+async fn a_dead_primary_does_not_affect_other_shards_and_its_replica_takes_over() {
     let mut cluster = RedisCluster::start(3, true);
     let users = users(32);
-    let (nodes, _feeds, scopes) = over(&cluster, &users).await;
+    let (nodes, _readers, scopes) = start(&cluster, &users).await;
     for (user, _) in &users {
         nodes[0].engine.execute(request_of(user, "before", None)).await.expect("works");
     }
     all_equal(&[&nodes[0], &nodes[1]], &scopes).await;
-    // The third primary has the last third of the slots; the beat is on the first.
+    // The third primary owns the last third of the slots; the beat is on the first primary.
     cluster.servers[2].kill();
     let began = Instant::now();
     let others: Vec<&(String, usize)> = users.iter().filter(|(_, shard)| *shard < 160).collect();
@@ -57,11 +57,11 @@ async fn a_dead_primary_stops_nobody_else_and_its_replica_takes_over() {
     }
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     for node in &nodes {
-        assert_eq!(node.engine.store().ready(), Ok(()), "two thirds can be used");
+        assert_eq!(node.engine.store().ready(), Ok(()), "two thirds of the shards are usable");
     }
     wait_until("the replica to take over", async || cluster.owner(16_000).is_some_and(|owner| owner >= 3)).await;
     for (user, _) in &users {
-        wait_until("it to work again", async || {
+        wait_until("the commands to succeed again", async || {
             nodes[1].engine.execute(request_of(user, "after", Some(9))).await.is_ok()
         })
         .await;
@@ -70,22 +70,22 @@ async fn a_dead_primary_stops_nobody_else_and_its_replica_takes_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn when_the_primary_of_the_beat_dies_displays_go_on_and_the_replica_beats() {
+async fn when_the_primary_of_the_beat_dies_displays_continue_and_the_replica_takes_over_the_beat() {
     let mut cluster = RedisCluster::start(3, true);
-    let (nodes, mut feeds, _) = over(&cluster, &users(8)).await;
+    let (nodes, mut readers, _) = start(&cluster, &users(8)).await;
     nodes[0].engine.execute(request_of(&users(8)[7].0, "s", None)).await.expect("works");
     cluster.servers[0].kill();
     wait_until("another primary", async || cluster.owner(0).is_some_and(|owner| owner >= 3)).await;
-    wait_until("it to lead", async || nodes.iter().any(|node| node.engine.leads())).await;
-    wait_until("beats that are heard", async || {
+    wait_until("a leader", async || nodes.iter().any(|node| node.engine.is_leader())).await;
+    wait_until("beats that arrive", async || {
         let (shown, filled) = (nodes[0].engine.hub().last_beat().0, nodes[0].engine.stats().beats_filled.get());
         wait_until("beats", async || nodes[0].engine.hub().last_beat().0 > shown + 2).await;
         nodes[0].engine.stats().beats_filled.get() == filled
     })
     .await;
     let mut beats = Vec::new();
-    feeds[7].catch_up(|sight| {
-        if let engine::Sight::Beat(_, beat) = sight {
+    readers[7].catch_up(|delivery| {
+        if let engine::Delivery::Tick(_, beat) = delivery {
             beats.push(beat.0);
         }
     });
@@ -93,10 +93,10 @@ async fn when_the_primary_of_the_beat_dies_displays_go_on_and_the_replica_beats(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slots_that_move_while_all_goes_on_lose_no_update() {
+async fn slots_that_move_under_load_lose_no_update() {
     let cluster = RedisCluster::start(3, false);
     let users = users(64);
-    let (nodes, _feeds, scopes) = over(&cluster, &users).await;
+    let (nodes, _readers, scopes) = start(&cluster, &users).await;
     let (done, moving) = tokio::sync::oneshot::channel();
     let cluster = std::sync::Arc::new(cluster);
     let of_move = std::sync::Arc::clone(&cluster);
@@ -119,11 +119,12 @@ async fn slots_that_move_while_all_goes_on_lose_no_update() {
     }
     assert_eq!(refused, 0, "commands wait until their slot has moved");
     all_equal(&[&nodes[0], &nodes[1]], &scopes).await;
-    // And updates come by themselves: no audit, no load is needed.
-    wait_until("the links to settle", async || nodes.iter().all(|node| node.engine.store().ready().is_ok())).await;
-    // A link that stumbles on a busy machine has views loaded instead, once.
+    // And updates arrive without anti-entropy or loads.
+    wait_until("the connections to settle", async || nodes.iter().all(|node| node.engine.store().ready().is_ok()))
+        .await;
+    // A connection that fails on a busy machine causes loads instead, once.
     let (applied, last) = (|| nodes[1].engine.stats().updates_applied.get(), Cell::new(0));
-    wait_until("a round whose every update is heard", async || {
+    wait_until("a round whose updates all arrive", async || {
         let heard = applied();
         for (user, _) in &users {
             let request = request_of(user, &format!("last-{}", last.get()), None);
@@ -138,45 +139,45 @@ async fn slots_that_move_while_all_goes_on_lose_no_update() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn primaries_whose_clocks_differ_refuse_nothing_and_move_no_time_but_their_own() {
+async fn primaries_with_different_clocks_reject_nothing_and_do_not_affect_cluster_time() {
     let clocks = [0, 1, 2].map(|_| MovableClock::make());
     let cluster = RedisCluster::start_by(&clocks);
     clocks[1].move_by(700);
     clocks[2].move_by(-4_000);
     let users = users(32);
-    let (nodes, _feeds, scopes) = over(&cluster, &users).await;
+    let (nodes, _readers, scopes) = start(&cluster, &users).await;
     for (name, moved) in [("before", -4_000), ("ahead", 5_000), ("behind", -9_000)] {
         clocks[2].move_by(moved);
         for (user, _) in &users {
             nodes[0].engine.execute(request_of(user, name, None)).await.expect("works");
         }
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
-        let told = u128::from(nodes[0].engine.clock().now().expect("beats were heard").0);
-        assert!(told.abs_diff(wall) < 600, "{told} at {wall}: the beat's primary is right");
+        let cluster_time = u128::from(nodes[0].engine.clock().now().expect("beats arrived").0);
+        assert!(cluster_time.abs_diff(wall) < 600, "{cluster_time} at {wall}: the beat's primary is right");
     }
     assert_eq!(nodes[0].engine.clock().steps(), 0);
     all_equal(&[&nodes[0], &nodes[1]], &scopes).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_nobody_listens_to_any_more_is_let_go_on_every_primary() {
+async fn channels_without_subscribers_are_unsubscribed_on_every_primary() {
     let cluster = RedisCluster::start(3, false);
     let users = users(64);
-    let (nodes, feeds, scopes) = over(&cluster, &users).await;
-    let listened = || {
+    let (nodes, readers, scopes) = start(&cluster, &users).await;
+    let subscribed = || {
         let channels = cluster.servers.iter().map(|server| {
             let answers = server.replies(&[vec!["PUBSUB", "SHARDCHANNELS"]]).expect("answers");
             answers[0].texts().iter().filter(|channel| channel.contains("user:")).count()
         });
         channels.sum::<usize>()
     };
-    assert_eq!(listened(), 64);
+    assert_eq!(subscribed(), 64);
     let lost = nodes[0].engine.stats().links_lost.get();
-    drop(feeds);
-    wait_until("them to be let go", async || listened() == 0).await;
+    drop(readers);
+    wait_until("the unsubscriptions", async || subscribed() == 0).await;
     for node in &nodes {
         assert_eq!(node.engine.store().ready(), Ok(()));
-        assert_eq!(node.engine.stats().links_lost.get(), lost, "no link was given up for it");
+        assert_eq!(node.engine.stats().links_lost.get(), lost, "no connection was lost for it");
         for scope in &scopes {
             node.engine.hub().join(scope).await.expect("joins again");
         }

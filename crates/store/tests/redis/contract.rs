@@ -1,4 +1,4 @@
-//! Redis keeps the contract, however it is reached.
+//! The contract suite over Redis, for every kind of deployment and connection.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::node::options;
 
-/// A Redis, and the server that dies with it.
+/// A Redis, and its server if the fixture owns it.
 struct Redis {
     options: Options,
     _server: Option<RedisServer>,
@@ -25,7 +25,7 @@ impl Redis {
         Self { options: options(&server.url(), ""), _server: Some(server) }
     }
 
-    /// A part of a server of many: keys and channels of its own.
+    /// A part of a shared server, with its own keys and channels.
     fn part(options: &Options, name: &str) -> Self {
         Self { options: Options { prefix: format!("tickcast.{name}"), ..options.clone() }, _server: None }
     }
@@ -35,7 +35,7 @@ impl Redis {
 impl Fixture for Redis {
     async fn connect(&self) -> Option<Connected<dyn Store>> {
         let options = Options { node: format!("node-{}", any(..)), ..self.options.clone() };
-        let connected = RedisStore::connect(&options).expect("the driver takes its configuration");
+        let connected = RedisStore::connect(&options).expect("the driver accepts its configuration");
         let ready = timeout(Duration::from_secs(10), async {
             while connected.store.ready().is_err() {
                 tokio::task::yield_now().await;
@@ -49,22 +49,22 @@ impl Fixture for Redis {
 engine::contract_suite!(Redis::own());
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_tls_as_a_user_with_few_rights() {
+async fn over_tls_as_a_user_with_minimal_permissions() {
     let certificates = Certificates::make();
     let port = free_port();
     let tls = certificates.redis_options(port);
     let server = RedisServer::start_with(&tls.iter().map(String::as_str).collect::<Vec<_>>());
-    let_in(&server, "");
+    create_user(&server, "");
     let url = format!("rediss://clock:pa%3Ass@127.0.0.1:{port}");
     let options = Options { ca_file: Some(certificates.authority()), ..options(&url, "") };
     in_turn(|case| Redis::part(&options, case)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn behind_sentinel_as_a_user_with_few_rights() {
+async fn behind_sentinel_as_a_user_with_minimal_permissions() {
     let redis = RedisWithSentinels::start();
     for server in &redis.servers {
-        let_in(server, "+role +wait");
+        create_user(server, "+role +wait");
     }
     redis.lock("watch", "hush");
     let url = redis.url().replace("://", "://clock:pa%3Ass@") + "&sentinelUsername=watch&sentinelPassword=hush";
@@ -94,22 +94,23 @@ async fn over_valkey() {
 async fn over_a_cluster() {
     let cluster = RedisCluster::start(3, false);
     for server in &cluster.servers {
-        let_in(server, "+cluster|nodes");
+        create_user(server, "+cluster|nodes");
     }
     let options = options(&cluster.url().replace("://", "://clock:pa%3Ass@"), "");
     in_turn(|case| Redis::part(&options, case)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_a_cluster_whose_replicas_are_waited_for() {
+async fn over_a_cluster_with_replica_acknowledgement() {
     let cluster = RedisCluster::start(3, true);
     let options = Options { replicas_ack: 1, ..options(&cluster.url(), "") };
     in_turn(|case| Redis::part(&options, case)).await;
 }
 
-/// Makes a user with the rights that the documents name, and these besides.
-fn let_in(server: &RedisServer, also: &str) {
-    let rights = "on >pa:ss ~tickcast.* &tickcast.* -@all +@read +@write +@pubsub +@connection +@scripting +info +time";
-    let words = ["ACL", "SETUSER", "clock"].into_iter().chain(rights.split(' ')).chain(also.split_whitespace());
+/// Creates a user with the documented permissions and some more.
+fn create_user(server: &RedisServer, extra: &str) {
+    let permissions =
+        "on >pa:ss ~tickcast.* &tickcast.* -@all +@read +@write +@pubsub +@connection +@scripting +info +time";
+    let words = ["ACL", "SETUSER", "clock"].into_iter().chain(permissions.split(' ')).chain(extra.split_whitespace());
     assert_eq!(server.command(&words.collect::<Vec<_>>()).expect("answers"), "+OK");
 }

@@ -1,11 +1,11 @@
-//! A node over a store in Redis, and what tests ask of it.
+//! A node over a store in Redis, with helpers of the tests.
 
 use std::sync::Arc;
 
-use engine::{Engine, ExecuteError, Outcome, Request, Seams};
+use engine::{Dependencies, Engine, ExecuteError, Outcome, Request};
 use harness::{wait_for, wait_until};
 use store::redis::{Options, RedisStore};
-use timers::stopwatch::{Command as Ask, Start};
+use timers::stopwatch::{Start, StopwatchCommand};
 use timers::{Command, CommandId, Scope, SessionId, Tag, UserId};
 
 pub(crate) struct Node {
@@ -18,9 +18,9 @@ impl Node {
     }
 
     pub(crate) fn start_with(options: Options) -> Self {
-        let connected = RedisStore::connect(&options).expect("the driver takes its configuration");
+        let connected = RedisStore::connect(&options).expect("the driver accepts its configuration");
         let options = engine::Options::new(&options.node);
-        Self { engine: Engine::start(connected, options, Seams::default()) }
+        Self { engine: Engine::start(connected, options, Dependencies::default()) }
     }
 
     pub(crate) async fn is_ready(&self) {
@@ -28,17 +28,17 @@ impl Node {
     }
 
     pub(crate) async fn is_not_ready(&self) {
-        wait_for("the store to be missed", || self.engine.store().ready().is_err()).await;
+        wait_for("the store to be unusable", || self.engine.store().ready().is_err()).await;
     }
 
     pub(crate) async fn start_session(&self, name: &str) -> Result<Outcome, ExecuteError> {
         self.engine.execute(request(name, None)).await
     }
 
-    /// Where the view of somebody who listens here stands.
-    pub(crate) async fn seen(&self, scope: &Scope) -> Option<Tag> {
-        let feed = self.engine.hub().join(scope).await.ok()?;
-        Some(feed.shown().view.board.position.tag)
+    /// Returns the tag of the node's view of a scope.
+    pub(crate) async fn view_tag(&self, scope: &Scope) -> Option<Tag> {
+        let subscription = self.engine.hub().join(scope).await.ok()?;
+        Some(subscription.snapshot().view.board.position.tag)
     }
 }
 
@@ -48,7 +48,7 @@ pub(crate) async fn all_equal(nodes: &[&Node], scopes: &[Scope]) {
         wait_until("equal views", async || {
             let Ok(stored) = nodes[0].engine.store().load(scope, &[]).await else { return false };
             for node in nodes {
-                if node.seen(scope).await != Some(stored.position.tag) {
+                if node.view_tag(scope).await != Some(stored.position.tag) {
                     return false;
                 }
             }
@@ -71,18 +71,18 @@ pub(crate) fn request_of(user: &str, name: &str, id: Option<u64>) -> Request {
         group_name: None,
         comment: None,
     };
-    let command = Command::Stopwatch(Ask::Start(start));
-    Request { scope: scope(user), command, id: id.map(CommandId), by: None }
+    let command = Command::Stopwatch(StopwatchCommand::Start(start));
+    Request { scope: scope(user), command, id: id.map(CommandId) }
 }
 
 pub(crate) fn session(name: &str) -> SessionId {
-    SessionId::new(name).expect("a good name")
+    SessionId::new(name).expect("a valid name")
 }
 
 pub(crate) fn scope(name: &str) -> Scope {
-    Scope::User(UserId::new(name).expect("a good name"))
+    Scope::user(&UserId::new(name).expect("a valid name"))
 }
 
 pub(crate) fn options(url: &str, node: &str) -> Options {
-    Options::new(url.parse().expect("a good address"), node)
+    Options::new(url.parse().expect("a valid address"), node)
 }

@@ -1,4 +1,4 @@
-//! Sentinel: a primary dies while its replicas lag.
+//! Redis Sentinel: a primary fails while its replicas lag.
 
 use engine::Reader;
 use harness::{RedisServer, RedisWithSentinels, wait_until};
@@ -7,7 +7,7 @@ use timers::Scope;
 use super::node::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_failover_that_takes_seconds_back_every_view_equals_the_store() {
+async fn after_a_failover_that_loses_seconds_every_view_equals_the_store() {
     let mut redis = RedisWithSentinels::start();
     let nodes = [Node::start(&redis.url(), "a"), Node::start(&redis.url(), "b")];
     for node in &nodes {
@@ -15,16 +15,16 @@ async fn after_a_failover_that_takes_seconds_back_every_view_equals_the_store() 
     }
     let users: Vec<String> = (0..50).map(|nth| format!("user-{nth}")).collect();
     let scopes: Vec<Scope> = users.iter().map(|user| scope(user)).collect();
-    let mut feeds = Vec::new();
+    let mut readers = Vec::new();
     for scope in &scopes {
         for node in &nodes {
-            feeds.push(Reader::new(node.engine.hub().join(scope).await.expect("joins")));
+            readers.push(Reader::new(node.engine.hub().join(scope).await.expect("joins")));
         }
     }
     for user in &users {
         nodes[0].engine.execute(request_of(user, "kept", None)).await.expect("works");
     }
-    // What comes now never reaches the replicas.
+    // The following commits never reach the replicas.
     for replica in &redis.servers[1..] {
         replica.freeze();
     }
@@ -38,13 +38,13 @@ async fn after_a_failover_that_takes_seconds_back_every_view_equals_the_store() 
     redis.servers[1..].iter().for_each(RedisServer::thaw);
     let primary = redis.primary();
     assert_ne!(primary.port(), redis.servers[0].port());
-    // The same revisions come again with other content, before the nodes know that anything happened.
+    // The same revisions are reused with other content before the nodes detect the failover.
     let third = Node::start(&redis.url(), "c");
     third.is_ready().await;
     for user in &users[..40] {
         for nth in 0..3 {
             let made = third.engine.execute(request_of(user, &format!("new-{nth}"), None)).await.expect("works");
-            assert_eq!(made.revision.0, 2 + nth, "the revision comes again");
+            assert_eq!(made.revision.0, 2 + nth, "the revision is reused");
         }
     }
     for node in &nodes {
@@ -52,22 +52,22 @@ async fn after_a_failover_that_takes_seconds_back_every_view_equals_the_store() 
     }
     all_equal(&[&nodes[0], &nodes[1], &third], &scopes).await;
     let of_last = third.engine.store().load(&scopes[49], &[]).await.expect("loads");
-    assert_eq!((of_last.position.revision.0, of_last.items.len()), (1, 1), "what was lost is shown nowhere");
-    nodes[0].engine.execute(request_of("user-0", "after", None)).await.expect("all goes on");
+    assert_eq!((of_last.position.revision.0, of_last.items.len()), (1, 1), "lost commits are not shown");
+    nodes[0].engine.execute(request_of("user-0", "after", None)).await.expect("works");
     all_equal(&[&nodes[0], &nodes[1], &third], &scopes[..1]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_primary_that_falls_silent_for_good_is_left_for_the_new_one() {
+async fn a_primary_that_stops_replying_is_replaced_by_the_new_one() {
     let redis = RedisWithSentinels::start();
     let nodes = [Node::start(&redis.url(), "a"), Node::start(&redis.url(), "b")];
     for node in &nodes {
         node.is_ready().await;
     }
     let before = nodes[0].start_session("before").await.expect("works");
-    let _feeds: Vec<Reader> = vec![Reader::new(nodes[1].engine.hub().join(&scope("ann")).await.expect("joins"))];
+    let _readers: Vec<Reader> = vec![Reader::new(nodes[1].engine.hub().join(&scope("ann")).await.expect("joins"))];
     redis.servers[0].command(&["WAIT", "2", "1000"]).expect("answers");
-    // Its links stay open, and nothing comes over them any more.
+    // Its connections stay open, but no data arrives any more.
     redis.servers[0].freeze();
     let others = &redis.servers[1..];
     wait_until("another primary", async || {
@@ -76,7 +76,7 @@ async fn a_primary_that_falls_silent_for_good_is_left_for_the_new_one() {
     })
     .await;
     for node in &nodes {
-        wait_until("it to work again", async || node.start_session("after").await.is_ok()).await;
+        wait_until("the commands to succeed again", async || node.start_session("after").await.is_ok()).await;
         node.is_ready().await;
     }
     all_equal(&[&nodes[0], &nodes[1]], &[scope("ann")]).await;

@@ -1,25 +1,58 @@
-//! The rules of sending clients away: it is noted, and forgotten after a while.
+//! The rules of disconnect orders: an order is kept for a while, and their number is limited.
 
-use crate::disconnect::command::Command;
-use crate::disconnect::{DISCONNECTS_MAX, Disconnect, Refusal};
+use serde::Serialize;
+
+use crate::command::CommandId;
+use crate::disconnect::{DISCONNECTS_MAX, Disconnect, DisconnectId, DisconnectTarget};
 use crate::draft::Draft;
-use crate::event::Event;
-use crate::item::{Item, ItemKey};
+use crate::history::ExistingRows;
+use crate::system::System;
 
-/// Forgets what is old.
-pub(crate) fn settle(draft: &mut Draft<'_>) {
-    let old = draft.items().filter(|(_, item)| item.as_disconnect().is_some_and(|past| past.deadline() <= draft.now));
-    let old: Vec<ItemKey> = old.map(|(key, _)| key.clone()).collect();
-    old.iter().for_each(|key| draft.remove(key));
+/// The rules of disconnect orders.
+#[derive(Clone, Copy, Debug)]
+pub struct DisconnectRules;
+
+/// One request about connected clients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DisconnectCommand {
+    /// Order every node to disconnect these clients.
+    Order(DisconnectId, DisconnectTarget),
 }
 
-/// Carries out one command on a draft.
-pub(crate) fn apply(draft: &mut Draft<'_>, command: &Command) -> Result<Event, Refusal> {
-    let Command::SendAway(id, whom) = command;
-    if draft.items().filter(|(_, item)| item.as_disconnect().is_some()).count() >= DISCONNECTS_MAX {
-        return Err(Refusal::TooMany);
+/// Why the rules refuse an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DisconnectRefusal {
+    /// As many orders as are kept were given lately.
+    #[error("at most {DISCONNECTS_MAX} disconnect orders in 15 minutes")]
+    TooMany,
+}
+
+impl System for DisconnectRules {
+    type Command = DisconnectCommand;
+    type Refusal = DisconnectRefusal;
+    type Limits = ();
+
+    fn command_name(_: &DisconnectCommand) -> &'static str {
+        "disconnect"
     }
-    let disconnect = Disconnect { id: id.clone(), whom: whom.clone(), at: draft.now };
-    draft.put(ItemKey::disconnect(id), Item::Disconnect(disconnect));
-    Ok(Event::ClientsSentAway)
+
+    /// Removes orders that are older than their retention.
+    fn settle(draft: &mut Draft<'_>) {
+        draft.remove_due::<Disconnect>();
+    }
+
+    fn apply(
+        draft: &mut Draft<'_>,
+        _: &ExistingRows,
+        command: &DisconnectCommand,
+        _: CommandId,
+    ) -> Result<(), DisconnectRefusal> {
+        let DisconnectCommand::Order(id, target) = command;
+        if draft.all::<Disconnect>().count() >= DISCONNECTS_MAX {
+            return Err(DisconnectRefusal::TooMany);
+        }
+        draft.put(Disconnect { id: id.clone(), target: target.clone(), at: draft.now });
+        Ok(())
+    }
 }

@@ -1,4 +1,4 @@
-//! What a node says of itself, and others of it.
+//! Requests about a node.
 
 use std::collections::BTreeSet;
 
@@ -9,18 +9,18 @@ use crate::ids::RoomId;
 /// One request about a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Command {
-    /// It begins.
+pub enum NodeCommand {
+    /// Begin the lease.
     Begin,
-    /// It lives.
+    /// Renew the lease.
     Renew,
-    /// It is about to have members in these rooms.
+    /// Record that the node is about to have members in these rooms.
     Enter(BTreeSet<RoomId>),
-    /// It has no members in these rooms any more.
+    /// Record that the node has no members in these rooms any more.
     Exit(BTreeSet<RoomId>),
 }
 
-impl Command {
+impl NodeCommand {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Begin => "node.begin",

@@ -2,84 +2,83 @@
 
 use std::collections::BTreeSet;
 
+use crate::command::CommandId;
 use crate::draft::Draft;
-use crate::event::Event;
+use crate::history::ExistingRows;
 use crate::ids::RoomId;
-use crate::item::{Item, ItemKey};
-use crate::node::command::Command;
-use crate::node::lease::{LEASE, Lease, Presence, Refusal};
+use crate::node::command::NodeCommand;
+use crate::node::lease::{LEASE_DURATION, Lease, NodeRefusal, Presence};
+use crate::system::System;
 use crate::time::Millis;
 
-/// After how long clearing up is tried again, should whoever does it die as well.
-const AGAIN: Millis = Millis(5000);
+/// The rules of leases.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeRules;
 
-/// Notices that a lease has run out. Only whoever looks for that does so: until then it can be renewed, however
-/// late, since nobody has acted on it.
-pub(crate) fn settle(draft: &mut Draft<'_>) {
-    if lease(draft).is_none_or(|lease| lease.until > draft.now) {
-        return;
+/// Delay before the removal of a dead node's members is tried again, in case the node that removes them dies as well.
+const REMOVAL_RETRY: Millis = Millis(5000);
+
+impl System for NodeRules {
+    type Command = NodeCommand;
+    type Refusal = NodeRefusal;
+    type Limits = ();
+
+    fn command_name(command: &NodeCommand) -> &'static str {
+        command.name()
     }
-    let lost = Lease { until: draft.now + AGAIN, lost: true };
-    put(draft, lost);
-    forget_if_cleared(draft);
-}
 
-/// Carries out one command on a draft.
-pub(crate) fn apply(draft: &mut Draft<'_>, command: &Command) -> Result<Event, Refusal> {
-    match command {
-        Command::Begin => {
-            if lease(draft).is_none() {
+    /// Marks a lease as lost that has ended. Only the firing of its deadline does so: until then the node can renew the
+    /// lease, however late, since no node has acted on its end.
+    fn expire(draft: &mut Draft<'_>) {
+        if lease(draft).is_none_or(|lease| lease.until > draft.now) {
+            return;
+        }
+        draft.put(Lease { until: draft.now + REMOVAL_RETRY, lost: true });
+        remove_lease_if_cleared(draft);
+    }
+
+    fn apply(draft: &mut Draft<'_>, _: &ExistingRows, command: &NodeCommand, _: CommandId) -> Result<(), NodeRefusal> {
+        match command {
+            NodeCommand::Begin => {
+                if lease(draft).is_none() {
+                    renew(draft);
+                }
+            }
+            NodeCommand::Renew => {
+                check_held(draft)?;
                 renew(draft);
             }
-            Ok(Event::NodeBegan)
-        }
-        Command::Renew => {
-            living(draft)?;
-            renew(draft);
-            Ok(Event::NodeRenewed)
-        }
-        Command::Enter(rooms) => {
-            living(draft)?;
-            for room in rooms {
-                draft.put(ItemKey::presence(room), Item::Presence(Presence { room: room.clone() }));
+            NodeCommand::Enter(rooms) => {
+                check_held(draft)?;
+                rooms.iter().for_each(|room| draft.put(Presence { room: room.clone() }));
             }
-            Ok(Event::NodeEntered)
+            NodeCommand::Exit(rooms) => exit(draft, rooms),
         }
-        Command::Exit(rooms) => {
-            exit(draft, rooms);
-            Ok(Event::NodeExited)
-        }
+        Ok(())
     }
 }
 
 fn exit(draft: &mut Draft<'_>, rooms: &BTreeSet<RoomId>) {
-    for room in rooms {
-        draft.remove(&ItemKey::presence(room));
-    }
-    forget_if_cleared(draft);
+    rooms.iter().for_each(|room| draft.remove::<Presence>(room));
+    remove_lease_if_cleared(draft);
 }
 
-/// Ends a lost lease once nothing is left to clear up.
-fn forget_if_cleared(draft: &mut Draft<'_>) {
-    let left = draft.items().any(|(_, item)| item.as_presence().is_some());
-    if !left && lease(draft).is_some_and(|lease| lease.lost) {
-        draft.remove(&ItemKey::lease());
+/// Removes a lost lease once the node has no rooms left.
+fn remove_lease_if_cleared(draft: &mut Draft<'_>) {
+    let is_cleared = draft.all::<Presence>().next().is_none();
+    if is_cleared && lease(draft).is_some_and(|lease| lease.lost) {
+        draft.remove::<Lease>(&());
     }
 }
 
-fn living(draft: &Draft<'_>) -> Result<(), Refusal> {
-    if lease(draft).is_some_and(|lease| !lease.lost) { Ok(()) } else { Err(Refusal::LeaseLost) }
+fn check_held(draft: &Draft<'_>) -> Result<(), NodeRefusal> {
+    if lease(draft).is_some_and(|lease| !lease.lost) { Ok(()) } else { Err(NodeRefusal::LeaseLost) }
 }
 
 fn renew(draft: &mut Draft<'_>) {
-    let until = draft.now + LEASE;
-    put(draft, Lease { until, lost: false });
-}
-
-fn put(draft: &mut Draft<'_>, lease: Lease) {
-    draft.put(ItemKey::lease(), Item::Lease(lease));
+    draft.put(Lease { until: draft.now + LEASE_DURATION, lost: false });
 }
 
 fn lease<'d>(draft: &'d Draft<'_>) -> Option<&'d Lease> {
-    draft.get(&ItemKey::lease())?.as_lease()
+    draft.get::<Lease>(&())
 }

@@ -1,44 +1,44 @@
-//! What someone asks about a room.
+//! Requests about a room.
 
 use serde::Serialize;
 
-use crate::ids::{LinkId, MemberId, NodeId, ResumeSecret};
+use crate::ids::{ConnectionId, MemberId, NodeId, ResumeSecret};
 use crate::time::Millis;
 
 /// One request about a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Command {
-    /// Make the room, and come in.
+pub enum RoomCommand {
+    /// Create the room with a duration, or the default one, and join it.
     Create(Option<Millis>, Joining),
-    /// Come in, or take over a membership.
+    /// Join, or resume a membership.
     Join(Joining),
-    /// Whoever has this connection goes.
-    Leave(LinkId),
-    /// The connection is lost; the member may come back for a while.
-    Lose(LinkId),
-    /// A node is dead, and with it the connections of its members.
-    Depart(NodeId),
-    /// Begin the countdown anew, with another duration or the room's.
+    /// Remove the member of this connection.
+    Leave(ConnectionId),
+    /// Mark the member of this connection as disconnected; it can resume its membership for a while.
+    MarkDisconnected(ConnectionId),
+    /// Remove the members of a dead node.
+    RemoveNodeMembers(NodeId),
+    /// Start the countdown from the beginning, with another duration or the room's.
     Start(Option<Millis>),
-    /// Hold it.
+    /// Pause the countdown.
     Pause,
-    /// Go on with it.
+    /// Resume the countdown.
     Resume,
-    /// Put it back to its duration.
+    /// Reset the countdown to its duration.
     Reset,
-    /// Move its end by so many milliseconds.
+    /// Move the end of the countdown by this many milliseconds.
     Adjust(i64),
 }
 
-impl Command {
+impl RoomCommand {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Create(..) => "room.create",
             Self::Join(_) => "room.join",
             Self::Leave(_) => "room.leave",
-            Self::Lose(_) => "room.lose",
-            Self::Depart(_) => "room.depart",
+            Self::MarkDisconnected(_) => "room.mark_disconnected",
+            Self::RemoveNodeMembers(_) => "room.remove_node_members",
             Self::Start(_) => "room.start",
             Self::Pause => "room.pause",
             Self::Resume => "room.resume",
@@ -48,19 +48,19 @@ impl Command {
     }
 }
 
-/// Who comes in, and by which connection.
+/// A client that joins, and its connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Joining {
     /// The id of a new membership.
     pub member: MemberId,
     /// The secret of a new membership.
     pub secret: ResumeSecret,
-    /// The secret of a membership that is to be taken over.
+    /// The secret of a membership to resume.
     pub resume: Option<ResumeSecret>,
-    /// The name; absent: "User" and the lowest free number.
+    /// The name; if absent, "User" and the lowest free number.
     pub name: Option<String>,
-    /// The connection.
-    pub link: LinkId,
+    /// The client's connection.
+    pub connection: ConnectionId,
     /// The node that has the connection.
     pub node: NodeId,
 }

@@ -1,101 +1,110 @@
 //! A room's countdown and its value at an instant.
 
-use crate::limits::Limits;
 use crate::raw_json::RawJson;
-use crate::time::{Beat, MILLIS_PER_BEAT, Millis, Timestamp};
+use crate::system::ItemType;
+use crate::systems::Limits;
+use crate::time::{Beat, Millis, Timestamp};
 
-/// The duration of a room that was made without one: 25 minutes.
-pub const DURATION_USUAL: Millis = Millis::from_minutes(25);
+/// The duration of a room that was created without one: 25 minutes.
+pub const DURATION_DEFAULT: Millis = Millis::from_minutes(25);
 
 /// Longest duration.
 pub const DURATION_MAX: Millis = Millis::from_hours(24);
 
-/// Farthest that one command moves the end.
+/// Longest distance by which one command moves the end.
 pub const ADJUST_MAX: Millis = Millis::from_hours(1);
 
 /// A room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// When it was made.
+    /// When the room was created.
     pub created: Timestamp,
-    /// When somebody last came, went, or drove the countdown.
+    /// When a member last joined, left, or operated the countdown.
     pub last_activity: Timestamp,
-    /// What the countdown begins with.
+    /// The duration from which the countdown starts.
     pub duration: Millis,
-    /// When it was last begun; going on after a pause does not count.
+    /// When the countdown was last started; resuming after a pause does not count.
     pub started_at: Option<Timestamp>,
-    /// What it does.
-    pub phase: Phase,
-    /// When it last came to zero.
+    /// The state of the countdown.
+    pub phase: CountdownPhase,
+    /// When the countdown last reached zero.
     pub completed_at: Option<Timestamp>,
-    /// Since when nobody is there.
+    /// Since when the room has no members.
     pub empty_since: Option<Timestamp>,
-    /// Fields of a newer version, kept as they came.
-    pub rest: Vec<(String, RawJson)>,
+    /// Fields of a newer version, kept byte for byte.
+    pub unknown_fields: Vec<(String, RawJson)>,
 }
 
-/// What a countdown does.
+/// The state of a countdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// It waits to be begun.
+pub enum CountdownPhase {
+    /// The countdown waits to be started.
     Idle,
-    /// It runs.
+    /// The countdown runs.
     Running {
-        /// Since when, without a pause.
+        /// The start of the current run.
         since: Timestamp,
-        /// Until when.
+        /// When it reaches zero.
         ends_at: Timestamp,
     },
-    /// It is held.
+    /// The countdown is paused.
     Paused {
         /// Since when.
         at: Timestamp,
-        /// What is left.
+        /// The remaining time.
         remaining: Millis,
     },
 }
 
 impl Room {
-    /// Tells whether time is being counted.
+    /// Tells whether the countdown runs.
     pub fn is_running(&self) -> bool {
-        matches!(self.phase, Phase::Running { .. })
+        matches!(self.phase, CountdownPhase::Running { .. })
     }
 
-    /// Returns what is left at an instant; all of the duration if nothing is under way.
+    /// Returns the remaining time at an instant; the whole duration while the countdown is idle.
     pub fn remaining_at(&self, instant: Timestamp) -> Millis {
         match self.phase {
-            Phase::Idle => self.duration,
-            Phase::Running { since, ends_at } => ends_at.since(instant.max(since)),
-            Phase::Paused { remaining, .. } => remaining,
+            CountdownPhase::Idle => self.duration,
+            CountdownPhase::Running { since, ends_at } => ends_at.since(instant.max(since)),
+            CountdownPhase::Paused { remaining, .. } => remaining,
         }
     }
 
-    /// Returns what is left at a beat; `None` if it does not run, began after that beat, or is at zero, which is
-    /// told as its completion.
+    /// Returns the remaining time at a beat. `None` if the countdown does not run, was started after that beat, or has
+    /// reached zero, which its completion tells.
     pub fn tick_at(&self, beat: Beat) -> Option<Millis> {
         let instant = beat.instant();
         match self.phase {
-            Phase::Running { since, ends_at } if since <= instant && instant < ends_at => Some(ends_at.since(instant)),
-            Phase::Running { .. } | Phase::Idle | Phase::Paused { .. } => None,
+            CountdownPhase::Running { since, ends_at } if since <= instant && instant < ends_at => {
+                Some(ends_at.since(instant))
+            }
+            CountdownPhase::Running { .. } | CountdownPhase::Idle | CountdownPhase::Paused { .. } => None,
         }
     }
 
-    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Timestamp> {
-        match self.phase {
-            Phase::Running { ends_at, .. } => Some(ends_at),
-            Phase::Idle | Phase::Paused { .. } => self.gone_at(limits),
-        }
-    }
-
-    /// Returns when an empty room ends, should nobody come and its countdown not run.
-    pub(crate) fn gone_at(&self, limits: &Limits) -> Option<Timestamp> {
-        Some(self.empty_since? + limits.rooms.empty_for)
+    /// Returns when an empty room ends if no client joins and its countdown does not run.
+    pub(crate) fn ends_at(&self, limits: &Limits) -> Option<Timestamp> {
+        Some(self.empty_since? + limits.room.empty_for)
     }
 }
 
-impl Millis {
-    /// Returns whole seconds, rounded up: what a person reads on a countdown.
-    pub fn seconds_up(self) -> u64 {
-        self.0.div_ceil(MILLIS_PER_BEAT)
+impl ItemType for Room {
+    const KIND: &'static str = "room";
+    type Id = ();
+
+    fn id(&self) -> &() {
+        &()
+    }
+
+    fn deadline(&self, limits: &Limits) -> Option<Timestamp> {
+        match self.phase {
+            CountdownPhase::Running { ends_at, .. } => Some(ends_at),
+            CountdownPhase::Idle | CountdownPhase::Paused { .. } => self.ends_at(limits),
+        }
+    }
+
+    fn ticks(&self) -> bool {
+        self.is_running()
     }
 }

@@ -1,33 +1,41 @@
-//! Who is in a room.
+//! A member of a room.
 
-use crate::ids::{LinkId, MemberId, NodeId, ResumeSecret};
-use crate::limits::Limits;
+use crate::ids::{ConnectionId, MemberId, NodeId, ResumeSecret};
 use crate::raw_json::RawJson;
+use crate::system::ItemType;
+use crate::systems::Limits;
 use crate::time::Timestamp;
 
 /// One member of a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Unique within the room; others see it.
+    /// The member's id, unique within the room and visible to the other members.
     pub id: MemberId,
-    /// What others call them.
+    /// The name that the other members see.
     pub name: String,
-    /// When they came.
+    /// When the member joined.
     pub connected_at: Timestamp,
-    /// What they may come back with; for them alone.
+    /// The secret with which the member resumes its membership; no other member sees it.
     pub secret: ResumeSecret,
-    /// Their connection.
-    pub link: LinkId,
-    /// The node that has it.
+    /// The member's connection.
+    pub connection: ConnectionId,
+    /// The node that has the connection.
     pub node: NodeId,
-    /// Since when the connection is lost.
-    pub lost_at: Option<Timestamp>,
-    /// Fields of a newer version, kept as they came.
-    pub rest: Vec<(String, RawJson)>,
+    /// Since when the member is disconnected.
+    pub disconnected_at: Option<Timestamp>,
+    /// Fields of a newer version, kept byte for byte.
+    pub unknown_fields: Vec<(String, RawJson)>,
 }
 
-impl Member {
-    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Timestamp> {
-        Some(self.lost_at? + limits.rooms.lost_for)
+impl ItemType for Member {
+    const KIND: &'static str = "member";
+    type Id = MemberId;
+
+    fn id(&self) -> &MemberId {
+        &self.id
+    }
+
+    fn deadline(&self, limits: &Limits) -> Option<Timestamp> {
+        Some(self.disconnected_at? + limits.room.reconnect_within)
     }
 }

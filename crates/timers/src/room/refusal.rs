@@ -1,15 +1,15 @@
-//! What the rules of rooms say no to.
+//! Why the rules refuse a command about a room.
 
 /// Why the rules refuse a command about a room. A retry does not help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// There is no such room, or no more.
+pub enum RoomRefusal {
+    /// The room does not exist, or has ended.
     #[error("there is no such room")]
     UnknownRoom,
-    /// There is something of that id already.
+    /// The room's id is in use.
     #[error("there is such a room already")]
     RoomTaken,
-    /// The room has as many members as it takes.
+    /// The room has as many members as the limit.
     #[error("a room takes at most {0} members")]
     RoomFull(usize),
     /// The name has more characters than the limit.

@@ -2,125 +2,145 @@
 
 use std::collections::BTreeSet;
 
+use crate::command::CommandId;
 use crate::draft::Draft;
-use crate::event::Event;
-use crate::ids::{LinkId, MemberId, NodeId};
-use crate::item::{Item, ItemKey};
-use crate::room::command::{Command, Joining};
-use crate::room::countdown::{ADJUST_MAX, DURATION_MAX, DURATION_USUAL, Phase, Room};
+use crate::history::ExistingRows;
+use crate::ids::{ConnectionId, MemberId, NodeId};
+use crate::room::command::{Joining, RoomCommand};
+use crate::room::countdown::{ADJUST_MAX, CountdownPhase, DURATION_DEFAULT, DURATION_MAX, Room};
+use crate::room::limits::RoomLimits;
 use crate::room::member::Member;
-use crate::room::refusal::Refusal;
+use crate::room::refusal::RoomRefusal;
+use crate::system::{ItemType, System};
 use crate::time::{Millis, Timestamp};
 
-/// What happens in a room by itself.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Due {
-    /// The countdown comes to zero.
-    Zero,
-    /// A member did not come back.
-    Lost(MemberId),
-    /// The room was empty for long enough.
-    Gone,
-}
+/// The rules of rooms.
+#[derive(Clone, Copy, Debug)]
+pub struct RoomRules;
 
-/// Carries out what is due, one after the other, each dated at its own instant.
-pub(crate) fn settle(draft: &mut Draft<'_>) {
-    while let Some(room) = room(draft).cloned() {
-        let lost =
-            members(draft).filter_map(|member| Some((member.deadline(draft.limits)?, Due::Lost(member.id.clone()))));
-        let own = match room.phase {
-            Phase::Running { ends_at, .. } => Some((ends_at, Due::Zero)),
-            Phase::Idle | Phase::Paused { .. } => room.gone_at(draft.limits).map(|at| (at, Due::Gone)),
-        };
-        match lost.chain(own).min().filter(|(at, _)| *at <= draft.now) {
-            None => return,
-            Some((at, Due::Zero)) => put_room(draft, completed(room, at)),
-            Some((at, Due::Lost(member))) => {
-                draft.remove(&ItemKey::member(&member));
-                left(draft, room, at);
+impl System for RoomRules {
+    type Command = RoomCommand;
+    type Refusal = RoomRefusal;
+    type Limits = RoomLimits;
+
+    fn command_name(command: &RoomCommand) -> &'static str {
+        command.name()
+    }
+
+    /// Carries out what is due in the order of the instants, each dated at its own: members that did not return leave,
+    /// the countdown reaches zero, and a room that was empty for long enough ends.
+    fn settle(draft: &mut Draft<'_>) {
+        let Some(mut room) = room(draft).cloned() else { return };
+        let mut members_left = members(draft).count();
+        let mut expired = expired_members(draft).into_iter().peekable();
+        loop {
+            let own = room.deadline(draft.limits).filter(|at| *at <= draft.now);
+            match (own, expired.peek()) {
+                (None, None) => break,
+                // The countdown comes first of what is due at one instant.
+                (Some(at), next) if room.is_running() && next.is_none_or(|(expires_at, _)| at <= *expires_at) => {
+                    room = completed(room, at);
+                }
+                (Some(at), next) if next.is_none_or(|(expires_at, _)| at < *expires_at) => {
+                    if !draft.has_capacity() {
+                        break;
+                    }
+                    draft.remove::<Room>(&());
+                    return;
+                }
+                (_, _) => {
+                    if !draft.has_capacity() {
+                        break;
+                    }
+                    let Some((at, member)) = expired.next() else { break };
+                    draft.remove::<Member>(&member);
+                    members_left -= 1;
+                    room = without_member(room, members_left, at);
+                }
             }
-            Some((_, Due::Gone)) => draft.remove(&ItemKey::room()),
         }
+        draft.put(room);
+    }
+
+    fn apply(draft: &mut Draft<'_>, _: &ExistingRows, command: &RoomCommand, _: CommandId) -> Result<(), RoomRefusal> {
+        if let RoomCommand::Create(duration, joining) = command {
+            return create(draft, *duration, joining);
+        }
+        let room = room(draft).cloned().ok_or(RoomRefusal::UnknownRoom)?;
+        match command {
+            RoomCommand::Create(..) => return Err(RoomRefusal::RoomTaken),
+            RoomCommand::Join(joining) => join(draft, room, joining)?,
+            RoomCommand::Leave(connection) => leave(draft, room, connection),
+            RoomCommand::MarkDisconnected(connection) => mark_disconnected(draft, connection),
+            RoomCommand::RemoveNodeMembers(node) => remove_node_members(draft, room, node),
+            RoomCommand::Start(duration) => start(draft, room, *duration)?,
+            RoomCommand::Pause => pause(draft, room),
+            RoomCommand::Resume => resume(draft, room),
+            RoomCommand::Reset => reset(draft, room),
+            RoomCommand::Adjust(by) => adjust(draft, room, *by)?,
+        }
+        Ok(())
     }
 }
 
-/// Carries out one command on a draft.
-pub(crate) fn apply(draft: &mut Draft<'_>, command: &Command) -> Result<Event, Refusal> {
-    if let Command::Create(duration, joining) = command {
-        return create(draft, *duration, joining);
-    }
-    let room = room(draft).cloned().ok_or(Refusal::UnknownRoom)?;
-    match command {
-        Command::Create(..) => Err(Refusal::RoomTaken),
-        Command::Join(joining) => join(draft, room, joining),
-        Command::Leave(link) => Ok(leave(draft, room, link)),
-        Command::Lose(link) => Ok(lose(draft, link)),
-        Command::Depart(node) => Ok(depart(draft, room, node)),
-        Command::Start(duration) => start(draft, room, *duration),
-        Command::Pause => Ok(pause(draft, room)),
-        Command::Resume => Ok(resume(draft, room)),
-        Command::Reset => Ok(reset(draft, room)),
-        Command::Adjust(by) => adjust(draft, room, *by),
-    }
+/// Returns the disconnected members that did not return in time, in the order in which they leave.
+fn expired_members(draft: &Draft<'_>) -> BTreeSet<(Timestamp, MemberId)> {
+    let expires_at = |member: &Member| member.deadline(draft.limits).filter(|at| *at <= draft.now);
+    members(draft).filter_map(|member| Some((expires_at(member)?, member.id.clone()))).collect()
 }
 
-fn create(draft: &mut Draft<'_>, duration: Option<Millis>, joining: &Joining) -> Result<Event, Refusal> {
-    // What a newer version keeps there is no room to us, and not to be written over.
-    if draft.get(&ItemKey::room()).is_some() {
-        return Err(Refusal::RoomTaken);
+fn create(draft: &mut Draft<'_>, duration: Option<Millis>, joining: &Joining) -> Result<(), RoomRefusal> {
+    // An item that a newer version stored here is not a room to this version, and must not be overwritten.
+    if draft.item::<Room>(&()).is_some() {
+        return Err(RoomRefusal::RoomTaken);
     }
     let room = Room {
         created: draft.now,
         last_activity: draft.now,
-        duration: checked(duration.unwrap_or(DURATION_USUAL))?,
+        duration: checked(duration.unwrap_or(DURATION_DEFAULT))?,
         started_at: None,
-        phase: Phase::Idle,
+        phase: CountdownPhase::Idle,
         completed_at: None,
         empty_since: None,
-        rest: Vec::new(),
+        unknown_fields: Vec::new(),
     };
-    join(draft, room, joining)?;
-    Ok(Event::RoomCreated)
+    join(draft, room, joining)
 }
 
-fn join(draft: &mut Draft<'_>, mut room: Room, joining: &Joining) -> Result<Event, Refusal> {
-    let old = members(draft).find(|member| Some(&member.secret) == joining.resume.as_ref());
-    if let Some(old) = old.cloned() {
-        let id = old.id.clone();
-        let (link, node) = (joining.link.clone(), joining.node.clone());
-        put_member(draft, Member { link, node, lost_at: None, ..old });
-        return Ok(Event::MemberResumed(id));
+fn join(draft: &mut Draft<'_>, mut room: Room, joining: &Joining) -> Result<(), RoomRefusal> {
+    let resumed = members(draft).find(|member| Some(&member.secret) == joining.resume.as_ref());
+    if let Some(resumed) = resumed.cloned() {
+        let (connection, node) = (joining.connection.clone(), joining.node.clone());
+        draft.put(Member { connection, node, disconnected_at: None, ..resumed });
+        return Ok(());
     }
-    if let Some(there) = by_link(draft, &joining.link) {
-        return Ok(Event::MemberJoined(there.id.clone()));
+    if by_connection(draft, &joining.connection).is_some() {
+        return Ok(());
     }
-    let most = draft.limits.rooms.members;
-    if members(draft).count() >= most {
-        return Err(Refusal::RoomFull(most));
+    let members_max = draft.limits.room.members;
+    if members(draft).count() >= members_max {
+        return Err(RoomRefusal::RoomFull(members_max));
     }
-    put_member(
-        draft,
-        Member {
-            id: joining.member.clone(),
-            name: name(draft, joining)?,
-            connected_at: draft.now,
-            secret: joining.secret.clone(),
-            link: joining.link.clone(),
-            node: joining.node.clone(),
-            lost_at: None,
-            rest: Vec::new(),
-        },
-    );
+    draft.put(Member {
+        id: joining.member.clone(),
+        name: name(draft, joining)?,
+        connected_at: draft.now,
+        secret: joining.secret.clone(),
+        connection: joining.connection.clone(),
+        node: joining.node.clone(),
+        disconnected_at: None,
+        unknown_fields: Vec::new(),
+    });
     room.empty_since = None;
-    touch(draft, room);
-    Ok(Event::MemberJoined(joining.member.clone()))
+    put_active(draft, room);
+    Ok(())
 }
 
-/// The name that was given, else "User" and the lowest number that nobody has.
-fn name(draft: &Draft<'_>, joining: &Joining) -> Result<String, Refusal> {
-    let most = draft.limits.rooms.name_chars;
+/// Returns the given name, or "User" and the lowest free number.
+fn name(draft: &Draft<'_>, joining: &Joining) -> Result<String, RoomRefusal> {
+    let chars_max = draft.limits.room.name_chars;
     match &joining.name {
-        Some(name) if name.chars().count() > most => Err(Refusal::NameTooLong(most)),
+        Some(name) if name.chars().count() > chars_max => Err(RoomRefusal::NameTooLong(chars_max)),
         Some(name) => Ok(name.clone()),
         None => {
             let numbers: BTreeSet<usize> =
@@ -131,134 +151,119 @@ fn name(draft: &Draft<'_>, joining: &Joining) -> Result<String, Refusal> {
     }
 }
 
-fn leave(draft: &mut Draft<'_>, room: Room, link: &LinkId) -> Event {
-    if let Some(member) = by_link(draft, link) {
-        let (key, now) = (ItemKey::member(&member.id), draft.now);
-        draft.remove(&key);
-        left(draft, room, now);
+fn leave(draft: &mut Draft<'_>, room: Room, connection: &ConnectionId) {
+    if let Some(id) = by_connection(draft, connection).map(|member| member.id.clone()) {
+        draft.remove::<Member>(&id);
+        let room = without_member(room, members(draft).count(), draft.now);
+        draft.put(room);
     }
-    Event::MemberLeft(link.clone())
 }
 
-fn lose(draft: &mut Draft<'_>, link: &LinkId) -> Event {
-    if let Some(member) = by_link(draft, link).filter(|member| member.lost_at.is_none()) {
-        let member = Member { lost_at: Some(draft.now), ..member.clone() };
-        put_member(draft, member);
+fn mark_disconnected(draft: &mut Draft<'_>, connection: &ConnectionId) {
+    if let Some(member) = by_connection(draft, connection).filter(|member| member.disconnected_at.is_none()) {
+        let member = Member { disconnected_at: Some(draft.now), ..member.clone() };
+        draft.put(member);
     }
-    Event::MemberLost(link.clone())
 }
 
-fn depart(draft: &mut Draft<'_>, room: Room, node: &NodeId) -> Event {
-    let departed: Vec<MemberId> =
+fn remove_node_members(draft: &mut Draft<'_>, room: Room, node: &NodeId) {
+    let of_node: Vec<MemberId> =
         members(draft).filter(|member| member.node == *node).map(|member| member.id.clone()).collect();
-    for id in &departed {
-        draft.remove(&ItemKey::member(id));
+    if of_node.is_empty() {
+        return;
     }
-    if !departed.is_empty() {
-        let now = draft.now;
-        left(draft, room, now);
-    }
-    Event::NodeDeparted(node.clone())
+    of_node.iter().for_each(|id| draft.remove::<Member>(id));
+    let room = without_member(room, members(draft).count(), draft.now);
+    draft.put(room);
 }
 
-/// Notes that somebody has left.
-fn left(draft: &mut Draft<'_>, mut room: Room, at: Timestamp) {
+/// Returns the room after a member has left it.
+fn without_member(mut room: Room, members_left: usize, at: Timestamp) -> Room {
     room.last_activity = room.last_activity.max(at);
-    if members(draft).next().is_none() {
+    if members_left == 0 {
         room.empty_since = Some(at);
     }
-    put_room(draft, room);
+    room
 }
 
-fn start(draft: &mut Draft<'_>, mut room: Room, duration: Option<Millis>) -> Result<Event, Refusal> {
+fn start(draft: &mut Draft<'_>, mut room: Room, duration: Option<Millis>) -> Result<(), RoomRefusal> {
     room.duration = checked(duration.unwrap_or(room.duration))?;
     room.started_at = Some(draft.now);
-    room.phase = Phase::Running { since: draft.now, ends_at: draft.now + room.duration };
-    touch(draft, room);
-    Ok(Event::CountdownStarted)
+    room.phase = CountdownPhase::Running { since: draft.now, ends_at: draft.now + room.duration };
+    put_active(draft, room);
+    Ok(())
 }
 
-fn pause(draft: &mut Draft<'_>, mut room: Room) -> Event {
+fn pause(draft: &mut Draft<'_>, mut room: Room) {
     if room.is_running() {
-        room.phase = Phase::Paused { at: draft.now, remaining: room.remaining_at(draft.now) };
-        touch(draft, room);
+        room.phase = CountdownPhase::Paused { at: draft.now, remaining: room.remaining_at(draft.now) };
+        put_active(draft, room);
     }
-    Event::CountdownPaused
 }
 
-fn resume(draft: &mut Draft<'_>, mut room: Room) -> Event {
-    if let Phase::Paused { remaining, .. } = room.phase {
-        room.phase = Phase::Running { since: draft.now, ends_at: draft.now + remaining };
-        touch(draft, room);
+fn resume(draft: &mut Draft<'_>, mut room: Room) {
+    if let CountdownPhase::Paused { remaining, .. } = room.phase {
+        room.phase = CountdownPhase::Running { since: draft.now, ends_at: draft.now + remaining };
+        put_active(draft, room);
     }
-    Event::CountdownResumed
 }
 
-fn reset(draft: &mut Draft<'_>, mut room: Room) -> Event {
-    if room.phase != Phase::Idle {
-        room.phase = Phase::Idle;
-        touch(draft, room);
+fn reset(draft: &mut Draft<'_>, mut room: Room) {
+    if room.phase != CountdownPhase::Idle {
+        room.phase = CountdownPhase::Idle;
+        put_active(draft, room);
     }
-    Event::CountdownReset
 }
 
-fn adjust(draft: &mut Draft<'_>, mut room: Room, by: i64) -> Result<Event, Refusal> {
+fn adjust(draft: &mut Draft<'_>, mut room: Room, by: i64) -> Result<(), RoomRefusal> {
     if by.unsigned_abs() > ADJUST_MAX.0 {
-        return Err(Refusal::InvalidSeconds);
+        return Err(RoomRefusal::InvalidSeconds);
     }
     let remaining = Millis(room.remaining_at(draft.now).0.saturating_add_signed(by));
     if remaining > DURATION_MAX {
-        return Err(Refusal::InvalidSeconds);
+        return Err(RoomRefusal::InvalidSeconds);
     }
     let phase = match room.phase {
-        Phase::Idle => Phase::Idle,
-        Phase::Running { since, .. } => Phase::Running { since, ends_at: draft.now + remaining },
-        Phase::Paused { at, .. } => Phase::Paused { at, remaining },
+        CountdownPhase::Idle => CountdownPhase::Idle,
+        CountdownPhase::Running { since, .. } => CountdownPhase::Running { since, ends_at: draft.now + remaining },
+        CountdownPhase::Paused { at, .. } => CountdownPhase::Paused { at, remaining },
     };
     if phase != room.phase {
         room.phase = phase;
         if remaining == Millis(0) {
             room = completed(room, draft.now);
         }
-        touch(draft, room);
+        put_active(draft, room);
     }
-    Ok(Event::CountdownAdjusted)
+    Ok(())
 }
 
 fn completed(room: Room, at: Timestamp) -> Room {
-    Room { phase: Phase::Idle, completed_at: Some(at), ..room }
+    Room { phase: CountdownPhase::Idle, completed_at: Some(at), ..room }
 }
 
-fn checked(duration: Millis) -> Result<Millis, Refusal> {
+fn checked(duration: Millis) -> Result<Millis, RoomRefusal> {
     match duration {
-        Millis(0) => Err(Refusal::InvalidDuration),
-        duration if duration > DURATION_MAX => Err(Refusal::InvalidDuration),
+        Millis(0) => Err(RoomRefusal::InvalidDuration),
+        duration if duration > DURATION_MAX => Err(RoomRefusal::InvalidDuration),
         duration => Ok(duration),
     }
 }
 
-/// Writes the room, in which somebody has just done something.
-fn touch(draft: &mut Draft<'_>, room: Room) {
+/// Writes the room after a member has operated it.
+fn put_active(draft: &mut Draft<'_>, room: Room) {
     let last_activity = draft.now;
-    put_room(draft, Room { last_activity, ..room });
-}
-
-fn put_room(draft: &mut Draft<'_>, room: Room) {
-    draft.put(ItemKey::room(), Item::Room(room));
-}
-
-fn put_member(draft: &mut Draft<'_>, member: Member) {
-    draft.put(ItemKey::member(&member.id), Item::Member(member));
+    draft.put(Room { last_activity, ..room });
 }
 
 fn room<'d>(draft: &'d Draft<'_>) -> Option<&'d Room> {
-    draft.get(&ItemKey::room())?.as_room()
+    draft.get::<Room>(&())
 }
 
 fn members<'d>(draft: &'d Draft<'_>) -> impl Iterator<Item = &'d Member> {
-    draft.items().filter_map(|(_, item)| item.as_member())
+    draft.all::<Member>()
 }
 
-fn by_link<'d>(draft: &'d Draft<'_>, link: &LinkId) -> Option<&'d Member> {
-    members(draft).find(|member| member.link == *link)
+fn by_connection<'d>(draft: &'d Draft<'_>, connection: &ConnectionId) -> Option<&'d Member> {
+    members(draft).find(|member| member.connection == *connection)
 }

@@ -1,11 +1,11 @@
-//! The stored forms: objects whose unknown fields outlive this version.
+//! The stored forms of a room and a member: objects whose unknown fields are preserved.
 
 use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::fields::{BadField, Fields, write_rest, write_some};
-use crate::room::countdown::{Phase, Room};
+use crate::fields::{BadField, Fields, write_some, write_unknown};
+use crate::room::countdown::{CountdownPhase, Room};
 use crate::room::member::Member;
 
 impl Serialize for Room {
@@ -15,12 +15,12 @@ impl Serialize for Room {
         map.serialize_entry("last_activity", &self.last_activity)?;
         map.serialize_entry("duration_ms", &self.duration)?;
         match &self.phase {
-            Phase::Idle => {}
-            Phase::Running { since, ends_at } => {
+            CountdownPhase::Idle => {}
+            CountdownPhase::Running { since, ends_at } => {
                 map.serialize_entry("running_since", since)?;
                 map.serialize_entry("ends_at", ends_at)?;
             }
-            Phase::Paused { at, remaining } => {
+            CountdownPhase::Paused { at, remaining } => {
                 map.serialize_entry("paused_at", at)?;
                 map.serialize_entry("remaining_ms", remaining)?;
             }
@@ -28,7 +28,7 @@ impl Serialize for Room {
         write_some(&mut map, "started_at", self.started_at.as_ref())?;
         write_some(&mut map, "completed_at", self.completed_at.as_ref())?;
         write_some(&mut map, "empty_since", self.empty_since.as_ref())?;
-        write_rest(&mut map, &self.rest)?;
+        write_unknown(&mut map, &self.unknown_fields)?;
         map.end()
     }
 }
@@ -41,9 +41,9 @@ impl<'de> Deserialize<'de> for Room {
 
 fn read_room(mut fields: Fields) -> Result<Room, BadField> {
     let phase = match (fields.take("running_since")?, fields.take("paused_at")?) {
-        (Some(since), _) => Phase::Running { since, ends_at: fields.require("ends_at")? },
-        (None, Some(at)) => Phase::Paused { at, remaining: fields.require("remaining_ms")? },
-        (None, None) => Phase::Idle,
+        (Some(since), _) => CountdownPhase::Running { since, ends_at: fields.require("ends_at")? },
+        (None, Some(at)) => CountdownPhase::Paused { at, remaining: fields.require("remaining_ms")? },
+        (None, None) => CountdownPhase::Idle,
     };
     Ok(Room {
         created: fields.require("created")?,
@@ -53,7 +53,7 @@ fn read_room(mut fields: Fields) -> Result<Room, BadField> {
         phase,
         completed_at: fields.take("completed_at")?,
         empty_since: fields.take("empty_since")?,
-        rest: fields.rest(),
+        unknown_fields: fields.into_unknown(),
     })
 }
 
@@ -64,10 +64,10 @@ impl Serialize for Member {
         map.serialize_entry("name", &self.name)?;
         map.serialize_entry("connected_at", &self.connected_at)?;
         map.serialize_entry("secret", &self.secret)?;
-        map.serialize_entry("link", &self.link)?;
+        map.serialize_entry("link", &self.connection)?;
         map.serialize_entry("node", &self.node)?;
-        write_some(&mut map, "lost_at", self.lost_at.as_ref())?;
-        write_rest(&mut map, &self.rest)?;
+        write_some(&mut map, "lost_at", self.disconnected_at.as_ref())?;
+        write_unknown(&mut map, &self.unknown_fields)?;
         map.end()
     }
 }
@@ -84,10 +84,10 @@ fn read_member(mut fields: Fields) -> Result<Member, BadField> {
         name: fields.require("name")?,
         connected_at: fields.require("connected_at")?,
         secret: fields.require("secret")?,
-        link: fields.require("link")?,
+        connection: fields.require("link")?,
         node: fields.require("node")?,
-        lost_at: fields.take("lost_at")?,
-        rest: fields.rest(),
+        disconnected_at: fields.take("lost_at")?,
+        unknown_fields: fields.into_unknown(),
     })
 }
 
@@ -96,7 +96,7 @@ mod tests {
     use crate::Item;
 
     #[test]
-    fn rooms_and_members_are_read_back_as_written_with_fields_of_a_newer_version() {
+    fn rooms_and_members_are_read_back_as_written_with_unknown_fields() {
         for stored in [
             r#"{"v":1,"room":{"created":1,"last_activity":2,"duration_ms":3,"colour":[1e2]}}"#,
             r#"{"v":1,"room":{"created":1,"last_activity":2,"duration_ms":3,"running_since":4,"ends_at":5,"started_at":4,"completed_at":3,"empty_since":9}}"#,

@@ -1,11 +1,11 @@
-//! What a client asks of its sessions.
+//! Requests about stopwatch sessions.
 
 use serde::Serialize;
 
+use crate::change::ROWS_MAX;
 use crate::command::CommandId;
 use crate::history::HistoryId;
 use crate::ids::{GoalId, SessionId};
-use crate::limits::ROWS_MAX;
 use crate::position::Revision;
 use crate::scope::Scope;
 use crate::stopwatch::finished::Finished;
@@ -14,43 +14,43 @@ use crate::stopwatch::goal::Goal;
 /// One request about stopwatch sessions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Command {
-    /// Begin a session, or another run of one.
+pub enum StopwatchCommand {
+    /// Start a session, or another run of one.
     Start(Start),
-    /// End a session.
+    /// Stop a session.
     Stop(SessionId),
-    /// Hold a session.
+    /// Pause a session.
     Pause(SessionId),
-    /// Go on with a session.
+    /// Resume a session.
     Resume(SessionId),
-    /// Take a session off the list.
+    /// Remove a session from the list.
     Remove(SessionId),
-    /// Put a goal on a session, or replace the goal of that id.
+    /// Attach a goal to a session, or replace the goal of that id.
     Attach(SessionId, Goal),
-    /// Take a goal off a session.
+    /// Detach a goal from a session.
     Detach(SessionId, GoalId),
-    /// Bring in sessions that finished elsewhere.
+    /// Import sessions that finished elsewhere.
     Ingest(Vec<Finished>),
 }
 
-/// What a session is to be called and to work towards. What is absent stays as it was.
+/// The texts and goals of a session to start. Absent fields stay as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Start {
-    /// Which session; absent: a new one with an id of the server's.
+    /// The session; if absent, a new one with an id that the server derives.
     pub session: Option<SessionId>,
-    /// What the person calls it.
+    /// The label.
     pub label: String,
-    /// Goals that replace those it had.
+    /// Goals that replace the existing ones.
     pub goals: Option<Vec<Goal>>,
-    /// Its group's id.
+    /// The group's id.
     pub group_id: Option<String>,
-    /// Its group's name.
+    /// The group's name.
     pub group_name: Option<String>,
-    /// A remark.
+    /// The comment.
     pub comment: Option<String>,
 }
 
-impl Command {
+impl StopwatchCommand {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Start(_) => "stopwatch.start",
@@ -64,9 +64,9 @@ impl Command {
         }
     }
 
-    pub(crate) fn asks_about(&self) -> Vec<HistoryId> {
+    pub(crate) fn required_rows(&self) -> Vec<HistoryId> {
         match self {
-            // More are refused anyway, and no store is to be asked about so many.
+            // A longer list is refused, so the store is not asked about it.
             Self::Ingest(rows) if rows.len() > ROWS_MAX => Vec::new(),
             Self::Ingest(rows) => rows.iter().map(Finished::row_id).collect(),
             Self::Start(_)
@@ -79,8 +79,8 @@ impl Command {
         }
     }
 
-    /// Returns the session that the command is about, given the command's id and the revision that its
-    /// commit made; `None` for a command about none.
+    /// Returns the session that the command is about, given the command's id and the revision of its commit; `None` for
+    /// a command about no session.
     pub fn session(&self, scope: &Scope, id: CommandId, made: Revision) -> Option<SessionId> {
         match self {
             Self::Start(Start { session: None, .. }) => Some(derive_session_id(scope, id, made)),
@@ -96,14 +96,14 @@ impl Command {
     }
 }
 
-/// Makes the id of a session that the client did not name: `session-<uuid>`.
+/// Derives the id of a session that the client did not name: `session-<uuid>`.
 ///
-/// It follows from the command and the revision of its commit, so that the answer to a repeated command
-/// names the same session; and since a scope's revisions do not come twice, no id is handed out twice.
+/// The id follows from the command and the revision of its commit, so that the answer to a repeated command names the
+/// same session. A revision that is reused after a failover has another command, so ids are never reused.
 pub(crate) fn derive_session_id(scope: &Scope, id: CommandId, made: Revision) -> SessionId {
     let seed = format!("{scope}\0{:016x}\0{made}", id.0);
     let hash = xxhash_rust::xxh3::xxh3_128(seed.as_bytes());
-    // RFC 9562, version 8: the bits are ours but for version and variant.
+    // RFC 9562, version 8: all bits are free except version and variant.
     let hash = hash & !(0xf << 76) & !(0b11 << 62) | (8 << 76) | (0b10 << 62);
     let hex = format!("{hash:032x}");
     let text = format!("session-{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);

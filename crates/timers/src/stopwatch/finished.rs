@@ -1,4 +1,4 @@
-//! A finished session as the history keeps it.
+//! A finished session in the history.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
@@ -12,30 +12,30 @@ use crate::time::{Millis, Timestamp};
 /// The format that this version writes.
 const FORMAT: u32 = 1;
 
-/// A finished session: one that was stopped here, or a row that was brought in.
+/// A finished session: one that was stopped here, or an imported row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Finished {
     /// The session, if it was stopped here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
-    /// What it was called, if it was stopped here.
+    /// The label, if it was stopped here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Its group's id.
+    /// The group's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group_id: Option<String>,
-    /// Its group's name.
+    /// The group's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group_name: Option<String>,
-    /// The start of its first run.
+    /// The start of the first run.
     pub started: Timestamp,
-    /// When it ended.
+    /// The end.
     pub ended: Timestamp,
-    /// Seconds counted.
+    /// Duration in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<Number>,
-    /// Seconds without activity.
+    /// Idle time in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_seconds: Option<Number>,
     /// Lines of code added.
@@ -50,34 +50,34 @@ pub struct Finished {
     /// Seconds by language, an object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_language_seconds: Option<RawJson>,
-    /// Who worked.
+    /// The author's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author_name: Option<String>,
-    /// Who worked.
+    /// The author's e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author_email: Option<String>,
-    /// On which machine.
+    /// The machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machine: Option<String>,
-    /// In which editor.
+    /// The editor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ide_name: Option<String>,
-    /// In which workspace.
+    /// The workspace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
-    /// In which repository.
+    /// The repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repo_path: Option<String>,
-    /// On which branch.
+    /// The branch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
-    /// For which issue.
+    /// The issue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issue_key: Option<String>,
-    /// A remark.
+    /// The comment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// Its goals, an array.
+    /// The goals, an array.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goals: Option<RawJson>,
 }
@@ -99,8 +99,8 @@ impl Finished {
         }
     }
 
-    /// Returns the id of the row: the session's, or a hash (xxh3-128) of the whole row, so that the same
-    /// row brought in twice is one row.
+    /// Returns the id of the row: the session's id, or a hash (xxh3-128) of the whole row, so that a row that is imported
+    /// twice stays one row.
     pub fn row_id(&self) -> HistoryId {
         match &self.session {
             Some(session) => HistoryId::of("session", session.as_str()),
@@ -128,7 +128,7 @@ impl Finished {
             #[serde(flatten)]
             row: &'a Finished,
         }
-        serde_json::to_vec(&Stored { v: FORMAT, row: self }).expect("a row has no key that JSON can't write")
+        serde_json::to_vec(&Stored { v: FORMAT, row: self }).expect("a row has no key that JSON cannot write")
     }
 }
 

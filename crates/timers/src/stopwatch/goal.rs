@@ -5,30 +5,29 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::ids::{BadId, GoalId};
 use crate::raw_json::RawJson;
 
-/// What a session works towards. The rules look at its id alone; the rest is the client's and goes
-/// back as it came.
+/// A goal of a session. The rules read only its id; the rest belongs to the client and is returned byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Goal {
     id: GoalId,
     json: RawJson,
 }
 
-/// Why a JSON value is no goal.
+/// Why a JSON value is not a goal.
 #[derive(Debug, thiserror::Error)]
 pub enum BadGoal {
-    /// It is no object with a text `id`.
+    /// The value is not an object with a string `id`.
     #[error("{0}")]
     Shape(#[from] serde_json::Error),
-    /// Its `id` is out of bounds.
+    /// The `id` is not valid.
     #[error("id {0}")]
     Id(#[from] BadId),
 }
 
 impl Goal {
-    /// Takes a JSON object with an `id`.
+    /// Wraps a JSON object with an `id`.
     ///
     /// # Errors
-    /// [`BadGoal`] if it is no object or its id is missing or out of bounds.
+    /// [`BadGoal`] if the value is not an object, or its id is missing or not valid.
     pub fn new(json: RawJson) -> Result<Self, BadGoal> {
         #[derive(Deserialize)]
         struct Head {

@@ -1,11 +1,11 @@
-//! The stored form of a session: an object whose unknown fields outlive this version.
+//! The stored form of a session: an object whose unknown fields are preserved.
 
 use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::fields::{BadField, Fields, write_rest, write_some};
-use crate::stopwatch::session::{Phase, Stopwatch};
+use crate::fields::{BadField, Fields, write_some, write_unknown};
+use crate::stopwatch::session::{Stopwatch, StopwatchPhase};
 
 impl Serialize for Stopwatch {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -21,11 +21,11 @@ impl Serialize for Stopwatch {
         map.serialize_entry("started_at", &self.started_at)?;
         map.serialize_entry("accumulated_ms", &self.accumulated)?;
         match self.phase {
-            Phase::Running => {}
-            Phase::Paused(at) => map.serialize_entry("paused_at", &at)?,
-            Phase::Stopped(at) => map.serialize_entry("stopped_at", &at)?,
+            StopwatchPhase::Running => {}
+            StopwatchPhase::Paused(at) => map.serialize_entry("paused_at", &at)?,
+            StopwatchPhase::Stopped(at) => map.serialize_entry("stopped_at", &at)?,
         }
-        write_rest(&mut map, &self.rest)?;
+        write_unknown(&mut map, &self.unknown_fields)?;
         map.end()
     }
 }
@@ -38,9 +38,9 @@ impl<'de> Deserialize<'de> for Stopwatch {
 
 fn read(mut fields: Fields) -> Result<Stopwatch, BadField> {
     let phase = match (fields.take("paused_at")?, fields.take("stopped_at")?) {
-        (_, Some(at)) => Phase::Stopped(at),
-        (Some(at), None) => Phase::Paused(at),
-        (None, None) => Phase::Running,
+        (_, Some(at)) => StopwatchPhase::Stopped(at),
+        (Some(at), None) => StopwatchPhase::Paused(at),
+        (None, None) => StopwatchPhase::Running,
     };
     Ok(Stopwatch {
         id: fields.require("id")?,
@@ -54,7 +54,7 @@ fn read(mut fields: Fields) -> Result<Stopwatch, BadField> {
         started_at: fields.require("started_at")?,
         accumulated: fields.require("accumulated_ms")?,
         phase,
-        rest: fields.rest(),
+        unknown_fields: fields.into_unknown(),
     })
 }
 

@@ -6,13 +6,12 @@ use serde_json::Number;
 use timers::stopwatch::Goal;
 use timers::{BadField, Fields, RawJson};
 
-/// Reads a goal: what we know is checked, absent instead of `null`, and what we don't know is kept
-/// letter by letter.
+/// Reads a goal: known fields are checked, `null` becomes absent, and unknown fields are kept byte for byte.
 pub(crate) fn read(json: &RawJson) -> Result<Goal, BadField> {
     let Ok(mut fields) = serde_json::from_str::<Fields>(json.as_str()) else {
         return Err(BadField { field: String::new(), reason: "must be an object".to_owned() });
     };
-    let known = Known {
+    let known = KnownFields {
         id: fields.require("id")?,
         title: fields.require("title")?,
         completed: fields.take("completed")?.unwrap_or(false),
@@ -20,7 +19,7 @@ pub(crate) fn read(json: &RawJson) -> Result<Goal, BadField> {
         group_id: fields.take("groupId")?,
         group_name: fields.take("groupName")?,
         estimated_goal_time: fields.take("estimatedGoalTime")?,
-        rest: fields.rest(),
+        unknown: fields.into_unknown(),
     };
     let bad = |reason: String| BadField { field: "id".to_owned(), reason };
     let json = serde_json::to_string(&known).map_err(|error| bad(error.to_string()))?;
@@ -28,19 +27,19 @@ pub(crate) fn read(json: &RawJson) -> Result<Goal, BadField> {
     Goal::new(json).map_err(|error| bad(error.to_string()))
 }
 
-struct Known {
+struct KnownFields {
     id: timers::GoalId,
     title: String,
     completed: bool,
     completed_at: Option<Number>,
     group_id: Option<String>,
     group_name: Option<String>,
-    /// Its type differs between clients, so it is kept as it came.
+    /// Its type differs between clients, so it is kept byte for byte.
     estimated_goal_time: Option<RawJson>,
-    rest: Vec<(String, RawJson)>,
+    unknown: Vec<(String, RawJson)>,
 }
 
-impl Serialize for Known {
+impl Serialize for KnownFields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &self.id)?;
@@ -57,7 +56,7 @@ impl Serialize for Known {
         if let Some(time) = &self.estimated_goal_time {
             map.serialize_entry("estimatedGoalTime", time)?;
         }
-        for (name, value) in &self.rest {
+        for (name, value) in &self.unknown {
             map.serialize_entry(name, value)?;
         }
         map.end()
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_we_do_not_know_goes_back_as_it_came() {
+    fn unknown_fields_are_returned_byte_for_byte() {
         let json =
             r#"{"colour":{"b":1.0,"a":12345678901234567890123},"title":"t","id":"g","completedAt":null,"note":null}"#;
         let goal = read(&RawJson::new(json).unwrap()).unwrap();

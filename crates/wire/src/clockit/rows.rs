@@ -1,4 +1,4 @@
-//! Finished sessions as rows: CSV and JSON in, CSV and JSON out, one set of columns.
+//! Finished sessions as rows: import and export as CSV and JSON, with one set of columns.
 
 mod cell;
 mod column;
@@ -10,19 +10,19 @@ pub use column::COLUMNS;
 pub use csv::{from_csv, header, to_csv};
 pub use json::{from_json, to_json};
 
-/// Most faults that are listed; a file that is wrong throughout is wrong in the same way.
+/// Most faults that are listed; further ones are usually of the same kind.
 pub const FAULTS_MAX: usize = 100;
 
-/// Largest row in bytes. A goals column with all the goals of a session is the largest sensible one.
+/// Largest row in bytes; enough for a goals column with as many goals as a session may have.
 pub const ROW_BYTES_MAX: usize = 64 * 1024;
 
-/// What is wrong with one cell.
+/// An error in one cell.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct RowFault {
-    /// The line it stands on, 1 being the first; of JSON, the number of the element.
+    /// The line, counted from 1; in JSON the number of the element.
     pub line: u64,
-    /// The column's name; empty when the whole row is wrong.
+    /// The name of the column; empty if the error concerns the whole row.
     pub column: String,
-    /// What is wrong.
+    /// The error.
     pub message: String,
 }

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use timers::stopwatch::{Phase, Stopwatch};
-use timers::{Board, Scope};
+use timers::stopwatch::{Stopwatch, StopwatchPhase};
+use timers::{Board, Scope, ScopeKind};
 
 /// A session of a board, to be serialised as `SessionState`.
 pub(crate) struct State<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) session: &'a Stopwatch,
-    /// Whether it has just left the list; the key is written only then, since clients test for it.
+    /// Whether the session has just left the list. The key is written only then, since clients test its presence.
     pub(crate) removed: bool,
 }
 
@@ -18,8 +18,8 @@ impl Serialize for State<'_> {
         let session = self.session;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("sessionId", &session.id)?;
-        if let Scope::User(user) = self.scope {
-            map.serialize_entry("userId", user)?;
+        if *self.scope.kind() == ScopeKind::User {
+            map.serialize_entry("userId", self.scope.id())?;
         }
         map.serialize_entry("label", &session.label)?;
         map.serialize_entry("startedAt", &session.started_at)?;
@@ -34,9 +34,9 @@ impl Serialize for State<'_> {
             }
         }
         match session.phase {
-            Phase::Running => {}
-            Phase::Paused(at) => map.serialize_entry("pausedAt", &at)?,
-            Phase::Stopped(at) => map.serialize_entry("endedAt", &at)?,
+            StopwatchPhase::Running => {}
+            StopwatchPhase::Paused(at) => map.serialize_entry("pausedAt", &at)?,
+            StopwatchPhase::Stopped(at) => map.serialize_entry("endedAt", &at)?,
         }
         if self.removed {
             map.serialize_entry("removed", &true)?;
@@ -50,7 +50,7 @@ pub(crate) struct States<'a>(pub(crate) &'a Board);
 
 impl Serialize for States<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(in_order(self.0).into_iter().map(|session| State {
+        serializer.collect_seq(all_in_order(self.0).into_iter().map(|session| State {
             scope: &self.0.scope,
             session,
             removed: false,
@@ -58,9 +58,13 @@ impl Serialize for States<'_> {
     }
 }
 
-/// Returns the sessions in the order of their creation.
-pub(crate) fn in_order(board: &Board) -> Vec<&Stopwatch> {
-    let mut sessions: Vec<&Stopwatch> = board.stopwatches().collect();
+/// Returns the sessions of a board in the order of their creation.
+pub(crate) fn all_in_order(board: &Board) -> Vec<&Stopwatch> {
+    in_order(board.all::<Stopwatch>().collect())
+}
+
+/// Sorts sessions by their creation.
+pub(crate) fn in_order(mut sessions: Vec<&Stopwatch>) -> Vec<&Stopwatch> {
     sessions.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
     sessions
 }

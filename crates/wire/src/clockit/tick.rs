@@ -1,96 +1,96 @@
-//! What running sessions show at a beat.
+//! The ticks of running sessions.
 
 use std::fmt::Write;
 
 use timers::stopwatch::Stopwatch;
 use timers::{Beat, Board, SessionId, Timestamp};
 
-use crate::clockit::Dialect;
-use crate::clockit::state::in_order;
+use crate::clockit::Format;
+use crate::clockit::state::{all_in_order, in_order};
+use crate::dialect::Text;
 
-/// Renders the ticks of a beat: of running sessions only, and nothing at all if there is none.
-///
-/// `send` is also told where counts of milliseconds end. Returns whether a second later all is the same but these,
-/// which are a thousand more.
-pub fn ticks(dialect: Dialect, board: &Board, beat: Beat, mut send: impl FnMut(&str, &[usize])) -> bool {
-    let mut all = true;
-    let running = in_order(board).into_iter().filter(|session| session.is_running()).filter_map(|session| {
-        let shown = session.tick_at(beat);
-        all &= shown.is_some();
-        Some(Shown { session: &session.id, elapsed_ms: shown?.0, running: true })
+/// Renders the ticks of a beat: of running sessions only. Returns whether the next beat's ticks differ only in their
+/// counters, each of which is 1000 higher.
+pub(crate) fn ticks(format: Format, board: &Board, beat: Beat, mut send: impl FnMut(Text<'_>)) -> bool {
+    let mut all_tick = true;
+    let running = all_in_order(board).into_iter().filter(|session| session.is_running()).filter_map(|session| {
+        let elapsed = session.tick_at(beat);
+        all_tick &= elapsed.is_some();
+        Some(TickValue { session: &session.id, elapsed_ms: elapsed?.0, running: true })
     });
-    write(dialect, running, beat.instant(), &mut send);
-    all
+    write(format, running, beat.instant(), &mut send);
+    all_tick
 }
 
-/// Renders the last tick of each session that ran in `old` and no longer does in `new`: frozen.
-pub(crate) fn last_ticks(dialect: Dialect, old: &Board, new: &Board, mut send: impl FnMut(&str)) {
-    let held = in_order(new).into_iter().filter(|session| {
-        let before = old.stopwatch(&session.id).filter(|before| before.created == session.created);
-        !session.is_running() && before.is_some_and(Stopwatch::is_running)
+/// Renders the last tick of each session that ran in `old` and no longer runs in `new`.
+pub(crate) fn last_ticks(format: Format, old: &Board, new: &Board, send: &mut impl FnMut(Text<'_>)) {
+    let ended = old.changed::<Stopwatch>(new).filter_map(|(before, after)| {
+        let session = after.filter(|session| !session.is_running())?;
+        before.is_some_and(|before| before.created == session.created && before.is_running()).then_some(session)
     });
-    let frozen = held.map(|session| Shown { session: &session.id, elapsed_ms: session.accumulated.0, running: false });
-    write(dialect, frozen, new.at, &mut |text, _| send(text));
+    let ended = in_order(ended.collect()).into_iter();
+    let last =
+        ended.map(|session| TickValue { session: &session.id, elapsed_ms: session.accumulated.0, running: false });
+    write(format, last, new.at, send);
 }
 
-struct Shown<'a> {
+struct TickValue<'a> {
     session: &'a SessionId,
     elapsed_ms: u64,
     running: bool,
 }
 
 fn write<'a>(
-    dialect: Dialect,
-    shown: impl Iterator<Item = Shown<'a>>,
+    format: Format,
+    values: impl Iterator<Item = TickValue<'a>>,
     server_time: Timestamp,
-    send: &mut impl FnMut(&str, &[usize]),
+    send: &mut impl FnMut(Text<'_>),
 ) {
-    let mut counts = Vec::new();
-    match dialect {
-        Dialect::Seed => {
+    let mut counters = Vec::new();
+    match format {
+        Format::Seed => {
             let mut text = String::with_capacity(128);
-            for one in shown {
+            for value in values {
                 text.clear();
                 text.push_str(r#"{"type":"tick","payload":"#);
-                counts.clear();
-                counts.push(write_one(&mut text, &one));
+                counters.clear();
+                counters.push(write_value(&mut text, &value));
                 text.push('}');
-                send(&text, &counts);
+                send(Text { json: &text, counters: &counters });
             }
         }
-        Dialect::V1 => {
+        Format::V1 => {
             let mut text = String::new();
-            for one in shown {
+            for value in values {
                 if text.is_empty() {
                     text.reserve(192);
                     text.push_str(r#"{"type":"tick","payload":["#);
                 } else {
                     text.push(',');
                 }
-                counts.push(write_one(&mut text, &one));
+                counters.push(write_value(&mut text, &value));
             }
             if !text.is_empty() {
-                write!(text, r#"],"serverTime":{server_time}"#).expect("a string takes all");
-                counts.push(text.len());
+                write!(text, r#"],"serverTime":{server_time}"#).expect("writing to a string cannot fail");
+                counters.push(text.len());
                 text.push('}');
-                send(&text, &counts);
+                send(Text { json: &text, counters: &counters });
             }
         }
     }
 }
 
-/// Returns where its count ends.
-fn write_one(text: &mut String, one: &Shown<'_>) -> usize {
+/// Writes one value, and returns where its counter ends.
+fn write_value(text: &mut String, value: &TickValue<'_>) -> usize {
     text.push_str(r#"{"sessionId":"#);
-    write_json_string(text, one.session.as_str());
-    write!(text, r#","elapsedMs":{}"#, one.elapsed_ms).expect("a string takes all");
+    write_json_string(text, value.session.as_str());
+    write!(text, r#","elapsedMs":{}"#, value.elapsed_ms).expect("writing to a string cannot fail");
     let end = text.len();
-    write!(text, r#","running":{}}}"#, one.running).expect("a string takes all");
+    write!(text, r#","running":{}}}"#, value.running).expect("writing to a string cannot fail");
     end
 }
 
-/// Writes a JSON string; ids have no control characters, so that quotes and backslashes are all there is
-/// to escape.
+/// Writes a JSON string. Ids have no control characters, so only quotes and backslashes are escaped.
 fn write_json_string(text: &mut String, value: &str) {
     text.push('"');
     if value.contains(['"', '\\']) {

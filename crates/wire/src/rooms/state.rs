@@ -1,8 +1,8 @@
 //! Rooms and their members as clients see them.
 
 use serde::Serialize;
-use timers::room::{Member, Phase, Room};
-use timers::{Board, MemberId, Revision, Scope, Timestamp};
+use timers::room::{CountdownPhase, Member, Room};
+use timers::{Board, MemberId, Revision, Timestamp};
 
 use crate::rooms::LISTED_MAX;
 
@@ -28,12 +28,12 @@ pub(crate) struct TimerState<'a> {
 impl<'a> TimerState<'a> {
     pub(crate) fn of(board: &'a Board, room: &Room, now: Timestamp) -> Self {
         let (paused_at, ends_at) = match room.phase {
-            Phase::Idle => (None, None),
-            Phase::Running { ends_at, .. } => (None, Some(ends_at)),
-            Phase::Paused { at, .. } => (Some(at), None),
+            CountdownPhase::Idle => (None, None),
+            CountdownPhase::Running { ends_at, .. } => (None, Some(ends_at)),
+            CountdownPhase::Paused { at, .. } => (Some(at), None),
         };
         Self {
-            session_id: session_id(board),
+            session_id: board.scope.id(),
             duration: room.duration.seconds_up(),
             remaining_time: room.remaining_at(now).seconds_up(),
             is_running: ends_at.is_some(),
@@ -47,7 +47,7 @@ impl<'a> TimerState<'a> {
     }
 }
 
-/// A member as the others see them.
+/// A member as the other members see it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Client<'a> {
@@ -62,7 +62,7 @@ impl<'a> Client<'a> {
     }
 }
 
-/// The members by the time they came, the first [`LISTED_MAX`], and how many there are.
+/// The first [`LISTED_MAX`] members in the order in which they joined, and the number of all.
 #[derive(Serialize)]
 pub(crate) struct Clients<'a> {
     clients: Vec<Client<'a>>,
@@ -71,19 +71,15 @@ pub(crate) struct Clients<'a> {
 
 impl<'a> Clients<'a> {
     pub(crate) fn of(board: &'a Board) -> Self {
-        let mut members: Vec<&Member> = board.members().collect();
-        members.sort_by(|one, other| (one.connected_at, &one.id).cmp(&(other.connected_at, &other.id)));
+        let by_age = |one: &&Member, other: &&Member| (one.connected_at, &one.id).cmp(&(other.connected_at, &other.id));
+        let mut members: Vec<&Member> = board.all::<Member>().collect();
         let count = members.len();
-        Self { clients: members.into_iter().take(LISTED_MAX).map(Client::of).collect(), count }
-    }
-}
-
-/// The id of the room whose board this is.
-pub(crate) fn session_id(board: &Board) -> &str {
-    match &board.scope {
-        Scope::Room(room) => room.as_str(),
-        Scope::User(user) => user.as_str(),
-        Scope::Node(node) => node.as_str(),
-        Scope::Cluster => "",
+        // Sorting only those that are listed keeps the cost of a large room linear.
+        if count > LISTED_MAX {
+            members.select_nth_unstable_by(LISTED_MAX, by_age);
+            members.truncate(LISTED_MAX);
+        }
+        members.sort_by(by_age);
+        Self { clients: members.into_iter().map(Client::of).collect(), count }
     }
 }

@@ -1,22 +1,23 @@
-//! Replays the transcripts in `fixtures/rooms/` and compares every event that a client would get.
+//! Replays the transcripts in `fixtures/rooms/` and compares every event that a client receives.
 //!
-//! `@ ms` moves the clock, `> who event payload` is what a client sends, `~ n` is a beat, `!` carries out what is
-//! due, `x who` loses a connection. `< who event payload` is what one client gets, `< * …` all, `< -who …` all
-//! others, `= who payload` an acknowledgement.
+//! `@ ms` sets the clock, `> client event payload` is what a client sends, `~ n` is a beat, `!` settles what is due,
+//! `x client` drops a connection. `< client event payload` is an event to one client, `< * …` to all, `< -client …` to all
+//! others, `= client payload` an acknowledgement.
 
 use std::fmt::Write;
 
-use timers::room::{Command as Do, Joining};
+use timers::room::{Joining, Member, RoomCommand};
 use timers::{
-    Beat, Board, Command, CommandId, Decision, Known, Limits, LinkId, MemberId, NodeId, Position, Refusal,
+    Beat, Board, Command, CommandId, ConnectionId, Decision, ExistingRows, Limits, MemberId, NodeId, Position, Refusal,
     ResumeSecret, RoomId, Scope, Tag, Timestamp, decide,
 };
-use wire::rooms::{Ask, Event, Fault, authenticated, error, joined, left, news, parse, state, tick};
+use wire::rooms::{RoomRequest, Rooms, joined, left, state};
+use wire::{Dialect, Event, Fault, Rejected, Request, token};
 
 use super::replay::replay;
 
 #[test]
-fn every_transcript_of_rooms_is_replayed_to_the_letter() {
+fn every_rooms_transcript_is_reproduced_byte_for_byte() {
     replay("rooms", 3, Player::play);
 }
 
@@ -29,7 +30,7 @@ struct Player {
 
 impl Player {
     fn play(script: &str) -> String {
-        let board = Board::empty(Scope::Room(RoomId::new("r").unwrap()));
+        let board = Board::empty(Scope::room(&RoomId::new("r").unwrap()));
         let mut player = Self { board, now: Timestamp(0), out: String::new() };
         for line in script.lines().filter(|line| !line.starts_with(['<', '='])) {
             writeln!(player.out, "{line}").unwrap();
@@ -37,12 +38,11 @@ impl Player {
             match line.chars().next() {
                 Some('@') => player.now = Timestamp(rest.parse().unwrap()),
                 Some('>') => player.event(rest),
-                Some('x') => player.quietly(&Command::Room(Do::Lose(link(rest)))),
-                Some('!') => player.quietly(&Command::Settle),
+                Some('x') => player.settle(&RoomCommand::MarkDisconnected(connection(rest)).into()),
+                Some('!') => player.settle(&Command::Settle),
                 Some('~') => {
-                    if let Some(event) = tick(&player.board, Beat(rest.parse().unwrap())) {
-                        player.says("*", &event);
-                    }
+                    let board = player.board.clone();
+                    Rooms::ticks(&board, Beat(rest.parse().unwrap()), |event| player.write("*", &event));
                 }
                 Some('#') | None => {}
                 Some(other) => panic!("no such line: {other}"),
@@ -51,107 +51,113 @@ impl Player {
         player.out
     }
 
-    fn says(&mut self, whom: &str, event: &Event) {
+    fn write(&mut self, client: &str, event: &Event) {
         serde_json::from_str::<serde_json::Value>(&event.payload).expect("every payload is JSON");
-        writeln!(self.out, "< {whom} {} {}", event.name, event.payload).unwrap();
+        writeln!(self.out, "< {client} {} {}", event.name, event.payload).unwrap();
     }
 
-    fn answers(&mut self, who: &str, payload: &str) {
-        writeln!(self.out, "= {who} {payload}").unwrap();
+    fn acknowledge(&mut self, client: &str, payload: &str) {
+        writeln!(self.out, "= {client} {payload}").unwrap();
     }
 
-    fn refuses(&mut self, who: &str, fault: &Fault) {
-        let event = error(fault);
-        self.says(who, &event);
-        self.answers(who, &format!(r#"{{"error":{}}}"#, event.payload));
+    fn reject(&mut self, client: &str, fault: &Fault) {
+        let event = Rooms::error(None, fault);
+        self.write(client, &event);
+        self.acknowledge(client, &format!(r#"{{"error":{}}}"#, event.payload));
     }
 
     fn event(&mut self, line: &str) {
         let mut words = line.splitn(3, ' ');
-        let (who, event, payload) = (words.next().unwrap(), words.next().unwrap(), words.next());
-        let ask = match parse(event, payload).expect("an event that there is") {
-            Ok(said) => said.ask,
-            Err(fault) => return self.refuses(who, &fault),
-        };
-        if let Ask::Auth(_) = ask {
-            // Whether it is believed is not for the dialect to say.
-            let event = authenticated(Some(self.now));
-            self.says(who, &event);
-            return self.answers(who, &event.payload);
+        let (client, event, payload) = (words.next().unwrap(), words.next().unwrap(), words.next());
+        if event == "auth" {
+            return self.authenticate(client, payload);
         }
-        let joins = matches!(ask, Ask::Create { .. } | Ask::Join { .. });
-        let leaves = matches!(ask, Ask::Leave);
+        let request = match Rooms::parse((event, payload)).map(|message| message.request) {
+            Ok(Request::System(request)) => request,
+            Ok(Request::Time(_) | Request::Authenticate(_)) => panic!("{event} is a request about a room"),
+            Err(Rejected { fault, .. }) => return self.reject(client, &fault),
+        };
+        let joins = matches!(request, RoomRequest::Create { .. } | RoomRequest::Join { .. });
+        let leaves = matches!(request, RoomRequest::Leave);
         let before = self.board.clone();
-        if let Err(refusal) = self.obeys(&Command::Room(self.command(who, ask))) {
-            let Refusal::Room(no) = refusal else { panic!("{refusal}") };
-            return self.refuses(who, &no.into());
+        if let Err(refusal) = self.apply(&self.command(client, request).into()) {
+            return self.reject(client, &refusal.into());
         }
         if leaves {
-            self.shows(&before);
-            return self.answers(who, &left(&RoomId::new("r").unwrap()));
+            self.write_diff(&before);
+            return self.acknowledge(client, &left(&RoomId::new("r").unwrap()));
         }
-        let (own, answer) = (self.member(who), state(&self.board, self.now).unwrap());
+        let (own, answer) = (self.member(client), state(&self.board, self.now).unwrap());
         if joins {
             let event = joined(&self.board, &own, self.now).unwrap();
-            self.says(who, &event);
-            self.says(who, &answer);
-            self.shows(&before);
-            return self.answers(who, &event.payload);
+            self.write(client, &event);
+            self.write(client, &answer);
+            self.write_diff(&before);
+            return self.acknowledge(client, &event.payload);
         }
         if self.board == before {
-            self.says(who, &answer);
+            self.write(client, &answer);
         }
-        self.shows(&before);
-        self.answers(who, &answer.payload);
+        self.write_diff(&before);
+        self.acknowledge(client, &answer.payload);
     }
 
-    /// What a request comes to; who asks has a connection of the same name, and so has a new membership.
-    fn command(&self, who: &str, ask: Ask) -> Do {
+    /// Accepts any token that can be read: the dialect does not verify it.
+    fn authenticate(&mut self, client: &str, payload: Option<&str>) {
+        if let Err(fault) = token(payload) {
+            return self.reject(client, &fault);
+        }
+        let event = Rooms::authenticated(None, Some(self.now));
+        self.write(client, &event);
+        self.acknowledge(client, &event.payload);
+    }
+
+    /// Makes the command of a request. A client has a connection of the same name, and so has a new membership.
+    fn command(&self, client: &str, request: RoomRequest) -> RoomCommand {
         let joining = |name, resume| Joining {
-            member: MemberId::new(who).unwrap(),
-            secret: ResumeSecret::new(&format!("secret-{who}")).unwrap(),
+            member: MemberId::new(client).unwrap(),
+            secret: ResumeSecret::new(&format!("secret-{client}")).unwrap(),
             resume,
             name,
-            link: link(who),
+            connection: connection(client),
             node: NodeId::new("n").unwrap(),
         };
-        match ask {
-            Ask::Create { duration, name } => Do::Create(duration, joining(name, None)),
-            Ask::Join { name, resume, .. } => Do::Join(joining(name, resume)),
-            Ask::Leave => Do::Leave(link(who)),
-            Ask::Auth(_) => unreachable!("it is no command"),
-            Ask::Start { duration, .. } => Do::Start(duration),
-            Ask::Pause(_) => Do::Pause,
-            Ask::Resume(_) => Do::Resume,
-            Ask::Reset(_) => Do::Reset,
-            Ask::Adjust { by, .. } => Do::Adjust(by),
+        match request {
+            RoomRequest::Create { duration, name } => RoomCommand::Create(duration, joining(name, None)),
+            RoomRequest::Join { name, resume, .. } => RoomCommand::Join(joining(name, resume)),
+            RoomRequest::Leave => RoomCommand::Leave(connection(client)),
+            RoomRequest::Start { duration, .. } => RoomCommand::Start(duration),
+            RoomRequest::Pause(_) => RoomCommand::Pause,
+            RoomRequest::Resume(_) => RoomCommand::Resume,
+            RoomRequest::Reset(_) => RoomCommand::Reset,
+            RoomRequest::Adjust { by, .. } => RoomCommand::Adjust(by),
         }
     }
 
-    /// The member that somebody's connection belongs to, if it does.
-    fn member(&self, who: &str) -> MemberId {
-        let member = self.board.members().find(|member| member.link == link(who));
-        member.map_or_else(|| MemberId::new(who).unwrap(), |member| member.id.clone())
+    /// Returns the member of a client's connection.
+    fn member(&self, client: &str) -> MemberId {
+        let member = self.board.all::<Member>().find(|member| member.connection == connection(client));
+        member.map_or_else(|| MemberId::new(client).unwrap(), |member| member.id.clone())
     }
 
-    fn quietly(&mut self, command: &Command) {
+    fn settle(&mut self, command: &Command) {
         let before = self.board.clone();
-        self.obeys(command).unwrap();
-        self.shows(&before);
+        self.apply(command).unwrap();
+        self.write_diff(&before);
     }
 
-    fn shows(&mut self, before: &Board) {
+    fn write_diff(&mut self, before: &Board) {
         let (new, now) = (self.board.clone(), self.now);
-        news(before, &new, now, |event| {
-            let whom = event.about.as_ref().map_or("*".to_owned(), |about| format!("-{about}"));
-            self.says(&whom, &event);
+        Rooms::diff(before, &new, now, |event| {
+            let audience = event.about.as_ref().map_or("*".to_owned(), |about| format!("-{about}"));
+            self.write(&audience, &event);
         });
     }
 
-    fn obeys(&mut self, command: &Command) -> Result<(), Refusal> {
+    fn apply(&mut self, command: &Command) -> Result<(), Refusal> {
         let limits = Limits::default();
         if let Decision::Change(change) =
-            decide(&self.board, &Known::default(), command, CommandId(1), self.now, &limits)?
+            decide(&self.board, &ExistingRows::default(), command, CommandId(1), self.now, &limits)?
         {
             let revision = self.board.position.revision.next();
             self.board = self.board.after(&change, Position { revision, tag: Tag(revision.0) });
@@ -160,6 +166,6 @@ impl Player {
     }
 }
 
-fn link(who: &str) -> LinkId {
-    LinkId::new(who).unwrap()
+fn connection(client: &str) -> ConnectionId {
+    ConnectionId::new(client).unwrap()
 }

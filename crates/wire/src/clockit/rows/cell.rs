@@ -1,4 +1,4 @@
-//! One value of a row, whatever it is written in.
+//! One value of a row, independent of the file format.
 
 use serde_json::Number;
 use timers::{RawJson, Timestamp};
@@ -14,7 +14,7 @@ pub(crate) enum Cell {
     Text(String),
 }
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Time,
@@ -57,7 +57,7 @@ impl Kind {
 
     fn of_shape(self, json: RawJson) -> Result<Cell, String> {
         let (first, name) = if self == Self::Object { ('{', "object") } else { ('[', "array") };
-        // The same row is known by its columns, however it is spaced.
+        // Rows are compared by their values, so white space must not matter.
         if json.as_str().starts_with(first) {
             Ok(Cell::Json(json.compact()))
         } else {

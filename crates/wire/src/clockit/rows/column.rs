@@ -1,10 +1,10 @@
-//! The columns, and where each is kept.
+//! The columns, and the field that stores each.
 
 use timers::stopwatch::Finished;
 
 use crate::clockit::rows::cell::{Cell, Kind};
 
-/// The columns of a CSV, in their order, as the VS Code extension writes them.
+/// The columns of a CSV file, in the order in which the VS Code extension writes them.
 pub const COLUMNS: [&str; 18] = [
     "startedIso",
     "endedIso",
@@ -26,7 +26,7 @@ pub const COLUMNS: [&str; 18] = [
     "goals",
 ];
 
-/// The columns without which a row says nothing.
+/// The required columns.
 pub(crate) const REQUIRED: [&str; 2] = ["startedIso", "endedIso"];
 
 pub(crate) fn kind(column: &str) -> Kind {

@@ -7,11 +7,11 @@ use crate::clockit::rows::cell::Cell;
 use crate::clockit::rows::column::{COLUMNS, REQUIRED, cells, kind, set};
 use crate::clockit::rows::{FAULTS_MAX, ROW_BYTES_MAX, RowFault, iso};
 
-/// Reads a CSV. A first line that names columns sets their order, and columns unknown to us are passed
-/// over; without one they stand in the order of [`COLUMNS`].
+/// Reads a CSV file. A header line sets the order of the columns, and unknown columns are skipped; without a header line
+/// the columns have the order of [`COLUMNS`].
 ///
 /// # Errors
-/// All faults, up to [`FAULTS_MAX`]; then no row counts.
+/// All faults, up to [`FAULTS_MAX`]; no row is imported.
 pub fn from_csv(bytes: &[u8]) -> Result<Vec<Finished>, Vec<RowFault>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
@@ -45,16 +45,15 @@ pub fn from_csv(bytes: &[u8]) -> Result<Vec<Finished>, Vec<RowFault>> {
     if faults.is_empty() { Ok(rows) } else { Err(faults) }
 }
 
-/// Returns the line of a record. The library's own count stands before the line ends that precede the
-/// record, and those of blank lines.
+/// Returns the line of a record. The position that the library reports lies before the line ends and blank lines that
+/// precede the record.
 fn line_at(bytes: &[u8], position: &Position) -> u64 {
     let start = usize::try_from(position.byte()).unwrap_or(usize::MAX).min(bytes.len());
     let skipped = bytes[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
     position.line() + skipped.filter(|byte| **byte == b'\n').count() as u64
 }
 
-/// Returns the names of a first line that names a column no row can do without; a cell may be called like
-/// any other.
+/// Returns the names of a header line. A header names a required column; other names can also be values of cells.
 fn header_of(record: &ByteRecord) -> Option<Vec<String>> {
     let names: Vec<String> = record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect();
     names.iter().any(|name| REQUIRED.contains(&name.as_str())).then_some(names)
@@ -102,7 +101,7 @@ fn read_row(record: &ByteRecord, order: &[String], line: u64, rows: &mut Vec<Fin
     }
 }
 
-/// Takes a row whose cells are right, if they fit together.
+/// Accepts a row whose cells are valid, if they are consistent.
 pub(crate) fn finish(row: Finished, line: u64, rows: &mut Vec<Finished>, faults: &mut Vec<RowFault>) {
     if row.ended < row.started {
         let message = "must not be before startedIso".to_owned();

@@ -10,10 +10,10 @@ use crate::clockit::rows::column::{COLUMNS, REQUIRED, cells, kind, set};
 use crate::clockit::rows::csv::finish;
 use crate::clockit::rows::{FAULTS_MAX, ROW_BYTES_MAX, RowFault, iso};
 
-/// Reads `{sessions: […]}`, items named like the columns. Unknown keys and nulls are passed over.
+/// Reads `{sessions: […]}`, whose keys have the names of the columns. Unknown keys and nulls are skipped.
 ///
 /// # Errors
-/// All faults, up to [`FAULTS_MAX`]; then no row counts.
+/// All faults, up to [`FAULTS_MAX`]; no row is imported.
 pub fn from_json(text: &str) -> Result<Vec<Finished>, Vec<RowFault>> {
     let whole = |column: &str, message: String| vec![RowFault { line: 0, column: column.to_owned(), message }];
     let mut body: Fields =
@@ -61,8 +61,8 @@ fn read_row(json: &RawJson, line: u64, rows: &mut Vec<Finished>, faults: &mut Ve
     }
 }
 
-/// Writes one row as an object: the columns it has by their names, and of a session stopped here its
-/// `sessionId`, `label`, `groupId` and `groupName`.
+/// Writes one row as an object: its columns by name, and for a session that was stopped here also `sessionId`, `label`,
+/// `groupId` and `groupName`.
 pub fn to_json(row: &Finished) -> String {
     serde_json::to_string(&Named(row)).expect("rows have no key that JSON can't write")
 }

@@ -1,0 +1,321 @@
+//! Authentication of clients, and the end of its validity.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use rustls::RootCertStore;
+use timers::UserId;
+use tokio::time::sleep;
+
+use crate::credentials::Credentials;
+use crate::express_session::{ExpressSession, ExpressSessions};
+use crate::identity::{AuthMethod, Denied, Identity, Validity, ValidityEnd, parse_user_id};
+use crate::issuer::{self, Issuer};
+use crate::secret::Secret;
+use crate::session_store::SessionStore;
+use crate::settings::{AuthMode, AuthSettings};
+use crate::user_namespaces::UserNamespaces;
+
+/// Longest sleep before the expiry of a token is compared with the clock again: the clock may be adjusted, and the
+/// machine suspended.
+const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(300);
+
+/// How long a session stays valid while the store cannot be asked: as long as displays continue without the store by
+/// default (`beat.holdover`).
+const UNVERIFIED_MAX: Duration = Duration::from_secs(600);
+
+/// Returns the root certificates to trust: those of the system, and those in a file (PEM) if one is given.
+///
+/// An error is the reason as text.
+pub type TlsRoots<'a> = &'a dyn Fn(Option<&Path>) -> Result<RootCertStore, String>;
+
+/// Authenticates clients by the configured methods.
+pub struct Authenticator {
+    is_trusted_mode: bool,
+    accepts_guests: bool,
+    tokens: BTreeMap<Secret, UserId>,
+    issuers: Vec<Issuer>,
+    namespaces: UserNamespaces,
+    sessions: Option<Arc<ExpressSessions>>,
+}
+
+impl Authenticator {
+    /// Creates the authenticator and starts the tasks that fetch the published keys of issuers.
+    ///
+    /// `session_store` serves [`AuthSettings::express_session`]; without it, no session is accepted.
+    ///
+    /// # Errors
+    /// The reason as text: a file of root certificates cannot be used.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime, if an issuer publishes its keys.
+    pub fn new(
+        settings: &AuthSettings,
+        session_store: Option<Arc<dyn SessionStore>>,
+        tls_roots: TlsRoots<'_>,
+    ) -> Result<Self, String> {
+        let is_trusted_mode = settings.modes.contains(&AuthMode::Trusted);
+        let issuers = settings.issuers.iter().map(|issuer| Issuer::new(issuer, tls_roots));
+        let issuers: Vec<Issuer> = issuers.collect::<Result<_, _>>()?;
+        for jwks in issuers.iter().filter_map(|issuer| issuer.jwks.clone()) {
+            tokio::spawn(async move { jwks.refresh_loop().await });
+        }
+        let namespaces = UserNamespaces::new(settings);
+        let sessions = settings.express_session.as_ref().zip(session_store);
+        let sessions = sessions.map(|(sessions, store)| ExpressSessions::new(sessions, store, namespaces.clone()));
+        Ok(Self {
+            is_trusted_mode,
+            accepts_guests: settings.guests || is_trusted_mode,
+            tokens: settings.tokens.clone(),
+            issuers,
+            namespaces,
+            sessions: sessions.map(Arc::new),
+        })
+    }
+
+    /// Returns whether user ids are accepted without proof.
+    pub fn is_trusted_mode(&self) -> bool {
+        self.is_trusted_mode
+    }
+
+    /// Returns whether clients may send a token.
+    pub fn accepts_tokens(&self) -> bool {
+        self.is_trusted_mode || !self.issuers.is_empty() || !self.tokens.is_empty()
+    }
+
+    /// Returns whether clients without credentials become guests.
+    pub fn accepts_guests(&self) -> bool {
+        self.accepts_guests
+    }
+
+    /// Returns whether clients can be authenticated; a node that cannot should receive no clients.
+    ///
+    /// # Errors
+    /// The reason as text: the keys of an issuer or the session store have never been available.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.issuers.iter().filter_map(|issuer| issuer.jwks.as_ref()).any(|jwks| !jwks.is_fetched()) {
+            return Err("the keys of an issuer have not been fetched yet".to_owned());
+        }
+        if self.sessions.as_ref().is_some_and(|sessions| !sessions.was_up()) {
+            return Err("the session store has not been reached yet".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Returns whether a request has a session cookie, valid or not, and sessions are accepted.
+    pub fn has_session_cookie(&self, credentials: &Credentials) -> bool {
+        self.sessions.as_ref().is_some_and(|sessions| sessions.has_cookie(credentials))
+    }
+
+    /// Authenticates a client of a system, as a guest if it has no credentials and `accept_guests` is set.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    pub async fn authenticate_or_guest(
+        &self,
+        credentials: &Credentials,
+        system: &str,
+        accept_guests: bool,
+    ) -> Result<Identity, Denied> {
+        if !credentials.is_empty() {
+            return self.authenticate(credentials, system).await;
+        }
+        // Every visitor of the express server's pages has a cookie, logged in or not.
+        let result = if self.has_session_cookie(credentials) {
+            self.authenticate(credentials, system).await
+        } else {
+            Err(Denied::rejected("there is no token, and guests are not accepted"))
+        };
+        match result {
+            Err(Denied::Rejected(_)) if accept_guests => Ok(Identity::guest()),
+            result => result,
+        }
+    }
+
+    /// Authenticates a client of a system. A token takes precedence over a session, and that over a bare user id.
+    ///
+    /// Costs a read of the session store for a session, and a fetch of at most 5 s for a token with an unknown key.
+    ///
+    /// # Errors
+    /// - [`Denied::Rejected`]: the credentials are missing, invalid or contradictory.
+    /// - [`Denied::Unavailable`]: the keys or the session store are not available; a retry may help.
+    pub async fn authenticate(&self, credentials: &Credentials, system: &str) -> Result<Identity, Denied> {
+        let identity = match (&credentials.token, &self.sessions, &credentials.user_id) {
+            (Some(token), _, _) => self.authenticate_token(token, system).await?,
+            (None, Some(sessions), _) if sessions.has_cookie(credentials) => sessions.authenticate(credentials).await?,
+            (None, _, Some(user)) if self.is_trusted_mode => {
+                let user = parse_user_id(user)?;
+                return Ok(Identity { user, method: AuthMethod::UserId, validity: Validity::Unlimited });
+            }
+            (None, _, Some(_)) => return Err(Denied::rejected("a userId without a token")),
+            (None, _, None) => return Err(Denied::rejected("there is no token")),
+        };
+        if credentials.user_id.as_ref().is_some_and(|user| user != identity.user.as_str()) {
+            return Err(Denied::rejected("the userId contradicts the other credentials"));
+        }
+        Ok(identity)
+    }
+
+    async fn authenticate_token(&self, token: &str, system: &str) -> Result<Identity, Denied> {
+        let unlimited = |user| Identity { user, method: AuthMethod::Token, validity: Validity::Unlimited };
+        let known = self.tokens.iter().find(|(known, _)| equal_in_constant_time(known.reveal(), token));
+        if let Some((_, user)) = known {
+            return Ok(unlimited(user.clone()));
+        }
+        if self.is_trusted_mode && self.issuers.is_empty() {
+            return issuer::unverified_user(token).map(unlimited);
+        }
+        issuer::verify(&self.issuers, &self.namespaces, token, system).await
+    }
+
+    /// Restarts the time to live of the session that an identity is based on; call it at each request of the client.
+    pub async fn extend_session(&self, identity: &Identity) {
+        if let (Validity::Session(session), Some(sessions)) = (&identity.validity, &self.sessions) {
+            sessions.extend(session).await;
+        }
+    }
+
+    /// Waits until an identity is no longer valid.
+    pub fn validity_end(&self, identity: &Identity) -> impl Future<Output = ValidityEnd> + Send + use<> {
+        let (user, validity, sessions) = (identity.user.clone(), identity.validity.clone(), self.sessions.clone());
+        async move {
+            match (validity, sessions) {
+                (Validity::Until(at), _) => {
+                    sleep_until(at).await;
+                    ValidityEnd::Expired
+                }
+                // A node holds one future for each connection, and few connections are based on sessions.
+                (Validity::Session(session), Some(sessions)) => Box::pin(session_end(&sessions, &session, &user)).await,
+                (Validity::Unlimited | Validity::Session(_), _) => pending().await,
+            }
+        }
+    }
+}
+
+async fn sleep_until(at: SystemTime) {
+    while let Ok(remaining) = at.duration_since(SystemTime::now()) {
+        sleep(remaining.min(CLOCK_CHECK_INTERVAL)).await;
+    }
+}
+
+/// Waits until a session has expired, belongs to another user, or could not be checked for [`UNVERIFIED_MAX`].
+async fn session_end(sessions: &ExpressSessions, session: &ExpressSession, user: &UserId) -> ValidityEnd {
+    let mut verified_at = Instant::now();
+    loop {
+        // Jitter: many clients may have connected at the same time.
+        sleep(sessions.check_every().mul_f64(0.75 + fastrand::f64() / 2.0)).await;
+        match sessions.belongs_to(session, user).await {
+            Ok(true) => verified_at = Instant::now(),
+            Ok(false) => return ValidityEnd::Expired,
+            Err(error) if verified_at.elapsed() < UNVERIFIED_MAX => tracing::debug!(%error, "cannot check a session"),
+            Err(_) => return ValidityEnd::Unverifiable,
+        }
+    }
+}
+
+fn equal_in_constant_time(a: &str, b: &str) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a.as_bytes(), b.as_bytes()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use http::{HeaderMap, Uri};
+    use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
+    use serde_json::{Value, json};
+
+    use crate::settings::IssuerSettings;
+
+    const SECRET: &str = "a secret of sixteen bytes";
+
+    fn authenticator(modes: &[AuthMode], secrets: &[&str]) -> Authenticator {
+        let secrets: Vec<Secret> = secrets.iter().map(|secret| Secret::new((*secret).to_owned())).collect();
+        let issuer = IssuerSettings { secrets, ..IssuerSettings::default() };
+        let tokens = BTreeMap::from([(Secret::new("opaque".to_owned()), UserId::new("ann").unwrap())]);
+        let settings = AuthSettings {
+            modes: modes.to_vec(),
+            guests: false,
+            tokens,
+            issuers: if issuer.has_keys() { vec![issuer] } else { Vec::new() },
+            express_session: None,
+        };
+        Authenticator::new(&settings, None, &|_| Ok(RootCertStore::empty())).unwrap()
+    }
+
+    fn token(secret: &str, claims: &Value) -> String {
+        encode(&Header::default(), claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+    }
+
+    async fn authenticated(authenticator: &Authenticator, query: &str) -> Option<(String, AuthMethod)> {
+        let uri: Uri = format!("/session?{query}").parse().unwrap();
+        let credentials = Credentials::of(&uri, &HeaderMap::new()).ok()?;
+        let guests = authenticator.accepts_guests();
+        let identity = authenticator.authenticate_or_guest(&credentials, "clockit", guests).await.ok()?;
+        Some((identity.user.to_string(), identity.method))
+    }
+
+    fn user(id: &str, method: AuthMethod) -> Option<(String, AuthMethod)> {
+        Some((id.to_owned(), method))
+    }
+
+    #[tokio::test]
+    async fn trusted_mode_accepts_user_ids_and_unverified_tokens() {
+        let auth = authenticator(&[AuthMode::Trusted], &[]);
+        assert_eq!(authenticated(&auth, "userId=ben").await, user("ben", AuthMethod::UserId));
+        let token = token("another secret", &json!({"sub": "cem"}));
+        assert_eq!(authenticated(&auth, &format!("token={token}")).await, user("cem", AuthMethod::Token));
+        assert_eq!(
+            authenticated(&auth, &format!("token={token}&userId=ben")).await,
+            None,
+            "they contradict each other"
+        );
+        assert_eq!(authenticated(&auth, "token=nonsense").await, None);
+        assert_eq!(authenticated(&auth, "userId=a%0Ab").await, None);
+        for empty in ["", "userId=&token="] {
+            let (user, method) = authenticated(&auth, empty).await.unwrap();
+            assert!(user.starts_with("guest_") && method == AuthMethod::Guest);
+        }
+    }
+
+    #[test]
+    fn waiting_for_the_end_of_validity_takes_little_memory() {
+        let auth = authenticator(&[AuthMode::Trusted], &[]);
+        let size = size_of_val(&auth.validity_end(&Identity::guest()));
+        assert!(size <= 512, "{size} bytes a connection");
+    }
+
+    #[tokio::test]
+    async fn trusted_mode_with_a_key_verifies_tokens() {
+        let auth = authenticator(&[AuthMode::Trusted], &[SECRET]);
+        let claims = json!({"sub": "cem", "exp": get_current_timestamp() + 60});
+        assert_eq!(authenticated(&auth, &format!("token={}", token("another secret", &claims))).await, None);
+        let valid = format!("token={}", token(SECRET, &claims));
+        assert_eq!(authenticated(&auth, &valid).await, user("cem", AuthMethod::Token));
+        assert_eq!(authenticated(&auth, "userId=ben").await, user("ben", AuthMethod::UserId));
+    }
+
+    #[tokio::test]
+    async fn jwt_mode_accepts_only_signed_tokens() {
+        let auth = authenticator(&[AuthMode::Jwt], &["the newer of two secrets", SECRET]);
+        let later = get_current_timestamp() + 60;
+        let valid = token(SECRET, &json!({"sub": "ann", "exp": later}));
+        assert_eq!(authenticated(&auth, &format!("token={valid}")).await, user("ann", AuthMethod::Token));
+        assert_eq!(authenticated(&auth, &format!("token={valid}&userId=ann")).await, user("ann", AuthMethod::Token));
+        assert_eq!(authenticated(&auth, "token=opaque").await, user("ann", AuthMethod::Token));
+        let (unsigned, _) = valid.rsplit_once('.').unwrap();
+        for rejected in [
+            &format!("token={valid}&userId=ben"),
+            &format!("token={}", token("another secret of some length", &json!({"sub": "ann", "exp": later}))),
+            &format!("token={unsigned}."),
+            "token=opaqu",
+            "userId=ann",
+            "",
+        ] {
+            assert_eq!(authenticated(&auth, rejected).await, None, "{rejected}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Entry points to the parsers, for `fuzz`. Each accepts any input, and panics if a property of its parser does not hold.
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use rustls::RootCertStore;
+
+use crate::express_session;
+use crate::issuer::{self, Issuer};
+use crate::keys;
+use crate::origin::OriginPattern;
+use crate::secret::Secret;
+use crate::settings::IssuerSettings;
+use crate::user_namespaces::UserNamespaces;
+
+const SECRET: &str = "a secret of sixteen bytes";
+
+/// Verifies a token. No input has a valid signature.
+pub fn token(text: &str) {
+    let secrets = vec![Secret::new(SECRET.to_owned())];
+    let settings = IssuerSettings { secrets, ..IssuerSettings::default() };
+    let issuers = [Issuer::new(&settings, &|_| Ok(RootCertStore::empty())).expect("no file is needed")];
+    issuer::unverified_user(text).ok();
+    let namespaces = UserNamespaces::of(std::iter::empty());
+    let verified = pin!(issuer::verify(&issuers, &namespaces, text, "clockit"));
+    // Without published keys the future never waits.
+    let Poll::Ready(verified) = verified.poll(&mut Context::from_waker(Waker::noop())) else { unreachable!() };
+    assert!(verified.is_err(), "a token without a valid signature is accepted");
+}
+
+/// Verifies a session cookie. No input has a valid signature.
+pub fn cookie(text: &str) {
+    assert!(!express_session::is_signed(text, SECRET), "a cookie without a valid signature is accepted");
+}
+
+/// Parses the document of another server: a stored session, and a published key set.
+pub fn foreign_json(bytes: &[u8]) {
+    keys::parse_key_set(bytes).ok();
+    express_session::parse_session(bytes).ok();
+}
+
+/// Parses an origin pattern. Its text parses to the same pattern.
+pub fn origin(text: &str) {
+    if let Ok(pattern) = text.parse::<OriginPattern>() {
+        let parsed = pattern.to_string().parse::<OriginPattern>();
+        assert_eq!(parsed.as_ref(), Ok(&pattern), "the text of an origin pattern parses to another pattern");
+    }
+}

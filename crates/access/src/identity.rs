@@ -1,0 +1,91 @@
+//! The result of an authentication.
+
+use std::time::SystemTime;
+
+use timers::{Timestamp, UserId};
+
+use crate::express_session::ExpressSession;
+
+/// An authenticated client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The user, qualified by the namespace of the issuer.
+    pub user: UserId,
+    /// How the client was authenticated.
+    pub method: AuthMethod,
+    /// How long the authentication is valid.
+    pub validity: Validity,
+}
+
+/// How a client was authenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMethod {
+    /// A user id without proof, which mode `trusted` accepts.
+    UserId,
+    /// A token.
+    Token,
+    /// A session of an express server.
+    Session,
+    /// None: an anonymous client with a generated user id.
+    Guest,
+}
+
+/// How long an authentication is valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Validity {
+    /// Without limit.
+    Unlimited,
+    /// Until this instant, by the clock of this machine.
+    Until(SystemTime),
+    /// As long as this session exists and belongs to the user.
+    Session(ExpressSession),
+}
+
+/// Why an authentication is no longer valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValidityEnd {
+    /// The token or the session has expired.
+    Expired,
+    /// The session could not be checked for too long.
+    Unverifiable,
+}
+
+/// Why a client could not be authenticated. The text is for the log only.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// The credentials are missing or invalid; a retry will not help.
+    #[error("{0}")]
+    Rejected(String),
+    /// The credentials cannot be checked now; the client may retry.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl Identity {
+    /// Returns an anonymous client with a random user id.
+    pub fn guest() -> Self {
+        let user = UserId::new(&format!("guest_{:016x}", fastrand::u64(..))).expect("short and printable");
+        Self { user, method: AuthMethod::Guest, validity: Validity::Unlimited }
+    }
+
+    /// Returns the instant at which the authentication expires, if it is known in advance.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        match self.validity {
+            Validity::Until(at) => {
+                let since_1970 = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                Some(Timestamp(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)))
+            }
+            Validity::Unlimited | Validity::Session(_) => None,
+        }
+    }
+}
+
+impl Denied {
+    pub(crate) fn rejected(reason: impl Into<String>) -> Self {
+        Self::Rejected(reason.into())
+    }
+}
+
+pub(crate) fn parse_user_id(text: &str) -> Result<UserId, Denied> {
+    UserId::new(text).map_err(|error| Denied::rejected(format!("the user id {error}")))
+}

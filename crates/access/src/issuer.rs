@@ -1,0 +1,186 @@
+//! Issuers of JSON Web Tokens (RFC 7519), and the verification of their tokens.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, Header, Validation, dangerous, decode, decode_header};
+use serde_json::{Map, Value};
+use timers::UserId;
+
+use crate::authenticator::TlsRoots;
+use crate::identity::{AuthMethod, Denied, Identity, Validity, parse_user_id};
+use crate::jwks::Jwks;
+use crate::keys::{PublicKey, VerificationKey};
+use crate::settings::IssuerSettings;
+use crate::user_namespaces::UserNamespaces;
+
+/// Longest accepted token in bytes; real ones are below 2 KB.
+const TOKEN_BYTES_MAX: usize = 8 * 1024;
+
+/// Longest validity of a token: clocks cannot represent every later instant.
+const VALIDITY_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// An issuer of tokens, with its keys.
+pub(crate) struct Issuer {
+    settings: IssuerSettings,
+    keys: Vec<VerificationKey>,
+    pub(crate) jwks: Option<Arc<Jwks>>,
+}
+
+/// The claims of a token.
+type Claims = Map<String, Value>;
+
+impl Issuer {
+    /// # Errors
+    /// The reason as text: a file of root certificates cannot be used.
+    pub(crate) fn new(settings: &IssuerSettings, tls_roots: TlsRoots<'_>) -> Result<Self, String> {
+        let secrets = settings.secrets.iter().map(|secret| VerificationKey::secret(secret.reveal()));
+        let jwks = match &settings.jwks {
+            Some(jwks) => Some(Arc::new(Jwks::new(jwks, tls_roots(jwks.ca_file.as_deref())?))),
+            None => None,
+        };
+        Ok(Self {
+            keys: secrets.chain(settings.public_keys.iter().map(PublicKey::key)).collect(),
+            jwks,
+            settings: settings.clone(),
+        })
+    }
+
+    /// Returns whether a token with this `iss` can be from this issuer, and `system` accepts the issuer's tokens.
+    fn may_have_issued(&self, iss: Option<&str>, system: &str) -> bool {
+        let systems = &self.settings.systems;
+        let is_accepted = systems.is_empty() || systems.iter().any(|accepted| accepted == system);
+        is_accepted && self.settings.issuer.as_deref().is_none_or(|issuer| iss == Some(issuer))
+    }
+
+    /// Returns the identity of a token with a valid signature and audience, after its `nbf` and before its `exp`.
+    async fn verify(&self, token: &str, namespaces: &UserNamespaces) -> Result<Identity, Denied> {
+        let header = decode_header(token).map_err(|error| invalid(&error))?;
+        if header.crit.is_some() {
+            // A recipient must reject extensions that it does not support (RFC 7515); this one supports none.
+            return Err(Denied::rejected("the token has critical extensions"));
+        }
+        let mut rejection = Denied::rejected("no key matches the token");
+        for key in self.keys_for(&header).await? {
+            match decode::<Claims>(token, &key.decoding, &self.validation(header.alg)) {
+                Ok(decoded) => {
+                    let user = user_claim(&decoded.claims, &self.settings.user_claims)?;
+                    let user = namespaces.qualify(self.settings.namespace.as_deref(), &user)?;
+                    let validity = self.validity(&decoded.claims);
+                    return Ok(Identity { user, method: AuthMethod::Token, validity });
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => rejection = invalid(&error),
+                Err(error) => return Err(invalid(&error)),
+            }
+        }
+        Err(rejection)
+    }
+
+    async fn keys_for(&self, header: &Header) -> Result<Vec<VerificationKey>, Denied> {
+        let matches = |key: &VerificationKey| key.matches(header.alg, header.kid.as_deref());
+        let allowed = &self.settings.algorithms;
+        if !allowed.is_empty() && !allowed.contains(&header.alg) {
+            return Ok(Vec::new());
+        }
+        let mut keys: Vec<VerificationKey> = self.keys.iter().filter(|key| matches(key)).cloned().collect();
+        let is_secret = header.alg.family() == jsonwebtoken::AlgorithmFamily::Hmac;
+        if let Some(jwks) = self.jwks.as_ref().filter(|_| !is_secret) {
+            match jwks.keys(matches).await {
+                Ok(published) => keys.extend(published),
+                Err(_) if keys.is_empty() => {
+                    return Err(Denied::Unavailable("the keys of the issuer have not been fetched yet".to_owned()));
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(keys)
+    }
+
+    fn validation(&self, algorithm: Algorithm) -> Validation {
+        let mut validation = Validation::new(algorithm);
+        validation.leeway = self.settings.leeway.as_secs();
+        validation.validate_nbf = true;
+        let mut required = vec!["exp"];
+        validation.validate_aud = !self.settings.audience.is_empty();
+        if validation.validate_aud {
+            validation.set_audience(&self.settings.audience);
+            required.push("aud");
+        }
+        if let Some(issuer) = &self.settings.issuer {
+            validation.set_issuer(&[issuer]);
+            required.push("iss");
+        }
+        validation.set_required_spec_claims(&required);
+        validation
+    }
+
+    /// Returns until when the token is accepted: its `exp` and the leeway.
+    fn validity(&self, claims: &Claims) -> Validity {
+        let expires = claims.get("exp").and_then(Value::as_f64).unwrap_or_default().max(0.0);
+        let since_1970 = Duration::try_from_secs_f64(expires).unwrap_or(Duration::MAX);
+        let now = SystemTime::now();
+        let latest = now + VALIDITY_MAX;
+        let expires = SystemTime::UNIX_EPOCH.checked_add(since_1970).unwrap_or(latest);
+        Validity::Until(expires.checked_add(self.settings.leeway).unwrap_or(latest).min(latest))
+    }
+}
+
+/// Verifies a token against every issuer that it can be from.
+pub(crate) async fn verify(
+    issuers: &[Issuer],
+    namespaces: &UserNamespaces,
+    token: &str,
+    system: &str,
+) -> Result<Identity, Denied> {
+    let claims = unverified_claims(token)?;
+    let iss = claims.get("iss").and_then(Value::as_str);
+    let mut rejection = Denied::rejected("the token is from no accepted issuer");
+    for issuer in issuers.iter().filter(|issuer| issuer.may_have_issued(iss, system)) {
+        match issuer.verify(token, namespaces).await {
+            Ok(identity) => return Ok(identity),
+            Err(error) => rejection = error,
+        }
+    }
+    Err(rejection)
+}
+
+/// Returns the user of a token without verifying it.
+pub(crate) fn unverified_user(token: &str) -> Result<UserId, Denied> {
+    let claims = unverified_claims(token)?;
+    parse_user_id(&user_claim(&claims, &IssuerSettings::default().user_claims)?)
+}
+
+fn unverified_claims(token: &str) -> Result<Claims, Denied> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(Denied::rejected("the token is too long"));
+    }
+    dangerous::insecure_decode_claims(token).map_err(|error| invalid(&error))
+}
+
+/// Returns the value of the first claim in `names` that the token has, a string or a number.
+///
+/// Dots separate the names of nested claims, as in `user.id`. A claim whose own name has dots takes precedence.
+fn user_claim(claims: &Claims, names: &[String]) -> Result<String, Denied> {
+    let value = names.iter().find_map(|name| {
+        let nested = || {
+            name.split('.').try_fold(None, |at: Option<&Value>, part| match at {
+                None => claims.get(part).map(Some),
+                Some(at) => at.get(part).map(Some),
+            })
+        };
+        claims.get(name).or_else(|| nested().flatten())
+    });
+    match value {
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(Value::Number(number)) => Ok(number.to_string()),
+        Some(_) | None => Err(Denied::rejected("the token has no user id")),
+    }
+}
+
+fn invalid(error: &jsonwebtoken::errors::Error) -> Denied {
+    Denied::rejected(format!("the token is invalid: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! Authentication of clients, and the browser origins that may use the service.
+//!
+//! An [`Authenticator`] turns the [`Credentials`] of a request into an [`Identity`]. It accepts user ids without proof
+//! (mode `trusted`), tokens, and sessions of an express server behind a [`SessionStore`]. This crate depends on no
+//! transport and on no storage.
+
+mod authenticator;
+mod credentials;
+mod express_session;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+mod identity;
+mod issuer;
+mod jwks;
+mod keys;
+mod origin;
+mod origin_check;
+mod secret;
+mod session_store;
+mod settings;
+mod user_namespaces;
+
+pub use jsonwebtoken::Algorithm;
+
+pub use authenticator::{Authenticator, TlsRoots};
+pub use credentials::{BEARER_PROTOCOL, Credentials};
+pub use express_session::ExpressSession;
+pub use identity::{AuthMethod, Denied, Identity, Validity, ValidityEnd};
+pub use keys::PublicKey;
+pub use origin::OriginPattern;
+pub use origin_check::is_allowed_origin;
+pub use secret::Secret;
+pub use session_store::{SessionStore, SessionStoreError};
+pub use settings::{AuthMode, AuthSettings, ExpressSessionSettings, IssuerSettings, JwksSettings};

@@ -1,0 +1,144 @@
+//! The settings of authentication. The binary reads them from its configuration.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use http::Uri;
+use jsonwebtoken::Algorithm;
+use timers::UserId;
+
+use crate::keys::PublicKey;
+use crate::secret::Secret;
+
+/// The accepted authentication methods and their parameters.
+#[derive(Clone, Debug)]
+pub struct AuthSettings {
+    /// The accepted authentication methods.
+    pub modes: Vec<AuthMode>,
+    /// Whether clients without credentials are admitted as guests.
+    pub guests: bool,
+    /// Static opaque tokens and their users.
+    pub tokens: BTreeMap<Secret, UserId>,
+    /// The issuers of accepted tokens.
+    pub issuers: Vec<IssuerSettings>,
+    /// The sessions of an express server, if they are accepted.
+    pub express_session: Option<ExpressSessionSettings>,
+}
+
+/// An authentication method that the configuration can enable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMode {
+    /// User ids without proof, and without an issuer also unverified tokens; for development.
+    Trusted,
+    /// JSON Web Tokens and static tokens.
+    Jwt,
+    /// Sessions of an express server.
+    ExpressSession,
+}
+
+/// An issuer of JSON Web Tokens.
+#[derive(Clone, Debug)]
+pub struct IssuerSettings {
+    /// The prefix of its users' ids; `None` for the issuer of `auth.jwt`.
+    pub namespace: Option<String>,
+    /// Shared secrets (HMAC); a token signed with any of them is valid.
+    pub secrets: Vec<Secret>,
+    /// Public keys from files.
+    pub public_keys: Vec<PublicKey>,
+    /// The published keys, if the issuer publishes any.
+    pub jwks: Option<JwksSettings>,
+    /// The accepted algorithms; all that fit the keys if empty.
+    pub algorithms: Vec<Algorithm>,
+    /// The required `iss`; any if `None`.
+    pub issuer: Option<String>,
+    /// The accepted `aud` values; not checked if empty.
+    pub audience: Vec<String>,
+    /// The claims that can hold the user id; the first that is present counts.
+    pub user_claims: Vec<String>,
+    /// The tolerated difference between clocks, for `exp` and `nbf`.
+    pub leeway: Duration,
+    /// The systems that accept the issuer's tokens, by name; all if empty.
+    pub systems: Vec<String>,
+}
+
+/// The address at which an issuer publishes its keys (JSON Web Key Set, RFC 7517).
+#[derive(Clone, Debug)]
+pub struct JwksSettings {
+    /// The address, `http` or `https`.
+    pub url: Uri,
+    /// A file of further root certificates (PEM) to trust for the address.
+    pub ca_file: Option<PathBuf>,
+    /// The interval between fetches.
+    pub refresh_every: Duration,
+}
+
+/// The sessions of an express server (express-session with connect-redis).
+#[derive(Clone, Debug)]
+pub struct ExpressSessionSettings {
+    /// The secrets that sign the cookie; any of them is accepted.
+    pub secrets: Vec<Secret>,
+    /// The prefix of the sessions' keys in the store.
+    pub prefix: String,
+    /// The name of the cookie.
+    pub cookie: String,
+    /// The prefix of its users' ids, if any.
+    pub namespace: Option<String>,
+    /// The interval at which the session of an open connection is checked.
+    pub check_every: Duration,
+}
+
+impl AuthMode {
+    const ALL: [Self; 3] = [Self::Trusted, Self::Jwt, Self::ExpressSession];
+
+    /// Returns the name of the mode in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trusted => "trusted",
+            Self::Jwt => "jwt",
+            Self::ExpressSession => "express-session",
+        }
+    }
+}
+
+impl FromStr for AuthMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mode = Self::ALL.into_iter().find(|mode| mode.name() == text);
+        mode.ok_or_else(|| format!("it must be one of {}", Self::ALL.map(Self::name).join(", ")))
+    }
+}
+
+impl fmt::Display for AuthMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Default for IssuerSettings {
+    /// An issuer without keys, for all systems.
+    fn default() -> Self {
+        Self {
+            namespace: None,
+            secrets: Vec::new(),
+            public_keys: Vec::new(),
+            jwks: None,
+            algorithms: Vec::new(),
+            issuer: None,
+            audience: Vec::new(),
+            user_claims: vec!["sub".to_owned(), "id".to_owned()],
+            leeway: Duration::from_secs(30),
+            systems: Vec::new(),
+        }
+    }
+}
+
+impl IssuerSettings {
+    /// Returns whether the issuer has any key, or an address to fetch keys from.
+    pub fn has_keys(&self) -> bool {
+        !self.secrets.is_empty() || !self.public_keys.is_empty() || self.jwks.is_some()
+    }
+}

@@ -1,0 +1,72 @@
+//! The board that a command is decided on: from a view, or loaded.
+
+use std::sync::Arc;
+
+use timers::{Board, Command, ExistingRows};
+use tokio::time::sleep;
+
+use crate::engine::Engine;
+use crate::execute::STORE_PAUSE;
+use crate::execute::command_budget::CommandBudget;
+use crate::hub::JoinError;
+use crate::outcome::{ExecuteError, Request};
+use crate::store::{FaultKind, RecentId};
+
+/// A board to decide on.
+pub(super) struct DecisionInput {
+    pub(super) board: Arc<Board>,
+    pub(super) existing: ExistingRows,
+    /// Whether the board was loaded for this command. Only then a no-op or a refusal counts.
+    pub(super) is_loaded: bool,
+    pub(super) recent: Vec<RecentId>,
+    /// The invalidations of the view before the load.
+    pub(super) invalidations: u64,
+}
+
+impl Engine {
+    /// Returns the board of the view, if there is a current view and it is enough for the command.
+    pub(super) fn input_from_view(&self, request: &Request) -> Option<DecisionInput> {
+        if matches!(request.command, Command::Settle) || !request.command.required_rows().is_empty() {
+            return None;
+        }
+        let view = self.hub.current(&request.scope)?;
+        Some(DecisionInput {
+            board: Arc::clone(&view.board),
+            existing: ExistingRows::default(),
+            is_loaded: false,
+            recent: Vec::new(),
+            invalidations: 0,
+        })
+    }
+
+    /// Loads the board. Waits for an unavailable store as long as the command has time.
+    pub(super) async fn load_input(
+        &self,
+        request: &Request,
+        budget: &mut CommandBudget,
+    ) -> Result<DecisionInput, ExecuteError> {
+        let rows = request.command.required_rows();
+        loop {
+            let invalidations = self.hub.invalidations(&request.scope);
+            match self.hub.load(&request.scope, &rows).await {
+                Ok((board, existing, recent)) => {
+                    return Ok(DecisionInput {
+                        board: Arc::new(board),
+                        existing,
+                        is_loaded: true,
+                        recent,
+                        invalidations,
+                    });
+                }
+                Err(JoinError::Damaged(error)) => return Err(error.into()),
+                Err(JoinError::Store(fault)) => {
+                    if fault.kind() == FaultKind::Damaged || self.stops_retrying(budget) {
+                        return Err(ExecuteError::Unavailable(fault));
+                    }
+                    self.note_retry(budget, fault);
+                }
+            }
+            sleep(STORE_PAUSE).await;
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Sending a decided change to the store as a commit.
+
+use bytes::Bytes;
+use timers::{Board, Change, CommandId, ItemKey, Scope, Timestamp};
+use tokio::time::sleep;
+
+use crate::engine::Engine;
+use crate::execute::STORE_PAUSE;
+use crate::execute::command_budget::CommandBudget;
+use crate::outcome::ExecuteError;
+use crate::store::{ArchivedRow, Commit, Committed, Fault, FaultKind};
+use crate::update::Update;
+
+/// The store's answer to a commit.
+pub(super) struct Submitted {
+    pub(super) committed: Committed,
+    /// The commit was sent more than once, and the store may have seen it before.
+    pub(super) is_resent: bool,
+}
+
+impl Engine {
+    /// Sends a commit until the store answers. The same commit is sent each time: its id makes that safe.
+    pub(super) async fn submit(&self, commit: &Commit, budget: &mut CommandBudget) -> Result<Submitted, ExecuteError> {
+        let mut is_resent = false;
+        loop {
+            match self.store.commit(commit).await {
+                Ok(committed) => {
+                    self.clock.observe(committed.now());
+                    return Ok(Submitted { committed, is_resent });
+                }
+                Err(fault) if fault.kind() == FaultKind::Damaged => {
+                    self.hub.count_if_damaged(&fault);
+                    return Err(self.submit_error(&commit.scope, is_resent, fault));
+                }
+                Err(fault) => {
+                    is_resent |= fault.kind() == FaultKind::Unknown;
+                    if self.stops_retrying(budget) {
+                        return Err(self.submit_error(&commit.scope, is_resent, fault));
+                    }
+                    self.note_retry(budget, fault);
+                }
+            }
+            sleep(STORE_PAUSE).await;
+        }
+    }
+
+    /// Returns the error of a commit that is not sent again. If the store may have seen it, the outcome is unknown.
+    fn submit_error(&self, scope: &Scope, is_resent: bool, fault: Fault) -> ExecuteError {
+        if !is_resent {
+            return ExecuteError::Unavailable(fault);
+        }
+        self.stats.unknown_outcomes.add_one();
+        self.hub.invalidate(scope);
+        ExecuteError::OutcomeUnknown
+    }
+}
+
+/// Makes the commit of a change.
+pub(super) fn commit_of(
+    board: &Board,
+    update: &Update,
+    change: &Change,
+    id: CommandId,
+    decided_at: Timestamp,
+) -> Commit {
+    let put: Vec<(ItemKey, Bytes)> = change.put.iter().map(|(key, item)| (key.clone(), item.encode().into())).collect();
+    let archive = change.archive.iter().map(|row| ArchivedRow {
+        id: row.id.clone(),
+        at: row.at,
+        body: Bytes::copy_from_slice(row.body.as_str().as_bytes()),
+    });
+    Commit {
+        scope: update.scope.clone(),
+        expected: update.prev,
+        id,
+        decided_at,
+        at: change.at,
+        tag: update.position.tag,
+        update: update.encode(&put),
+        put,
+        removed: change.removed.iter().cloned().collect(),
+        archive: archive.collect(),
+        deadline: change.deadline,
+        expires_when_empty: board.expires_after(change),
+    }
+}

@@ -1,0 +1,76 @@
+//! A client that follows one scope on its node.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use engine::{Delivery, Engine, Reader};
+use timers::{Beat, Board, Scope};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+/// One connected client.
+pub(crate) struct Client {
+    pub(crate) scope: Scope,
+    pub(crate) seen: Arc<Mutex<Seen>>,
+    task: JoinHandle<()>,
+}
+
+/// What a client has seen.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) board: Option<Board>,
+    /// The beats that it was shown; `None` where it was sent a whole view, or a change of what ticks.
+    pub(crate) beats: Vec<Option<Beat>>,
+}
+
+impl Client {
+    /// Connects a client, which waits until its node can subscribe to the scope.
+    pub(crate) fn connect(engine: &Arc<Engine>, scope: &Scope) -> Self {
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let task = tokio::spawn(read(Arc::clone(engine), scope.clone(), Arc::clone(&seen)));
+        Self { scope: scope.clone(), seen, task }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn read(engine: Arc<Engine>, scope: Scope, seen: Arc<Mutex<Seen>>) {
+    let subscription = loop {
+        match engine.hub().join(&scope).await {
+            Ok(subscription) => break subscription,
+            Err(_) => sleep(Duration::from_millis(50)).await, // tidy: allow: virtual time
+        }
+    };
+    let mut reader = Reader::new(subscription);
+    loop {
+        {
+            let mut seen = seen.lock().unwrap();
+            reader.catch_up(|delivery| match delivery {
+                Delivery::Initial(view) | Delivery::Resync { new: view, .. } => {
+                    seen.board = Some(view.board.as_ref().clone());
+                    seen.beats.push(None);
+                }
+                Delivery::Diff { old, new } => {
+                    assert_eq!(
+                        seen.board.as_ref(),
+                        Some(old.board.as_ref()),
+                        "a diff begins at the view that was seen"
+                    );
+                    if old.board.ticks() != new.board.ticks() {
+                        seen.beats.push(None);
+                    }
+                    seen.board = Some(new.board.as_ref().clone());
+                }
+                Delivery::Tick(view, beat) => {
+                    assert_eq!(seen.board.as_ref(), Some(view.board.as_ref()), "a tick is of the view that was seen");
+                    seen.beats.push(Some(beat));
+                }
+            });
+        }
+        reader.changed().await;
+    }
+}

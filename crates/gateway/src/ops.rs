@@ -1,0 +1,12 @@
+//! Operating a node: configuration, telemetry, metrics, probes, the admin API, and the process from start to end.
+
+pub(crate) mod admin;
+pub(crate) mod config;
+mod critical_tasks;
+pub(crate) mod disconnect;
+pub(crate) mod drain;
+pub(crate) mod engine_telemetry;
+pub(crate) mod internal;
+pub(crate) mod metrics;
+pub(crate) mod serve;
+pub(crate) mod telemetry;

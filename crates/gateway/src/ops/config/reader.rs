@@ -1,0 +1,259 @@
+//! Reads typed settings and collects all errors on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use access::Secret;
+
+use crate::ops::config::{RawSetting, RawSettings, Setting};
+
+/// An error in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConfigError {
+    source: String,
+    key: String,
+    reason: String,
+}
+
+impl ConfigError {
+    pub(crate) fn new(source: &str, key: &str, reason: &str) -> Self {
+        Self { source: source.to_owned(), key: key.to_owned(), reason: reason.to_owned() }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} {}", self.source, self.key, self.reason)
+    }
+}
+
+/// Reads settings one by one. A setting that is left unread is unknown, which is an error.
+pub(crate) struct Reader {
+    /// The settings that have not been read yet.
+    unread: RawSettings,
+    /// Keys whose value is the content of a file, which errors never quote.
+    from_files: BTreeSet<String>,
+    settings: Vec<Setting>,
+    errors: Vec<ConfigError>,
+}
+
+const DEFAULT: &str = "default";
+
+impl Reader {
+    pub(crate) fn new(settings: RawSettings) -> Self {
+        Self { unread: settings, from_files: BTreeSet::new(), settings: Vec::new(), errors: Vec::new() }
+    }
+
+    /// Reads a value. The error of `parse` states what the value must be.
+    pub(crate) fn value<T: fmt::Display>(
+        &mut self,
+        key: &str,
+        default: T,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> T {
+        let (value, source) = match self.unread.remove(key) {
+            None => (default, DEFAULT.to_owned()),
+            Some((RawSetting::List(_), source)) => {
+                self.errors.push(ConfigError::new(&source, key, "must be one value, not a list"));
+                (default, source)
+            }
+            Some((RawSetting::Text(text), source)) => match parse(&text) {
+                Ok(value) => (value, source),
+                Err(reason) => {
+                    let quoted = if self.from_files.contains(key) { "***".to_owned() } else { quoted(&text) };
+                    self.errors.push(ConfigError::new(&source, key, &format!("is {quoted}, but {reason}")));
+                    (default, source)
+                }
+            },
+        };
+        self.note(key, value.to_string(), source);
+        value
+    }
+
+    /// Reads secrets of which any is accepted, from the key or, one per line, from the file that `<key>_file` names.
+    ///
+    /// Neither `config show` nor an error quotes them.
+    pub(crate) fn secrets(&mut self, key: &str, check: impl Fn(&str) -> Result<(), String>) -> Vec<Secret> {
+        self.read_file_of(key);
+        let Some((raw, source)) = self.unread.remove(key) else {
+            self.note(key, String::new(), DEFAULT.to_owned());
+            return Vec::new();
+        };
+        self.note(key, "***".to_owned(), source.clone());
+        let secrets = match raw {
+            RawSetting::Text(text) => vec![text],
+            RawSetting::List(list) => list,
+        };
+        for secret in &secrets {
+            if let Err(reason) = check(secret) {
+                self.errors.push(ConfigError::new(&source, key, &reason));
+            }
+        }
+        secrets.into_iter().map(Secret::new).collect()
+    }
+
+    /// Reads the value of a key from the file that `<key>_file` names, if it is set.
+    pub(crate) fn read_file_of(&mut self, key: &str) {
+        let file_key = format!("{key}_file");
+        let (path, source) = match self.unread.remove(&file_key) {
+            None => (String::new(), DEFAULT.to_owned()),
+            Some((RawSetting::Text(path), source)) => {
+                if self.unread.contains_key(key) {
+                    self.errors.push(ConfigError::new(
+                        &source,
+                        &file_key,
+                        &format!("must not be set together with {key}"),
+                    ));
+                }
+                match lines_of(&path) {
+                    Ok(mut lines) => {
+                        let raw =
+                            if lines.len() == 1 { RawSetting::Text(lines.remove(0)) } else { RawSetting::List(lines) };
+                        self.unread.insert(key.to_owned(), (raw, path.clone()));
+                        self.from_files.insert(key.to_owned());
+                    }
+                    Err(reason) => {
+                        self.errors.push(ConfigError::new(&source, &file_key, &format!("is {path:?}, but {reason}")));
+                    }
+                }
+                (path, source)
+            }
+            Some((RawSetting::List(_), source)) => {
+                self.errors.push(ConfigError::new(&source, &file_key, "must be one value, not a list"));
+                (String::new(), source)
+            }
+        };
+        self.note(&file_key, path, source);
+    }
+
+    /// Returns the names of the tables under a key: `acme` for `auth.issuers.acme.secret`.
+    pub(crate) fn names_below(&self, key: &str) -> BTreeSet<String> {
+        let prefix = format!("{key}.");
+        let below = self.unread.keys().filter_map(|key| key.strip_prefix(&prefix)?.split_once('.'));
+        below.map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// Reads a list of values.
+    pub(crate) fn list<T: fmt::Display>(
+        &mut self,
+        key: &str,
+        default: Vec<T>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let (values, source) = match self.unread.remove(key) {
+            None => (default, DEFAULT.to_owned()),
+            Some((raw, source)) => {
+                let mut values = Vec::new();
+                for text in raw.into_list() {
+                    match parse(&text) {
+                        Ok(value) => values.push(value),
+                        Err(reason) => {
+                            let reason = format!("contains {}, but {reason}", quoted(&text));
+                            self.errors.push(ConfigError::new(&source, key, &reason));
+                        }
+                    }
+                }
+                (values, source)
+            }
+        };
+        let texts: Vec<String> = values.iter().map(ToString::to_string).collect();
+        self.note(key, texts.join(","), source);
+        values
+    }
+
+    /// Reads a table whose names are secrets and whose values are texts.
+    ///
+    /// In the environment it is written `name=value,name=value`. There a name may contain `=`, as tokens do, but a value
+    /// may not.
+    pub(crate) fn secret_table(&mut self, key: &str) -> BTreeMap<Secret, String> {
+        self.read_file_of(key);
+        let mut table = BTreeMap::new();
+        let mut source = DEFAULT.to_owned();
+        if let Some((raw, from)) = self.unread.remove(key) {
+            for pair in raw.into_list() {
+                match pair.rsplit_once('=') {
+                    Some((name, value)) if !name.is_empty() => {
+                        table.insert(Secret::new(name.to_owned()), value.to_owned());
+                    }
+                    Some(_) | None => self.errors.push(ConfigError::new(&from, key, "must be name=value pairs")),
+                }
+            }
+            source = from;
+        }
+        let prefix = format!("{key}.");
+        let names: Vec<String> = self.unread.keys().filter(|name| name.starts_with(&prefix)).cloned().collect();
+        for name in names {
+            match self.unread.remove(&name) {
+                Some((RawSetting::Text(value), from)) => {
+                    let secret = &name[prefix.len()..];
+                    source = hide(&from, secret);
+                    table.insert(Secret::new(secret.to_owned()), value);
+                }
+                Some((RawSetting::List(_), from)) => {
+                    let from = hide(&from, &name[prefix.len()..]);
+                    self.errors.push(ConfigError::new(&from, key, "must have one value for each name, not a list"));
+                }
+                None => {}
+            }
+        }
+        let rendered = if table.is_empty() { String::new() } else { format!("*** ({} entries)", table.len()) };
+        self.note(key, rendered, source);
+        table
+    }
+
+    /// Records an error that involves more than the value of one setting.
+    pub(crate) fn error(&mut self, key: &str, reason: &str) {
+        let setting = self.settings.iter().find(|setting| setting.key == key);
+        let source = setting.map_or(DEFAULT, |setting| &setting.source).to_owned();
+        self.errors.push(ConfigError::new(&source, key, reason));
+    }
+
+    fn note(&mut self, key: &str, value: String, source: String) {
+        self.settings.push(Setting { key: key.to_owned(), value, source });
+    }
+
+    /// Returns the settings in force, or all errors. Unread settings are unknown, which is an error.
+    pub(crate) fn finish(mut self) -> Result<Vec<Setting>, Vec<ConfigError>> {
+        for (key, (_, source)) in &self.unread {
+            let near = self.settings.iter().map(|setting| &setting.key).find(|known| is_near(known, key));
+            let hint = near.map_or(String::new(), |known| format!(" (did you mean {known}?)"));
+            // The part after a misspelt name may be a secret.
+            let visible = if key.starts_with("auth.") {
+                key.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
+            } else {
+                key.clone()
+            };
+            let source = hide(source, key.strip_prefix(&visible).unwrap_or_default().trim_start_matches('.'));
+            self.errors.push(ConfigError::new(&source, &visible, &format!("is not a known setting{hint}")));
+        }
+        self.errors.sort_by(|a, b| (&a.source, &a.key).cmp(&(&b.source, &b.key)));
+        if self.errors.is_empty() { Ok(self.settings) } else { Err(self.errors) }
+    }
+}
+
+/// Reads the non-empty lines of a file.
+fn lines_of(path: &str) -> Result<Vec<String>, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("it cannot be read: {error}"))?;
+    let lines: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+    if lines.is_empty() { Err("it is empty".to_owned()) } else { Ok(lines) }
+}
+
+/// Removes a secret from the name of its source: the name of a variable or a flag can contain it.
+fn hide(source: &str, secret: &str) -> String {
+    if secret.is_empty() {
+        return source.to_owned();
+    }
+    source.replace(secret, "***").replace(&secret.replace('.', "__").to_uppercase(), "***")
+}
+
+/// Quotes a value, unless it may be an address with a password.
+fn quoted(text: &str) -> String {
+    if text.contains(['@', '?']) { "***".to_owned() } else { format!("{text:?}") }
+}
+
+/// Returns whether two keys have the same last part or differ in one letter.
+fn is_near(known: &str, key: &str) -> bool {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let differing = known.chars().zip(key.chars()).filter(|(a, b)| a != b).count();
+    last(known) == last(key) || (known.len().abs_diff(key.len()) <= 1 && differing <= 2)
+}

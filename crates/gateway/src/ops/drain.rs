@@ -1,0 +1,108 @@
+//! The end of a node: it becomes unready, closes its sockets in jittered slices, and finishes requests in progress.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio_util::task::TaskTracker;
+
+use crate::ops::config::DrainSettings;
+
+/// A client is advised to reconnect after a random time up to this, so that the other nodes are not overloaded.
+const RECONNECT_WITHIN_MS: u64 = 2000;
+
+/// How long sockets may take to close after the last one began to: the budget of a command and a close handshake.
+const CLOSE_WITHIN: Duration = Duration::from_secs(8);
+
+/// Ctrl-C at a terminal: a person waits for the end.
+const AT_A_TERMINAL: DrainSettings = DrainSettings { grace: Duration::from_millis(200), notice: Duration::ZERO };
+
+/// The source of the request to shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ShutdownSource {
+    /// An orchestrator (SIGTERM).
+    Orchestrator,
+    /// A person (Ctrl-C).
+    Person,
+}
+
+/// The shutdown of a node.
+pub(crate) struct Drain {
+    settings: DrainSettings,
+    phase: watch::Sender<DrainPhase>,
+    sockets: TaskTracker,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DrainPhase {
+    Serving,
+    /// Not ready, but still serving.
+    Leaving,
+    /// Sockets close within this duration.
+    Closing(Duration),
+}
+
+impl Drain {
+    pub(crate) fn new(settings: DrainSettings) -> Self {
+        Self { settings, phase: watch::Sender::new(DrainPhase::Serving), sockets: TaskTracker::new() }
+    }
+
+    /// Runs a socket's task. The node waits for it before it ends.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.sockets.spawn(task);
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        *self.phase.borrow() != DrainPhase::Serving
+    }
+
+    /// Returns the number of sockets that the end waits for.
+    pub(crate) fn sockets(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// Waits until it is this socket's turn to close, and returns after how many milliseconds its client should reconnect.
+    pub(crate) fn turn(&self) -> impl Future<Output = u64> + Send + use<> {
+        let mut phase = self.phase.subscribe();
+        async move {
+            let closing = phase.wait_for(|phase| matches!(phase, DrainPhase::Closing(_))).await.map(|phase| *phase);
+            if let Ok(DrainPhase::Closing(within)) = closing {
+                sleep(within.mul_f64(fastrand::f64())).await;
+            }
+            fastrand::u64(100..=RECONNECT_WITHIN_MS)
+        }
+    }
+
+    /// Waits until sockets are being closed.
+    pub(crate) async fn closing(&self) {
+        self.phase.subscribe().wait_for(|phase| matches!(phase, DrainPhase::Closing(_))).await.ok();
+    }
+
+    /// Makes the node unready.
+    pub(crate) fn leave(&self) {
+        self.phase.send_replace(DrainPhase::Leaving);
+    }
+
+    /// Closes all sockets within the configured time; returns at once if there are none.
+    pub(crate) async fn close_all(&self, source: ShutdownSource) {
+        let DrainSettings { grace, notice } = match source {
+            ShutdownSource::Orchestrator => self.settings,
+            ShutdownSource::Person => AT_A_TERMINAL,
+        };
+        self.sockets.close();
+        if timeout(notice, self.sockets.wait()).await.is_ok() {
+            self.phase.send_replace(DrainPhase::Closing(Duration::ZERO));
+            return;
+        }
+        tracing::info!(sockets = self.sockets.len(), ?grace, "closing sockets");
+        self.phase.send_replace(DrainPhase::Closing(grace));
+        timeout(grace, self.sockets.wait()).await.ok();
+    }
+
+    /// Waits for the sockets that are still closing.
+    pub(crate) async fn finish(&self) {
+        if timeout(CLOSE_WITHIN, self.sockets.wait()).await.is_err() {
+            tracing::warn!(sockets = self.sockets.len(), "some sockets did not close in time");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The reason of a refusal, as a label.
+
+use access::Denied;
+use net::limits::NetLimit;
+use net::websocket::CloseReason;
+use opentelemetry::KeyValue;
+
+use crate::ops::metrics::labelled_counter::Label;
+use crate::session::connections::LimitReached;
+
+/// Why a connection, a request or a message was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The connections of the node.
+    Connections,
+    /// The long polls that wait on the node.
+    Polls,
+    /// The connections of the user.
+    ConnectionsOfUser,
+    /// The connections of the address.
+    ConnectionsOfAddress,
+    /// The rate of messages.
+    Messages,
+    /// The size of a message.
+    MessageBytes,
+    /// The size of a request head.
+    HeadBytes,
+    /// The size of a request body.
+    BodyBytes,
+    /// The number of large bodies that are read at once.
+    Bodies,
+    /// A request, or a client's first message, did not arrive in time.
+    Time,
+    /// The origin of the page.
+    Origin,
+    /// The credentials were rejected.
+    Unauthorized,
+    /// The credentials could not be checked.
+    Unidentified,
+}
+
+impl Label for Refusal {
+    fn all() -> &'static [Self] {
+        &[
+            Self::Connections,
+            Self::Polls,
+            Self::ConnectionsOfUser,
+            Self::ConnectionsOfAddress,
+            Self::Messages,
+            Self::MessageBytes,
+            Self::HeadBytes,
+            Self::BodyBytes,
+            Self::Bodies,
+            Self::Time,
+            Self::Origin,
+            Self::Unauthorized,
+            Self::Unidentified,
+        ]
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn attributes(self) -> Vec<KeyValue> {
+        let name = match self {
+            Self::Connections => "connections",
+            Self::Polls => "polls",
+            Self::ConnectionsOfUser => "connections_of_user",
+            Self::ConnectionsOfAddress => "connections_of_address",
+            Self::Messages => "messages",
+            Self::MessageBytes => "message_bytes",
+            Self::HeadBytes => "head_bytes",
+            Self::BodyBytes => "body_bytes",
+            Self::Bodies => "bodies",
+            Self::Time => "time",
+            Self::Origin => "origin",
+            Self::Unauthorized => "unauthorized",
+            Self::Unidentified => "unidentified",
+        };
+        vec![KeyValue::new("reason", name)]
+    }
+}
+
+impl Refusal {
+    /// Returns the limit because of which a socket was closed.
+    pub(super) fn of(reason: &CloseReason) -> Option<Self> {
+        match reason {
+            CloseReason::TooLarge(_) => Some(Self::MessageBytes),
+            CloseReason::TooManyMessages => Some(Self::Messages),
+            CloseReason::Unauthorized
+            | CloseReason::TooSlow
+            | CloseReason::TooManyConnections
+            | CloseReason::Forbidden
+            | CloseReason::Restarting(_)
+            | CloseReason::Overloaded(_)
+            | CloseReason::InvalidUtf8
+            | CloseReason::Protocol
+            | CloseReason::HeartbeatTimeout
+            | CloseReason::ClosedByClient => None,
+        }
+    }
+}
+
+impl From<&Denied> for Refusal {
+    fn from(denied: &Denied) -> Self {
+        match denied {
+            Denied::Rejected(_) => Self::Unauthorized,
+            Denied::Unavailable(_) => Self::Unidentified,
+        }
+    }
+}
+
+impl From<LimitReached> for Refusal {
+    fn from(limit: LimitReached) -> Self {
+        match limit {
+            LimitReached::Node => Self::Connections,
+            LimitReached::User => Self::ConnectionsOfUser,
+            LimitReached::Address => Self::ConnectionsOfAddress,
+        }
+    }
+}
+
+impl From<NetLimit> for Refusal {
+    fn from(limit: NetLimit) -> Self {
+        match limit {
+            NetLimit::Polls => Self::Polls,
+            NetLimit::ConnectionsOfAddress => Self::ConnectionsOfAddress,
+            NetLimit::HeadBytes => Self::HeadBytes,
+            NetLimit::BodyBytes => Self::BodyBytes,
+            NetLimit::Bodies => Self::Bodies,
+            NetLimit::Time => Self::Time,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! A client's session, whatever the system: its connection, its authentication, its requests and what it is sent.
+
+mod connection;
+pub(crate) mod connections;
+pub(crate) mod fault;
+pub(crate) mod random_ids;
+mod render;
+pub(crate) mod request_task;
+pub(crate) mod socketio;
+mod tick_subscriber;
+mod time_validity;
+pub(crate) mod websocket;

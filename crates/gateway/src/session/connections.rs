@@ -1,0 +1,358 @@
+//! The open connections of this node: their limits, and how disconnect orders reach them.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use net::limits::{AddressLimiter, AddressPermit};
+use parking_lot::Mutex;
+use timers::disconnect::{Disconnect, DisconnectTarget};
+use timers::{Millis, Scope, ScopeKind, Timestamp, UserId};
+use tokio::sync::Notify;
+
+use crate::ops::config::LimitSettings;
+
+/// How far the time of a connection may be from the store's. A client that connected that little later than the order is
+/// disconnected as well, and can connect again.
+const CLOCK_TOLERANCE: Millis = Millis(1000);
+
+/// The connections of this node.
+pub(crate) struct Connections {
+    /// The node's name, with which the ids of its connections begin.
+    node: String,
+    connections_max: usize,
+    connections_of_user_max: usize,
+    addresses: AddressLimiter,
+    table: Arc<Mutex<ConnectionTable>>,
+}
+
+#[derive(Default)]
+struct ConnectionTable {
+    last_number: u64,
+    by_number: HashMap<u64, ConnectionEntry>,
+    by_user: HashMap<UserId, usize>,
+    /// The orders of the last minutes, for clients that were connecting when an order was given.
+    recent_orders: Vec<Disconnect>,
+}
+
+struct ConnectionEntry {
+    info: ConnectionInfo,
+    user: UserId,
+    /// The scopes that the client has joined, besides its user's.
+    joined: Vec<Scope>,
+    disconnect: Arc<Notify>,
+}
+
+/// What is known of a client when it connects.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionInfo {
+    /// The system, or the dialect of the Socket.IO namespace.
+    pub(crate) transport: &'static str,
+    pub(crate) address: IpAddr,
+    /// The cluster's time; `None` if the node did not know it yet.
+    pub(crate) since: Option<Timestamp>,
+}
+
+/// The limit that a connection would exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LimitReached {
+    /// The connections of the node.
+    Node,
+    /// The connections of the user.
+    User,
+    /// The connections of the address.
+    Address,
+}
+
+/// One open connection; dropping it removes the connection.
+pub(crate) struct ConnectionGuard {
+    number: u64,
+    user: UserId,
+    connections_of_user_max: usize,
+    disconnect: Arc<Notify>,
+    table: Arc<Mutex<ConnectionTable>>,
+    _permit: AddressPermit,
+}
+
+/// One connection in the list of the admin API.
+pub(crate) struct ListedConnection {
+    pub(crate) id: String,
+    pub(crate) user: UserId,
+    pub(crate) joined: Vec<Scope>,
+    pub(crate) info: ConnectionInfo,
+}
+
+impl Connections {
+    pub(crate) fn new(node: &str, limits: &LimitSettings, addresses: AddressLimiter) -> Self {
+        Self {
+            node: node.to_owned(),
+            connections_max: limits.connections,
+            connections_of_user_max: limits.connections_per_user,
+            addresses,
+            table: Arc::default(),
+        }
+    }
+
+    /// Adds a connection of a user.
+    pub(crate) fn enter(&self, user: &UserId, info: ConnectionInfo) -> Result<ConnectionGuard, LimitReached> {
+        let mut table = self.table.lock();
+        if table.by_number.len() >= self.connections_max {
+            return Err(LimitReached::Node);
+        }
+        if table.by_user.get(user).is_some_and(|count| *count >= self.connections_of_user_max) {
+            return Err(LimitReached::User);
+        }
+        let permit = self.addresses.acquire(info.address).ok_or(LimitReached::Address)?;
+        *table.by_user.entry(user.clone()).or_default() += 1;
+        table.last_number += 1;
+        let (number, disconnect) = (table.last_number, Arc::<Notify>::default());
+        let entry =
+            ConnectionEntry { info, user: user.clone(), joined: Vec::new(), disconnect: Arc::clone(&disconnect) };
+        apply_recent_orders(&table.recent_orders, &entry);
+        table.by_number.insert(number, entry);
+        Ok(ConnectionGuard {
+            number,
+            user: user.clone(),
+            connections_of_user_max: self.connections_of_user_max,
+            disconnect,
+            table: Arc::clone(&self.table),
+            _permit: permit,
+        })
+    }
+
+    /// Tells whether a connection from an address would be admitted, as far as that follows before authentication.
+    pub(crate) fn check_capacity(&self, address: IpAddr) -> Result<(), LimitReached> {
+        if self.count() >= self.connections_max {
+            return Err(LimitReached::Node);
+        }
+        self.addresses.acquire(address).map(drop).ok_or(LimitReached::Address)
+    }
+
+    /// Returns the number of open connections.
+    pub(crate) fn count(&self) -> usize {
+        self.table.lock().by_number.len()
+    }
+
+    /// Returns the number of connected users.
+    pub(crate) fn users(&self) -> usize {
+        self.table.lock().by_user.len()
+    }
+
+    /// Returns connections, at most `limit`, the oldest first.
+    pub(crate) fn list(&self, user: Option<&UserId>, limit: usize) -> Vec<ListedConnection> {
+        let table = self.table.lock();
+        let mut found: Vec<(&u64, &ConnectionEntry)> =
+            table.by_number.iter().filter(|(_, entry)| user.is_none_or(|user| entry.user == *user)).collect();
+        found.sort_by_key(|(number, _)| **number);
+        let listed = |(number, entry): (&u64, &ConnectionEntry)| ListedConnection {
+            id: self.id(*number),
+            user: entry.user.clone(),
+            joined: entry.joined.clone(),
+            info: entry.info,
+        };
+        found.into_iter().take(limit).map(listed).collect()
+    }
+
+    /// Replaces the orders that apply to clients that are connecting.
+    pub(crate) fn set_recent_orders(&self, orders: Vec<Disconnect>) {
+        self.table.lock().recent_orders = orders;
+    }
+
+    /// Disconnects the clients of an order that were connected at its time; returns their number.
+    pub(crate) fn disconnect(&self, order: &Disconnect, now: Timestamp) -> usize {
+        let table = self.table.lock();
+        // A connection from the future was open when the store's clock went back.
+        let was_open = |entry: &ConnectionEntry| {
+            entry.info.since.is_none_or(|since| since <= order.at + CLOCK_TOLERANCE || since > now)
+        };
+        let open = table.by_number.iter().filter(|(_, entry)| was_open(entry));
+        let targets = open.filter(|(number, entry)| entry.is_target(&order.target, || self.id(**number)));
+        targets.map(|(_, entry)| entry.disconnect.notify_one()).count()
+    }
+
+    fn id(&self, number: u64) -> String {
+        format!("{}-{number}", self.node)
+    }
+}
+
+impl ConnectionEntry {
+    fn is_target(&self, target: &DisconnectTarget, id: impl FnOnce() -> String) -> bool {
+        match target {
+            DisconnectTarget::User(user) => self.user == *user,
+            DisconnectTarget::Scope(scope) => self.is_user_scope(scope) || self.joined.contains(scope),
+            DisconnectTarget::Connection(connection) => *connection == id(),
+            DisconnectTarget::Unknown(_) => false,
+        }
+    }
+
+    fn is_user_scope(&self, scope: &Scope) -> bool {
+        *scope.kind() == ScopeKind::User && scope.id() == self.user.as_str()
+    }
+}
+
+impl ConnectionGuard {
+    /// Returns the user of the connection.
+    pub(crate) fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// Assigns the connection to the user that the client has authenticated as; `false` if that user has as many
+    /// connections as the limit.
+    pub(crate) fn reassign(&mut self, user: &UserId) -> bool {
+        let mut table = self.table.lock();
+        let of_user = table.by_user.entry(user.clone()).or_default();
+        if *user != self.user && *of_user >= self.connections_of_user_max {
+            return false;
+        }
+        *of_user += 1;
+        let before = std::mem::replace(&mut self.user, user.clone());
+        table.release(&before);
+        let ConnectionTable { by_number, recent_orders, .. } = &mut *table;
+        if let Some(entry) = by_number.get_mut(&self.number) {
+            entry.user = user.clone();
+            apply_recent_orders(recent_orders, entry);
+        }
+        true
+    }
+
+    /// Records the scopes that the client has joined, besides its user's.
+    pub(crate) fn set_joined(&self, joined: Vec<Scope>) {
+        if let Some(entry) = self.table.lock().by_number.get_mut(&self.number) {
+            entry.joined = joined;
+        }
+    }
+
+    /// Waits until a disconnect order applies to the connection.
+    pub(crate) fn disconnect_order(&self) -> impl Future<Output = ()> + Send + use<> {
+        let disconnect = Arc::clone(&self.disconnect);
+        async move { disconnect.notified().await }
+    }
+}
+
+/// Disconnects a client that began to connect before an order was given, and was not in the table then.
+fn apply_recent_orders(orders: &[Disconnect], entry: &ConnectionEntry) {
+    let is_target = |target: &DisconnectTarget| match target {
+        DisconnectTarget::User(user) => *user == entry.user,
+        DisconnectTarget::Scope(scope) => entry.is_user_scope(scope),
+        DisconnectTarget::Connection(_) | DisconnectTarget::Unknown(_) => false,
+    };
+    let began_before = |at: Timestamp| entry.info.since.is_some_and(|since| since < at);
+    if orders.iter().any(|order| began_before(order.at) && is_target(&order.target)) {
+        entry.disconnect.notify_one();
+    }
+}
+
+impl ConnectionTable {
+    fn release(&mut self, user: &UserId) {
+        if let Some(of_user) = self.by_user.get_mut(user) {
+            *of_user -= 1;
+            if *of_user == 0 {
+                self.by_user.remove(user);
+            }
+        }
+    }
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        let mut table = self.table.lock();
+        table.by_number.remove(&self.number);
+        table.release(&self.user);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use net::limits::AddressLimits;
+    use net::proxy::{ForwardedHeader, ProxyOptions};
+    use timers::DisconnectId;
+
+    fn unlimited() -> AddressLimiter {
+        let limits = AddressLimits { connections_per_address: usize::MAX, exempt: Vec::new() };
+        let header = ForwardedHeader::XForwardedFor;
+        AddressLimiter::new(limits, &ProxyOptions { networks: Vec::new(), header, protocol: false })
+    }
+
+    fn connections(connections_max: usize, connections_of_user_max: usize) -> Connections {
+        Connections {
+            node: "n".to_owned(),
+            connections_max,
+            connections_of_user_max,
+            addresses: unlimited(),
+            table: Arc::default(),
+        }
+    }
+
+    fn since(since: u64) -> ConnectionInfo {
+        ConnectionInfo { transport: "clockit", address: IpAddr::from([127, 0, 0, 1]), since: Some(Timestamp(since)) }
+    }
+
+    fn user(name: &str) -> UserId {
+        UserId::new(name).unwrap()
+    }
+
+    async fn is_disconnected(guard: &ConnectionGuard) -> bool {
+        tokio::select! {
+            biased;
+            () = guard.disconnect_order() => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    #[test]
+    fn connections_are_limited_and_released() {
+        let connections = connections(3, 2);
+        let (ann, ben) = (user("ann"), user("ben"));
+        let of_ann = [connections.enter(&ann, since(1)).unwrap(), connections.enter(&ann, since(1)).unwrap()];
+        assert_eq!(connections.enter(&ann, since(1)).err(), Some(LimitReached::User));
+        let _third = connections.enter(&ben, since(1)).unwrap();
+        assert_eq!(connections.enter(&ben, since(1)).err(), Some(LimitReached::Node));
+        assert_eq!((connections.count(), connections.users()), (3, 2));
+        drop(of_ann);
+        assert_eq!((connections.count(), connections.users()), (1, 1));
+        assert!(connections.enter(&ann, since(1)).is_ok());
+    }
+
+    #[test]
+    fn a_connection_is_reassigned_to_the_user_that_a_guest_authenticates_as() {
+        let connections = connections(2, 1);
+        let (stranger, ann) = (user("guest"), user("ann"));
+        let mut one = connections.enter(&stranger, since(1)).unwrap();
+        let mut two = connections.enter(&ann, since(1)).unwrap();
+        assert!(!one.reassign(&ann), "she has one");
+        assert_eq!((one.user(), connections.users()), (&stranger, 2));
+        assert!(two.reassign(&ann), "it is hers");
+        drop(two);
+        assert!(one.reassign(&ann));
+        assert_eq!((one.user(), connections.count(), connections.users()), (&ann, 1, 1));
+        drop(one);
+        assert_eq!((connections.count(), connections.users()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn an_order_disconnects_clients_that_were_connected_or_connecting() {
+        let connections = connections(10, 10);
+        let target = DisconnectTarget::User(user("ann"));
+        let (at, now) = (Timestamp(10_000), Timestamp(12_000));
+        let there = connections.enter(&user("ann"), since(9000)).unwrap();
+        let later = connections.enter(&user("ann"), since(11_500)).unwrap();
+        let beyond = connections.enter(&user("ann"), since(50_000)).unwrap();
+        let other = connections.enter(&user("ben"), since(9000)).unwrap();
+        let order = Disconnect { id: DisconnectId::new("d").unwrap(), target, at };
+        assert_eq!(connections.disconnect(&order, now), 2, "the clock was put back since one of them came");
+        assert!(is_disconnected(&there).await && is_disconnected(&beyond).await);
+        assert!(!is_disconnected(&later).await && !is_disconnected(&other).await);
+        connections.set_recent_orders(vec![order]);
+        assert!(is_disconnected(&connections.enter(&user("ann"), since(9999)).unwrap()).await);
+        assert!(
+            !is_disconnected(&connections.enter(&user("ann"), since(10_000)).unwrap()).await,
+            "she connected again"
+        );
+        let mut stranger = connections.enter(&user("guest"), since(9999)).unwrap();
+        assert!(!is_disconnected(&stranger).await);
+        stranger.reassign(&user("ann"));
+        assert!(is_disconnected(&stranger).await, "it has authenticated");
+    }
+}

@@ -1,0 +1,20 @@
+//! What a failed command means to a client.
+
+use engine::ExecuteError;
+use wire::{Code, Fault};
+
+/// Returns the fault of a command that failed; `is_repeatable` tells whether the client gave it an id, so that a
+/// repetition is recognised.
+pub(crate) fn fault(failed: &ExecuteError, is_repeatable: bool) -> Fault {
+    match failed {
+        ExecuteError::Refused(refusal) => (*refusal).into(),
+        ExecuteError::Busy => Fault::of_service(Code::Busy, failed.to_string()),
+        ExecuteError::Unavailable(_) => {
+            Fault::of_service(Code::Unavailable, "the store is unavailable; nothing was done")
+        }
+        ExecuteError::OutcomeUnknown => {
+            Fault { code: Code::OutcomeUnknown, message: failed.to_string(), retry: is_repeatable }
+        }
+        ExecuteError::Damaged(_) => Fault::of_client(Code::Unavailable, "the stored data cannot be read"),
+    }
+}

@@ -1,0 +1,179 @@
+//! The authentication of a Socket.IO client: on admission to the namespace, while it is connected, and when it expires.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Instant;
+
+use access::{AuthMethod, Credentials, Denied, Identity};
+use net::socketio::packet;
+use net::websocket::CloseReason;
+use serde::Deserialize;
+use tracing::Span;
+use wire::{Event, Token};
+
+use crate::http::http_telemetry::traceparent;
+use crate::node::Node;
+use crate::ops::metrics::{ConnectionGauge, Refusal};
+use crate::ops::telemetry::traces::{self, TraceOrigin};
+use crate::session::connection::denied_fault;
+use crate::session::random_ids;
+use crate::session::request_task::RequestTask;
+use crate::session::socketio::connection::{SocketIoConnection, SocketIoOutcome, SocketIoRequest};
+use crate::session::socketio::handler::{Ack, EventHandler};
+use crate::systems::System;
+
+/// Who a client is, and the systems that accept it.
+pub(super) type Authentication = Result<(Identity, Vec<System>), Denied>;
+
+/// What a client can send with its admission.
+#[derive(Default, Deserialize)]
+struct AdmissionPayload {
+    token: Option<String>,
+}
+
+/// Authenticates a client for each of the systems. The identity does not depend on the system, but an issuer's tokens can
+/// be limited to some of them.
+async fn authenticate(
+    node: &Node,
+    systems: &[System],
+    credentials: Result<Credentials, Denied>,
+    guests: bool,
+) -> Authentication {
+    let credentials = credentials?;
+    let mut result: Authentication = Err(Denied::Rejected("no system takes events".to_owned()));
+    for system in systems {
+        let authenticated = node.auth.authenticate_or_guest(&credentials, system.name(), guests).await;
+        match (&mut result, authenticated) {
+            (Ok((_, accepted)), Ok(_)) => accepted.push(*system),
+            (Err(_), Ok(identity)) => result = Ok((identity, vec![*system])),
+            (Err(_), Err(denied)) => result = Err(denied),
+            (Ok(_), Err(_)) => {}
+        }
+    }
+    result
+}
+
+/// Returns the dialect under which a connection is counted: that of its first handler.
+pub(super) fn dialect(handlers: &[Box<dyn EventHandler>]) -> &'static str {
+    handlers.first().map_or("", |handler| handler.dialect())
+}
+
+impl SocketIoConnection {
+    /// Begins to authenticate a client that asks for admission.
+    pub(super) fn authenticate(&mut self, payload: Option<&str>) {
+        let request = self.socket.request();
+        // A payload other than an object with a token counts as absent.
+        let payload: AdmissionPayload =
+            payload.and_then(|payload| serde_json::from_str(payload).ok()).unwrap_or_default();
+        let credentials = Credentials::of(&request.uri, &request.headers);
+        let credentials = credentials.map(|credentials| credentials.with_token(payload.token));
+        let span = self.node.traces.connect(traceparent(&request.headers).as_ref(), self.dialect());
+        self.spawn_authentication(SocketIoRequest::Admission, span, credentials, self.node.settings.socketio_anonymous);
+    }
+
+    /// Begins to authenticate a client by a fresh token.
+    pub(super) fn refresh(&mut self, ack: Ack, Token(token): Token, traceparent: Option<&str>) {
+        let origin = TraceOrigin { parent: traceparent, connect: self.origin.as_deref() };
+        let subscription = self.handlers.iter().find_map(|handler| handler.subscription());
+        let span = self.node.traces.message(origin, subscription, self.dialect(), wire::AUTH);
+        let credentials = Credentials::default().with_token(Some(token));
+        self.spawn_authentication(SocketIoRequest::Refresh(ack), span, Ok(credentials), false);
+    }
+
+    fn spawn_authentication(
+        &mut self,
+        request: SocketIoRequest,
+        span: Span,
+        credentials: Result<Credentials, Denied>,
+        guests: bool,
+    ) {
+        let node = Arc::clone(&self.node);
+        let systems: Vec<System> = self.handlers.iter().map(|handler| handler.system()).collect();
+        let task =
+            async move { SocketIoOutcome::Authenticated(authenticate(&node, &systems, credentials, guests).await) };
+        self.in_flight = Some(Box::new(RequestTask::spawn(request, span, task)));
+    }
+
+    /// Admits a client to the namespace, or refuses it.
+    pub(super) fn admit(&mut self, result: Authentication, span: &Span) -> Result<(), CloseReason> {
+        let (identity, systems) = match result {
+            Ok(authenticated) => authenticated,
+            Err(denied) => {
+                self.node.record_auth_failure(&denied);
+                if let Denied::Unavailable(_) = denied {
+                    return Err(CloseReason::overloaded());
+                }
+                // The wording of the original server, where sessions of a web server are accepted.
+                let has_sessions = self.node.settings.auth.access.express_session.is_some();
+                let message = if has_sessions { "Unauthorized: No valid session" } else { "Unauthorized" };
+                self.push(packet::connect_error(None, message));
+                return Ok(());
+            }
+        };
+        if !self.guard.reassign(&identity.user) {
+            self.node.metrics.refused(Refusal::ConnectionsOfUser);
+            self.push(packet::connect_error(None, "Too many connections"));
+            return Ok(());
+        }
+        self.handlers.retain(|handler| systems.contains(&handler.system()));
+        self.validity = Box::pin(self.node.auth.validity_end(&identity));
+        self.gauge = Some(ConnectionGauge::new(&self.node.metrics, self.dialect(), identity.method));
+        self.origin = span.in_scope(traces::current).map(Box::new);
+        self.user = (identity.method != AuthMethod::Guest).then_some(identity.user);
+        self.unauthenticated_since = None;
+        self.push(packet::connect(&random_ids::plain()));
+        Ok(())
+    }
+
+    /// Lets a client leave the namespace. It is unauthenticated until it asks for admission again.
+    pub(super) fn leave_namespace(&mut self) {
+        let node = Arc::clone(&self.node);
+        self.handlers.iter_mut().for_each(|handler| handler.leave(&node));
+        self.unauthenticated_since = Some(Instant::now());
+        self.validity = Box::pin(pending());
+        self.gauge = None;
+        self.user = None;
+        self.update_joined();
+    }
+
+    /// Takes a fresh token of the same user. A rejected one changes nothing. One of another user closes the connection:
+    /// otherwise one user would act in the other's name.
+    pub(super) fn refreshed(&mut self, ack: Ack, result: Authentication) -> Result<(), CloseReason> {
+        match result {
+            // A guest can become a user.
+            Ok((identity, _)) if self.user.is_none() && !self.guard.reassign(&identity.user) => {
+                self.node.metrics.refused(Refusal::ConnectionsOfUser);
+                return Err(CloseReason::TooManyConnections);
+            }
+            Ok((identity, _)) if self.user.as_ref().is_none_or(|user| *user == identity.user) => {
+                self.validity = Box::pin(self.node.auth.validity_end(&identity));
+                if let Some(gauge) = &mut self.gauge {
+                    gauge.set_method(identity.method);
+                }
+                let expires_at = identity.expires_at();
+                self.user = Some(identity.user);
+                self.answer(ack, &Event::authenticated(expires_at));
+            }
+            Ok(_) => return Err(self.dismiss(CloseReason::Forbidden)),
+            Err(denied) => {
+                self.node.record_auth_failure(&denied);
+                self.fail(ack, &denied_fault(&denied));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells a client that it is disconnected and must not reconnect by itself.
+    pub(super) fn dismiss(&mut self, reason: CloseReason) -> CloseReason {
+        let may_return = matches!(reason, CloseReason::Overloaded(_));
+        if self.unauthenticated_since.is_none() && !may_return {
+            self.push(packet::disconnect());
+        }
+        // The client does not return, so its fellow members need not wait for it.
+        if reason == CloseReason::Forbidden {
+            let node = Arc::clone(&self.node);
+            self.handlers.iter_mut().for_each(|handler| handler.leave(&node));
+        }
+        reason
+    }
+}

@@ -1,0 +1,338 @@
+//! One Socket.IO client's connection: one task that waits for the client, its handlers, the request in progress and the
+//! clock, and sends what the client lacks. A slow client is sent the latest state.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use access::ValidityEnd;
+use engine::{ExecuteError, Subscription, TraceParent};
+use net::socketio::{Packet, Socket, Str, packet};
+use net::websocket::CloseReason;
+use timers::{Scope, UserId};
+use tokio::time::sleep;
+use tracing::Span;
+use wire::{AUTH, Code, Event, Fault};
+
+use crate::node::Node;
+use crate::ops::metrics::ConnectionGauge;
+use crate::ops::telemetry::traces::TraceOrigin;
+use crate::session::connections::ConnectionGuard;
+use crate::session::fault::fault;
+use crate::session::request_task::{EndedRequest, RequestTask, ended};
+use crate::session::socketio::authentication::{self, Authentication};
+use crate::session::socketio::handler::{Ack, Begun, Client, EventHandler, RequestResult};
+use crate::session::socketio::outbox::Outbox;
+use crate::session::time_validity::uncertain;
+use crate::session::websocket::close_reason;
+use crate::systems;
+
+/// How soon the connection looks again for capacity to send waiting packets: the duration of a video frame.
+const CAPACITY_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long the messages that a client sent before it disconnected are still carried out: the budget of a command.
+const LAST_MESSAGES_WITHIN: Duration = engine::COMMAND_TIMEOUT;
+
+/// Longest part of an unknown event's name that is quoted in the answer, in characters.
+const QUOTED_MAX: usize = 40;
+
+/// One client, while it is connected.
+pub(super) struct SocketIoConnection {
+    pub(super) node: Arc<Node>,
+    pub(super) socket: Socket,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) guard: ConnectionGuard,
+    pub(super) handlers: Vec<Box<dyn EventHandler>>,
+    /// The authenticated user; `None` for a guest.
+    pub(super) user: Option<UserId>,
+    /// Ends when the client's authentication is no longer valid.
+    pub(super) validity: Pin<Box<dyn Future<Output = ValidityEnd> + Send>>,
+    /// Since when the client is not admitted to the namespace; `None` once it is.
+    pub(super) unauthenticated_since: Option<Instant>,
+    pub(super) in_flight: Option<Box<RequestTask<SocketIoRequest, SocketIoOutcome>>>,
+    closed_since: Option<Instant>,
+    /// The scopes that the client has joined, as recorded.
+    joined: Vec<Scope>,
+    pub(super) gauge: Option<ConnectionGauge>,
+    /// The span of the authentication, if it was recorded.
+    pub(super) origin: Option<Box<TraceParent>>,
+}
+
+/// A request in progress.
+pub(super) enum SocketIoRequest {
+    /// Admission to the namespace.
+    Admission,
+    /// A fresh token.
+    Refresh(Ack),
+    /// A request of the handler of this index.
+    Event(usize, Ack),
+}
+
+/// The result of a request.
+pub(super) enum SocketIoOutcome {
+    Authenticated(Authentication),
+    Event(RequestResult),
+}
+
+impl SocketIoConnection {
+    pub(super) fn new(node: Arc<Node>, socket: Socket, guard: ConnectionGuard) -> Self {
+        let outbox = Arc::new(Outbox::new(socket.sender()));
+        Self {
+            handlers: systems::event_handlers(&node, &outbox),
+            outbox,
+            node,
+            socket,
+            guard,
+            user: None,
+            validity: Box::pin(pending()),
+            unauthenticated_since: Some(Instant::now()),
+            in_flight: None,
+            closed_since: None,
+            joined: Vec::new(),
+            gauge: None,
+            origin: None,
+        }
+    }
+
+    /// Serves the client until it disconnects or is closed.
+    pub(super) async fn run(mut self) {
+        let reason = self.serve().await;
+        let Self { node, mut handlers, mut in_flight, .. } = self;
+        handlers.iter_mut().for_each(|handler| handler.disconnected(&node));
+        if in_flight.is_some() {
+            // The client need not wait for the request.
+            let spawner = Arc::clone(&node);
+            spawner.drain.spawn(async move {
+                let EndedRequest { request, result, .. } = ended(&mut in_flight).await;
+                if let (SocketIoRequest::Event(handler, _), Ok(SocketIoOutcome::Event(result))) = (request, result) {
+                    handlers[handler].abandoned(&node, result);
+                }
+            });
+        }
+        if let Some(reason) = reason {
+            tracing::debug!(?reason, "a client is closed");
+            self.socket.close(reason).await;
+        }
+    }
+
+    /// Returns why the client is to be closed; `None` if it has disconnected.
+    async fn serve(&mut self) -> Option<CloseReason> {
+        let mut closing = Box::pin(self.node.drain.turn());
+        let mut time_uncertain = Box::pin(uncertain(self.node.engine.time_validity(), false));
+        let mut ordered_to_disconnect = Box::pin(self.guard.disconnect_order());
+        let authenticate_within = self.node.settings.limits.request_within;
+        loop {
+            let is_idle = self.in_flight.is_none();
+            let has_waiting = !self.outbox.is_empty();
+            let check_in = self.check_in(has_waiting, authenticate_within);
+            tokio::select! {
+                biased;
+                reconnect_after = &mut closing, if is_idle => return Some(CloseReason::Restarting(reconnect_after)),
+                () = &mut ordered_to_disconnect => return Some(self.dismiss(CloseReason::Forbidden)),
+                end = &mut self.validity => return Some(self.dismiss(close_reason(end))),
+                request = ended(&mut self.in_flight) => {
+                    if let Err(reason) = self.complete(request) {
+                        return Some(reason);
+                    }
+                }
+                () = self.outbox.deferred() => self.deliver(false),
+                () = changed(&mut self.handlers) => {}
+                certainty = &mut time_uncertain => {
+                    time_uncertain.set(uncertain(certainty, true));
+                    self.fail(None, &Fault::of_service(Code::TimeUncertain, "the time shown is not certain"));
+                }
+                packet = self.socket.next(), if is_idle && !has_waiting => {
+                    if let Err(reason) = self.receive(packet?) {
+                        return Some(reason);
+                    }
+                }
+                () = sleep(check_in.unwrap_or_default()), if check_in.is_some() => self.deliver(false),
+            }
+            if self.unauthenticated_since.is_some_and(|since| since.elapsed() > authenticate_within) {
+                return Some(CloseReason::Protocol);
+            }
+            if self.outbox.is_stuck() {
+                return Some(CloseReason::TooSlow);
+            }
+            let mut closed_for = || self.closed_since.get_or_insert_with(Instant::now).elapsed();
+            if self.socket.is_closed() && closed_for() > LAST_MESSAGES_WITHIN {
+                return None;
+            }
+            self.check_handlers();
+        }
+    }
+
+    /// Returns when the connection is to be checked although nothing has happened.
+    fn check_in(&self, has_waiting: bool, authenticate_within: Duration) -> Option<Duration> {
+        let until = |at: Instant| at.saturating_duration_since(Instant::now());
+        let capacity = has_waiting.then_some(CAPACITY_PAUSE);
+        let authentication =
+            self.unauthenticated_since.map(|since| until(since + authenticate_within) + CAPACITY_PAUSE);
+        let handlers = self.handlers.iter().filter(|_| self.in_flight.is_none());
+        let handlers = handlers.filter_map(|handler| handler.check_at()).map(until);
+        [capacity, authentication].into_iter().flatten().chain(handlers).min()
+    }
+
+    fn receive(&mut self, packet: Packet) -> Result<(), CloseReason> {
+        match packet {
+            Packet::ConnectNamespace(namespace) => {
+                self.push(packet::connect_error(Some(namespace), "Invalid namespace"));
+                Ok(())
+            }
+            Packet::Connect(auth) if self.unauthenticated_since.is_some() => {
+                self.authenticate(auth.as_deref());
+                Ok(())
+            }
+            Packet::Connect(_) => Err(CloseReason::Protocol),
+            // Before the admission no other packet is allowed.
+            _ if self.unauthenticated_since.is_some() => Err(CloseReason::Protocol),
+            Packet::Disconnect => {
+                self.leave_namespace();
+                Ok(())
+            }
+            Packet::Event { name, payload, ack } => {
+                self.begin(ack, &name, payload.as_deref());
+                Ok(())
+            }
+            Packet::Invalid(reason) => {
+                self.fail(None, &Fault::of_client(Code::InvalidMessage, reason));
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins the request of an event.
+    fn begin(&mut self, ack: Ack, event: &str, payload: Option<&str>) {
+        if event == AUTH {
+            return match wire::token(payload) {
+                Ok((token, traceparent)) => self.refresh(ack, token, traceparent.as_deref()),
+                Err(fault) => self.fail(ack, &fault),
+            };
+        }
+        let Some(index) = self.handlers.iter().position(|handler| handler.events().contains(&event)) else {
+            let quoted: String = event.chars().take(QUOTED_MAX).collect();
+            return self.fail(ack, &Fault::of_client(Code::UnknownType, format!("there is no event {quoted:?}")));
+        };
+        let client = Client { node: &self.node, outbox: &self.outbox };
+        let Begun { traceparent, request } = match self.handlers[index].begin(&client, event, payload) {
+            Ok(begun) => begun,
+            Err(fault) => return self.fail(ack, &fault),
+        };
+        let handler = &self.handlers[index];
+        let origin = TraceOrigin { parent: traceparent.as_deref(), connect: self.origin.as_deref() };
+        let span = self.node.traces.message(origin, handler.subscription(), handler.dialect(), event);
+        let task = async move { SocketIoOutcome::Event(request.await) };
+        self.in_flight = Some(Box::new(RequestTask::spawn(SocketIoRequest::Event(index, ack), span, task)));
+    }
+
+    /// Takes the result of a request.
+    fn complete(&mut self, ended: EndedRequest<SocketIoRequest, SocketIoOutcome>) -> Result<(), CloseReason> {
+        let EndedRequest { request, result, span } = ended;
+        match (request, result) {
+            (SocketIoRequest::Admission, Ok(SocketIoOutcome::Authenticated(result))) => {
+                return self.admit(result, &span);
+            }
+            (SocketIoRequest::Refresh(ack), Ok(SocketIoOutcome::Authenticated(result))) => {
+                return self.refreshed(ack, result);
+            }
+            (SocketIoRequest::Event(index, ack), Ok(SocketIoOutcome::Event(result))) => {
+                self.with_handler(index, |handler, client| handler.complete(client, ack, result));
+            }
+            (SocketIoRequest::Event(index, ack), _) => {
+                let fault = fault(&ExecuteError::OutcomeUnknown, false);
+                self.with_handler(index, |handler, client| handler.fail(client, ack, &fault));
+            }
+            (SocketIoRequest::Admission, _) => return Err(CloseReason::overloaded()),
+            (SocketIoRequest::Refresh(ack), _) => self.fail(ack, &fault(&ExecuteError::OutcomeUnknown, false)),
+        }
+        Ok(())
+    }
+
+    /// Has every handler check its state, and begins the request of the first one that needs one.
+    fn check_handlers(&mut self) {
+        for index in 0..self.handlers.len() {
+            if self.in_flight.is_some() {
+                break;
+            }
+            let request = self.with_handler(index, |handler, client| handler.check(client));
+            if let Some(request) = request {
+                let task = async move { SocketIoOutcome::Event(request.await) };
+                self.in_flight =
+                    Some(Box::new(RequestTask::spawn(SocketIoRequest::Event(index, None), Span::none(), task)));
+            }
+        }
+    }
+
+    /// Lets a handler act, and sends what it pushed.
+    fn with_handler<R>(&mut self, index: usize, act: impl FnOnce(&mut dyn EventHandler, &Client<'_>) -> R) -> R {
+        let client = Client { node: &self.node, outbox: &self.outbox };
+        self.outbox.flush();
+        let result = act(&mut *self.handlers[index], &client);
+        self.update_joined();
+        self.flush(self.handlers[index].dialect());
+        result
+    }
+
+    /// Records the scopes that the client has joined, if they have changed.
+    pub(super) fn update_joined(&mut self) {
+        let joined = || self.handlers.iter().filter_map(|handler| handler.subscription()).map(Subscription::scope);
+        if !joined().eq(&self.joined) {
+            self.joined = joined().cloned().collect();
+            self.guard.set_joined(self.joined.clone());
+        }
+    }
+
+    /// Sends what the client lacks.
+    pub(super) fn deliver(&mut self, force: bool) {
+        let client = Client { node: &self.node, outbox: &self.outbox };
+        self.outbox.flush();
+        for handler in &mut self.handlers {
+            handler.deliver(&client, force);
+            self.outbox.flush();
+            self.node.metrics.messages_sent(handler.dialect(), self.outbox.take_messages());
+        }
+    }
+
+    /// Sends an answer of the connection itself, behind what the client lacks.
+    pub(super) fn push(&mut self, packet: Str) {
+        self.deliver(true);
+        self.outbox.push(packet);
+        self.flush(self.dialect());
+    }
+
+    /// Sends the reason why a message has no effect, as an event and as the acknowledgement.
+    pub(super) fn fail(&mut self, ack: Ack, fault: &Fault) {
+        self.deliver(true);
+        Client { node: &self.node, outbox: &self.outbox }.fail(ack, fault);
+        self.flush(self.dialect());
+    }
+
+    /// Sends an event, and its payload as the acknowledgement.
+    pub(super) fn answer(&mut self, ack: Ack, event: &Event) {
+        self.deliver(true);
+        let client = Client { node: &self.node, outbox: &self.outbox };
+        client.send(event);
+        client.acknowledge(ack, &event.payload);
+        self.flush(self.dialect());
+    }
+
+    fn flush(&self, dialect: &'static str) {
+        self.outbox.flush();
+        self.node.metrics.messages_sent(dialect, self.outbox.take_messages());
+    }
+
+    /// Returns the dialect under which the connection itself is counted: that of its first handler.
+    pub(super) fn dialect(&self) -> &'static str {
+        authentication::dialect(&self.handlers)
+    }
+}
+
+/// Waits until one of the handlers is to be checked.
+async fn changed(handlers: &mut [Box<dyn EventHandler>]) {
+    if handlers.is_empty() {
+        return pending().await;
+    }
+    let waiting = handlers.iter_mut().map(|handler| handler.changed());
+    futures_util::future::select_all(waiting).await;
+}

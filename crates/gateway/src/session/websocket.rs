@@ -1,0 +1,226 @@
+//! WebSocket endpoints: the handshake, the authentication of a client, and the start of its connection.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use access::{Credentials, Denied, Identity, ValidityEnd};
+use axum::extract::Request;
+use axum::response::Response;
+use net::proxy::client_address;
+use net::websocket::{self, CloseReason, Disconnected, WebSocket, WebSocketEvent};
+use timers::{Scope, UserId};
+use tokio::time::timeout;
+use tracing::Instrument;
+use wire::{TextDialect, Token};
+
+use crate::http::error::full;
+use crate::node::Node;
+use crate::ops::metrics::Refusal;
+use crate::session::connection::{Authenticated, Connection};
+use crate::session::connections::{ConnectionGuard, ConnectionInfo, LimitReached};
+use crate::systems::System;
+
+/// A system whose clients connect by a WebSocket of their own.
+pub(crate) trait WebSocketSystem: Send + 'static {
+    /// The system.
+    const SYSTEM: System;
+    /// What the client's address selects, such as a version of the dialect.
+    type Selection: Send + 'static;
+
+    /// Returns the scope that a client of a user subscribes to.
+    fn scope(user: &UserId) -> Scope;
+
+    /// Returns the token that a client's first message carries, if it does.
+    fn first_token(text: &str) -> Option<Token>;
+
+    /// Serves a client in the dialect that it selected.
+    fn serve(session: Session, selection: Self::Selection) -> impl Future<Output = ()> + Send;
+}
+
+/// An authenticated client, before it is subscribed.
+pub(crate) struct Session {
+    node: Arc<Node>,
+    socket: WebSocket,
+    guard: ConnectionGuard,
+    identity: Identity,
+}
+
+/// What a client's request alone tells about it.
+enum Handshake {
+    Authenticated(Identity),
+    /// The client authenticates by its first message.
+    Unauthenticated,
+    /// The client is admitted only to receive the reason why it is closed.
+    Closing(CloseReason),
+}
+
+/// Answers the upgrade. A client that is not admitted is upgraded all the same and closed with a code, since browsers do not
+/// show why a handshake failed.
+pub(crate) async fn connect<S: WebSocketSystem>(
+    node: Arc<Node>,
+    request: Request,
+    selection: S::Selection,
+) -> Response {
+    // Taken before authentication, so that a disconnect order given meanwhile applies.
+    let since = node.engine.clock().now();
+    let credentials = Credentials::of(request.uri(), request.headers());
+    let handshake = match &credentials {
+        Ok(credentials) => {
+            let authentication = authenticate(&node, credentials, S::SYSTEM);
+            authentication.instrument(tracing::info_span!("authenticate")).await
+        }
+        Err(denied) => Handshake::Closing(denied_reason(&node, denied)),
+    };
+    let user = match &handshake {
+        Handshake::Authenticated(identity) => identity.user.clone(),
+        // An unauthenticated connection counts like any other.
+        Handshake::Unauthenticated | Handshake::Closing(_) => Identity::guest().user,
+    };
+    let address = client_address(request.extensions(), request.headers(), &node.settings.public.proxy);
+    let info = ConnectionInfo { transport: S::SYSTEM.name(), address, since };
+    let (handshake, guard) = match node.connections.enter(&user, info) {
+        Ok(guard) => (handshake, Some(guard)),
+        Err(limit @ LimitReached::Node) => return full(&node, limit),
+        Err(limit) => {
+            node.metrics.refused(limit.into());
+            (Handshake::Closing(CloseReason::TooManyConnections), None)
+        }
+    };
+    let spawner = Arc::clone(&node);
+    let limits = node.settings.limits.of_connection();
+    let span = tracing::info_span!("connect", tickcast.system = S::SYSTEM.name());
+    let connected = move |socket: WebSocket| async move {
+        let (Some(guard), Ok(credentials)) = (guard, credentials) else {
+            let reason = if let Handshake::Closing(reason) = handshake { reason } else { CloseReason::Unauthorized };
+            return close(&node, socket, reason).await;
+        };
+        match handshake {
+            Handshake::Authenticated(identity) => S::serve(Session { node, socket, guard, identity }, selection).await,
+            Handshake::Unauthenticated => {
+                if let Some(session) = first_message::<S>(node, socket, guard, credentials).await {
+                    S::serve(session, selection).await;
+                }
+            }
+            Handshake::Closing(reason) => close(&node, socket, reason).await,
+        }
+    };
+    let connected = |socket| connected(socket).instrument(span);
+    websocket::accept(request, &limits, |task| spawner.drain.spawn(task), connected)
+}
+
+async fn authenticate(node: &Node, credentials: &Credentials, system: System) -> Handshake {
+    let auth = &node.auth;
+    let has_cookie = auth.has_session_cookie(credentials);
+    if !(credentials.has_token() || auth.is_trusted_mode() || has_cookie || auth.accepts_guests()) {
+        return Handshake::Unauthenticated;
+    }
+    match auth.authenticate_or_guest(credentials, system.name(), auth.accepts_guests()).await {
+        Ok(identity) => Handshake::Authenticated(identity),
+        // Every visitor of the web server has a cookie, and may send a token later.
+        Err(Denied::Rejected(_)) if has_cookie && !credentials.has_token() && auth.accepts_tokens() => {
+            Handshake::Unauthenticated
+        }
+        Err(denied) => Handshake::Closing(denied_reason(node, &denied)),
+    }
+}
+
+/// Authenticates a client by its first message; closes the socket if that fails.
+async fn first_message<S: WebSocketSystem>(
+    node: Arc<Node>,
+    mut socket: WebSocket,
+    mut guard: ConnectionGuard,
+    credentials: Credentials,
+) -> Option<Session> {
+    let within = node.settings.auth.first_message_within;
+    let reason = match timeout(within, first_token::<S>(&mut socket)).await {
+        Ok(Ok(Some(Token(token)))) => {
+            match node.auth.authenticate(&credentials.with_token(Some(token)), S::SYSTEM.name()).await {
+                Ok(identity) if guard.reassign(&identity.user) => {
+                    return Some(Session { node, socket, guard, identity });
+                }
+                Ok(_) => {
+                    node.metrics.refused(Refusal::ConnectionsOfUser);
+                    CloseReason::TooManyConnections
+                }
+                Err(denied) => denied_reason(&node, &denied),
+            }
+        }
+        Ok(Ok(None)) | Err(_) => {
+            node.metrics.refused(Refusal::Unauthorized);
+            CloseReason::Unauthorized
+        }
+        Ok(Err(Disconnected::Broken)) => {
+            node.metrics.broke();
+            return None;
+        }
+        Ok(Err(Disconnected::Close(reason))) => reason,
+    };
+    close(&node, socket, reason).await;
+    None
+}
+
+/// Returns the token of a client's first message, if it has one.
+async fn first_token<S: WebSocketSystem>(socket: &mut WebSocket) -> Result<Option<Token>, Disconnected> {
+    loop {
+        match socket.next().await? {
+            WebSocketEvent::Control => socket.flush().await?,
+            WebSocketEvent::Text(text) => return Ok(S::first_token(&text)),
+            WebSocketEvent::Binary(_) => return Ok(None),
+        }
+    }
+}
+
+impl Session {
+    /// Returns who the client is.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Serves the client in a dialect. A guest that authenticates is served again, as the user that it is.
+    pub(crate) fn run<S: WebSocketSystem, D: TextDialect>(self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let Self { node, socket, guard, identity } = self;
+            let subscription = match node.join(&S::scope(&identity.user)).await {
+                Ok(subscription) => subscription,
+                Err(error) => {
+                    tracing::debug!(%error, "a client cannot be subscribed");
+                    return close(&node, socket, CloseReason::overloaded()).await;
+                }
+            };
+            let connection = Connection::<D>::new(Arc::clone(&node), S::SYSTEM, socket, subscription, guard, &identity);
+            let spawner = Arc::clone(&node);
+            // A task of its own, so that nothing of the handshake stays in memory.
+            spawner.drain.spawn(async move {
+                let Some(authenticated) = connection.run().await else { return };
+                let Authenticated { socket, mut guard, identity } = *authenticated;
+                if guard.reassign(&identity.user) {
+                    return Self { node, socket, guard, identity }.run::<S, D>().await;
+                }
+                node.metrics.refused(Refusal::ConnectionsOfUser);
+                close(&node, socket, CloseReason::TooManyConnections).await;
+            });
+        })
+    }
+}
+
+/// Returns the close reason of a client whose authentication is no longer valid.
+pub(super) fn close_reason(end: ValidityEnd) -> CloseReason {
+    match end {
+        ValidityEnd::Expired => CloseReason::Unauthorized,
+        ValidityEnd::Unverifiable => CloseReason::overloaded(),
+    }
+}
+
+/// Records a failed authentication, and returns its close reason.
+fn denied_reason(node: &Node, denied: &Denied) -> CloseReason {
+    node.record_auth_failure(denied);
+    match denied {
+        Denied::Rejected(_) => CloseReason::Unauthorized,
+        Denied::Unavailable(_) => CloseReason::overloaded(),
+    }
+}
+
+async fn close(node: &Node, socket: WebSocket, reason: CloseReason) {
+    node.metrics.closed(&reason);
+    socket.close(&reason).await;
+}

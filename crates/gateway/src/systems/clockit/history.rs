@@ -1,0 +1,123 @@
+//! The history of finished sessions over HTTP.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use engine::store::{ArchivedRow, Fault, HistoryCursor, Page, Query};
+use futures_util::stream;
+use serde::Deserialize;
+use timers::Scope;
+use timers::stopwatch::Finished;
+use wire::clockit::rows::{header as csv_header, to_csv, to_json};
+
+use crate::http::authenticated_user::AuthenticatedUser;
+use crate::http::error::error;
+use crate::http::query::Query as UrlQuery;
+use crate::node::Node;
+use crate::systems::clockit::Clockit;
+
+/// Rows of a page, unless the client gives a number.
+const PAGE_DEFAULT: usize = 50;
+
+/// Most rows of a page: half a megabyte of ordinary rows.
+const PAGE_MAX: usize = 500;
+
+#[derive(Deserialize)]
+pub(crate) struct SessionListQuery {
+    limit: Option<String>,
+    before: Option<String>,
+}
+
+/// `GET /sessions?limit=&before=`: `{sessions, next}`, newest first; the last page has no `next`.
+pub(crate) async fn list(
+    State(node): State<Arc<Node>>,
+    user: AuthenticatedUser<Clockit>,
+    UrlQuery(query): UrlQuery<SessionListQuery>,
+) -> Response {
+    let scope = Scope::user(&user.id);
+    let rows = match page_query(&query) {
+        Ok(rows) => rows,
+        Err(reason) => return error(StatusCode::BAD_REQUEST, "Bad request", reason),
+    };
+    match node.engine.store().history(&scope, &rows).await {
+        Ok(page) => ([(header::CONTENT_TYPE, "application/json")], json(&page)).into_response(),
+        Err(fault) => unavailable(&fault),
+    }
+}
+
+/// `GET /sessions.csv`: all sessions, newest first, page by page as the client reads.
+pub(crate) async fn csv(State(node): State<Arc<Node>>, user: AuthenticatedUser<Clockit>) -> Response {
+    let scope = Scope::user(&user.id);
+    // The first page is read before the answer begins, so that an unavailable store gives a clean error.
+    let first = match node.engine.store().history(&scope, &Query { before: None, limit: PAGE_MAX }).await {
+        Ok(page) => page,
+        Err(fault) => return unavailable(&fault),
+    };
+    let pages = stream::unfold(Some((node, scope, Ok(first), true)), |state| async move {
+        let (node, scope, page, is_first) = state?;
+        let page: Page = match page {
+            Ok(page) => page,
+            Err(fault) => return Some((Err(fault), None)),
+        };
+        let mut text = if is_first { csv_header() } else { String::new() };
+        page.rows.iter().filter_map(read).for_each(|row| text.push_str(&to_csv(&row)));
+        let next = match page.next {
+            None => None,
+            Some(before) => {
+                let rows = Query { before: Some(before), limit: PAGE_MAX };
+                let page = node.engine.store().history(&scope, &rows).await;
+                Some((node, scope, page, false))
+            }
+        };
+        Some((Ok(Bytes::from(text)), next))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"sessions.csv\""),
+    ];
+    (headers, Body::from_stream(pages)).into_response()
+}
+
+fn page_query(query: &SessionListQuery) -> Result<Query, &'static str> {
+    let limit = match query.limit.as_deref().map(str::parse::<usize>) {
+        None => PAGE_DEFAULT,
+        Some(Ok(limit @ 1..)) => limit.min(PAGE_MAX),
+        Some(Ok(0) | Err(_)) => return Err("limit must be a whole number above 0"),
+    };
+    let before = match query.before.as_deref().map(str::parse::<HistoryCursor>) {
+        None => None,
+        Some(Ok(before)) => Some(before),
+        Some(Err(())) => return Err("before must be the next of an earlier answer"),
+    };
+    Ok(Query { before, limit })
+}
+
+fn json(page: &Page) -> String {
+    let rows: Vec<String> = page.rows.iter().filter_map(read).map(|row| to_json(&row)).collect();
+    let next = page
+        .next
+        .as_ref()
+        .map_or(String::new(), |next| format!(r#","next":{}"#, serde_json::Value::from(next.to_string())));
+    format!(r#"{{"sessions":[{}]{next}}}"#, rows.join(","))
+}
+
+fn read(row: &ArchivedRow) -> Option<Finished> {
+    let text = std::str::from_utf8(&row.body).ok()?;
+    match Finished::decode(text) {
+        Ok(finished) => Some(finished),
+        Err(error) => {
+            tracing::error!("a row of the history cannot be read and is left out");
+            tracing::debug!(row = %row.id, %error, "the row that is left out");
+            None
+        }
+    }
+}
+
+fn unavailable(fault: &Fault) -> Response {
+    tracing::warn!(%fault, "the history cannot be read");
+    error(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "the store is unavailable; try again")
+}

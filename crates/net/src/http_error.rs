@@ -1,0 +1,38 @@
+//! Error answers over HTTP.
+
+use axum::Json;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::websocket::RECONNECT_AFTER_MS;
+
+/// Builds an error answer: `{"error", "message"}` with its status.
+pub fn error(status: StatusCode, error: &str, message: &str) -> Response {
+    (status, Json(json!({ "error": error, "message": message }))).into_response()
+}
+
+/// Answers 404 to an unknown route, and to a known path with another method.
+pub async fn not_found(method: Method, uri: Uri) -> Response {
+    let body = json!({
+        "error": "Not found",
+        "message": "Route not found",
+        "path": uri.path(),
+        "method": method.as_str(),
+    });
+    (StatusCode::NOT_FOUND, Json(body)).into_response()
+}
+
+/// Builds the answer 503 for a dependency that is unavailable; the client may retry after one second.
+pub fn unavailable(message: &str) -> Response {
+    let mut answer = error(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", message);
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+}
+
+/// Adds a random `Retry-After` within [`RECONNECT_AFTER_MS`], so that refused clients do not return all at once.
+pub fn with_random_retry_after(mut answer: Response) -> Response {
+    let seconds = fastrand::u64(RECONNECT_AFTER_MS).div_ceil(1000);
+    answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    answer
+}

@@ -1,0 +1,51 @@
+//! Limits on clients, and how their use is reported.
+
+mod addresses;
+mod token_bucket;
+
+pub use addresses::{AddressLimiter, AddressLimits, AddressPermit};
+pub use token_bucket::TokenBucket;
+
+/// Limits of one connection.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    /// Sustained rate of messages. Every frame counts, control frames too.
+    pub messages_per_second: usize,
+    /// Messages admitted at once.
+    pub message_burst: usize,
+    /// Size of the largest message.
+    pub message_bytes: usize,
+}
+
+impl ConnectionLimits {
+    /// Returns a full bucket for the messages of one connection.
+    pub(crate) fn token_bucket(&self) -> TokenBucket {
+        TokenBucket::new(self.messages_per_second, self.message_burst)
+    }
+}
+
+/// A limit that this crate enforces.
+///
+/// Limits that close a socket are not among them: those are reported by the socket's
+/// [`CloseReason`](crate::websocket::CloseReason).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetLimit {
+    /// Long polls that wait on this node.
+    Polls,
+    /// Connections of one address.
+    ConnectionsOfAddress,
+    /// Size of a request head.
+    HeadBytes,
+    /// Size of a request body.
+    BodyBytes,
+    /// Large request bodies that are read at once.
+    Bodies,
+    /// Time within which a client must send or receive something.
+    Time,
+}
+
+/// Counts what this crate refuses.
+pub trait NetObserver: Send + Sync + 'static {
+    /// Records that a client was refused because it exceeded a limit.
+    fn refused(&self, limit: NetLimit);
+}

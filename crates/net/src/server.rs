@@ -1,0 +1,146 @@
+//! The accept loop and the HTTP/1.1 server on its connections, until they close or become WebSockets.
+
+mod acceptor;
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::stream::WriteTimeout;
+use acceptor::AcceptedConnection;
+
+pub use acceptor::Acceptor;
+
+/// Most connections of one listener that are not WebSockets (yet). Together with 15,000 WebSockets they leave file
+/// descriptors for the store in a process that may open 20,000.
+pub const HTTP_CONNECTIONS_MAX: usize = 4096;
+
+/// Above this number, a connection serves one request only, because idle connections would keep out others.
+const KEEP_ALIVE_MAX: usize = HTTP_CONNECTIONS_MAX / 2;
+
+/// Pause after a failed accept, for example when the process has too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Options of the HTTP server.
+#[derive(Clone)]
+pub struct HttpOptions {
+    /// Time within which a client must send a request head, send the next one, or accept some bytes of an answer.
+    pub timeout: Duration,
+    /// Size of the largest request head.
+    pub head_bytes: usize,
+    /// Prepares each connection; `None` on a port for operators.
+    pub acceptor: Option<Arc<Acceptor>>,
+}
+
+impl HttpOptions {
+    fn builder(&self) -> http1::Builder {
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(self.timeout).max_buf_size(self.head_bytes);
+        builder
+    }
+}
+
+/// Serves requests until `stop` completes; then closes the listener and returns when all requests in flight are
+/// answered.
+///
+/// Closes the connection of a client that does not send a request head, or the next one, in time.
+pub async fn serve(listener: TcpListener, routes: Router, options: HttpOptions, stop: impl Future<Output = ()>) {
+    let routes_without_keep_alive = routes.clone().layer(map_response(disable_keep_alive));
+    let permits = Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX));
+    let (connections, shutdown) = (TaskTracker::new(), CancellationToken::new());
+    let mut stop = pin!(stop);
+    loop {
+        let (tcp, permit) = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            accepted = accept(&listener, &permits) => accepted,
+        };
+        let is_busy = permits.available_permits() < HTTP_CONNECTIONS_MAX - KEEP_ALIVE_MAX;
+        let routes = if is_busy { &routes_without_keep_alive } else { &routes };
+        let connection = serve_connection(tcp, options.clone(), routes.clone(), shutdown.clone());
+        connections.spawn(async move {
+            connection.await;
+            drop(permit);
+        });
+    }
+    drop(listener);
+    shutdown.cancel();
+    connections.close();
+    connections.wait().await;
+}
+
+/// Waits for a permit and for a client.
+async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+    let permit = Arc::clone(permits).acquire_owned().await.expect("the semaphore is never closed");
+    loop {
+        match listener.accept().await {
+            Ok((tcp, _)) => return (tcp, permit),
+            Err(error) => {
+                tracing::warn!(%error, "a connection can't be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Closes a connection after its answer, unless it becomes a WebSocket. Hyper's own option would add
+/// `connection: close` to the answer of an upgrade too, which no client accepts.
+async fn disable_keep_alive(mut answer: Response) -> Response {
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
+}
+
+async fn serve_connection(tcp: TcpStream, options: HttpOptions, routes: Router, shutdown: CancellationToken) {
+    // With Nagle's algorithm a tick may wait for the acknowledgement of the previous one.
+    tcp.set_nodelay(true).ok();
+    let accepted = match &options.acceptor {
+        None => AcceptedConnection::plain(tcp),
+        Some(acceptor) => tokio::select! {
+            accepted = acceptor.accept(tcp) => accepted,
+            () = shutdown.cancelled() => None,
+        },
+    };
+    let Some(AcceptedConnection { stream, peer, permit: _permit }) = accepted else { return };
+    let routes = TowerToHyperService::new(routes);
+    let had_request = Arc::new(AtomicBool::new(false));
+    let has_request = Arc::clone(&had_request);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        has_request.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(peer);
+        routes.call(request)
+    });
+    let stream = WriteTimeout::new(stream, options.timeout);
+    let connection = options.builder().serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection.with_upgrades());
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    let Err(error) = result else { return };
+    tracing::debug!(%error, "an HTTP connection has failed");
+    if let Some(acceptor) = &options.acceptor {
+        acceptor.record_failure(&error, had_request.load(Ordering::Relaxed));
+    }
+}

@@ -1,6 +1,0 @@
--- Moves a deadline that can't be carried out, unless it has moved meanwhile.
--- KEYS  the due index   ARGV  1 scope   2 the deadline as it was seen, ms   3 when to try again, ms
-local at = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if not at or tonumber(at) ~= tonumber(ARGV[2]) then return 0 end
-redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
-return 1

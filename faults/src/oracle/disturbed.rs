@@ -1,0 +1,31 @@
+//! Tells when a disturbance excuses a node.
+
+use std::time::Duration;
+
+use crate::cluster::{Disturbance, DisturbanceKind};
+
+/// Time after a disturbance in which a node may still recover missed changes.
+const RECOVERY_GRACE: Duration = Duration::from_secs(5);
+
+/// Time after a stall, in which no connection was lost.
+const STALL_GRACE: Duration = Duration::from_secs(1);
+
+/// Tells whether a node was disturbed, or still recovered, in a period.
+pub(super) fn is_disturbed(
+    disturbances: &[Disturbance],
+    node: usize,
+    from: Duration,
+    until: Duration,
+    counts: fn(DisturbanceKind) -> bool,
+) -> bool {
+    let counts = |disturbance: &&Disturbance| disturbance.node == node && counts(disturbance.kind);
+    disturbances.iter().filter(counts).any(|disturbance| from <= recovered_at(disturbance) && disturbance.from <= until)
+}
+
+/// Returns when the node has recovered from a disturbance.
+pub(super) fn recovered_at(disturbance: &Disturbance) -> Duration {
+    match disturbance.kind {
+        DisturbanceKind::Down | DisturbanceKind::Disconnected => disturbance.until + RECOVERY_GRACE,
+        DisturbanceKind::Stalled => disturbance.until + STALL_GRACE,
+    }
+}

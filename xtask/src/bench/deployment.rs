@@ -1,0 +1,146 @@
+//! The servers of one measurement.
+
+use std::io::{Read, Write};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::observers::{Collector, Scraper};
+use super::{BenchSetup, System, Telemetry};
+use crate::child::{self, ChildProcess};
+use crate::ports;
+use crate::servers::{self, NodePorts};
+
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Running servers, which are killed when it is dropped.
+pub(super) struct Deployment {
+    /// Public ports and pids of the measured servers.
+    measured: Vec<(u16, u32)>,
+    redis_port: Option<u16>,
+    collector: Option<Collector>,
+    scrapers: Vec<Scraper>,
+    processes: Vec<ChildProcess>,
+}
+
+impl Deployment {
+    /// Starts a system and waits until it accepts connections.
+    pub(super) fn start(setup: &BenchSetup, system: System) -> Result<Self> {
+        let (measured, scrapers, processes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut deployment = Self { measured, redis_port: None, collector: None, scrapers, processes };
+        match system {
+            System::Tickcast { nodes, telemetry } => deployment.start_nodes(setup, nodes, telemetry)?,
+            System::Rooms { nodes } => deployment.start_nodes(setup, nodes, Telemetry::Default)?,
+            System::Bare => {
+                let port = ports::free_ports(1)?[0];
+                let mut command = Command::new(setup.binaries.join("baseline-bare"));
+                command.arg(format!("127.0.0.1:{port}"));
+                deployment.add("bare", port, command, setup)?;
+            }
+            System::Express => {
+                let port = ports::free_ports(1)?[0];
+                let mut command = Command::new(&setup.node);
+                command.arg(setup.root.join("benches/baseline-node/server.js")).arg(port.to_string());
+                deployment.add("express", port, command, setup)?;
+            }
+            System::SocketIo => {
+                let redis = deployment.start_redis(setup)?;
+                let port = ports::free_ports(1)?[0];
+                let mut command = Command::new(&setup.node);
+                command.arg(setup.root.join("benches/baseline-socketio/server.js"));
+                command.args([port.to_string(), format!("redis://127.0.0.1:{redis}")]);
+                deployment.add("socketio", port, command, setup)?;
+            }
+        }
+        let ports: Vec<u16> = deployment.measured.iter().map(|(port, _)| *port).collect();
+        deployment.wait_until(|| ports.iter().all(|port| ports::is_open(*port)))?;
+        Ok(deployment)
+    }
+
+    fn start_nodes(&mut self, setup: &BenchSetup, nodes: usize, telemetry: Telemetry) -> Result<()> {
+        let redis = self.start_redis(setup)?;
+        self.collector = matches!(telemetry, Telemetry::Traced(_)).then(Collector::start).transpose()?;
+        for number in 1..=nodes {
+            let free = ports::free_ports(2)?;
+            let ports = NodePorts { public: free[0], internal: free[1] };
+            let mut command = servers::tickcast(&setup.binaries.join("tickcast"), redis, ports);
+            command.env("TICKCAST__LIMITS__CONNECTIONS", "16000");
+            command.envs(telemetry_variables(telemetry, self.collector.as_ref()));
+            self.add(&format!("node-{number}"), ports.public, command, setup)?;
+            self.wait_until(|| ports::is_ok(ports.internal, "/readyz"))?;
+            if matches!(telemetry, Telemetry::Scraped | Telemetry::Traced(_)) {
+                self.scrapers.push(Scraper::start(ports.internal));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the addresses of the measured servers, as loadgen takes them.
+    pub(super) fn targets(&self) -> String {
+        self.measured.iter().map(|(port, _)| format!("127.0.0.1:{port}")).collect::<Vec<_>>().join(",")
+    }
+
+    /// Returns the pids of the measured servers, as loadgen takes them.
+    pub(super) fn pids(&self) -> String {
+        self.measured.iter().map(|(_, pid)| pid.to_string()).collect::<Vec<_>>().join(",")
+    }
+
+    /// Returns the number of bytes of spans that the nodes have exported.
+    pub(super) fn exported_bytes(&self) -> u64 {
+        self.collector.as_ref().map_or(0, Collector::received)
+    }
+
+    pub(super) fn log_tails(&self) -> String {
+        self.processes.iter().map(ChildProcess::log_tail).collect()
+    }
+
+    /// Returns the number of loads and scripts that Redis has executed. Each is one round trip.
+    pub(super) fn redis_calls(&self) -> Result<u64> {
+        let Some(port) = self.redis_port else { return Ok(0) };
+        let mut stream = ports::connect(port)?;
+        stream.write_all(b"INFO commandstats\r\nQUIT\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let calls = |command: &str| {
+            let line = answer.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+            line.and_then(|line| line.split(',').next()?.parse::<u64>().ok()).unwrap_or(0)
+        };
+        // A load is an HGETALL with a TIME in the same round trip.
+        Ok(calls("evalsha") + calls("eval") + calls("hgetall"))
+    }
+
+    fn start_redis(&mut self, setup: &BenchSetup) -> Result<u16> {
+        let port = ports::free_ports(1)?[0];
+        let command = servers::redis(&setup.redis, port);
+        self.processes.push(ChildProcess::start("redis", command, &setup.folder)?);
+        self.redis_port = Some(port);
+        self.wait_until(|| ports::is_open(port))?;
+        Ok(port)
+    }
+
+    /// Starts a server that is measured.
+    fn add(&mut self, name: &str, port: u16, command: Command, setup: &BenchSetup) -> Result<()> {
+        let process = ChildProcess::start(name, command, &setup.folder)?;
+        self.measured.push((port, process.pid()));
+        self.processes.push(process);
+        Ok(())
+    }
+
+    fn wait_until(&mut self, condition: impl Fn() -> bool) -> Result<()> {
+        child::wait_until(&mut self.processes, START_TIMEOUT, condition)
+    }
+}
+
+/// Returns the environment variables that configure the telemetry of a node.
+fn telemetry_variables(telemetry: Telemetry, collector: Option<&Collector>) -> Vec<(&'static str, String)> {
+    match (telemetry, collector) {
+        (Telemetry::Off, _) => vec![("OTEL_SDK_DISABLED", "true".to_owned())],
+        (Telemetry::Traced(ratio), Some(collector)) => vec![
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.endpoint()),
+            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio".to_owned()),
+            ("OTEL_TRACES_SAMPLER_ARG", ratio.to_owned()),
+        ],
+        (Telemetry::Default | Telemetry::Scraped | Telemetry::Traced(_), _) => Vec::new(),
+    }
+}

@@ -1,0 +1,87 @@
+//! npm packages, and the tests of `console/test`, which run on Node and in a browser.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process;
+use crate::tools::TestTools;
+
+pub(crate) const TESTS: &str = "console/test";
+
+/// Installs the packages of the lock file in a folder.
+pub(crate) fn install_packages(root: &Path, folder: &str, npm: &Path) -> Result<()> {
+    let directory = root.join(folder);
+    ensure!(directory.join("package-lock.json").is_file(), "{folder}/package-lock.json is missing");
+    if is_installed(&directory)? {
+        println!("{folder}/node_modules is up to date");
+        return Ok(());
+    }
+    let mut command = Command::new(npm);
+    command.args(["ci", "--no-audit", "--no-fund"]).current_dir(&directory);
+    process::run(command.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))
+}
+
+/// Runs the tests against a binary.
+pub(crate) fn run_tests(root: &Path, tools: &TestTools, binary: &Path) -> Result<()> {
+    let files = test_files(&root.join(TESTS))?;
+    ensure!(!files.is_empty(), "{TESTS} has no file *.test.mjs");
+    let mut command = Command::new(&tools.node);
+    // Files, because `node --test` takes no directory from Node 22 on.
+    command.arg("--test").args(files).current_dir(root);
+    process::run(command.env("TICKCAST_BIN", binary).envs(tools.variables.clone()))
+}
+
+/// Compares with the file that npm writes last, so that an incomplete installation does not count.
+fn is_installed(directory: &Path) -> Result<bool> {
+    let Ok(installed) = fs::metadata(directory.join("node_modules/.package-lock.json")) else {
+        return Ok(false);
+    };
+    let lock = fs::metadata(directory.join("package-lock.json"))?;
+    Ok(installed.modified()? >= lock.modified()?)
+}
+
+fn test_files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))?;
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+    let is_test = |path: &PathBuf| path.to_string_lossy().ends_with(".test.mjs");
+    let mut files: Vec<PathBuf> = paths.into_iter().filter(is_test).collect();
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, FileTimes};
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn every_file_that_imports_the_test_runner_is_run() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(TESTS);
+        let mut grep = Command::new("grep");
+        grep.args(["-rl", "node:test", "--exclude-dir=node_modules", "--include=*js"]).arg(&directory);
+        let listed = process::output(&mut grep).unwrap();
+        let mut expected: Vec<PathBuf> = listed.lines().map(PathBuf::from).collect();
+        expected.sort();
+        assert_eq!(test_files(&directory).unwrap(), expected);
+    }
+
+    #[test]
+    fn packages_older_than_the_lock_file_are_installed_again() {
+        let directory = std::env::temp_dir().join(format!("xtask-npm-{}", std::process::id()));
+        fs::create_dir_all(directory.join("node_modules")).unwrap();
+        fs::write(directory.join("package-lock.json"), "{}").unwrap();
+        assert!(!is_installed(&directory).unwrap());
+        fs::write(directory.join("node_modules/.package-lock.json"), "{}").unwrap();
+        assert!(is_installed(&directory).unwrap());
+        let lock = File::options().append(true).open(directory.join("package-lock.json")).unwrap();
+        let later = SystemTime::now() + Duration::from_secs(60);
+        lock.set_times(FileTimes::new().set_modified(later)).unwrap();
+        assert!(!is_installed(&directory).unwrap());
+        fs::remove_dir_all(&directory).unwrap();
+    }
+}
