@@ -19,7 +19,7 @@ const WATCHED: usize = 10_000;
 const AWAY: Duration = Duration::from_secs(30);
 const AT_ONCE: usize = 100;
 
-/// How long a client hears nothing and is content.
+/// Time without a message after which a client fails.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 fn main() {

@@ -20,7 +20,7 @@ const DUE: usize = 100_000;
 const PURGED_AFTER: Duration = Duration::from_secs(12 * 60 * 60);
 const AT_ONCE: usize = 64;
 
-/// How long ticks are watched with nothing due, to compare with.
+/// Time for which ticks are measured with nothing due, as the baseline.
 const QUIET: Duration = Duration::from_secs(20);
 
 fn main() {
@@ -51,7 +51,7 @@ fn main() {
     });
 }
 
-/// What a client is shown of one session.
+/// The ticks of one session, as a client receives them.
 #[derive(Default)]
 struct Ticks {
     last: Option<(Instant, u64)>,

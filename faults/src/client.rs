@@ -86,7 +86,7 @@ impl Client {
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        locked(&self.state)
+        self.state.lock()
     }
 
     /// Waits until the client has finished, and returns its record.
@@ -107,10 +107,6 @@ impl State {
     pub(crate) fn write(&mut self, at: Duration, event: Event) {
         self.record.entries.push(Entry { at, event });
     }
-}
-
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock()
 }
 
 /// Connects to one node after the other until the load has finished.

@@ -43,7 +43,7 @@ pub(crate) struct BeatSchedule {
     no_request_before: Duration,
 }
 
-/// What the node does next.
+/// The node's next action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NextStep {
     /// Requests the beat from the store, after this time.

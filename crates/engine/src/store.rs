@@ -215,7 +215,7 @@ pub struct Commit {
     pub removed: Vec<ItemKey>,
     /// History rows to write.
     pub archive: Vec<ArchivedRow>,
-    /// What happens to the scope's deadline.
+    /// The move of the scope's deadline.
     pub deadline: DeadlineMove,
     /// The commit leaves the board empty and its scope is never used again: the board may be deleted.
     pub expires_when_empty: bool,

@@ -7,6 +7,7 @@ mod redis {
     mod faults;
     mod node;
     mod presence;
+    mod probes;
     mod replica_wait;
     mod sentinel;
 }

@@ -40,11 +40,11 @@ pub struct Change {
     pub removed: BTreeSet<ItemKey>,
     /// History rows to write; a row of the same id is replaced.
     pub archive: Vec<Row>,
-    /// What happens to the scope's entry in the index of deadlines.
+    /// The move of the scope's entry in the index of deadlines.
     pub deadline: DeadlineMove,
 }
 
-/// What a change does to the scope's next deadline.
+/// The effect of a change on the scope's next deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadlineMove {
     /// The deadline stays as it is.

@@ -14,7 +14,7 @@ pub trait Dialect: Send + Sync + 'static {
     type Client: ?Sized;
     /// One message as a client sends it.
     type Incoming<'i>;
-    /// What a client's message asks of the system.
+    /// The request to the system in a client's message.
     type Request;
     /// One message to the clients of a scope.
     type Message<'m>;

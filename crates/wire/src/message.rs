@@ -15,7 +15,7 @@ pub struct ClientMessage<R> {
     pub id: Option<MessageId>,
     /// The span that the message belongs to, as the client claims (W3C Trace Context).
     pub traceparent: Option<String>,
-    /// What the client asks for.
+    /// The client's request.
     pub request: Request<R>,
 }
 

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::{ClientProfile, Dialect, Load, RunContext, State, locked};
+use super::{ClientProfile, Dialect, Load, RunContext, State};
 use crate::reconnect::reconnect_after;
 use crate::record::Event;
 use crate::workload::Workload;
@@ -61,7 +61,7 @@ impl<'c> Connection<'c> {
         workload: &'c mut Workload,
     ) -> Option<Duration> {
         let started_at = context.started_at;
-        let write = |what| locked(state).write(started_at.elapsed(), what);
+        let write = |what| state.lock().write(started_at.elapsed(), what);
         let ended = match timeout(READY_TIMEOUT, connect(context.ports[node], profile)).await {
             Ok(Ok(socket)) => {
                 write(Event::Opened(node));
@@ -73,7 +73,7 @@ impl<'c> Connection<'c> {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(anyhow!("no connection to node {node} in time")),
         };
-        locked(state).ready = false;
+        state.lock().ready = false;
         match ended {
             Ok(reconnect_after) => reconnect_after,
             Err(reason) => {
@@ -84,7 +84,7 @@ impl<'c> Connection<'c> {
     }
 
     fn begin(&mut self) {
-        let is_pending = locked(self.state).pending.is_some();
+        let is_pending = self.state.lock().pending.is_some();
         // Half of the clients send before they receive their sessions.
         let soon = Instant::now() + Duration::from_millis(self.workload.below(2) * 50);
         self.next = if is_pending { Next::Repeat(soon) } else { self.next_command() };
@@ -103,7 +103,7 @@ impl<'c> Connection<'c> {
     async fn serve(&mut self) -> Result<Option<Duration>> {
         let ready_by = Instant::now() + READY_TIMEOUT;
         loop {
-            let is_ready = locked(self.state).ready;
+            let is_ready = self.state.lock().ready;
             tokio::select! {
                 heard = self.socket.next() => self.receive(heard)?,
                 () = at(self.next) => self.act().await?,
@@ -127,7 +127,7 @@ impl<'c> Connection<'c> {
         match self.next {
             Next::Send(_) => {
                 let command = self.workload.next();
-                locked(self.state).pending = Some(command);
+                self.state.lock().pending = Some(command);
                 self.send_pending().await
             }
             Next::Repeat(_) => self.send_pending().await,
@@ -138,7 +138,7 @@ impl<'c> Connection<'c> {
 
     async fn send_pending(&mut self) -> Result<()> {
         let command = {
-            let mut state = locked(self.state);
+            let mut state = self.state.lock();
             let command = state.pending.clone().context("no pending command")?;
             state.write(self.started_at.elapsed(), Event::Sent(command.clone()));
             command
@@ -162,7 +162,7 @@ impl<'c> Connection<'c> {
 
     fn handle(&mut self, message: Value) {
         let at = self.started_at.elapsed();
-        let mut state = locked(self.state);
+        let mut state = self.state.lock();
         state.view.apply(&message);
         match message["type"].as_str() {
             Some("ready") => state.ready = true,

@@ -28,7 +28,7 @@ pub enum Delivery<'a> {
     Tick(&'a View, Beat),
 }
 
-/// What one client was shown. Views are conflated: the latest wins. Each beat is shown once, in order, with the view
+/// The deliveries to one client so far. Views are conflated: the latest wins. Each beat is shown once, in order, with the view
 /// that was valid at it.
 #[derive(Default)]
 pub struct DeliveryState {

@@ -82,7 +82,7 @@ impl Subscription {
     }
 }
 
-/// What a client was shown when it caught up; reports the write to the fan-out trace.
+/// The view that a client was shown when it caught up; reports the write to the fan-out trace.
 pub struct DeliveryReceipt(Option<Arc<View>>);
 
 impl DeliveryReceipt {

@@ -49,7 +49,7 @@ pub(crate) async fn execute_unheard(faults: &FaultyStore, two: &Engine, request:
     faults.drops_updates.store(false, Relaxed);
 }
 
-/// What the store does with a commit.
+/// The behaviour of the store at a commit.
 #[derive(Clone, Copy)]
 pub(crate) enum Plan {
     Pass,

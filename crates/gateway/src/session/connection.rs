@@ -42,7 +42,7 @@ pub(crate) struct Connection<D: TextDialect> {
     _gauge: ConnectionGauge,
     /// The span of the handshake, if it was recorded.
     origin: Option<Box<TraceParent>>,
-    /// What is to be written next; kept, so that a delivery allocates nothing.
+    /// The buffer for the next write; kept, so that a delivery allocates nothing.
     out: Vec<Bytes>,
 }
 

@@ -1,4 +1,4 @@
-//! What a failed command means to a client.
+//! The fault that a client receives for a failed command.
 
 use engine::ExecuteError;
 use wire::{Code, Fault};

@@ -224,3 +224,11 @@ async fn close(node: &Node, socket: WebSocket, reason: CloseReason) {
     node.metrics.closed(&reason);
     socket.close(&reason).await;
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_transport_and_the_authentication_know_the_same_subprotocol_of_tokens() {
+        assert_eq!(net::websocket::TOKEN_SUBPROTOCOL_PREFIX, access::BEARER_PROTOCOL);
+    }
+}

@@ -130,7 +130,7 @@ impl Rooms {
         }
     }
 
-    /// What each member was sent agrees with the commits, and each countdown reaches zero once and in time. With
+    /// Checks that the events to each member agree with the commits, and that each countdown reaches zero once and in time. With
     /// `complete`, each member was sent each change of the members and each zero.
     pub(crate) fn events_tell_the_commits(&self, complete: bool) -> Coverage {
         let mut coverage = Coverage { deaths: self.dead.len(), ..Coverage::default() };

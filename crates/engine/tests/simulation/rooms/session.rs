@@ -20,7 +20,7 @@ pub(crate) enum DeliveryKind {
     Resync,
 }
 
-/// What a member was sent, from its `session:joined` on.
+/// The events that a member was sent, from its `session:joined` on.
 pub(crate) struct Session {
     pub(crate) member: MemberId,
     views: Vec<ShownView>,

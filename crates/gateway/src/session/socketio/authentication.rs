@@ -22,10 +22,10 @@ use crate::session::socketio::connection::{SocketIoConnection, SocketIoOutcome, 
 use crate::session::socketio::handler::{Ack, EventHandler};
 use crate::systems::System;
 
-/// Who a client is, and the systems that accept it.
+/// The identity of a client, and the systems that accept it.
 pub(super) type Authentication = Result<(Identity, Vec<System>), Denied>;
 
-/// What a client can send with its admission.
+/// The payload of a request for admission.
 #[derive(Default, Deserialize)]
 struct AdmissionPayload {
     token: Option<String>,
