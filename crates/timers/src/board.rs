@@ -63,7 +63,7 @@ impl Board {
 
     /// Returns one item of a type.
     pub fn get<T: ItemType>(&self, id: &T::Id) -> Option<&T> {
-        self.items.get(&ItemKey::of::<T>(id))?.get()
+        self.items.get(ItemKey::text_of::<T>(id).as_str())?.get()
     }
 
     /// Returns all items of a type, in the order of their ids. Costs nothing for items of other types.

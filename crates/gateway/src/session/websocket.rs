@@ -188,18 +188,26 @@ impl Session {
                 }
             };
             let connection = Connection::<D>::new(Arc::clone(&node), S::SYSTEM, socket, subscription, guard, &identity);
+            // Boxed, because an async block keeps room both for what it captures and for what it awaits.
+            let serving = Box::pin(connection.run());
             let spawner = Arc::clone(&node);
             // A task of its own, so that nothing of the handshake stays in memory.
             spawner.drain.spawn(async move {
-                let Some(authenticated) = connection.run().await else { return };
-                let Authenticated { socket, mut guard, identity } = *authenticated;
-                if guard.reassign(&identity.user) {
-                    return Self { node, socket, guard, identity }.run::<S, D>().await;
+                if let Some(authenticated) = serving.await {
+                    Box::pin(Self::resume::<S, D>(node, *authenticated)).await;
                 }
-                node.metrics.refused(Refusal::ConnectionsOfUser);
-                close(&node, socket, CloseReason::TooManyConnections).await;
             });
         })
+    }
+
+    /// Serves a guest that has authenticated, as the user that it is.
+    async fn resume<S: WebSocketSystem, D: TextDialect>(node: Arc<Node>, authenticated: Authenticated) {
+        let Authenticated { socket, mut guard, identity } = authenticated;
+        if guard.reassign(&identity.user) {
+            return Self { node, socket, guard, identity }.run::<S, D>().await;
+        }
+        node.metrics.refused(Refusal::ConnectionsOfUser);
+        close(&node, socket, CloseReason::TooManyConnections).await;
     }
 }
 
