@@ -50,7 +50,7 @@ pub(super) struct SocketIoConnection {
     pub(super) validity: Pin<Box<dyn Future<Output = ValidityEnd> + Send>>,
     /// Since when the client is not admitted to the namespace; `None` once it is.
     pub(super) unauthenticated_since: Option<Instant>,
-    pub(super) in_flight: Option<Box<RequestTask<SocketIoRequest, SocketIoOutcome>>>,
+    pub(super) in_flight: InFlight,
     closed_since: Option<Instant>,
     /// The scopes that the client has joined, as recorded.
     joined: Vec<Scope>,
@@ -58,6 +58,9 @@ pub(super) struct SocketIoConnection {
     /// The span of the authentication, if it was recorded.
     pub(super) origin: Option<Box<TraceParent>>,
 }
+
+/// The request in progress, if there is one.
+type InFlight = Option<Box<RequestTask<SocketIoRequest, SocketIoOutcome>>>;
 
 /// A request in progress.
 pub(super) enum SocketIoRequest {
@@ -95,24 +98,24 @@ impl SocketIoConnection {
         }
     }
 
-    /// Serves the client until it disconnects or is closed.
-    pub(super) async fn run(mut self) {
-        let reason = self.serve().await;
-        let Self { node, mut handlers, mut in_flight, .. } = self;
-        handlers.iter_mut().for_each(|handler| handler.disconnected(&node));
-        if in_flight.is_some() {
-            // The client need not wait for the request.
-            let spawner = Arc::clone(&node);
-            spawner.drain.spawn(async move {
-                let EndedRequest { request, result, .. } = ended(&mut in_flight).await;
-                if let (SocketIoRequest::Event(handler, _), Ok(SocketIoOutcome::Event(result))) = (request, result) {
-                    handlers[handler].abandoned(&node, result);
-                }
-            });
-        }
-        if let Some(reason) = reason {
-            tracing::debug!(?reason, "a client is closed");
-            self.socket.close(reason).await;
+    /// Serves the client until it disconnects or is closed. Ten thousand of these futures stay in memory, so rare parts are
+    /// boxed.
+    #[expect(clippy::manual_async_fn, reason = "an async function would keep room for `self` twice")]
+    pub(super) fn run(mut self) -> impl Future<Output = ()> + Send {
+        async move {
+            let reason = self.serve().await;
+            let node = &self.node;
+            self.handlers.iter_mut().for_each(|handler| handler.disconnected(node));
+            if self.in_flight.is_some() {
+                // The client need not wait for the request.
+                let (node, handlers, in_flight) =
+                    (Arc::clone(node), std::mem::take(&mut self.handlers), self.in_flight.take());
+                self.node.drain.spawn(abandon(node, handlers, in_flight));
+            }
+            if let Some(reason) = reason {
+                tracing::debug!(?reason, "a client is closed");
+                Box::pin(self.socket.close(reason)).await;
+            }
         }
     }
 
@@ -325,6 +328,14 @@ impl SocketIoConnection {
     /// Returns the dialect under which the connection itself is counted: that of its first handler.
     pub(super) fn dialect(&self) -> &'static str {
         authentication::dialect(&self.handlers)
+    }
+}
+
+/// Waits for the request of a client that has disconnected, and passes its result to its handler.
+async fn abandon(node: Arc<Node>, handlers: Vec<Box<dyn EventHandler>>, mut in_flight: InFlight) {
+    let EndedRequest { request, result, .. } = ended(&mut in_flight).await;
+    if let (SocketIoRequest::Event(handler, _), Ok(SocketIoOutcome::Event(result))) = (request, result) {
+        handlers[handler].abandoned(&node, result);
     }
 }
 

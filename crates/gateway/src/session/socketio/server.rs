@@ -56,17 +56,18 @@ impl SocketIoHandler for Handler {
         let info = ConnectionInfo { transport: self.dialect, address, since };
         // An unauthenticated connection counts like any other.
         let guard = node.connections.enter(&Identity::guest().user, info);
-        self.node.drain.spawn(async move {
-            match guard {
-                Ok(guard) => SocketIoConnection::new(node, socket, guard).run().await,
-                Err(limit) => {
-                    node.metrics.refused(limit.into());
-                    let is_node_full = limit == LimitReached::Node;
-                    let reason = if is_node_full { CloseReason::overloaded() } else { CloseReason::TooManyConnections };
-                    socket.close(reason).await;
-                }
+        match guard {
+            Ok(guard) => {
+                let connection = SocketIoConnection::new(Arc::clone(&node), socket, guard);
+                node.drain.spawn(connection.run());
             }
-        });
+            Err(limit) => {
+                node.metrics.refused(limit.into());
+                let is_node_full = limit == LimitReached::Node;
+                let reason = if is_node_full { CloseReason::overloaded() } else { CloseReason::TooManyConnections };
+                node.drain.spawn(async move { socket.close(reason).await });
+            }
+        }
     }
 
     fn closed(&self, reason: Option<&CloseReason>) {
