@@ -56,6 +56,17 @@ async function withMembers(io, count, options, run) {
 for (const [version, io] of Object.entries(CLIENTS)) {
   describe(`socket.io-client ${version}`, () => {
     for (const [name, transports] of Object.entries(TRANSPORTS)) {
+      test(`a binary payload is refused once, by the acknowledgement, over ${name}`, () =>
+        withMembers(io, 1, transports && { transports }, async (ann) => {
+          await ann.request('session:create');
+          const bytes = Buffer.from('binary');
+          for (const payload of [bytes, { nested: [{ duration: bytes }, bytes] }]) {
+            assert.equal((await ann.request('timer:start', payload)).error.code, 'INVALID_PAYLOAD');
+          }
+          assert.equal((await ann.request('timer:start', 60)).isRunning, true);
+          assert.equal(ann.payloads('error').length, 2, 'one event for each refusal');
+        }));
+
       test(`two members share a countdown over ${name}`, () =>
         withMembers(io, 2, transports && { transports }, async (ann, ben) => {
           const created = await ann.request('session:create', { duration: 90, name: 'Ann' });

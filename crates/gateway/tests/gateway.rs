@@ -4,6 +4,7 @@
 
 mod gateway {
     mod access;
+    mod binary_payloads;
     mod clockit;
     mod configuration;
     mod disconnect;

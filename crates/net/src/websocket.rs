@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use close_reason::{CloseReason, RECONNECT_AFTER_MS};
 pub use frame::FrameBuffer;
 pub(crate) use frame_scanner::{FrameScanner, FrameVisitor, PayloadChunk};
-pub(crate) use handshake::upgrade;
+pub(crate) use handshake::Handshake;
 pub use handshake::{SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX, accept};
 pub use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatOptions, HeartbeatTimer};
 pub(crate) use inbound_limiter::InboundLimiter;

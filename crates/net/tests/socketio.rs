@@ -54,7 +54,7 @@ impl SocketIoHandler for Echo {
                     Packet::Event { name, .. } if name == "close" => return socket.close(CloseReason::Forbidden).await,
                     Packet::Event { payload, ack, .. } => packet::ack(ack.unwrap(), &payload.unwrap()),
                     Packet::ConnectNamespace(namespace) => packet::connect_error(Some(namespace), "unknown"),
-                    Packet::Disconnect | Packet::Invalid(_) => packet::disconnect(),
+                    Packet::Disconnect | Packet::Invalid { .. } => packet::disconnect(),
                 };
                 socket.sender().offer(answer).unwrap();
             }

@@ -186,6 +186,18 @@ async fn an_invalid_upgrade_is_refused() {
         let mut wrong = UPGRADE;
         wrong[3].1 = "short";
         assert_eq!(node.http("GET", path, &wrong, b"").await.status, 426);
+        let mut old = UPGRADE;
+        old[2].1 = "8";
+        let refused = node.http("GET", path, &old, b"").await;
+        let offer = ["sec-websocket-version", "upgrade"].map(|name| refused.header(name).unwrap());
+        assert_eq!((refused.status, offer), (426, ["13", "websocket"]), "{refused:?}");
+        assert!(refused.header("connection").unwrap().starts_with("upgrade"), "{refused:?}");
+        let head = UPGRADE.map(|(name, value)| format!("{name}: {value}\r\n")).concat();
+        let mut tcp = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+        tcp.write_all(format!("GET {path} HTTP/1.0\r\nhost: x\r\n{head}\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tcp.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.split_once(' ').is_some_and(|(_, status)| status.starts_with("426")), "{answer}");
     }
     wait_until("no connections", async || node.get_internal("/cluster").await.json()["connections"] == 0).await;
 }

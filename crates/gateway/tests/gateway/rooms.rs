@@ -260,6 +260,8 @@ async fn a_client_that_vanishes_during_the_upgrade_is_removed() {
     let (mut ann, room) = SocketIo::host(node.public).await;
     let path = poll_into(&node, &room).await.replace("polling", "websocket");
     ann.next_of("session:user-joined").await;
+    let invalid = node.http("GET", &path, &UPGRADE[..3], b"").await;
+    assert_eq!(invalid.status, 426, "an invalid attempt prevents no valid one: {invalid:?}");
     let mut half = Client::connect(node.public, &path).await;
     half.say("2probe").await;
     assert_eq!(half.next_text().await, "3probe");
@@ -270,8 +272,16 @@ async fn a_client_that_vanishes_during_the_upgrade_is_removed() {
 }
 
 #[tokio::test]
-async fn the_advertised_size_limit_of_long_polling_is_enforced() {
+async fn the_advertised_size_limit_is_enforced_over_each_transport() {
     let node = Node::start_with(&[("limits.message_bytes", "2000")]).await;
+    let mut direct = Client::connect(node.public, "/socket.io/?EIO=4&transport=websocket").await;
+    let open = direct.next_text().await;
+    let open: Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
+    assert_eq!((&open["maxPayload"], &open["upgrades"]), (&json!(2000), &json!([])));
+    direct.say("40").await;
+    direct.next_text().await;
+    direct.say(&"4".repeat(2001)).await;
+    assert_eq!(direct.closed().await.0, 4413);
     let open = opened(&node).await;
     assert_eq!(open["maxPayload"], 2000);
     let path = polling(&open);

@@ -28,34 +28,46 @@ pub enum Packet {
         /// The id of the acknowledgement that the client waits for.
         ack: Option<i64>,
     },
-    /// The packet is invalid, for this reason.
-    Invalid(&'static str),
+    /// The packet is invalid.
+    Invalid {
+        /// What is wrong with it.
+        reason: &'static str,
+        /// The id of the acknowledgement that the client waits for.
+        ack: Option<i64>,
+    },
 }
 
 impl Packet {
-    /// Parses a packet.
+    /// Parses a packet. A packet with attachments is refused at once, so that nothing waits for them.
     pub(crate) fn parse(text: Str) -> Self {
-        // A packet with attachments is refused, so that nothing waits for them.
-        let config = ParseConfig { max_incoming_binaries: 0, ..ParseConfig::default() };
-        let Ok(RawPacket { inner, ns }) = CommonParser.decode_str(&config, &ParserState::default(), text) else {
-            return Self::Invalid("the message is not a Socket.IO packet without attachments");
+        let Some((_, without)) = split_attachments(&text) else { return Self::parse_text(text) };
+        let ack = match Self::parse_text(without.into()) {
+            Self::Event { ack, .. } | Self::Invalid { ack, .. } => ack,
+            Self::Connect(_) | Self::ConnectNamespace(_) | Self::Disconnect => None,
+        };
+        Self::Invalid { reason: "binary payloads are not supported", ack }
+    }
+
+    fn parse_text(text: Str) -> Self {
+        let invalid = |reason| Self::Invalid { reason, ack: None };
+        let decoded = CommonParser.decode_str(&ParseConfig::default(), &ParserState::default(), text);
+        let Ok(RawPacket { inner, ns }) = decoded else {
+            return invalid("the message is not a Socket.IO packet");
         };
         if ns != NAMESPACE {
             let is_connect = matches!(inner, PacketData::Connect(_));
             return if is_connect {
                 Self::ConnectNamespace(ns.to_string())
             } else {
-                Self::Invalid("the only namespace is /")
+                invalid("the only namespace is /")
             };
         }
         match inner {
             PacketData::Connect(auth) => Self::Connect(auth.as_ref().and_then(as_text).map(str::to_owned)),
             PacketData::Disconnect => Self::Disconnect,
             PacketData::Event(arguments, ack) => Self::parse_event(&arguments, ack),
-            PacketData::BinaryEvent(..) | PacketData::BinaryAck(..) => {
-                Self::Invalid("binary payloads are not supported")
-            }
-            PacketData::EventAck(..) | PacketData::ConnectError(_) => Self::Invalid("the packet type is unexpected"),
+            PacketData::BinaryEvent(..) | PacketData::BinaryAck(..) => invalid("binary payloads are not supported"),
+            PacketData::EventAck(..) | PacketData::ConnectError(_) => invalid("the packet type is unexpected"),
         }
     }
 
@@ -66,9 +78,25 @@ impl Packet {
             (Some(name), Some(all)) => {
                 Self::Event { name, payload: all.get(1).map(|payload| payload.get().to_owned()), ack }
             }
-            _ => Self::Invalid("an event is an array that begins with its name"),
+            _ => Self::Invalid { reason: "an event is an array that begins with its name", ack },
         }
     }
+}
+
+/// Returns the number of binary messages that follow a packet as its attachments.
+pub(crate) fn attachments(packet: &str) -> usize {
+    split_attachments(packet).map_or(0, |(count, _)| count)
+}
+
+/// Splits a packet with attachments into their number and the same packet without attachments; `None` if it is none.
+fn split_attachments(packet: &str) -> Option<(usize, String)> {
+    let without = match packet.as_bytes().first()? {
+        b'5' => '2',
+        b'6' => '3',
+        _ => return None,
+    };
+    let (count, rest) = packet[1..].split_once('-')?;
+    Some((count.parse().ok()?, format!("{without}{rest}")))
 }
 
 /// Encodes an event with a JSON payload.
@@ -153,10 +181,41 @@ mod tests {
             "4{}",
             "6",
             "5",
-            r#"51-["a",{"_placeholder":true,"num":0}]"#,
+            "5x-[]",
+            "5-[]",
+            "5é-[]",
+            "599999999999999999999-[]",
             r#"50-["a"]"#,
+            r#"51-/x,7["a"]"#,
+            "61-[]",
         ] {
-            assert!(matches!(parse(text), Packet::Invalid(_)), "{text}");
+            assert!(matches!(parse(text), Packet::Invalid { ack: None, .. }), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_invalid_event_keeps_the_id_of_its_acknowledgement() {
+        for text in [
+            "27[]",
+            "27[5]",
+            "27[null,{}]",
+            "27{}",
+            "27[\"a\"",
+            r#"51-7["a",{"_placeholder":true,"num":0}]"#,
+            r#"52-7["a",{"x":[{"_placeholder":true,"num":1}]},{"_placeholder":true,"num":0}]"#,
+            r#"51-7[{"_placeholder":true,"num":0},{}]"#,
+            r#"51-/,7["a"]"#,
+        ] {
+            assert!(matches!(parse(text), Packet::Invalid { ack: Some(7), .. }), "{text}");
+        }
+    }
+
+    #[test]
+    fn attachments_are_counted() {
+        for (text, count) in
+            [(r#"52-7["a"]"#, 2), ("61-[]", 1), (r#"50-["a"]"#, 0), (r#"2["5-1"]"#, 0), ("5", 0), ("", 0)]
+        {
+            assert_eq!(attachments(text), count, "{text}");
         }
     }
 

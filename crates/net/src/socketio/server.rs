@@ -27,14 +27,14 @@ use crate::socketio::engine_handler::EngineHandler;
 use crate::socketio::session::{PendingSession, Session};
 use crate::socketio::transport::WebSocketTransport;
 use crate::socketio::{SocketIoHandler, SocketIoOptions};
-use crate::websocket::{CloseReason, upgrade};
+use crate::websocket::{CloseReason, Handshake};
 
 /// Most packets that wait in the engine for a transport. A client that lags further receives the latest state instead.
 const OUTBOX_MAX: usize = 32;
 
 /// Largest answer to a long poll. It must have room for all waiting packets: the engine would put those that do not fit
 /// aside, and lose them if a WebSocket takes over meanwhile.
-const PAYLOAD_MAX: u64 = 16 * 1024 * 1024;
+const POLL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Most long polls that wait at once: half of the connections that are not WebSockets.
 const POLLS_MAX: usize = HTTP_CONNECTIONS_MAX / 2;
@@ -50,7 +50,10 @@ pub struct SocketIoServer {
     options: SocketIoOptions,
     handler: Arc<dyn SocketIoHandler>,
     engine_handler: Arc<EngineHandler>,
+    /// The engine of sessions that begin by long polling. They may become WebSockets.
     engine: EngineIoService<EngineHandler>,
+    /// The engine of sessions that begin by WebSocket. It differs in the limit that it announces.
+    websocket_engine: EngineIoService<EngineHandler>,
     polls: Semaphore,
 }
 
@@ -67,19 +70,16 @@ impl SocketIoServer {
     /// Creates a server that reports to `handler`.
     pub fn new(options: SocketIoOptions, handler: Arc<dyn SocketIoHandler>) -> Self {
         let engine_handler = Arc::new(EngineHandler::new(Arc::clone(&handler)));
-        let message_bytes = options.limits.message_bytes;
-        let config = EngineIoConfig::builder()
-            .req_path("/socket.io".to_owned())
-            .ping_interval(options.heartbeat.every)
-            .ping_timeout(options.heartbeat.within)
-            .max_buffer_size(OUTBOX_MAX)
-            .max_payload(PAYLOAD_MAX)
-            .ws_read_buffer_size(READ_BUFFER)
-            .ws_max_message_size(message_bytes)
-            .ws_max_frame_size(message_bytes)
-            .build();
-        let engine = EngineIoService::with_config(Arc::clone(&engine_handler), config);
-        Self { options, handler, engine_handler, engine, polls: Semaphore::new(POLLS_MAX) }
+        let engine =
+            |max_payload| EngineIoService::with_config(Arc::clone(&engine_handler), options.of_engine(max_payload));
+        Self {
+            engine: engine(POLL_BYTES_MAX),
+            websocket_engine: engine(options.limits.message_bytes as u64),
+            options,
+            handler,
+            engine_handler,
+            polls: Semaphore::new(POLLS_MAX),
+        }
     }
 
     /// Returns the routes of the server, for a router of any state.
@@ -122,11 +122,11 @@ impl SocketIoServer {
             }
         };
         *request.uri_mut() = query.normalized(request.uri());
+        let opens_session = query.sid.is_none();
         match (is_websocket, request.method()) {
-            (true, _) if session.claim_upgrade() => self.upgrade(request, session),
-            (true, _) => protocol_error(3, "Bad request"),
+            (true, _) => self.upgrade(request, session, opens_session),
             (false, &Method::POST) => self.receive(request, session).await,
-            (false, _) => self.poll(request, query.sid.is_none()).await,
+            (false, _) => self.poll(request, opens_session).await,
         }
     }
 
@@ -146,14 +146,14 @@ impl SocketIoServer {
         if opens_session { self.set_max_payload(answer).await } else { answer }
     }
 
-    /// Replaces the engine's limit in the answer to a new client by the size that the client may send at once.
+    /// Replaces the limit of answers, which the engine announces to a new client, by the limit of what it may send.
     async fn set_max_payload(&self, answer: Response) -> Response {
         let (mut head, body) = answer.into_parts();
         // The engine made the answer, and it is short.
         let Ok(body) = axum::body::to_bytes(body, READ_BUFFER).await else {
             return error(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", "a session could not be opened");
         };
-        let of_engine = format!("\"maxPayload\":{PAYLOAD_MAX}");
+        let of_engine = format!("\"maxPayload\":{POLL_BYTES_MAX}");
         let of_client = format!("\"maxPayload\":{}", self.options.limits.message_bytes);
         head.headers.remove(header::CONTENT_LENGTH);
         Response::from_parts(head, Body::from(String::from_utf8_lossy(&body).replace(&of_engine, &of_client)))
@@ -191,19 +191,44 @@ impl SocketIoServer {
     }
 
     /// Answers the upgrade to a WebSocket and passes its byte stream to the engine.
-    fn upgrade(&self, request: Request, session: Arc<Session>) -> Response {
+    fn upgrade(&self, request: Request, session: Arc<Session>, opens_session: bool) -> Response {
+        let handshake = match Handshake::of(request) {
+            Ok(handshake) => handshake,
+            Err(refused) => return *refused,
+        };
+        if !session.claim_upgrade() {
+            return protocol_error(3, "Bad request");
+        }
+        let request = handshake.request();
         let mut head = axum::http::Request::new(());
         *head.uri_mut() = request.uri().clone();
         *head.headers_mut() = request.headers().clone();
         *head.extensions_mut() = request.extensions().clone();
-        let (engine, handler, limits) = (self.engine.clone(), Arc::clone(&self.handler), self.options.limits);
+        let engine = if opens_session { &self.websocket_engine } else { &self.engine }.clone();
+        let (handler, limits) = (Arc::clone(&self.handler), self.options.limits);
         let serve = move |stream, received| async move {
             let transport = WebSocketTransport::new(handler, session, &limits, stream, received);
             if let Err(error) = engine.call((transport, head)).await {
                 tracing::debug!(%error, "the engine rejected a WebSocket");
             }
         };
-        upgrade(request, |task| self.handler.spawn(task), serve)
+        handshake.accept(|task| self.handler.spawn(task), serve)
+    }
+}
+
+impl SocketIoOptions {
+    /// Returns the configuration of an engine.
+    fn of_engine(&self, max_payload: u64) -> EngineIoConfig {
+        EngineIoConfig::builder()
+            .req_path("/socket.io".to_owned())
+            .ping_interval(self.heartbeat.every)
+            .ping_timeout(self.heartbeat.within)
+            .max_buffer_size(OUTBOX_MAX)
+            .max_payload(max_payload)
+            .ws_read_buffer_size(READ_BUFFER)
+            .ws_max_message_size(self.limits.message_bytes)
+            .ws_max_frame_size(self.limits.message_bytes)
+            .build()
     }
 }
 

@@ -7,7 +7,7 @@ use engineioxide::{DisconnectReason, Str};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::socketio::packet::Packet;
+use crate::socketio::packet::{self, Packet};
 use crate::socketio::session::{EngineMessage, Session};
 use crate::websocket::CloseReason;
 
@@ -18,11 +18,13 @@ pub struct Socket {
     engine: Arc<EngineSocket>,
     session: Arc<Session>,
     inbox: mpsc::Receiver<EngineMessage>,
+    /// Binary messages that are still to come as attachments of a packet that is already answered.
+    attachments: usize,
 }
 
 impl Socket {
     pub(super) fn new(engine: Arc<EngineSocket>, session: Arc<Session>, inbox: mpsc::Receiver<EngineMessage>) -> Self {
-        Self { engine, session, inbox }
+        Self { engine, session, inbox, attachments: 0 }
     }
 
     /// Returns the head of the request that opened the session.
@@ -37,20 +39,35 @@ impl Socket {
 
     /// Waits for the next packet; `None` once the session has ended and its queue is empty. Cancel-safe.
     pub async fn next(&mut self) -> Option<Packet> {
-        tokio::select! {
-            biased;
-            Some(message) = self.inbox.recv() => {
-                self.session.dequeued(&message);
-                Some(match message {
-                    EngineMessage::Text(text) => Packet::parse(text),
-                    EngineMessage::Binary => Packet::Invalid("binary messages are not supported"),
-                })
+        loop {
+            let message = tokio::select! {
+                biased;
+                Some(message) = self.inbox.recv() => message,
+                () = self.engine.closed() => return None,
+                () = self.session.aborted() => {
+                    self.engine.close(DisconnectReason::TransportError);
+                    return None;
+                }
+            };
+            self.session.dequeued(&message);
+            if let Some(packet) = self.packet_of(message) {
+                return Some(packet);
             }
-            () = self.engine.closed() => None,
-            () = self.session.aborted() => {
-                self.engine.close(DisconnectReason::TransportError);
+        }
+    }
+
+    /// Returns the packet of a message; `None` if the message is an attachment of an earlier packet.
+    fn packet_of(&mut self, message: EngineMessage) -> Option<Packet> {
+        match message {
+            EngineMessage::Text(text) => {
+                self.attachments = packet::attachments(&text);
+                Some(Packet::parse(text))
+            }
+            EngineMessage::Binary if self.attachments > 0 => {
+                self.attachments -= 1;
                 None
             }
+            EngineMessage::Binary => Some(Packet::Invalid { reason: "binary messages are not supported", ack: None }),
         }
     }
 

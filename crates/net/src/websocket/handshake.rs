@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use hyper_util::rt::TokioIo;
@@ -20,6 +20,9 @@ pub const SUBPROTOCOL: &str = "tickcast";
 /// Prefix of an offered subprotocol that carries a token. The server never selects such a subprotocol.
 pub const TOKEN_SUBPROTOCOL_PREFIX: &str = "bearer.";
 
+/// The version of the protocol (RFC 6455).
+const VERSION: &str = "13";
+
 /// Answers an upgrade request and passes the socket to `serve`, in a task that `spawn` starts.
 pub fn accept<F>(
     request: Request,
@@ -31,61 +34,85 @@ where
     F: Future<Output = ()> + Send,
 {
     let limits = *limits;
-    upgrade(request, spawn, move |stream, received| async move {
-        serve(WebSocket::new(stream, received, &limits).await).await;
-    })
+    match Handshake::of(request) {
+        Ok(handshake) => handshake.accept(spawn, move |stream, received| async move {
+            serve(WebSocket::new(stream, received, &limits).await).await;
+        }),
+        Err(refused) => *refused,
+    }
 }
 
-/// Answers an upgrade request and passes the byte stream below the WebSocket, and the bytes received so far, to
-/// `serve`.
-pub(crate) fn upgrade<F>(
-    mut request: Request,
-    spawn: impl FnOnce(BoxFuture<'static, ()>),
-    serve: impl FnOnce(ClientStream, Vec<u8>) -> F + Send + 'static,
-) -> Response
-where
-    F: Future<Output = ()> + Send,
-{
-    let key = match check(request.headers()) {
-        Ok(key) => derive_accept_key(key.as_bytes()),
-        Err(reason) => {
-            let mut refused = error(StatusCode::UPGRADE_REQUIRED, "Upgrade required", reason);
-            refused.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-            return refused;
-        }
-    };
-    let subprotocol = match select_subprotocol(request.headers()) {
-        Ok(subprotocol) => subprotocol,
-        Err(reason) => return error(StatusCode::BAD_REQUEST, "Bad request", reason),
-    };
-    let upgrade = hyper::upgrade::on(&mut request);
-    spawn(Box::pin(async move {
-        let upgraded = match upgrade.await {
-            Ok(upgraded) => upgraded,
-            Err(error) => {
-                tracing::debug!(%error, "a client disconnected during the handshake");
-                return;
-            }
-        };
-        let Ok(parts) = upgraded.downcast::<TokioIo<WriteTimeout>>() else {
-            tracing::error!("a WebSocket was upgraded from an unknown kind of stream");
-            return;
-        };
-        // A copy, because the original would keep hyper's whole read buffer alive.
-        let received = parts.read_buf.to_vec();
-        drop(parts.read_buf);
-        serve(parts.io.into_inner().into_inner(), received).await;
-    }));
-    let headers = [
-        (header::CONNECTION, "upgrade".to_owned()),
-        (header::UPGRADE, "websocket".to_owned()),
-        (header::SEC_WEBSOCKET_ACCEPT, key),
-    ];
-    let mut answer = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
-    if let Some(subprotocol) = subprotocol {
-        answer.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+/// A valid upgrade request that is not answered yet.
+pub(crate) struct Handshake {
+    request: Request,
+    accept_key: String,
+    subprotocol: Option<&'static str>,
+}
+
+impl Handshake {
+    /// Checks an upgrade request.
+    ///
+    /// # Errors
+    /// The answer to send instead: 426, or 400 for subprotocols of which none can be selected.
+    pub(crate) fn of(request: Request) -> Result<Self, Box<Response>> {
+        let key = check(&request).map_err(|reason| Box::new(upgrade_required(reason)))?;
+        let accept_key = derive_accept_key(key.as_bytes());
+        let subprotocol = select_subprotocol(request.headers())
+            .map_err(|reason| Box::new(error(StatusCode::BAD_REQUEST, "Bad request", reason)))?;
+        Ok(Self { request, accept_key, subprotocol })
     }
-    answer
+
+    /// Returns the request.
+    pub(crate) fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Answers the request, and passes the byte stream below the WebSocket, and the bytes received so far, to `serve`.
+    pub(crate) fn accept<F>(
+        self,
+        spawn: impl FnOnce(BoxFuture<'static, ()>),
+        serve: impl FnOnce(ClientStream, Vec<u8>) -> F + Send + 'static,
+    ) -> Response
+    where
+        F: Future<Output = ()> + Send,
+    {
+        let Self { mut request, accept_key, subprotocol } = self;
+        let upgrade = hyper::upgrade::on(&mut request);
+        spawn(Box::pin(async move {
+            let upgraded = match upgrade.await {
+                Ok(upgraded) => upgraded,
+                Err(error) => {
+                    tracing::debug!(%error, "a client disconnected during the handshake");
+                    return;
+                }
+            };
+            let Ok(parts) = upgraded.downcast::<TokioIo<WriteTimeout>>() else {
+                tracing::error!("a WebSocket was upgraded from an unknown kind of stream");
+                return;
+            };
+            // A copy, because the original would keep hyper's whole read buffer alive.
+            let received = parts.read_buf.to_vec();
+            drop(parts.read_buf);
+            serve(parts.io.into_inner().into_inner(), received).await;
+        }));
+        let headers = [
+            (header::CONNECTION, "upgrade".to_owned()),
+            (header::UPGRADE, "websocket".to_owned()),
+            (header::SEC_WEBSOCKET_ACCEPT, accept_key),
+        ];
+        let mut answer = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
+        if let Some(subprotocol) = subprotocol {
+            answer.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+        }
+        answer
+    }
+}
+
+/// Refuses a request, and names the protocol and its version that the route requires (RFC 9110 §15.5.22, RFC 6455 §4.4).
+fn upgrade_required(reason: &str) -> Response {
+    let headers =
+        [(header::CONNECTION, "upgrade"), (header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, VERSION)];
+    (headers, error(StatusCode::UPGRADE_REQUIRED, "Upgrade required", reason)).into_response()
 }
 
 /// Selects the subprotocol if the client offers it. An offered token is not sent back, so a client that offers one must
@@ -104,21 +131,24 @@ fn select_subprotocol(headers: &HeaderMap) -> Result<Option<&'static str>, &'sta
 }
 
 /// Checks an upgrade request; returns its key.
-fn check(headers: &HeaderMap) -> Result<String, &'static str> {
+fn check(request: &Request) -> Result<&str, &'static str> {
+    let headers = request.headers();
     let has = |name: HeaderName, word: &str| {
         let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(word))
     };
-    if !has(header::UPGRADE, "websocket") || !has(header::CONNECTION, "upgrade") {
-        return Err("this route requires a WebSocket handshake");
+    let is_upgrade = has(header::UPGRADE, "websocket") && has(header::CONNECTION, "upgrade");
+    // HTTP/1.0 has no upgrade: a proxy that speaks it would not forward the frames.
+    if !is_upgrade || request.method() != Method::GET || request.version() < Version::HTTP_11 {
+        return Err("this route requires a WebSocket handshake, by GET over HTTP/1.1");
     }
-    if !has(header::SEC_WEBSOCKET_VERSION, "13") {
+    if !has(header::SEC_WEBSOCKET_VERSION, VERSION) {
         return Err("this route requires WebSocket version 13");
     }
     let key = headers.get(header::SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok());
     match key.map(str::trim) {
         // 16 bytes in base64.
-        Some(key) if key.len() == 24 && key.ends_with("==") => Ok(key.to_owned()),
+        Some(key) if key.len() == 24 && key.ends_with("==") => Ok(key),
         Some(_) | None => Err("the header sec-websocket-key is missing or invalid"),
     }
 }

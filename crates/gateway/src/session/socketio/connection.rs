@@ -198,8 +198,8 @@ impl SocketIoConnection {
                 self.begin(ack, &name, payload.as_deref());
                 Ok(())
             }
-            Packet::Invalid(reason) => {
-                self.fail(None, &Fault::of_client(Code::InvalidMessage, reason));
+            Packet::Invalid { reason, ack } => {
+                self.fail(ack, &Fault::of_client(Code::InvalidMessage, reason));
                 Ok(())
             }
         }
