@@ -52,7 +52,9 @@ pub struct HttpOptions {
 impl HttpOptions {
     fn builder(&self) -> http1::Builder {
         let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(self.timeout).max_buf_size(self.head_bytes);
+        builder.timer(TokioTimer::new()).header_read_timeout(self.timeout);
+        // The size of the buffer alone does not bound a head: one read may exceed it.
+        builder.max_header_size(self.head_bytes).max_buf_size(self.head_bytes);
         builder
     }
 }
@@ -62,7 +64,7 @@ impl HttpOptions {
 ///
 /// Closes the connection of a client that does not send a request head, or the next one, in time.
 pub async fn serve(listener: TcpListener, routes: Router, options: HttpOptions, stop: impl Future<Output = ()>) {
-    let routes_without_keep_alive = routes.clone().layer(map_response(disable_keep_alive));
+    let routes_without_keep_alive = routes.clone().layer(map_response(async |answer| disable_keep_alive(answer)));
     let permits = Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX));
     let (connections, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let mut stop = pin!(stop);
@@ -100,11 +102,11 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream,
     }
 }
 
-/// Closes a connection after its answer, unless it becomes a WebSocket. Hyper's own option would add
+/// Makes a connection close after an answer, unless it becomes a WebSocket. Hyper's own option would add
 /// `connection: close` to the answer of an upgrade too, which no client accepts.
-async fn disable_keep_alive(mut answer: Response) -> Response {
+pub fn disable_keep_alive(mut answer: Response) -> Response {
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        answer.headers_mut().append(header::CONNECTION, HeaderValue::from_static("close"));
     }
     answer
 }

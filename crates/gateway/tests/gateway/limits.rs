@@ -118,6 +118,22 @@ async fn a_long_polling_client_that_sends_too_many_messages_is_closed() {
 }
 
 #[tokio::test]
+async fn a_request_head_is_limited_to_the_byte() {
+    let node = Node::start_with(&[("limits.head_bytes", "32768")]).await;
+    for (bytes, status) in [(32_768, 200), (32_769, 431), (49_000, 431), (65_000, 431)] {
+        let start = "GET /api/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-large: ";
+        let head = format!("{start}{}\r\n\r\n", "x".repeat(bytes - start.len() - 4));
+        let mut tcp = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+        // The server may answer before it has read everything.
+        tcp.write_all(head.as_bytes()).await.ok();
+        let mut answer = Vec::new();
+        tcp.read_to_end(&mut answer).await.ok();
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{bytes} bytes: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn oversized_requests_are_refused_and_counted() {
     let limits = [
         ("limits.message_bytes", "1000"),
