@@ -124,7 +124,7 @@ impl Hub {
         self.counts.listened_to()
     }
 
-    /// Returns the number of items of a type in all views.
+    /// Returns the number of items of a type in all scopes with listeners.
     pub fn item_count<T: ItemType>(&self) -> usize {
         self.counts.items::<T>()
     }
@@ -225,7 +225,6 @@ impl Hub {
             let is_unused = state.is_unused(now);
             if is_unused {
                 self.store.unwatch(scope);
-                state.mark_dropped();
             }
             !is_unused
         });
@@ -238,7 +237,6 @@ impl Hub {
         if is_held && state.is_blank_and_unused() {
             entries.change().remove(&state.scope);
             self.store.unwatch(&state.scope);
-            state.mark_dropped();
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use timers::{ItemCounts, ItemType, ScopeKind};
 
-/// The numbers of items and of scopes with listeners.
+/// The numbers of scopes with listeners and of their items.
 #[derive(Default)]
 pub(crate) struct HubCounts {
     items: [AtomicUsize; ItemCounts::KINDS.len()],
@@ -14,14 +14,14 @@ pub(crate) struct HubCounts {
 }
 
 impl HubCounts {
-    /// Counts the items of a new view.
+    /// Counts the items of a view that got listeners, or that was published to some.
     pub(crate) fn add(&self, view: &ItemCounts) {
         for (count, added) in self.items.iter().zip(view.by_kind()) {
             count.fetch_add(*added, Ordering::Relaxed);
         }
     }
 
-    /// Subtracts the items of a view that was replaced or dropped.
+    /// Subtracts the items of a view that was replaced, or that lost its last listener.
     pub(crate) fn subtract(&self, view: &ItemCounts) {
         for (count, subtracted) in self.items.iter().zip(view.by_kind()) {
             count.fetch_sub(*subtracted, Ordering::Relaxed);

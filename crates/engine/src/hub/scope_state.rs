@@ -56,8 +56,6 @@ struct SyncState {
     /// A snapshot was offered and shown since the load began.
     snapshot_offered: bool,
     epoch: u64,
-    /// The hub has dropped the view: its items are not counted any more.
-    is_dropped: bool,
 }
 
 /// The outcome of applying an update.
@@ -161,6 +159,9 @@ impl ScopeState {
         let mut sync = self.lock();
         if sync.listeners == 0 {
             self.counts.begin_listening(self.scope.kind());
+            if let Some(view) = self.view() {
+                self.counts.add(&view.counts);
+            }
         }
         sync.listeners += 1;
         sync.listeners_ever += 1;
@@ -173,6 +174,9 @@ impl ScopeState {
         sync.listeners -= 1;
         if sync.listeners == 0 {
             self.counts.end_listening(self.scope.kind());
+            if let Some(view) = self.view() {
+                self.counts.subtract(&view.counts);
+            }
             sync.unused_since = Some(now);
         }
     }
@@ -184,16 +188,6 @@ impl ScopeState {
 
     pub(crate) fn listeners(&self) -> usize {
         self.lock().listeners
-    }
-
-    /// Records that the hub has dropped the view. A load in progress may still publish one, which is not counted.
-    pub(crate) fn mark_dropped(&self) {
-        let mut sync = self.lock();
-        if !std::mem::replace(&mut sync.is_dropped, true)
-            && let Some(view) = self.view()
-        {
-            self.counts.subtract(&view.counts);
-        }
     }
 
     /// Delivers the node's last beat.
@@ -327,7 +321,7 @@ impl ScopeState {
             sync.recent_tags.pop_front();
         }
         sync.recent_tags.push_back(board.position.tag);
-        let (epoch, is_counted, old) = (sync.epoch, !sync.is_dropped, self.view());
+        let (epoch, is_counted, old) = (sync.epoch, sync.listeners > 0, self.view());
         self.broadcast.publish(|| {
             let view = View::new(board, epoch, self.last_beat(), trace);
             if is_counted {

@@ -47,10 +47,11 @@ struct ConnectionListQuery {
     limit: Option<usize>,
 }
 
-/// `GET /admin/connections?user=&limit=`: the connections of this node, the oldest first.
+/// `GET /admin/connections?user=&limit=`: the connections of this node, the oldest first, and their number without the
+/// limit.
 async fn list(State(node): State<Arc<Node>>, Query(query): Query<ConnectionListQuery>) -> Response {
     let limit = query.limit.unwrap_or(LISTED_DEFAULT).min(LISTED_MAX);
-    let listed = node.connections.list(query.user.as_ref(), limit);
+    let (count, listed) = node.connections.list(query.user.as_ref(), limit);
     let listed: Vec<_> = listed
         .into_iter()
         .map(|connection| {
@@ -66,7 +67,7 @@ async fn list(State(node): State<Arc<Node>>, Query(query): Query<ConnectionListQ
             })
         })
         .collect();
-    Json(json!({ "connections": listed, "count": node.connections.count() })).into_response()
+    Json(json!({ "connections": listed, "count": count })).into_response()
 }
 
 /// The clients to disconnect: one of these.

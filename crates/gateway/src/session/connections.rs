@@ -138,19 +138,19 @@ impl Connections {
         self.table.lock().by_user.len()
     }
 
-    /// Returns connections, at most `limit`, the oldest first.
-    pub(crate) fn list(&self, user: Option<&UserId>, limit: usize) -> Vec<ListedConnection> {
+    /// Returns the number of connections, those of a user if one is given, and at most `limit` of them, the oldest first.
+    pub(crate) fn list(&self, user: Option<&UserId>, limit: usize) -> (usize, Vec<ListedConnection>) {
         let table = self.table.lock();
         let mut found: Vec<(&u64, &ConnectionEntry)> =
             table.by_number.iter().filter(|(_, entry)| user.is_none_or(|user| entry.user == *user)).collect();
-        found.sort_by_key(|(number, _)| **number);
+        found.sort_unstable_by_key(|(number, _)| **number);
         let listed = |(number, entry): (&u64, &ConnectionEntry)| ListedConnection {
             id: self.id(*number),
             user: entry.user.clone(),
             joined: entry.joined.clone(),
             info: entry.info,
         };
-        found.into_iter().take(limit).map(listed).collect()
+        (found.len(), found.into_iter().take(limit).map(listed).collect())
     }
 
     /// Replaces the orders that apply to clients that are connecting.

@@ -133,8 +133,9 @@ async fn session(State(node): State<Arc<Node>>, Query(query): Query<ConnectQuery
     connect::<Clockit>(node, request, version).await
 }
 
-/// `GET /health`: the number of sessions that this node holds a view of, and of users connected to it.
+/// `GET /health`: the number of users connected to this node, and of their sessions.
 async fn health(State(node): State<Arc<Node>>) -> Json<Value> {
-    let sessions = node.engine.hub().item_count::<Stopwatch>();
-    Json(json!({ "status": "ok", "sessions": sessions, "usersConnected": node.connections.users() }))
+    let hub = node.engine.hub();
+    let users = hub.listened_to().get(ScopeKind::User.as_str()).copied().unwrap_or_default();
+    Json(json!({ "status": "ok", "sessions": hub.item_count::<Stopwatch>(), "usersConnected": users }))
 }
