@@ -28,12 +28,15 @@ function loadUserId(storage) {
   }
 }
 
+/** Returns the URL of a WebSocket. `path` is relative to the page, which a proxy may serve below a prefix. */
 export function socketUrl(location, path, query) {
-  const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-  return `${scheme}://${location.host}${path}?${new URLSearchParams(query)}`;
+  const url = new URL(path, location.href);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  url.search = new URLSearchParams(query);
+  return url.href;
 }
 
-/** Returns `{url, headers}`. A token goes in a header, which proxies do not log; a trusted user id goes in the URL. */
+/** Returns `{url, headers}`, with a URL relative to the page. A token goes in a header, which proxies do not log; a trusted user id goes in the URL. */
 export function authenticatedRequest(identity, path, query = {}) {
   const parameters = identity.token ? query : { userId: identity.userId, ...query };
   const search = new URLSearchParams(parameters).toString();

@@ -20,7 +20,7 @@ export function createHistory({ identity, onDownloadError }) {
   async function load() {
     const request = ++latestRequest;
     try {
-      const { sessions, next } = await (await get(identity, '/sessions', { limit: ROWS_MAX })).json();
+      const { sessions, next } = await (await get(identity, 'sessions', { limit: ROWS_MAX })).json();
       if (request === latestRequest) render(sessions, next);
     } catch {
       if (request === latestRequest) setText(note, 'The history cannot be loaded right now.');
@@ -67,13 +67,13 @@ function createRow({ label, comment, startedIso, endedIso, durationSeconds, goal
 
 /** A trusted user gets a plain link. A token must not appear in a URL, so its file is fetched. */
 function createDownload(identity, onError) {
-  const { url } = authenticatedRequest(identity, '/sessions.csv');
+  const { url } = authenticatedRequest(identity, 'sessions.csv');
   if (!identity.token) return el('a', { class: 'tertiary', href: url, download: 'tickcast-sessions.csv' }, 'Download CSV');
   return el('button', { type: 'button', class: 'tertiary', click: () => fetchCsv(identity).catch(onError) }, 'Download CSV');
 }
 
 async function fetchCsv(identity) {
-  const blob = await (await get(identity, '/sessions.csv')).blob();
+  const blob = await (await get(identity, 'sessions.csv')).blob();
   const href = URL.createObjectURL(blob);
   el('a', { href, download: 'tickcast-sessions.csv' }).click();
   setTimeout(() => URL.revokeObjectURL(href), RESPONSE_TIMEOUT_MS);

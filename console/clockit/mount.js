@@ -11,7 +11,7 @@ import { createTimersView } from './view.js';
 /** `shell` provides what all pages share: `announce`, `notify` and `createConnectionStatus(options)`. */
 export function mountClockit(main, identity, shell) {
   const client = new ClockitClient({
-    url: socketUrl(location, '/session', { ...identity, dialect: 'v1' }),
+    url: socketUrl(location, 'session', { ...identity, dialect: 'v1' }),
     onChange: () => render(),
     onSessionChanges,
     onError: (message, error) => shell.notify(errorText(message ? commandName(message) : 'Server', error)),

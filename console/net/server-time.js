@@ -75,13 +75,13 @@ export class ServerTime {
 }
 
 async function requestServerTime() {
-  const response = await fetch('/timesync', {
+  const response = await fetch('timesync', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ jsonrpc: '2.0', id: '1', method: 'timesync' }),
     signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS),
   });
   const { result } = await response.json();
-  if (typeof result !== 'number') throw new Error('/timesync returned no time');
+  if (typeof result !== 'number') throw new Error('timesync returned no time');
   return result;
 }

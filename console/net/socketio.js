@@ -4,7 +4,7 @@
  * `disconnect`, `connect_error`, `ping`, and `ack`, the answer to the message with that `id`.
  */
 
-export const PATH = '/socket.io/';
+export const PATH = 'socket.io/';
 export const QUERY = { EIO: '4', transport: 'websocket' };
 
 /** `credentials` is the payload of the CONNECT packet, or null. */

@@ -26,7 +26,7 @@ export function createShareLink({ announce }) {
   return {
     node,
     update(roomId) {
-      const url = new URL(hashOfRoom(roomId), new URL('/', location)).href;
+      const url = new URL(hashOfRoom(roomId), new URL('.', location)).href;
       if (link.value !== url) link.value = url;
     },
   };

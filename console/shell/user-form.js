@@ -45,7 +45,7 @@ function userForm(storage, { id, value, action }) {
   const submit = () => saveUserId(storage, input.value.trim());
   return el(
     'form',
-    { class: 'row-form', method: 'get', action: '/', submit },
+    { class: 'row-form', method: 'get', action: './', submit },
     el('label', { for: id }, 'User id'),
     input,
     el('button', { type: 'submit', class: 'primary' }, action),

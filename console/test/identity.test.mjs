@@ -33,17 +33,21 @@ test('a browser without storage has no stored identity', () => {
   saveUserId(broken, 'ada');
 });
 
-test('the socket URL has the host of the page', () => {
-  const plain = { protocol: 'http:', host: 'h:4000' };
-  assert.equal(socketUrl(plain, '/session', { userId: 'a&b', dialect: 'v1' }), 'ws://h:4000/session?userId=a%26b&dialect=v1');
-  const secure = { protocol: 'https:', host: 'h' };
-  assert.equal(socketUrl(secure, '/socket.io/', { token: 'x.y' }), 'wss://h/socket.io/?token=x.y');
+test('the socket URL is beside the page, with its host and without its query', () => {
+  for (const [page, path, query, url] of [
+    ['http://h:4000/', 'session', { userId: 'a&b', dialect: 'v1' }, 'ws://h:4000/session?userId=a%26b&dialect=v1'],
+    ['https://h/?token=x.y#/rooms', 'socket.io/', { EIO: '4' }, 'wss://h/socket.io/?EIO=4'],
+    ['http://h/timers/', 'session', { token: 'x.y' }, 'ws://h/timers/session?token=x.y'],
+    ['https://h:8443/a/b/index.html?userId=c', 'socket.io/', { EIO: '4' }, 'wss://h:8443/a/b/socket.io/?EIO=4'],
+  ]) {
+    assert.equal(socketUrl({ href: page }, path, query), url);
+  }
 });
 
 test('a token is sent in a header and never in an HTTP URL', () => {
-  assert.deepEqual(authenticatedRequest({ token: 'x' }, '/sessions', { limit: 2 }), {
-    url: '/sessions?limit=2',
+  assert.deepEqual(authenticatedRequest({ token: 'x' }, 'sessions', { limit: 2 }), {
+    url: 'sessions?limit=2',
     headers: { authorization: 'Bearer x' },
   });
-  assert.deepEqual(authenticatedRequest({ userId: 'ada' }, '/sessions.csv'), { url: '/sessions.csv?userId=ada', headers: {} });
+  assert.deepEqual(authenticatedRequest({ userId: 'ada' }, 'sessions.csv'), { url: 'sessions.csv?userId=ada', headers: {} });
 });

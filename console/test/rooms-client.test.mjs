@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { load } from './fixture/modules.mjs';
 
-globalThis.location = { protocol: 'http:', host: 'h' };
+globalThis.location = { href: 'http://h/' };
 const { RoomsClient } = await load('rooms/client.js');
 
 const NOW = 1_000_000;

@@ -7,6 +7,11 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::http::error::not_found;
 
+/// What a page of the console may load and connect to: its own origin. No page may embed it, because a click on a hidden
+/// frame would act for the visitor.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
 #[derive(RustEmbed)]
 #[folder = "../../console"]
 #[exclude = "test/*"]
@@ -32,8 +37,12 @@ fn found(name: &str, file: EmbeddedFile, known: Option<&HeaderValue>) -> Respons
     if known.and_then(|known| known.to_str().ok()).is_some_and(|known| names(known, &tag)) {
         return (StatusCode::NOT_MODIFIED, caching).into_response();
     }
-    let kind = [(header::CONTENT_TYPE, content_type(name)), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    (caching, kind, file.data).into_response()
+    let content = [
+        (header::CONTENT_TYPE, content_type(name)),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    ];
+    (caching, content, file.data).into_response()
 }
 
 /// Tells whether an `If-None-Match` names a tag; a proxy may have made it weak.
