@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use access::{Authenticator, Denied};
 use engine::{Engine, ExecuteError, Outcome, Request, Subscription};
 use timers::{Beat, Scope};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::ops::config::Settings;
 use crate::ops::drain::Drain;
@@ -17,6 +17,13 @@ use crate::session::connections::Connections;
 
 /// How long a client waits for its subscription while the store does not answer.
 const JOIN_WITHIN: Duration = Duration::from_secs(6);
+
+/// How long a starting node waits for its store and its keys before it accepts clients without them: a client that waits
+/// this long shows its person nothing, and one that is told to return shows at least that.
+const STARTED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Interval at which a starting node checks whether it can serve clients.
+const STARTED_CHECK: Duration = Duration::from_millis(10);
 
 /// One running node.
 pub(crate) struct Node {
@@ -54,17 +61,35 @@ impl Node {
         self.metrics.refused(denied.into());
     }
 
+    /// Waits until the node can serve clients, for [`STARTED_WITHIN`] at most. Clients that connect earlier would only be
+    /// told to return.
+    pub(crate) async fn started(&self) {
+        let usable = async {
+            while self.usable().is_err() {
+                sleep(STARTED_CHECK).await;
+            }
+        };
+        if timeout(STARTED_WITHIN, usable).await.is_err() {
+            tracing::warn!("clients are accepted although the node cannot serve them yet");
+        }
+    }
+
     /// Tells whether load balancers should send clients here, or why not.
     pub(crate) fn ready(&self) -> Result<(), String> {
         if self.drain.is_leaving() {
             return Err("the node is stopping".to_owned());
         }
-        self.engine.store().ready()?;
-        self.auth.ready()?;
+        self.usable()?;
         if self.engine.hub().last_beat() == Beat(0) {
             // If the store became unavailable now, the node could not continue displays.
             return Err("no beat was received yet".to_owned());
         }
         Ok(())
+    }
+
+    /// Tells whether clients can be authenticated and subscribed, or why not.
+    fn usable(&self) -> Result<(), String> {
+        self.engine.store().ready()?;
+        self.auth.ready()
     }
 }

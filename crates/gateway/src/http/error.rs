@@ -1,4 +1,4 @@
-//! HTTP answers to clients that exceed a limit of the node.
+//! HTTP answers to clients that the node does not admit.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -7,7 +7,15 @@ use net::http_error::with_random_retry_after;
 pub(crate) use net::http_error::{error, not_found, unavailable};
 
 use crate::node::Node;
+use crate::ops::metrics::Refusal;
 use crate::session::connections::LimitReached;
+
+/// Answers a client that opens a socket on a node that is stopping. A load balancer that receives this before the upgrade
+/// can try another node.
+pub(crate) fn stopping(node: &Node) -> Response {
+    node.metrics.refused(Refusal::Stopping);
+    with_random_retry_after(error(StatusCode::SERVICE_UNAVAILABLE, "Stopping", "this node is stopping"))
+}
 
 /// Answers a client that exceeds a limit of connections. A load balancer that receives this before the upgrade can try
 /// another node.

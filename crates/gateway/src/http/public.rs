@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, Method, StatusCode, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use net::limits::NetLimit;
 use net::request_body::{BodyLimits, read_body};
+use net::server::disable_keep_alive;
 use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -35,6 +36,7 @@ pub(crate) fn routes(node: Arc<Node>) -> Router {
         .layer(cors())
         .layer(from_fn_with_state(Arc::clone(&node), origin_check::check))
         .layer(CatchPanicLayer::new())
+        .layer(map_response_with_state(Arc::clone(&node), close_when_leaving))
         .layer(from_fn_with_state(Arc::clone(&node), http_telemetry::measure))
         .with_state(node)
 }
@@ -76,10 +78,16 @@ async fn time_sync(State(node): State<Arc<Node>>, body: Body) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], answer).into_response()
 }
 
+/// Closes each connection after its answer while the node is stopping, so that the next request opens one elsewhere.
+async fn close_when_leaving(State(node): State<Arc<Node>>, answer: Response) -> Response {
+    if node.drain.is_leaving() { disable_keep_alive(answer) } else { answer }
+}
+
+/// `GET /api/health`: answered as long as the node serves requests, whatever the state of its store.
 async fn health(State(node): State<Arc<Node>>) -> Json<Value> {
     Json(json!({
         "status": "ok",
-        "timestamp": jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+        "timestamp": jiff::Timestamp::now().as_millisecond(),
         "uptime": node.started.elapsed().as_secs_f64(),
         "message": "Server is running",
     }))

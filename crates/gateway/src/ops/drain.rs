@@ -1,4 +1,5 @@
-//! The end of a node: it becomes unready, closes its sockets in jittered slices, and finishes requests in progress.
+//! The end of a node: it becomes unready and refuses new sockets, closes its sockets in jittered slices, and finishes
+//! requests in progress.
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ pub(crate) struct Drain {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DrainPhase {
     Serving,
-    /// Not ready, but still serving.
+    /// Not ready: sockets stay, and new ones are refused.
     Leaving,
     /// Sockets close within this duration.
     Closing(Duration),
@@ -78,22 +79,21 @@ impl Drain {
         self.phase.subscribe().wait_for(|phase| matches!(phase, DrainPhase::Closing(_))).await.ok();
     }
 
-    /// Makes the node unready.
+    /// Makes the node unready, and makes it refuse new sockets.
     pub(crate) fn leave(&self) {
         self.phase.send_replace(DrainPhase::Leaving);
     }
 
-    /// Closes all sockets within the configured time; returns at once if there are none.
+    /// Waits until load balancers have noticed that the node is unready, then closes all sockets within the configured
+    /// time.
     pub(crate) async fn close_all(&self, source: ShutdownSource) {
         let DrainSettings { grace, notice } = match source {
             ShutdownSource::Orchestrator => self.settings,
             ShutdownSource::Person => AT_A_TERMINAL,
         };
+        // In full, even if there is no socket: load balancers send clients to this node until they notice.
+        sleep(notice).await;
         self.sockets.close();
-        if timeout(notice, self.sockets.wait()).await.is_ok() {
-            self.phase.send_replace(DrainPhase::Closing(Duration::ZERO));
-            return;
-        }
         tracing::info!(sockets = self.sockets.len(), ?grace, "closing sockets");
         self.phase.send_replace(DrainPhase::Closing(grace));
         timeout(grace, self.sockets.wait()).await.ok();

@@ -73,6 +73,11 @@ async fn serve_with(settings: Settings, telemetry: &Telemetry, mut tasks: Critic
     let public_routes = public::routes(Arc::clone(&node));
     let closing = Arc::clone(&node);
     let mut public_server = tokio::spawn(async move {
+        // The kernel holds the clients that connect meanwhile.
+        tokio::select! {
+            () = closing.started() => {}
+            () = closing.drain.closing() => {}
+        }
         server::serve(public_listener, public_routes, public_options, closing.drain.closing()).await;
     });
 

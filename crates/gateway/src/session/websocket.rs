@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 use wire::{TextDialect, Token};
 
-use crate::http::error::full;
+use crate::http::error::{full, stopping};
 use crate::node::Node;
 use crate::ops::metrics::Refusal;
 use crate::session::connection::{Authenticated, Connection};
@@ -61,6 +61,9 @@ pub(crate) async fn connect<S: WebSocketSystem>(
     request: Request,
     selection: S::Selection,
 ) -> Response {
+    if node.drain.is_leaving() {
+        return stopping(&node);
+    }
     // Taken before authentication, so that a disconnect order given meanwhile applies.
     let since = node.engine.clock().now();
     let credentials = Credentials::of(request.uri(), request.headers());

@@ -1,21 +1,21 @@
 //! A running load balancer, which ends with its handle.
 
 use std::fs::{self, File, Permissions};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use harness::http::{Response, request};
+use harness::http::{Response, request, request_over};
 use harness::{Client, DEADLINE, Node, free_port};
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 /// A kind of load balancer.
 pub(crate) struct Kind {
     /// Returns the command for a folder, a port to listen on, and the nodes.
     pub(crate) command: fn(&Path, u16, &Nodes) -> Command,
-    /// Whether it probes `/readyz`, or learns only from failed requests.
-    pub(crate) looks: bool,
 }
 
 /// The three nodes that the configurations name.
@@ -69,6 +69,14 @@ impl Balancer {
 
     pub(crate) async fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         request(self.port, method, path, headers, body).await.unwrap()
+    }
+
+    /// Sends a request from an address of this machine.
+    pub(crate) async fn http_from(&self, address: Ipv4Addr, method: &str, path: &str, body: &[u8]) -> Response {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((address, 0).into()).unwrap();
+        let stream = socket.connect((Ipv4Addr::LOCALHOST, self.port).into()).await.unwrap();
+        request_over(stream, method, path, &[], body).await.unwrap()
     }
 
     async fn is_up(&mut self) {

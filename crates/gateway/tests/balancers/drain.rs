@@ -1,6 +1,7 @@
 //! The shutdown of one of two nodes.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,8 @@ const CLIENTS: usize = 40;
 /// The default of `drain.notice`, which the configurations rely on.
 const NOTICE: Duration = Duration::from_secs(5);
 
-/// If this many clients in a row reach one node, the other is out of rotation.
-const IN_A_ROW: u64 = 12;
+/// Addresses of long-polling clients: load balancers select the node by the address.
+const ADDRESSES: u8 = 8;
 
 /// All clients move to the remaining node, and have missed nothing.
 pub(crate) async fn all_clients_move_to_the_other(kind: &Kind) {
@@ -24,7 +25,7 @@ pub(crate) async fn all_clients_move_to_the_other(kind: &Kind) {
     let url = redis.url();
     let settings = [("store.url", url.as_str()), ("drain.grace", "2s")];
     let (mut leaving, staying) = (Node::start_with(&settings).await, Arc::new(Node::start_with(&settings).await));
-    let nodes = [Place::from(&leaving), Place::from(staying.as_ref()), Place::empty()];
+    let nodes = [Place::from(&leaving), Place::from(staying.as_ref()), Place::from(staying.as_ref())];
     let balancer = Arc::new(Balancer::start(kind, &nodes).await);
     let (mut movers, mut stayers) = (Vec::new(), Vec::new());
     for nth in 0..CLIENTS {
@@ -43,9 +44,10 @@ pub(crate) async fn all_clients_move_to_the_other(kind: &Kind) {
     for person in movers.iter_mut().chain(&mut stayers).filter(|person| person.nth % 4 == 1) {
         person.start("while it drained").await;
     }
-    if kind.looks {
-        new_clients_avoid_the_one_that_leaves(&balancer, &staying, stopped_at).await;
-    }
+    tokio::join!(
+        returning_clients_reach_the_other_node(&balancer, &leaving, stopped_at),
+        polling_clients_reach_the_other_node(&balancer, stopped_at),
+    );
     let mut moving = JoinSet::new();
     for person in movers {
         moving.spawn(person.move_over(Arc::clone(&balancer), Arc::clone(&staying)));
@@ -128,21 +130,36 @@ async fn connections(node: &Node) -> u64 {
     node.get_internal("/cluster").await.json()["connections"].as_u64().unwrap()
 }
 
-/// Connects repeatedly until all new clients reach the other node within the notice.
-async fn new_clients_avoid_the_one_that_leaves(balancer: &Balancer, staying: &Node, stopped_at: Instant) {
-    let mut came = Vec::new();
-    let mut look = tokio::time::interval(Duration::from_millis(200));
-    loop {
-        look.tick().await;
-        let before = connections(staying).await;
-        for _ in 0..IN_A_ROW {
-            let mut client = balancer.connect(&format!("userId=newcomer{}", came.len())).await;
-            client.next_of("ready").await;
-            came.push(client);
-        }
-        assert!(stopped_at.elapsed() < NOTICE, "the balancer has not noticed in time");
-        if connections(staying).await == before + IN_A_ROW {
-            return;
+/// Connects repeatedly, as clients of a bad network do: each connection reaches the node that stays, from the moment at
+/// which the other is unready, whether the load balancer has noticed or not.
+async fn returning_clients_reach_the_other_node(balancer: &Balancer, leaving: &Node, stopped_at: Instant) {
+    let opened = async || leaving.metrics().await.must("tickcast_connections_opened_total", &[]);
+    let before = opened().await;
+    let mut count = 0;
+    while stopped_at.elapsed() < NOTICE / 2 {
+        balancer.connect(&format!("userId=returning{count}")).await.next_of("ready").await;
+        count += 1;
+    }
+    assert_eq!(opened().await, before, "of {count} clients, some reached the node that leaves");
+}
+
+/// Long-polling clients of many addresses can use the other node within the notice.
+async fn polling_clients_reach_the_other_node(balancer: &Balancer, stopped_at: Instant) {
+    let mut look = tokio::time::interval(Duration::from_millis(50));
+    for client in 1..=ADDRESSES {
+        let address = Ipv4Addr::new(127, 0, 0, client);
+        let path = "/socket.io/?EIO=4&transport=polling";
+        loop {
+            let open = balancer.http_from(address, "GET", path, b"").await;
+            assert_eq!(open.status, 200, "{open:?}");
+            let open: Value = serde_json::from_str(open.body.strip_prefix('0').unwrap()).unwrap();
+            let path = format!("{path}&sid={}", open["sid"].as_str().unwrap());
+            // Until the load balancer has noticed, it may send further requests to the node that leaves.
+            if balancer.http_from(address, "POST", &path, b"40").await.body == "ok" {
+                break;
+            }
+            look.tick().await;
+            assert!(stopped_at.elapsed() < NOTICE, "the load balancer has not noticed in time");
         }
     }
 }

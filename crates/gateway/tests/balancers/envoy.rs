@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::balancers::balancer::{Kind, Nodes, shipped, suite, with};
 
-const ENVOY: Kind = Kind { command, looks: true };
+const ENVOY: Kind = Kind { command };
 
 suite!(ENVOY);
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::balancers::balancer::{Kind, Nodes, shipped, suite};
 
-const HAPROXY: Kind = Kind { command, looks: true };
+const HAPROXY: Kind = Kind { command };
 
 suite!(HAPROXY);
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::balancers::balancer::{Kind, Nodes, shipped, suite, with};
 
-const NGINX: Kind = Kind { command, looks: false };
+const NGINX: Kind = Kind { command };
 
 suite!(NGINX);
 

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use harness::Node;
-use harness::http::request_over;
-use tokio::net::TcpSocket;
 
 use crate::balancers::balancer::{Balancer, Kind, Place};
 use crate::balancers::stand_in::StandIn;
@@ -35,7 +33,9 @@ pub(crate) async fn a_polling_client_stays_on_its_node(kind: &Kind) {
         let mut answers = BTreeSet::new();
         for _ in 0..4 {
             let address = Ipv4Addr::new(127, 0, 0, client);
-            answers.insert(get_from(address, balancer.port, "/socket.io/?EIO=4&transport=polling").await);
+            let answer = balancer.http_from(address, "GET", "/socket.io/?EIO=4&transport=polling", b"").await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            answers.insert(answer.body);
         }
         assert_eq!(answers.len(), 1, "a client was sent to several nodes");
         seen.append(&mut answers);
@@ -82,13 +82,4 @@ pub(crate) async fn a_request_arrives_as_it_was_sent(kind: &Kind) {
     let kind = [("content-type", "text/csv")];
     let answer = balancer.http("POST", "/ingestCsv?userId=ann", &kind, rows.as_bytes()).await;
     assert_eq!(answer.status, 422, "the node's own answer: {}", answer.head);
-}
-
-async fn get_from(address: Ipv4Addr, port: u16, path: &str) -> String {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind((address, 0).into()).unwrap();
-    let stream = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await.unwrap();
-    let answer = request_over(stream, "GET", path, &[], b"").await.unwrap();
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.body
 }

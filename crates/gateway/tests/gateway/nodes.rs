@@ -2,8 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use harness::http::{UPGRADE, request};
 use harness::{DEADLINE, Node, RedisServer, wait_until};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn changes_reach_the_other_node_and_both_tick_alike() {
@@ -82,6 +86,38 @@ async fn an_unavailable_redis_is_logged_without_its_password_and_awaited() {
     redis.restart();
     node.is_ready().await;
     node.connect("userId=ann").await.must("session-start", "a", json!({ "label": "x" })).await;
+}
+
+#[tokio::test]
+async fn clients_that_connect_while_a_node_starts_are_served_once_it_is_usable() {
+    let redis = RedisServer::start();
+    redis.freeze();
+    let mut node = Node::launch(&[("store.url", &redis.url())]);
+    let end = Instant::now() + DEADLINE;
+    let mut look = tokio::time::interval(Duration::from_millis(10));
+    while request(node.internal, "GET", "/readyz", &[], b"").await.is_err() {
+        look.tick().await;
+        assert!(Instant::now() < end, "{}", node.log());
+    }
+    let mut early = Vec::new();
+    for nth in 0..10 {
+        let mut tcp = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+        let head = UPGRADE.map(|(name, value)| format!("{name}: {value}\r\n")).concat();
+        let handshake = format!("GET /session?userId=u{nth} HTTP/1.1\r\nhost: localhost\r\n{head}\r\n");
+        tcp.write_all(handshake.as_bytes()).await.unwrap();
+        early.push(tcp);
+    }
+    redis.thaw();
+    for tcp in &mut early {
+        let mut received = Vec::new();
+        while !String::from_utf8_lossy(&received).contains("\"ready\"") {
+            let read = timeout(DEADLINE, tcp.read_buf(&mut received)).await.expect("an answer in time").unwrap();
+            assert!(read > 0, "it is closed: {}", String::from_utf8_lossy(&received));
+        }
+        let received = String::from_utf8_lossy(&received);
+        assert!(received.starts_with("HTTP/1.1 101") && !received.contains("reconnectAfterMs"), "{received}");
+    }
+    node.is_ready().await;
 }
 
 #[tokio::test]

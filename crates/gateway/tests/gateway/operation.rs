@@ -1,8 +1,9 @@
 //! The operation of a node: shared routes, probes and shutdown.
 
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use harness::{DEADLINE, Node};
+use harness::http::UPGRADE;
+use harness::{DEADLINE, Node, SocketIo, wait_until};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,10 +14,16 @@ async fn the_shared_routes_answer_as_documented() {
     assert_eq!(node.get("/health").await.json(), json!({ "status": "ok", "sessions": 0, "usersConnected": 0 }));
     let mut client = node.connect("userId=ann").await;
     client.must("session-start", "a", json!({ "label": "x" })).await;
+    let _room = SocketIo::host(node.public).await;
     assert_eq!(node.get("/health").await.json(), json!({ "status": "ok", "sessions": 1, "usersConnected": 1 }));
+    drop(client);
+    wait_until("she is not connected", async || node.get("/health").await.json()["usersConnected"] == 0).await;
+    assert_eq!(node.get("/health").await.json()["sessions"], 0, "her board may be in memory still");
     let health = node.get("/api/health").await.json();
     assert_eq!((&health["status"], &health["message"]), (&json!("ok"), &json!("Server is running")));
-    assert!(health["uptime"].as_f64().unwrap() > 0.0 && health["timestamp"].as_str().unwrap().ends_with('Z'));
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let timestamp = health["timestamp"].as_u64().expect("milliseconds since 1970");
+    assert!(health["uptime"].as_f64().unwrap() > 0.0 && timestamp.abs_diff(at) < 60_000, "{health}");
     for (method, path) in [("POST", "/"), ("GET", "/nowhere"), ("DELETE", "/sessions"), ("GET", "/ingestCsv")] {
         let answer = node.http(method, path, &[], b"").await;
         let wanted = json!({ "error": "Not found", "message": "Route not found", "path": path, "method": method });
@@ -24,6 +31,11 @@ async fn the_shared_routes_answer_as_documented() {
     }
     let page = node.get("/?userId=ann").await;
     assert!(page.status == 200 && page.body.contains("<title>"), "{page:?}");
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    for absolute in ["href=\"/", "src=\"/"] {
+        assert!(!page.body.contains(absolute), "a proxy may serve the page below a prefix");
+    }
     assert_eq!(node.get("/test/package.json").await.status, 404, "tests are not served");
 }
 
@@ -129,21 +141,42 @@ async fn a_shutdown_closes_sockets_with_advice_and_finishes_commands_in_progress
 }
 
 #[tokio::test]
-async fn a_node_without_clients_stops_at_once_and_a_second_signal_ends_any_node() {
-    let mut idle = Node::start().await;
+async fn a_node_without_clients_serves_until_load_balancers_have_noticed() {
+    const NOTICE: Duration = Duration::from_secs(2);
+    let mut node = Node::start_with(&[("drain.notice", "2s"), ("drain.grace", "1h")]).await;
+    let mut idle = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+    idle.write_all(b"GET /api/health HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    idle.read_u8().await.expect("the connection is served");
+    let mut client = node.connect("userId=ann").await;
+    client.next_of("ready").await;
+    node.signal("TERM");
     let began = Instant::now();
-    idle.signal("TERM");
-    assert_eq!(idle.ended().await.code(), Some(0));
-    assert!(began.elapsed().as_secs() < 4, "the notice of five seconds is for clients");
+    wait_until("it is unready", async || node.get_internal("/readyz").await.status == 503).await;
+    // The last client leaves early.
+    drop(client);
+    wait_until("no sockets", async || node.get_internal("/cluster").await.json()["connections"] == 0).await;
+    idle.write_all(b"GET /api/health HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut answers = String::new();
+    idle.read_to_string(&mut answers).await.expect("the connection is closed after its answer");
+    assert!(answers.contains("connection: close"), "{answers}");
+    let paths = ["/session?userId=ann", "/socket.io/?EIO=4&transport=websocket", "/socket.io/?EIO=4&transport=polling"];
+    for path in paths {
+        let refused = node.http("GET", path, &UPGRADE, b"").await;
+        assert!(refused.status == 503 && refused.header("retry-after").is_some(), "{path}: {refused:?}");
+    }
+    assert_eq!(node.metrics().await.must("tickcast_refusals_total", &[("reason", "stopping")]), 3.0);
+    assert_eq!(node.get("/api/health").await.status, 200);
+    assert_eq!(node.ended().await.code(), Some(0));
+    assert!(began.elapsed() >= NOTICE, "{:?}", began.elapsed());
+}
 
+#[tokio::test]
+async fn a_second_signal_ends_any_node_at_once() {
     let mut busy = Node::start_with(&[("drain.grace", "1h"), ("drain.notice", "1h")]).await;
     let mut client = busy.connect("userId=ann").await;
     client.next_of("ready").await;
     busy.signal("TERM");
-    let end = Instant::now() + DEADLINE;
-    while busy.get_internal("/readyz").await.status != 503 {
-        assert!(Instant::now() < end);
-    }
+    wait_until("it is unready", async || busy.get_internal("/readyz").await.status == 503).await;
     busy.signal("TERM");
     assert_eq!(busy.ended().await.code(), Some(0));
 }

@@ -13,6 +13,8 @@ use crate::session::connections::LimitReached;
 pub(crate) enum Refusal {
     /// The connections of the node.
     Connections,
+    /// The node is stopping.
+    Stopping,
     /// The long polls that wait on the node.
     Polls,
     /// The connections of the user.
@@ -43,6 +45,7 @@ impl Label for Refusal {
     fn all() -> &'static [Self] {
         &[
             Self::Connections,
+            Self::Stopping,
             Self::Polls,
             Self::ConnectionsOfUser,
             Self::ConnectionsOfAddress,
@@ -65,6 +68,7 @@ impl Label for Refusal {
     fn attributes(self) -> Vec<KeyValue> {
         let name = match self {
             Self::Connections => "connections",
+            Self::Stopping => "stopping",
             Self::Polls => "polls",
             Self::ConnectionsOfUser => "connections_of_user",
             Self::ConnectionsOfAddress => "connections_of_address",

@@ -12,7 +12,7 @@ use net::proxy::client_address;
 use net::socketio::{Socket, SocketIoHandler, SocketIoOptions, SocketIoServer};
 use net::websocket::CloseReason;
 
-use crate::http::error::full;
+use crate::http::error::{full, stopping};
 use crate::node::Node;
 use crate::session::connections::{ConnectionInfo, LimitReached};
 use crate::session::socketio::connection::SocketIoConnection;
@@ -45,6 +45,9 @@ impl NetObserver for Handler {
 
 impl SocketIoHandler for Handler {
     fn admit(&self, address: IpAddr) -> Result<(), Box<Response>> {
+        if self.node.drain.is_leaving() {
+            return Err(Box::new(stopping(&self.node)));
+        }
         self.node.connections.check_capacity(address).map_err(|limit| Box::new(full(&self.node, limit)))
     }
 
