@@ -4,6 +4,7 @@ mod redis {
     mod clock;
     mod cluster;
     mod contract;
+    mod credentials;
     mod faults;
     mod node;
     mod presence;

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use fred::rustls::ClientConfig;
 use fred::types::config::{Config, ServerConfig, TlsConnector};
+use percent_encoding::percent_decode_str;
+use url::Url;
 
 use crate::redis::slot_owners::Address;
 use crate::tls;
@@ -42,8 +44,7 @@ impl RedisUrl {
     /// # Errors
     /// A description of the problem with the file.
     pub(crate) fn target(&self, ca_file: Option<&Path>) -> Result<Target, String> {
-        let url = driver_url(&self.0).expect("the constructor checks it");
-        let mut config = Config::from_url(&url).expect("the constructor checks it");
+        let mut config = driver_config(&self.0).expect("the constructor checks it");
         if self.0.starts_with("rediss") {
             let tls = ClientConfig::builder().with_root_certificates(tls::roots(ca_file)?).with_no_client_auth();
             config.tls = Some(TlsConnector::from(tls).into());
@@ -58,10 +59,41 @@ impl FromStr for RedisUrl {
     type Err = BadUrl;
 
     fn from_str(text: &str) -> Result<Self, BadUrl> {
-        let url = driver_url(text)?;
-        Config::from_url(&url).map_err(|error| BadUrl::Rest(error.details().to_owned()))?;
+        driver_config(text)?;
         Ok(Self(text.to_owned()))
     }
+}
+
+/// Returns the driver's configuration, without TLS.
+fn driver_config(text: &str) -> Result<Config, BadUrl> {
+    let mut url = Url::parse(&driver_url(text)?).map_err(|error| BadUrl::Rest(error.to_string()))?;
+    let user = hello_word(&percent_decode_str(url.username()).collect::<Vec<u8>>());
+    let password = hello_word(&percent_decode_str(url.password().unwrap_or_default()).collect::<Vec<u8>>());
+    // The driver decodes UTF-8 only. Without a host there are no credentials to remove.
+    url.set_username("").and_then(|()| url.set_password(None)).ok();
+    if url.query_pairs().any(|(_, value)| value.contains(char::REPLACEMENT_CHARACTER)) {
+        return Err(BadUrl::Rest("a parameter is not UTF-8".to_owned()));
+    }
+    let config = Config::from_url(url.as_str()).map_err(|error| BadUrl::Rest(error.details().to_owned()))?;
+    Ok(Config { username: user, password, ..config })
+}
+
+/// Returns a user name or a password in the form that the driver must send; `None` if it is empty.
+///
+/// The driver sends HELLO as a line of words without quoting them. Redis splits such a line at white space, and
+/// resolves quotes and escapes; so the word is quoted here unless every byte stands for itself.
+fn hello_word(bytes: &[u8]) -> Option<String> {
+    if bytes.is_empty() {
+        return None;
+    }
+    if bytes.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'".contains(byte)) {
+        return Some(bytes.iter().copied().map(char::from).collect());
+    }
+    let quoted = bytes.iter().map(|byte| match byte {
+        byte if byte.is_ascii_graphic() && !b"\"\\".contains(byte) => char::from(*byte).to_string(),
+        byte => format!("\\x{byte:02x}"),
+    });
+    Some(format!("\"{}\"", quoted.collect::<String>()))
 }
 
 /// The driver spells the schemes differently.
@@ -140,5 +172,22 @@ mod tests {
         assert!("redis://host:6380/2".parse::<RedisUrl>().is_ok());
         assert!("redis+cluster://host:7000?node=other:7001".parse::<RedisUrl>().is_ok());
         assert!("unix:///run/redis.sock".parse::<RedisUrl>().is_ok());
+        let sentinel = "redis+sentinel://h?sentinelServiceName=m&sentinelPassword=";
+        assert!(format!("{sentinel}%C3%BC").parse::<RedisUrl>().is_ok());
+        assert!(matches!(format!("{sentinel}%FF").parse::<RedisUrl>(), Err(BadUrl::Rest(_))));
+    }
+
+    #[test]
+    fn credentials_are_quoted_unless_every_byte_stands_for_itself() {
+        let check = |encoded: &str, expected: Option<&str>| {
+            let config = driver_config(&format!("redis://{encoded}:{encoded}@host")).unwrap();
+            assert_eq!((config.username.as_deref(), config.password.as_deref()), (expected, expected), "{encoded}");
+        };
+        check("", None);
+        check("p\\%2F%3A%40+%25", Some("p\\/:@+%"));
+        check("two%20words", Some(r#""two\x20words""#));
+        check("%09%0d%0a%00", Some(r#""\x09\x0d\x0a\x00""#));
+        check("%22%27%5c%20", Some(r#""\x22'\x5c\x20""#));
+        check("%C3%BC%FF", Some(r#""\xc3\xbc\xff""#));
     }
 }
