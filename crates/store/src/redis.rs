@@ -4,6 +4,7 @@
 
 mod address;
 mod cluster;
+mod cluster_name;
 mod commit;
 mod connections;
 mod counters;
@@ -40,6 +41,8 @@ pub struct Options {
     pub url: RedisUrl,
     /// The prefix of all keys and channels.
     pub prefix: String,
+    /// The name of the cluster, if it has one. A store that has another cluster's name is not used.
+    pub cluster_name: Option<String>,
     /// The node's name, used for its own channel.
     pub node: String,
     /// A PEM file of certificates that are trusted in addition to the system's.
@@ -51,6 +54,13 @@ pub struct Options {
 impl Options {
     /// Makes options for a Redis and a node; the other fields have their defaults.
     pub fn new(url: RedisUrl, node: &str) -> Self {
-        Self { url, prefix: "tickcast".to_owned(), node: node.to_owned(), ca_file: None, replicas_ack: 0 }
+        Self {
+            url,
+            prefix: "tickcast".to_owned(),
+            cluster_name: None,
+            node: node.to_owned(),
+            ca_file: None,
+            replicas_ack: 0,
+        }
     }
 }

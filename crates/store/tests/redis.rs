@@ -6,6 +6,7 @@ mod redis {
     mod contract;
     mod credentials;
     mod faults;
+    mod isolation;
     mod node;
     mod presence;
     mod probes;

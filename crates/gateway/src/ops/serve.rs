@@ -181,6 +181,7 @@ fn connect(settings: &Settings) -> Result<Connected<dyn Store>> {
         StoreUrl::Redis(url) => {
             let options = redis::Options {
                 prefix: settings.store.prefix.clone(),
+                cluster_name: settings.store.cluster_name.clone(),
                 ca_file: settings.store.ca_file.clone(),
                 replicas_ack: settings.store.replicas_ack,
                 ..redis::Options::new(url.clone(), &settings.node_id)

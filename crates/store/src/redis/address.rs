@@ -75,6 +75,12 @@ fn driver_config(text: &str) -> Result<Config, BadUrl> {
         return Err(BadUrl::Rest("a parameter is not UTF-8".to_owned()));
     }
     let config = Config::from_url(url.as_str()).map_err(|error| BadUrl::Rest(error.details().to_owned()))?;
+    // The driver would ignore the database.
+    if matches!(config.server, ServerConfig::Clustered { .. }) && !matches!(url.path(), "" | "/" | "/0") {
+        return Err(BadUrl::Rest(
+            "a Redis Cluster has only database 0; use a prefix instead (store.prefix)".to_owned(),
+        ));
+    }
     Ok(Config { username: user, password, ..config })
 }
 
@@ -171,6 +177,8 @@ mod tests {
         assert!(matches!("redis://host:port".parse::<RedisUrl>(), Err(BadUrl::Rest(_))));
         assert!("redis://host:6380/2".parse::<RedisUrl>().is_ok());
         assert!("redis+cluster://host:7000?node=other:7001".parse::<RedisUrl>().is_ok());
+        assert!("redis+cluster://host:7000/0".parse::<RedisUrl>().is_ok());
+        assert!(matches!("redis+cluster://host:7000/1".parse::<RedisUrl>(), Err(BadUrl::Rest(_))));
         assert!("unix:///run/redis.sock".parse::<RedisUrl>().is_ok());
         let sentinel = "redis+sentinel://h?sentinelServiceName=m&sentinelPassword=";
         assert!(format!("{sentinel}%C3%BC").parse::<RedisUrl>().is_ok());

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- Applies to lead the beat of this second: elects the leader, reads the time and publishes, in one step.
 --
--- KEYS  the beat, a hash; its name is also the channel. In a cluster, the server of its slot defines the time.
+-- KEYS  the beat, a hash. In a cluster, the server of its slot defines the time.
 -- ARGV  1 node   2 lateness of the leader before another takes over, ms   3 generation, if the store has none
---       4 the node's cluster clock, ms (0: unknown)       5 PUBLISH or SPUBLISH
+--       4 the node's cluster clock, ms (0: unknown)       5 PUBLISH or SPUBLISH   6 the channel
 -- The script runs with a full memory too (`allow-oom`): it overwrites existing fields.
 -- Reply {number of the last beat, time in ms, leader, generation, absorbed backward step in ms}
 local TOLERANCE_MS = 1000      -- clocks of nodes and servers differ by less
@@ -41,5 +41,5 @@ if n <= last or (led_by_another and late < tonumber(ARGV[2])) then
 end
 if not stepped and off > 0 then off = math.max(0, off - SLEW_MS) end
 redis.call('HSET', KEYS[1], 'n', n, 'by', ARGV[1], 'gen', gen, 'off', off)
-redis.call(ARGV[5], KEYS[1], n .. ' ' .. now .. ' ' .. gen .. ' ' .. off .. ' ' .. ARGV[1])
+redis.call(ARGV[5], ARGV[6], n .. ' ' .. now .. ' ' .. gen .. ' ' .. off .. ' ' .. ARGV[1])
 return { n, now, ARGV[1], gen, off }

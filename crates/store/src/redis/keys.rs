@@ -1,4 +1,7 @@
-//! The names of keys and channels. They are part of the storage format: a change needs a migration.
+//! The names of keys and channels. Those of keys are part of the storage format: a change needs a migration.
+//!
+//! Redis delivers a message to the subscribers of all databases. The name of a channel therefore contains the
+//! database, after the hash tag; that of database 0 does not.
 
 use engine::store::{SHARDS, Shard};
 use timers::Scope;
@@ -19,6 +22,8 @@ pub(crate) fn beat_shard() -> Shard {
 pub(crate) struct Keys {
     prefix: String,
     tags: Vec<u32>,
+    /// The part of a channel's name between the tag and the colon.
+    database: String,
 }
 
 /// The keys of one scope.
@@ -38,8 +43,9 @@ pub(crate) struct ProbeKeys {
 }
 
 impl Keys {
-    pub(crate) fn new(prefix: &str) -> Self {
-        Self { prefix: prefix.to_owned(), tags: shard_tags() }
+    pub(crate) fn new(prefix: &str, database: u8) -> Self {
+        let suffix = if database == 0 { String::new() } else { format!("@{database}") };
+        Self { prefix: prefix.to_owned(), tags: shard_tags(), database: suffix }
     }
 
     pub(crate) fn of(&self, scope: &Scope) -> ScopeKeys {
@@ -59,16 +65,26 @@ impl Keys {
     }
 
     pub(crate) fn channel(&self, scope: &Scope) -> String {
-        self.of_shard(Shard::of(scope), &scope.to_string())
+        self.channel_of_shard(Shard::of(scope), &scope.to_string())
     }
 
     pub(crate) fn due(&self, shard: Shard) -> String {
         self.of_shard(shard, "due")
     }
 
-    /// Returns the name of the beat's hash and channel.
+    /// Returns the name of the beat's hash.
     pub(crate) fn beat(&self) -> String {
         self.of_shard(beat_shard(), "beat")
+    }
+
+    /// Returns the key of the cluster's name, on the server of the beat.
+    pub(crate) fn cluster_name(&self) -> String {
+        self.of_shard(beat_shard(), "cluster")
+    }
+
+    /// Returns the name of the beat's channel.
+    pub(crate) fn beat_channel(&self) -> String {
+        self.channel_of_shard(beat_shard(), "beat")
     }
 
     /// Returns the key that the replica wait writes on the server of a shard.
@@ -83,25 +99,31 @@ impl Keys {
         ProbeKeys {
             hash: at("probe"),
             index: at("probe-index"),
-            channel: self.of_shard(shard, &format!("{PROBE_CHANNEL}{node}")),
+            channel: self.channel_of_shard(shard, &format!("{PROBE_CHANNEL}{node}")),
         }
     }
 
     /// Returns the scope of a channel; `None` for the channels of beats and probes.
     ///
     /// A scope of an unknown kind has any name, so the channels that are not a scope's are told apart first.
-    pub(crate) fn scope_of_channel(channel: &str) -> Option<Scope> {
-        let rest = channel.split_once("}:")?.1;
+    pub(crate) fn scope_of_channel(&self, channel: &str) -> Option<Scope> {
+        let rest = self.rest_of_channel(channel)?;
         if rest.starts_with(PROBE_CHANNEL) { None } else { rest.parse().ok() }
     }
 
     /// Returns the kind of a channel.
-    pub(crate) fn channel_kind(channel: &str, node: &str) -> ChannelKind {
-        match channel.split_once("}:").map_or("", |(_, rest)| rest) {
+    pub(crate) fn channel_kind(&self, channel: &str, node: &str) -> ChannelKind {
+        match self.rest_of_channel(channel).unwrap_or_default() {
             "beat" => ChannelKind::Beats,
             rest if rest.strip_prefix(PROBE_CHANNEL) == Some(node) => ChannelKind::ProbeMessages,
             _ => ChannelKind::Updates,
         }
+    }
+
+    /// Returns what follows the prefix, the tag and the database in the name of a channel.
+    fn rest_of_channel<'c>(&self, channel: &'c str) -> Option<&'c str> {
+        let (_tag, rest) = channel.strip_prefix(&self.prefix)?.strip_prefix(":{")?.split_once('}')?;
+        rest.strip_prefix(&self.database)?.strip_prefix(':')
     }
 
     /// Returns the slot of a shard.
@@ -111,6 +133,10 @@ impl Keys {
 
     fn of_shard(&self, shard: Shard, rest: &str) -> String {
         format!("{}:{{{}}}:{rest}", self.prefix, self.tags[shard.index()])
+    }
+
+    fn channel_of_shard(&self, shard: Shard, rest: &str) -> String {
+        format!("{}:{{{}}}{}:{rest}", self.prefix, self.tags[shard.index()], self.database)
     }
 }
 
@@ -159,39 +185,71 @@ mod tests {
 
     #[test]
     fn the_kind_of_a_channel_is_right_even_for_a_user_id_that_looks_like_a_channel() {
-        let keys = Keys::new("tickcast");
-        let shard = beat_shard();
-        let tricky = Scope::user(&UserId::new("}:beat").unwrap());
-        assert_eq!(Keys::channel_kind(&keys.beat(), "one"), ChannelKind::Beats);
-        let probed = keys.probe(shard, "one").channel;
-        assert_eq!(Keys::channel_kind(&probed, "one"), ChannelKind::ProbeMessages);
-        assert_eq!(Keys::channel_kind(&probed, "two"), ChannelKind::Updates);
-        assert_eq!(Keys::channel_kind(&keys.channel(&tricky), "one"), ChannelKind::Updates);
+        for database in [0, 3] {
+            let keys = Keys::new("tickcast", database);
+            let shard = beat_shard();
+            let tricky = Scope::user(&UserId::new("}:beat").unwrap());
+            assert_eq!(keys.channel_kind(&keys.beat_channel(), "one"), ChannelKind::Beats);
+            let probed = keys.probe(shard, "one").channel;
+            assert_eq!(keys.channel_kind(&probed, "one"), ChannelKind::ProbeMessages);
+            assert_eq!(keys.channel_kind(&probed, "two"), ChannelKind::Updates);
+            assert_eq!(keys.channel_kind(&keys.channel(&tricky), "one"), ChannelKind::Updates);
+        }
     }
 
     #[test]
     fn only_the_channel_of_a_scope_has_a_scope() {
-        let keys = Keys::new("tickcast");
-        for scope in ["user:}:beat", "user:probed:one", "room:1", "later:1"].map(|text| text.parse::<Scope>().unwrap())
-        {
-            assert_eq!(Keys::scope_of_channel(&keys.channel(&scope)), Some(scope));
+        for database in [0, 3] {
+            let keys = Keys::new("tickcast", database);
+            for scope in ["user:}:beat", "user:probed:one", "room:1", "later:1"] {
+                let scope: Scope = scope.parse().unwrap();
+                assert_eq!(keys.scope_of_channel(&keys.channel(&scope)), Some(scope));
+            }
+            assert_eq!(keys.scope_of_channel(&keys.beat_channel()), None);
+            assert_eq!(keys.scope_of_channel(&keys.probe(beat_shard(), "one").channel), None);
         }
-        assert_eq!(Keys::scope_of_channel(&keys.beat()), None);
-        assert_eq!(Keys::scope_of_channel(&keys.probe(beat_shard(), "one").channel), None);
     }
 
     #[test]
     fn the_names_are_those_of_the_storage_format() {
-        let keys = Keys::new("tickcast").of(&Scope::user(&UserId::new("42").unwrap()));
-        assert_eq!(
-            [keys.board, keys.due, keys.rows, keys.index, keys.channel],
-            [
-                "tickcast:{400}:board:user:42",
-                "tickcast:{400}:due",
-                "tickcast:{400}:history:user:42",
-                "tickcast:{400}:history-index:user:42",
-                "tickcast:{400}:user:42",
-            ]
-        );
+        let names = |database| {
+            let all = Keys::new("tickcast", database);
+            let keys = all.of(&Scope::user(&UserId::new("42").unwrap()));
+            ([keys.board, keys.due, keys.rows, keys.index, all.beat()], [keys.channel, all.beat_channel()])
+        };
+        let keys = [
+            "tickcast:{400}:board:user:42",
+            "tickcast:{400}:due",
+            "tickcast:{400}:history:user:42",
+            "tickcast:{400}:history-index:user:42",
+            "tickcast:{460}:beat",
+        ];
+        let keys = keys.map(str::to_owned);
+        let channels = |names: [&str; 2]| names.map(str::to_owned);
+        assert_eq!(names(0), (keys.clone(), channels(["tickcast:{400}:user:42", "tickcast:{460}:beat"])));
+        assert_eq!(names(12), (keys, channels(["tickcast:{400}@12:user:42", "tickcast:{460}@12:beat"])));
+    }
+
+    #[test]
+    fn no_prefix_with_one_database_has_a_channel_of_another_prefix_or_database() {
+        let scope: Scope = "user:1".parse().unwrap();
+        let mut channels: Vec<String> = Vec::new();
+        for prefix in ["a", "a:1", "a:", "a:0", "1"] {
+            for database in [0, 1, 11] {
+                let keys = Keys::new(prefix, database);
+                channels.extend([keys.channel(&scope), keys.beat_channel()]);
+            }
+        }
+        let count = channels.len();
+        channels.sort();
+        channels.dedup();
+        assert_eq!(channels.len(), count);
+    }
+
+    #[test]
+    fn a_channel_is_in_the_slot_of_its_shard() {
+        let keys = Keys::new("tickcast", 7);
+        let scope: Scope = "user:42".parse().unwrap();
+        assert_eq!(fred::util::redis_keyslot(keys.channel(&scope).as_bytes()), keys.slot(Shard::of(&scope)));
     }
 }

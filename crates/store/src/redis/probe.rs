@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::redis::connections::Connections;
 use crate::redis::fault::{is_redirect, is_server_reply};
-use crate::redis::keys::ProbeKeys;
+use crate::redis::keys::{ProbeKeys, beat_shard};
 use crate::redis::script::Script;
 use crate::redis::shared::Shared;
 
@@ -85,10 +85,20 @@ impl Probe {
     pub(crate) async fn check(&mut self, connections: &Connections) -> Result<(), ProbeError> {
         check_same_primary(connections).await?;
         check_eviction_policy(&connections.commands).await?;
+        self.check_cluster_name(&connections.commands).await?;
         self.check_reads(&connections.commands)
             .await
             .map_err(|error| ProbeError::from_reply("the reads of a node", &error))?;
         self.check_round_trip(&connections.commands).await
+    }
+
+    /// Checks that the store belongs to this node's cluster. The name is on the server of the beat.
+    async fn check_cluster_name(&self, commands: &Client) -> Result<(), ProbeError> {
+        if self.owned.contains(beat_shard()) {
+            let verified = self.shared.cluster_name.verify(commands, &self.shared.keys.cluster_name()).await;
+            verified.map_err(|error| ProbeError::from_reply("the key of the cluster's name", &error))?;
+        }
+        self.shared.cluster_name.refusal().map_or(Ok(()), |reason| Err(ProbeError::new(reason)))
     }
 
     async fn check_reads(&self, commands: &Client) -> Result<(), Error> {
@@ -104,7 +114,7 @@ impl Probe {
     async fn check_round_trip(&mut self, commands: &Client) -> Result<(), ProbeError> {
         let Some(ProbeKeys { hash, index, channel }) = &self.keys else { return Ok(()) };
         self.sequence += 1;
-        let message = self.sequence.to_string();
+        let message = format!("{} {}", self.shared.instance, self.sequence);
         let args = vec![Value::from(self.shared.publish()), Value::from(channel), Value::from(&message)];
         let written = self.script.run(commands, vec![hash.clone(), index.clone()], args).await;
         let written =

@@ -89,13 +89,15 @@ impl Server {
     }
 
     /// Returns the connection for commands. Fails if it is down: the driver would queue the command and execute
-    /// it later.
+    /// it later. Fails too unless the store belongs to this node's cluster.
     pub(crate) fn commands(&self) -> Result<&Client, Fault> {
+        self.shared.cluster_name.check()?;
         if is_up(&self.connections.commands) { Ok(&self.connections.commands) } else { Err(not_connected()) }
     }
 
     /// Returns the connection for beats.
     pub(crate) fn beats(&self) -> Result<&Client, Fault> {
+        self.shared.cluster_name.check()?;
         if is_up(&self.connections.beats) { Ok(&self.connections.beats) } else { Err(not_connected()) }
     }
 
@@ -154,6 +156,7 @@ impl Server {
 
     /// Returns the replica wait, if configured. Fails if its connection is down; see [`Self::commands`].
     fn replica_wait(&self) -> Result<Option<&ReplicaWait>, Fault> {
+        self.shared.cluster_name.check()?;
         match &self.replica_wait {
             Some(wait) if wait.is_up() => Ok(Some(wait)),
             Some(_) => Err(not_connected()),
@@ -180,9 +183,10 @@ impl Server {
         Timestamp(u64::try_from(now).unwrap_or_default())
     }
 
-    /// Fails if cluster time is unknown: no reading of the beat's server has arrived yet, and this server's
+    /// Fails if the store is another cluster's, or cluster time is unknown: no reading of the beat's server has arrived yet, and this server's
     /// clock may be hours off.
     pub(crate) fn check_time(&self) -> Result<(), Fault> {
+        self.shared.cluster_name.check()?;
         if self.holds_beat() || self.shared.cluster_offset().is_some() {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use engine::Clock;
 use engine::store::{BeatStatus, Shard, Shards, Signal};
@@ -9,16 +10,23 @@ use timers::{Millis, Timestamp};
 use tokio::sync::{Notify, mpsc};
 
 use crate::known_scopes::KnownScopes;
+use crate::redis::cluster_name::ClusterName;
 use crate::redis::counters::Counters;
 use crate::redis::desired_channels::DesiredChannels;
 use crate::redis::keys::{Keys, beat_shard};
 use crate::redis::script::Script;
 use crate::redis::span::Endpoint;
 
+/// Interval at which a lasting fault of the configuration or of the stored data is logged again.
+pub(crate) const REPEAT_INTERVAL: Duration = Duration::from_secs(600);
+
 /// State shared by all Redis connections of a node.
 pub(crate) struct Shared {
     pub(crate) keys: Keys,
     pub(crate) node: String,
+    /// A random text that tells this process from others with the same node name.
+    pub(crate) instance: String,
+    pub(crate) cluster_name: ClusterName,
     /// Whether channels belong to slots, as in a cluster.
     pub(crate) sharded: bool,
     /// The server's address in spans.
@@ -37,12 +45,15 @@ pub(crate) struct Shared {
     clock: Clock,
     absorbed: Mutex<Millis>,
     received_beat: AtomicU64,
+    /// When the log last had a line about another process with the same node name.
+    duplicate_logged_at: Mutex<Option<Instant>>,
 }
 
 impl Shared {
     pub(crate) fn new(
         keys: Keys,
         node: String,
+        cluster_name: Option<String>,
         sharded: bool,
         endpoint: Endpoint,
         signals: mpsc::Sender<Signal>,
@@ -50,6 +61,8 @@ impl Shared {
         Self {
             keys,
             node,
+            instance: format!("{:016x}", fastrand::u64(..)),
+            cluster_name: ClusterName::new(cluster_name),
             sharded,
             endpoint,
             counters: Counters::default(),
@@ -64,6 +77,7 @@ impl Shared {
             clock: Clock::new(Box::new(engine::BootClock)),
             absorbed: Mutex::new(Millis(0)),
             received_beat: AtomicU64::new(0),
+            duplicate_logged_at: Mutex::default(),
         }
     }
 
@@ -74,7 +88,7 @@ impl Shared {
 
     /// Returns the shard of a scope's channel if the channel is no longer desired.
     pub(crate) fn undesired_shard(&self, channel: &str) -> Option<Shard> {
-        let scope = Keys::scope_of_channel(channel)?;
+        let scope = self.keys.scope_of_channel(channel)?;
         let shard = Shard::of(&scope);
         (!self.desired.contains(shard, channel)).then_some(shard)
     }
@@ -97,6 +111,19 @@ impl Shared {
     pub(crate) fn observe_received_beat(&self, beat: &BeatStatus) {
         self.received_beat.store(beat.beat.0, Ordering::Relaxed);
         self.observe_beat(beat);
+    }
+
+    /// Logs that another process has this node's name, at once and then at intervals.
+    pub(crate) fn report_duplicate(&self) {
+        let mut logged_at = self.duplicate_logged_at.lock();
+        if logged_at.is_none_or(|logged_at| logged_at.elapsed() > REPEAT_INTERVAL) {
+            *logged_at = Some(Instant::now());
+            tracing::error!(
+                node = %self.node,
+                "another process has the same node.id on the same database and prefix: each needs its own id, and each \
+                 cluster its own database or prefix"
+            );
+        }
     }
 
     /// Returns the last beat that arrived on its channel.

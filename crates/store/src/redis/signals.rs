@@ -10,7 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
 use crate::redis::decode::published_beat;
-use crate::redis::keys::{ChannelKind, Keys};
+use crate::redis::keys::ChannelKind;
 use crate::redis::shared::Shared;
 
 /// Forwards messages of one server to the hub until the driver ends.
@@ -25,9 +25,14 @@ pub(crate) async fn forward(
 ) {
     loop {
         let signal = match messages.recv().await {
-            Ok(message) => match Keys::channel_kind(&message.channel, &shared.node) {
+            Ok(message) => match shared.keys.channel_kind(&message.channel, &shared.node) {
                 ChannelKind::ProbeMessages => {
-                    probe_messages.send_replace(message.value.as_string().unwrap_or_default());
+                    let text = message.value.as_string().unwrap_or_default();
+                    if text.starts_with(&shared.instance) {
+                        probe_messages.send_replace(text);
+                    } else {
+                        shared.report_duplicate();
+                    }
                     continue;
                 }
                 ChannelKind::Beats => beat(&message, &shared),

@@ -98,7 +98,7 @@ mod tests {
 
     fn counts(replies: &[(u16, &str)]) -> Vec<(String, usize)> {
         let replies: Vec<(Address, String)> = replies.iter().map(|(port, text)| (at(*port), (*text).into())).collect();
-        let owners = shard_owners(&replies, &Keys::new("tickcast"));
+        let owners = shard_owners(&replies, &Keys::new("tickcast", 0));
         owners.into_iter().map(|(address, shards)| (address.to_string(), shards.len())).collect()
     }
 

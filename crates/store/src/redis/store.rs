@@ -74,11 +74,19 @@ impl RedisStore {
         let refused = |error: Error| Fault::new(FaultKind::Damaged, error);
         let target = options.url.target(options.ca_file.as_deref());
         let target = target.map_err(|reason| Fault::new(FaultKind::Damaged, reason))?;
-        let (sharded, endpoint) = match &target {
-            Target::One(config) => (false, Endpoint::of(config)),
-            Target::Cluster(_, config) => (true, Endpoint::of(config)),
+        let (sharded, config) = match &target {
+            Target::One(config) => (false, config),
+            Target::Cluster(_, config) => (true, config),
         };
-        let shared = Shared::new(Keys::new(&options.prefix), options.node.clone(), sharded, endpoint, to_hub);
+        let keys = Keys::new(&options.prefix, config.database.unwrap_or_default());
+        let shared = Shared::new(
+            keys,
+            options.node.clone(),
+            options.cluster_name.clone(),
+            sharded,
+            Endpoint::of(config),
+            to_hub,
+        );
         let shared = Arc::new(shared);
         match target {
             Target::One(config) => {
@@ -277,6 +285,7 @@ impl Store for RedisStore {
             request.generation.to_string(),
             request.now.unwrap_or_default().to_string(),
             self.shared.publish().to_owned(),
+            self.shared.keys.beat_channel(),
         ];
         let args = args.into_iter().map(Value::from).collect();
         let reply = self.shared.beat.run(server.beats()?, vec![self.shared.keys.beat()], args).await;
@@ -288,12 +297,16 @@ impl Store for RedisStore {
 
     async fn vacate(&self, node: &str) -> Result<(), Fault> {
         let server = self.routes().server(beat_shard())?;
-        let args = vec![Value::from(node), Value::from(self.shared.publish())];
+        let channel = self.shared.keys.beat_channel();
+        let args = vec![Value::from(node), Value::from(self.shared.publish()), Value::from(channel)];
         let vacated = self.shared.vacate.run(server.beats()?, vec![self.shared.keys.beat()], args).await;
         vacated.map(drop).map_err(|error| server.fault(error))
     }
 
     fn ready(&self) -> Result<(), String> {
+        if let Some(reason) = self.shared.cluster_name.refusal() {
+            return Err(reason);
+        }
         let starting = !self.was_complete.load(Ordering::Relaxed) && self.started_at.elapsed() < STARTUP_GRACE;
         let ready = self.routes().ready(starting);
         if starting && ready.is_ok() {

@@ -203,7 +203,7 @@ impl SubscriptionTask {
             self.shared.desired.in_shards(shards).into_iter().map(|(_, channel)| channel).collect();
         channels.extend(self.probe.set_shards(self.owned()));
         if shards.contains(beat_shard()) {
-            channels.push(self.shared.keys.beat());
+            channels.push(self.shared.keys.beat_channel());
         }
         let (subscribed, failed) = self.pubsub.subscribe(&channels).await;
         self.subscribed.extend(subscribed);

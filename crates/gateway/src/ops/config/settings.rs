@@ -48,6 +48,7 @@ pub(crate) enum Mode {
 pub(crate) struct StoreSettings {
     pub(crate) url: StoreUrl,
     pub(crate) prefix: String,
+    pub(crate) cluster_name: Option<String>,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) replicas_ack: u32,
 }
@@ -140,6 +141,7 @@ impl StoreSettings {
         Self {
             url: reader.value("store.url", StoreUrl::Embedded("./data".into()), str::parse),
             prefix: reader.value("store.prefix", "tickcast".to_owned(), prefix),
+            cluster_name: cluster_name(reader),
             ca_file: file(reader, "store.ca_file"),
             replicas_ack: reader.value("store.replicas_ack", 0, replicas),
         }
@@ -177,6 +179,11 @@ fn replicas(text: &str) -> Result<u32, String> {
         Ok(count) if count <= REPLICAS_MAX => Ok(count),
         Ok(_) | Err(_) => Err(format!("it must be a whole number from 0 to {REPLICAS_MAX}")),
     }
+}
+
+fn cluster_name(reader: &mut Reader) -> Option<String> {
+    let name = |text: &str| if text.is_empty() { Ok(String::new()) } else { prefix(text) };
+    Some(reader.value("store.cluster_name", String::new(), name)).filter(|name| !name.is_empty())
 }
 
 fn random_node_id() -> String {
