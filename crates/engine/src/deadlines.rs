@@ -12,7 +12,7 @@ use crate::deadline_runner::InFlight;
 use crate::engine::Engine;
 use crate::leases;
 use crate::outcome::{ExecuteError, Request};
-use crate::store::{Due, FaultKind};
+use crate::store::{Due, SHARDS};
 use crate::telemetry::{self, ROOT, Timing};
 
 /// Most deadlines taken from each part of the store at once. A part whose deadlines cannot be carried out delays no
@@ -58,15 +58,16 @@ async fn begin_due(engine: &Arc<Engine>) -> Option<usize> {
     let now = engine.clock.now()?;
     match engine.store.due(now + Millis(MILLIS_PER_BEAT), DUE_LIMIT).await {
         Ok(page) => {
-            // The previous query found the deadlines until now.
+            // The previous query found the deadlines until now. Of a shard that can't be read, nothing is known.
             let overdue = page.due.iter().take_while(|due| due.at + OVERDUE_AFTER < now).count();
-            engine.stats.deadlines_overdue.set(overdue as u64);
+            engine.stats.deadlines_overdue.set((overdue + page.unread.len()) as u64);
             let begun = page.due.into_iter().filter(|due| begin(engine, due.clone())).count();
             (page.more && begun > 0).then_some(begun)
         }
         Err(error) => {
             // The store logs by itself that it is unavailable.
             tracing::debug!(%error, "deadlines cannot be read");
+            engine.stats.deadlines_overdue.set(SHARDS as u64);
             None
         }
     }
@@ -130,11 +131,7 @@ async fn settle(engine: &Arc<Engine>, due: Due) {
 }
 
 fn is_permanent(error: &ExecuteError) -> bool {
-    match error {
-        ExecuteError::Damaged(_) | ExecuteError::Refused(_) => true,
-        ExecuteError::Unavailable(fault) => fault.kind() == FaultKind::Damaged,
-        ExecuteError::Busy | ExecuteError::OutcomeUnknown => false,
-    }
+    error.is_damage() || matches!(error, ExecuteError::Refused(_))
 }
 
 /// Tells whether the end of a lease must not be carried out yet, since its node may not have been able to renew it: the

@@ -17,7 +17,7 @@ use crate::execute::command_budget::CommandBudget;
 use crate::execute::decision_input::DecisionInput;
 use crate::execute::submission::{Submitted, commit_of};
 use crate::outcome::{Effect, ExecuteError, Outcome, Request, name_of};
-use crate::store::{Committed, RECENT_ID_AGE_MAX};
+use crate::store::{Committed, FaultKind, RECENT_ID_AGE_MAX};
 use crate::telemetry::SPAN_EVENT;
 use crate::trace::TraceParent;
 use crate::update::Update;
@@ -136,7 +136,7 @@ impl Engine {
         let repeated = input.recent.iter().find(|recent| recent.id == id && now.since(recent.at) < RECENT_ID_AGE_MAX);
         if let Some(recent) = repeated {
             let outcome = Outcome { revision: recent.revision, id, effect: Effect::Repeated };
-            let step = self.confirm(&input, outcome, budget).await;
+            let step = self.confirm(&input, outcome, budget).await?;
             if matches!(step, Step::Finish(_)) {
                 self.stats.repeated.add_one();
             }
@@ -148,7 +148,7 @@ impl Engine {
             Ok(Decision::Partial(change)) => (change, true),
             Ok(Decision::Nothing) if input.is_loaded => {
                 let nothing = Outcome { revision: input.board.position.revision, id, effect: Effect::Nothing };
-                return Ok(self.confirm(&input, nothing, budget).await);
+                return self.confirm(&input, nothing, budget).await;
             }
             Err(refusal) if input.is_loaded => return Err(refusal.into()),
             Ok(Decision::Nothing) | Err(_) => return Ok(Step::Again(None)),
@@ -219,8 +219,13 @@ impl Engine {
 
     /// Finishes a command that was found done on `input`, once that is as safe as a commit of its own. If the board has
     /// changed, another server may have taken over, and the command is decided again.
-    async fn confirm(&self, input: &DecisionInput, outcome: Outcome, budget: &mut CommandBudget) -> Step {
-        match self.store.confirm(&input.board.scope, input.board.position.tag).await {
+    async fn confirm(
+        &self,
+        input: &DecisionInput,
+        outcome: Outcome,
+        budget: &mut CommandBudget,
+    ) -> Result<Step, ExecuteError> {
+        Ok(match self.store.confirm(&input.board.scope, input.board.position.tag).await {
             Ok(true) => {
                 if !self.hub.offer_snapshot(&input.board, input.invalidations) {
                     self.show_stored(&input.board.scope, budget).await;
@@ -228,13 +233,17 @@ impl Engine {
                 Step::Finish(outcome)
             }
             Ok(false) => Step::Rival,
+            Err(fault) if fault.kind() == FaultKind::Damaged => {
+                self.hub.report_if_damaged(&input.board.scope, &fault);
+                return Err(ExecuteError::Unavailable(fault));
+            }
             Err(fault) => {
                 self.note_retry(budget, fault);
                 budget.is_unconfirmed = true;
                 sleep(CONFIRM_PAUSE).await;
                 Step::Again(None)
             }
-        }
+        })
     }
 
     /// Shows the listeners on this node what is stored, before the command is answered.

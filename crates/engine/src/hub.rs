@@ -2,6 +2,7 @@
 
 mod anti_entropy;
 mod broadcast;
+mod damage_log;
 mod delivery;
 mod entries;
 mod fan_out_trace;
@@ -36,6 +37,7 @@ pub use view::{FILL_MAX, Snapshot, View};
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::hub::damage_log::DamageLog;
 use crate::hub::entries::Entries;
 use crate::hub::fan_out_trace::{Audience, FanOutTrace};
 use crate::hub::hub_counts::HubCounts;
@@ -43,7 +45,7 @@ use crate::hub::recover::Cause;
 use crate::hub::scope_state::{ApplyResult, ScopeState};
 use crate::hub::tick_fan_out::TickFanOut;
 use crate::stats::Stats;
-use crate::store::{Fault, Store};
+use crate::store::{Fault, FaultKind, Store};
 use crate::telemetry::{self, ROOT, Telemetry, Timing};
 use crate::update::Update;
 
@@ -61,6 +63,16 @@ pub enum JoinError {
     Damaged(#[from] timers::BadItem),
 }
 
+impl JoinError {
+    /// Tells whether the stored data is damaged. A retry does not help until an operator has acted.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Store(fault) => fault.kind() == FaultKind::Damaged,
+            Self::Damaged(_) => true,
+        }
+    }
+}
+
 /// The views of a node.
 pub struct Hub {
     store: Arc<dyn Store>,
@@ -74,6 +86,7 @@ pub struct Hub {
     /// Notifies the tasks that run at each beat.
     beats: watch::Sender<()>,
     background: Background,
+    damage_log: DamageLog,
 }
 
 impl Hub {
@@ -96,6 +109,7 @@ impl Hub {
             beat: Arc::default(),
             beats: watch::Sender::new(()),
             background,
+            damage_log: DamageLog::default(),
         }
     }
 

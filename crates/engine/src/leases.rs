@@ -176,7 +176,8 @@ async fn remove_members(engine: Arc<Engine>, node: NodeId, room: RoomId) -> Opti
             tracing::error!(%room, "a dead node has more members in a room than one commit removes");
             None
         }
-        Ok(_) | Err(ExecuteError::Refused(_) | ExecuteError::Damaged(_)) => Some(room),
+        Ok(_) | Err(ExecuteError::Refused(_)) => Some(room),
+        Err(error) if error.is_damage() => Some(room),
         Err(error) => {
             tracing::debug!(%room, %error, "a dead node's members cannot be removed yet");
             None

@@ -11,7 +11,7 @@ use timers::{Board, DeadlineMove, HistoryId, Item, ItemKey, Position, Scope, Tag
 
 use crate::store::{
     ArchivedRow, BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, Head, HistoryCursor,
-    LoadedBoard, Page, Query, Signal, SignalSender, Store, lead, resign,
+    LoadedBoard, Page, Query, Shards, Signal, SignalSender, Store, lead, resign,
 };
 use crate::update::Update;
 
@@ -203,7 +203,7 @@ impl Store for MemoryNode {
         due.sort_by(|a, b| (a.at, &a.scope).cmp(&(b.at, &b.scope)));
         let more = due.len() > limit;
         due.truncate(limit);
-        Ok(DuePage { due, more })
+        Ok(DuePage { due, more, unread: Shards::NONE })
     }
 
     async fn postpone(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {

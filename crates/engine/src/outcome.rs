@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use timers::{Change, Command, CommandId, Refusal, Revision, Scope};
 
-use crate::store::Fault;
+use crate::store::{Fault, FaultKind};
 
 /// One request to a scope.
 #[derive(Clone, Debug)]
@@ -68,6 +68,7 @@ pub fn name_of(executed: &Result<Outcome, ExecuteError>) -> &'static str {
         Ok(Outcome { effect: Effect::Repeated, .. }) => "repeated",
         Err(ExecuteError::Refused(_)) => "refused",
         Err(ExecuteError::Busy) => "busy",
+        Err(error) if error.is_damage() => "damaged",
         Err(ExecuteError::Unavailable(_)) => "unavailable",
         Err(ExecuteError::OutcomeUnknown) => "unknown",
         Err(ExecuteError::Damaged(_)) => "damaged",
@@ -75,6 +76,15 @@ pub fn name_of(executed: &Result<Outcome, ExecuteError>) -> &'static str {
 }
 
 impl ExecuteError {
+    /// Tells whether the stored data is damaged. A retry does not help until an operator has acted.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) => true,
+            Self::Unavailable(fault) => fault.kind() == FaultKind::Damaged,
+            Self::Refused(_) | Self::Busy | Self::OutcomeUnknown => false,
+        }
+    }
+
     /// Tells whether the service fails, and not the client's request.
     pub fn is_failure(&self) -> bool {
         match self {

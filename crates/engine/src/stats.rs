@@ -10,7 +10,7 @@ macro_rules! stats {
             $($(#[$doc])* pub $name: Counter,)+
             /// The delay of the last beat shown, in milliseconds after its second.
             pub beat_lag_ms: Gauge,
-            /// Overdue deadlines in this node's last query, while it leads.
+            /// Overdue deadlines in this node's last query, while it leads. A shard that could not be read counts as one.
             pub deadlines_overdue: Gauge,
         }
     };

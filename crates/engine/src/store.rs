@@ -96,7 +96,7 @@ pub trait Store: Send + Sync + 'static {
     async fn positions(&self, scopes: &[Scope]) -> Vec<Option<Position>>;
 
     /// Reads the scopes whose deadline is not after `until`, earliest first, and at most `limit` of each part that the
-    /// store reads separately. Unavailable parts are left out.
+    /// store reads separately. Parts that cannot be read are left out and named; the store reports damaged ones.
     ///
     /// Scopes of unknown kinds ([`Scope::is_known`]) stay in the index and are not returned. They do not hide known
     /// scopes with later deadlines.
@@ -152,6 +152,10 @@ pub struct StoreCounters {
     pub dropped: u64,
     /// Shards that can be used now; `None` if the store has no separate parts.
     pub shards: Option<u64>,
+    /// Answers about deadlines and positions that could not be used because of what is stored.
+    pub damaged: u64,
+    /// Shards whose deadlines can't be read because of what is stored, in this node's last query.
+    pub damaged_shards: u64,
 }
 
 /// What the store sends to nodes unrequested. Updates of one scope come in the order of their commits.
@@ -285,6 +289,8 @@ pub struct DuePage {
     pub due: Vec<Due>,
     /// Whether there may be more than the limit.
     pub more: bool,
+    /// The shards that could not be read.
+    pub unread: Shards,
 }
 
 /// A node's request to lead the beat.

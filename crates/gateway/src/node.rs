@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use access::{Authenticator, Denied};
-use engine::{Engine, ExecuteError, Outcome, Request, Subscription};
+use engine::store::{Fault, FaultKind};
+use engine::{Engine, ExecuteError, JoinError, Outcome, Request, Subscription};
 use timers::{Beat, Scope};
 use tokio::time::{sleep, timeout};
 
@@ -40,11 +41,9 @@ pub(crate) struct Node {
 
 impl Node {
     /// Subscribes a client to a scope, within [`JOIN_WITHIN`].
-    pub(crate) async fn join(&self, scope: &Scope) -> Result<Subscription, String> {
-        match timeout(JOIN_WITHIN, self.engine.hub().join(scope)).await {
-            Ok(joined) => joined.map_err(|error| error.to_string()),
-            Err(_) => Err("the store does not answer".to_owned()),
-        }
+    pub(crate) async fn join(&self, scope: &Scope) -> Result<Subscription, JoinError> {
+        let silent = |_| Err(Fault::new(FaultKind::Unavailable, "it does not answer").into());
+        timeout(JOIN_WITHIN, self.engine.hub().join(scope)).await.unwrap_or_else(silent)
     }
 
     /// Carries out a command, and measures it.

@@ -7,6 +7,7 @@ mod gateway {
     mod binary_payloads;
     mod clockit;
     mod configuration;
+    mod damage;
     mod disconnect;
     mod faults;
     mod heartbeat;

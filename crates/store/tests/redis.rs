@@ -5,6 +5,7 @@ mod redis {
     mod cluster;
     mod contract;
     mod credentials;
+    mod damage;
     mod faults;
     mod isolation;
     mod node;

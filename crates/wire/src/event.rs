@@ -107,6 +107,7 @@ pub(crate) fn code_name(code: Code) -> &'static str {
         Code::InvalidSeconds => "INVALID_SECONDS",
         Code::InvalidJson | Code::InvalidMessage | Code::UnknownType | Code::Limit => "INVALID_PAYLOAD",
         Code::Unauthorized => "UNAUTHORIZED",
+        Code::Damaged => "DAMAGED",
         Code::Busy | Code::Unavailable | Code::OutcomeUnknown | Code::TimeUncertain => "UNAVAILABLE",
     }
 }

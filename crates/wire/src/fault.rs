@@ -31,6 +31,8 @@ pub enum Code {
     Busy,
     /// The store is unavailable; the command was not carried out.
     Unavailable,
+    /// The stored data is damaged; the command was not carried out.
+    Damaged,
     /// The store did not answer; whether the command was carried out is unknown.
     OutcomeUnknown,
     /// A token was rejected.
@@ -65,6 +67,7 @@ impl Code {
             Self::Limit => "limit",
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
+            Self::Damaged => "damaged",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Unauthorized => "unauthorized",
             Self::TimeUncertain => "time_uncertain",
@@ -81,6 +84,11 @@ impl Fault {
     /// Makes a fault of the service; a retry can succeed.
     pub fn of_service(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), retry: true }
+    }
+
+    /// Tells a client that its stored data is damaged, which only an operator can repair.
+    pub fn damaged() -> Self {
+        Self::of_client(Code::Damaged, "the stored data is damaged and cannot be used; nothing was done")
     }
 
     /// Tells clients that displays stand still.

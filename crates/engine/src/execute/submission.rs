@@ -29,7 +29,7 @@ impl Engine {
                     return Ok(Submitted { committed, is_resent });
                 }
                 Err(fault) if fault.kind() == FaultKind::Damaged => {
-                    self.hub.count_if_damaged(&fault);
+                    self.hub.report_if_damaged(&commit.scope, &fault);
                     return Err(self.submit_error(&commit.scope, is_resent, fault));
                 }
                 Err(fault) => {

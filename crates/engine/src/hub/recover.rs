@@ -1,6 +1,7 @@
 //! Loading views, and validating them after signals may have been missed.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,17 +78,22 @@ impl Hub {
         rows: &[HistoryId],
     ) -> Result<(Board, ExistingRows, Vec<RecentId>), JoinError> {
         self.stats.loads.add_one();
-        let loaded = self.store.load(scope, rows).await.inspect_err(|fault| self.count_if_damaged(fault))?;
+        let loaded = self.store.load(scope, rows).await.inspect_err(|fault| self.report_if_damaged(scope, fault))?;
         self.clock.observe(loaded.now);
-        let board = decode_board(scope, &loaded).inspect_err(|_| self.stats.damaged.add_one())?;
+        let board = decode_board(scope, &loaded).inspect_err(|error| self.report_damage(scope, error))?;
         Ok((board, ExistingRows(loaded.existing), loaded.recent))
     }
 
-    /// Counts faults that need an operator.
-    pub(crate) fn count_if_damaged(&self, fault: &Fault) {
+    /// Counts and logs a fault that needs an operator.
+    pub(crate) fn report_if_damaged(&self, scope: &Scope, fault: &Fault) {
         if fault.kind() == FaultKind::Damaged {
-            self.stats.damaged.add_one();
+            self.report_damage(scope, fault);
         }
+    }
+
+    fn report_damage(&self, scope: &Scope, error: &dyn Display) {
+        self.stats.damaged.add_one();
+        self.damage_log.report(scope, error);
     }
 
     /// Invalidates the view of a scope, if there is one, since the outcome of a commit is unknown.

@@ -7,6 +7,7 @@ use wire::{Code, Fault};
 /// repetition is recognised.
 pub(crate) fn fault(failed: &ExecuteError, is_repeatable: bool) -> Fault {
     match failed {
+        _ if failed.is_damage() => Fault::damaged(),
         ExecuteError::Refused(refusal) => (*refusal).into(),
         ExecuteError::Busy => Fault::of_service(Code::Busy, failed.to_string()),
         ExecuteError::Unavailable(_) => {
@@ -15,6 +16,6 @@ pub(crate) fn fault(failed: &ExecuteError, is_repeatable: bool) -> Fault {
         ExecuteError::OutcomeUnknown => {
             Fault { code: Code::OutcomeUnknown, message: failed.to_string(), retry: is_repeatable }
         }
-        ExecuteError::Damaged(_) => Fault::of_client(Code::Unavailable, "the stored data cannot be read"),
+        ExecuteError::Damaged(_) => Fault::damaged(),
     }
 }

@@ -7,11 +7,11 @@ use access::{Credentials, Denied, Identity, ValidityEnd};
 use axum::extract::Request;
 use axum::response::Response;
 use net::proxy::client_address;
-use net::websocket::{self, CloseReason, Disconnected, WebSocket, WebSocketEvent};
+use net::websocket::{self, CloseReason, Disconnected, WebSocket, WebSocketEvent, frame};
 use timers::{Scope, UserId};
 use tokio::time::timeout;
 use tracing::Instrument;
-use wire::{TextDialect, Token};
+use wire::{Fault, TextDialect, Token};
 
 use crate::http::error::{full, stopping};
 use crate::node::Node;
@@ -182,11 +182,15 @@ impl Session {
     /// Serves the client in a dialect. A guest that authenticates is served again, as the user that it is.
     pub(crate) fn run<S: WebSocketSystem, D: TextDialect>(self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let Self { node, socket, guard, identity } = self;
+            let Self { node, mut socket, guard, identity } = self;
             let subscription = match node.join(&S::scope(&identity.user)).await {
                 Ok(subscription) => subscription,
                 Err(error) => {
                     tracing::debug!(%error, "a client cannot be subscribed");
+                    if error.is_damage() {
+                        // The socket closes in any case.
+                        socket.write(&[frame::text(&D::error(None, &Fault::damaged()))]).ok();
+                    }
                     return close(&node, socket, CloseReason::overloaded()).await;
                 }
             };

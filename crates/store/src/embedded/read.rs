@@ -1,7 +1,7 @@
 //! Reads from a snapshot. Each read copies its result and ends: the file grows as long as a snapshot is open.
 
 use bytes::Bytes;
-use engine::store::{ArchivedRow, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query};
+use engine::store::{ArchivedRow, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query, Shards};
 use redb::{Database, ReadableDatabase};
 use timers::{HistoryId, ItemKey, Position, Scope, Timestamp};
 
@@ -82,7 +82,7 @@ pub(crate) fn due(
     let mut due = Vec::new();
     // The same bound as in Redis: a first page of the limit, then whole pages.
     for _ in 0..limit + 1 + (PAGES_MAX - 1) * PAGE_SIZE {
-        let Some(entry) = entries.next() else { return Ok(DuePage { due, more: false }) };
+        let Some(entry) = entries.next() else { return Ok(DuePage { due, more: false, unread: Shards::NONE }) };
         let (key, _) = entry.map_err(fault)?;
         let (at, entry) = key.value();
         let Some(scope) = known_scopes.parse(entry.as_bytes()) else { continue };
@@ -91,7 +91,7 @@ pub(crate) fn due(
         }
         due.push(Due { scope, at: Timestamp(at) });
     }
-    Ok(DuePage { due, more: true })
+    Ok(DuePage { due, more: true, unread: Shards::NONE })
 }
 
 /// Sorts after every id: no text has a byte above the first byte of this character.

@@ -10,9 +10,16 @@ local TOLERANCE_MS = 1000      -- clocks of nodes and servers differ by less
 local STEP_BACK_MAX_MS = 60000 -- of the port: a larger backward step is a corrected clock, and is accepted
 local SLEW_MS = 5              -- part of an absorbed step that is returned per beat
 
-local beat = redis.call('HMGET', KEYS[1], 'n', 'by', 'gen', 'off')
+local beat = redis.pcall('HMGET', KEYS[1], 'n', 'by', 'gen', 'off')
+if beat.err then
+  -- Another program has overwritten the key. Nothing else is lost with it, so that it begins again, as in an empty store.
+  if not string.find(beat.err, 'WRONGTYPE', 1, true) then error(beat.err, 0) end
+  redis.call('DEL', KEYS[1])
+  beat = {}
+end
 local last, by = tonumber(beat[1] or '0') or 0, beat[2] or ''
 local gen, off = beat[3] or ARGV[3], tonumber(beat[4] or '0') or 0
+if not string.find(gen, '^%x+$') or #gen > 16 then gen = ARGV[3] end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + off
 

@@ -19,8 +19,12 @@ local ITEMS_MAX, REMOVALS_MAX, ROWS_MAX = 1000, 1000, 5000 -- of the port; HSET 
 local RECENT_IDS_MAX, RECENT_ID_AGE_MAX_MS = 64, 300000    -- of the port
 local RECORD = 20                                          -- a recent id: 8 bytes id, 6 revision, 6 time
 
-local head = redis.call('HMGET', KEYS[1], '@rev', '@tag', '@ids')
+local function reject(reason) error('rejected before the first write: ' .. reason, 0) end
+local head = redis.pcall('HMGET', KEYS[1], '@rev', '@tag', '@ids')
+if head.err then reject('the board: ' .. head.err) end
 local rev, tag, ids = tonumber(head[1] or '0'), head[2] or '', head[3] or ''
+if not rev then reject('the revision of the board is not a number') end
+if #ids % RECORD ~= 0 then reject('the recent command ids of the board are cut') end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -40,7 +44,6 @@ if tag ~= ARGV[1] then return { 'conflict', rev, now, 0 } end
 if now > tonumber(ARGV[4]) then return { 'late', rev, now, 0 } end
 if now >= tonumber(ARGV[3]) then return { 'stale', rev, now, 0 } end
 
-local function reject(reason) error('rejected before the first write: ' .. reason, 0) end
 local next_arg = 13
 local function take()
   local value = ARGV[next_arg]

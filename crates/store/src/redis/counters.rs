@@ -15,4 +15,6 @@ pub(crate) struct Counters {
     pub(crate) unreplicated: Counter,
     /// Messages that the driver dropped because the hub was too slow.
     pub(crate) dropped: Counter,
+    /// Answers about deadlines and positions that could not be used because of what is stored.
+    pub(crate) damaged: Counter,
 }

@@ -25,7 +25,7 @@ const SCRIPT_REJECTION: &str = "rejected before the first write: ";
 pub(crate) fn fault(error: Error) -> Fault {
     let kind = if !is_server_reply(&error) {
         connection_fault_kind(&error)
-    } else if is_retryable(&error) {
+    } else if is_retryable(&error) || is_permission(&error) {
         FaultKind::Unavailable
     } else {
         FaultKind::Damaged
@@ -46,6 +46,25 @@ pub(crate) fn commit_fault(error: Error) -> Fault {
         FaultKind::Unknown
     };
     Fault::new(kind, error)
+}
+
+/// Returns the replies of a pipeline, which are judged one by one.
+///
+/// # Errors
+/// The error of a pipeline that failed as a whole: it has one reply, whatever the number of its commands.
+pub(crate) fn each_reply<T>(
+    mut replies: Vec<Result<T, Error>>,
+    expected: usize,
+) -> Result<Vec<Result<T, Error>>, Error> {
+    if replies.len() == expected && !replies.iter().all(|reply| matches!(reply, Err(error) if !is_server_reply(error)))
+    {
+        return Ok(replies);
+    }
+    match replies.pop() {
+        Some(Err(error)) => Err(error),
+        Some(Ok(_)) | None if expected == 0 => Ok(Vec::new()),
+        Some(Ok(_)) | None => Err(Error::new(ErrorKind::Canceled, "replies to a pipeline are missing")),
+    }
 }
 
 /// Tells whether an error is a reply of the server, as opposed to a failure of the connection.
@@ -84,6 +103,11 @@ fn connection_fault_kind(error: &Error) -> FaultKind {
     if *error.kind() == ErrorKind::Backpressure { FaultKind::Unavailable } else { FaultKind::Unknown }
 }
 
+/// Tells whether the server's user lacks a permission, which does not mean that stored data is damaged.
+fn is_permission(error: &Error) -> bool {
+    ["NOPERM", "NOAUTH"].iter().any(|word| error.details().starts_with(word))
+}
+
 fn is_retryable(error: &Error) -> bool {
     RETRYABLE.iter().any(|word| error.details().starts_with(word))
 }
@@ -107,6 +131,19 @@ mod tests {
     }
 
     #[test]
+    fn the_replies_of_a_pipeline_are_judged_one_by_one_unless_it_failed_as_a_whole() {
+        let wrong = || Err(Error::new(ErrorKind::InvalidArgument, "WRONGTYPE Operation against a key"));
+        let broken = || Err(Error::new(ErrorKind::Canceled, ""));
+        assert_eq!(each_reply(vec![Ok(1), wrong(), Ok(3)], 3).unwrap().iter().filter(|reply| reply.is_ok()).count(), 2);
+        assert_eq!(each_reply::<u8>(vec![wrong(), wrong()], 2).unwrap().len(), 2);
+        assert_eq!(each_reply::<u8>(vec![wrong()], 1).unwrap().len(), 1);
+        assert_eq!(each_reply::<u8>(vec![], 0).unwrap().len(), 0);
+        assert!(each_reply::<u8>(vec![broken()], 3).is_err());
+        assert!(each_reply::<u8>(vec![broken()], 1).is_err());
+        assert!(each_reply(vec![Ok(1)], 3).is_err());
+    }
+
+    #[test]
     fn an_error_of_the_connection_is_not_a_reply_of_the_server() {
         for details in
             ["Failed to route command.", "Too many failed write attempts.", "Missing expected connection.", ""]
@@ -118,7 +155,7 @@ mod tests {
         check(ErrorKind::Backpressure, "", FaultKind::Unavailable);
         check(ErrorKind::Unknown, "LOADING Redis is loading the dataset in memory", FaultKind::Unavailable);
         check(ErrorKind::Cluster, "MOVED 1 127.0.0.1:7000", FaultKind::Unavailable);
-        check(ErrorKind::Unknown, "NOPERM User ann has no permissions", FaultKind::Damaged);
+        check(ErrorKind::Unknown, "NOPERM User ann has no permissions", FaultKind::Unavailable);
         check(ErrorKind::InvalidArgument, "WRONGTYPE Operation against a key", FaultKind::Damaged);
     }
 }

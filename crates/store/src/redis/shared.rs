@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::known_scopes::KnownScopes;
 use crate::redis::cluster_name::ClusterName;
 use crate::redis::counters::Counters;
+use crate::redis::damaged_shards::DamagedShards;
 use crate::redis::desired_channels::DesiredChannels;
 use crate::redis::keys::{Keys, beat_shard};
 use crate::redis::script::Script;
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     /// The server's address in spans.
     pub(crate) endpoint: Endpoint,
     pub(crate) counters: Counters,
+    pub(crate) damaged_shards: DamagedShards,
     pub(crate) desired: DesiredChannels,
     pub(crate) known_scopes: KnownScopes,
     pub(crate) signals: mpsc::Sender<Signal>,
@@ -66,6 +68,7 @@ impl Shared {
             sharded,
             endpoint,
             counters: Counters::default(),
+            damaged_shards: DamagedShards::default(),
             desired: DesiredChannels::new(),
             known_scopes: KnownScopes::new(),
             signals,

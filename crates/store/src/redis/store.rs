@@ -25,7 +25,7 @@ use tracing::Instrument;
 
 use crate::redis::address::Target;
 use crate::redis::cluster::Cluster;
-use crate::redis::fault::{malformed_reply, not_connected};
+use crate::redis::fault::{each_reply, malformed_reply, not_connected};
 use crate::redis::keys::{Keys, ScopeKeys, beat_shard};
 use crate::redis::routes::Routes;
 use crate::redis::score::{score, timestamp};
@@ -226,7 +226,7 @@ impl Store for RedisStore {
         let groups = self.routes().group_by_server(&shards);
         let reads = groups.iter().map(|(server, indices)| async move {
             let boards = indices.iter().map(|index| self.shared.keys.board(&scopes[*index]));
-            positions(server, boards).await.unwrap_or_else(|error| {
+            positions(server, &self.shared, boards).await.unwrap_or_else(|error| {
                 tracing::debug!(%error, "positions can't be read");
                 vec![None; indices.len()]
             })
@@ -245,13 +245,15 @@ impl Store for RedisStore {
         let servers = self.routes().servers();
         let read_server = |server| timeout(DUE_TIMEOUT, due::read(server, &self.shared, until, limit));
         let pages = join_all(servers.iter().map(|server| read_server(server))).await;
-        let mut all = DuePage { due: Vec::new(), more: false };
+        let mut all = DuePage { due: Vec::new(), more: false, unread: Shards::NONE };
         let mut failed = None;
         let mut read_count = 0;
-        for page in pages {
+        let mut read = Shards::NONE;
+        for (server, page) in servers.iter().zip(pages) {
             match page {
                 Ok(Ok(page)) => {
                     read_count += 1;
+                    read = read.iter().chain(server.shards().without(page.unread).iter()).collect();
                     all.due.extend(page.due);
                     all.more |= page.more;
                 }
@@ -264,6 +266,7 @@ impl Store for RedisStore {
         if read_count == 0 {
             return Err(failed.unwrap_or_else(not_connected));
         }
+        all.unread = Shard::all().collect::<Shards>().without(read);
         all.due.sort_by(|a, b| (a.at, &a.scope).cmp(&(b.at, &b.scope)));
         Ok(all)
     }
@@ -325,6 +328,8 @@ impl Store for RedisStore {
             unreplicated: counters.unreplicated.get(),
             dropped: counters.dropped.get(),
             shards: Some(self.routes().usable_shards() as u64),
+            damaged: counters.damaged.get(),
+            damaged_shards: self.shared.damaged_shards.count() as u64,
         }
     }
 
@@ -347,15 +352,29 @@ async fn read_board(commands: &Client, keys: ScopeKeys, row_ids: &[HistoryId]) -
     pipeline.all().await
 }
 
-async fn positions(server: &Server, boards: impl Iterator<Item = String>) -> Result<Vec<Option<Position>>, Fault> {
+/// Reads the positions of boards; `None` for a board whose position can't be read.
+async fn positions(
+    server: &Server,
+    shared: &Shared,
+    boards: impl ExactSizeIterator<Item = String>,
+) -> Result<Vec<Option<Position>>, Fault> {
     let fault = |error| server.fault(error);
+    let expected = boards.len();
     let pipeline = server.commands()?.pipeline();
     for board in boards {
         let _: () = pipeline.hmget(board, vec!["@rev", "@tag"]).await.map_err(fault)?;
     }
-    let heads: Vec<Vec<Option<Bytes>>> = pipeline.all().await.map_err(fault)?;
-    let position = |head: &Vec<Option<Bytes>>| decode::position(field(head, 0), field(head, 1)).map(Some);
-    heads.iter().map(position).collect()
+    let heads = each_reply(pipeline.try_all::<Vec<Option<Bytes>>>().await, expected).map_err(fault)?;
+    let position = |head: Result<Vec<Option<Bytes>>, Error>| {
+        let head = head.map_err(fault)?;
+        decode::position(field(&head, 0), field(&head, 1))
+    };
+    let note = |fault: &Fault| {
+        if fault.kind() == FaultKind::Damaged {
+            shared.counters.damaged.add_one();
+        }
+    };
+    Ok(heads.into_iter().map(|head| position(head).inspect_err(note).ok()).collect())
 }
 
 fn field(head: &[Option<Bytes>], nth: usize) -> Option<&[u8]> {

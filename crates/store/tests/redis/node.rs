@@ -75,6 +75,10 @@ pub(crate) fn request_of(user: &str, name: &str, id: Option<u64>) -> Request {
     Request { scope: scope(user), command, id: id.map(CommandId) }
 }
 
+pub(crate) fn pause_of(user: &str, name: &str) -> Request {
+    Request { scope: scope(user), command: Command::Stopwatch(StopwatchCommand::Pause(session(name))), id: None }
+}
+
 pub(crate) fn session(name: &str) -> SessionId {
     SessionId::new(name).expect("a valid name")
 }

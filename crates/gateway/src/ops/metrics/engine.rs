@@ -24,7 +24,7 @@ const COUNTERS: &[Observation<Engine>] = &[
     (
         "tickcast.damaged",
         "Stored data that could not be read, or that the store refused because of what is stored",
-        |engine| engine.stats().damaged.get(),
+        |engine| engine.stats().damaged.get() + engine.store().counters().damaged,
     ),
     ("tickcast.store.unsafe", "Commits not confirmed by the replicas in time (store.replicas_ack)", |engine| {
         engine.store().counters().unreplicated
@@ -132,9 +132,16 @@ const GAUGES: &[Observation<Engine>] = &[
     ("tickcast.deadlines.begun", "Deadlines in progress or waiting for their instant", |engine| {
         engine.deadlines_in_flight() as u64
     }),
-    ("tickcast.deadlines.overdue", "Deadlines over two seconds late, in the leader's last query", |engine| {
-        engine.stats().deadlines_overdue.get()
-    }),
+    (
+        "tickcast.deadlines.overdue",
+        "Deadlines over two seconds late, in the leader's last query; a shard that it could not read counts as one",
+        |engine| engine.stats().deadlines_overdue.get(),
+    ),
+    (
+        "tickcast.store.shards.damaged",
+        "Shards whose deadlines can't be read because of what is stored, in the leader's last query",
+        |engine| if engine.is_leader() { engine.store().counters().damaged_shards } else { 0 },
+    ),
 ];
 
 /// Registers the metrics of an engine.

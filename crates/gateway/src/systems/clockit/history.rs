@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use engine::store::{ArchivedRow, Fault, HistoryCursor, Page, Query};
+use engine::store::{ArchivedRow, Fault, FaultKind, HistoryCursor, Page, Query};
 use futures_util::stream;
 use serde::Deserialize;
 use timers::Scope;
@@ -118,6 +118,10 @@ fn read(row: &ArchivedRow) -> Option<Finished> {
 }
 
 fn unavailable(fault: &Fault) -> Response {
+    if fault.kind() == FaultKind::Damaged {
+        tracing::error!(%fault, "the stored history of a user is damaged");
+        return error(StatusCode::INTERNAL_SERVER_ERROR, "Damaged", "the stored data is damaged and cannot be used");
+    }
     tracing::warn!(%fault, "the history cannot be read");
     error(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "the store is unavailable; try again")
 }

@@ -76,6 +76,9 @@ async fn store(node: &Arc<Node>, user: &UserId, rows: Vec<Finished>) -> Response
             Json(json!({ "stored": stored, "repeated": given - stored })).into_response()
         }
         Ok(Err(failed @ ExecuteError::Refused(_))) => unprocessable(&failed.to_string(), &[]),
+        Ok(Err(failed)) if failed.is_damage() => {
+            error(StatusCode::INTERNAL_SERVER_ERROR, "Damaged", &fault(&failed, true).message)
+        }
         Ok(Err(failed)) => {
             // A row that is sent twice is stored once, so a retry is always safe.
             error(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", &fault(&failed, true).message)

@@ -225,7 +225,7 @@ fn taken_over() -> Fault {
 
 /// Tells whether a rejoin that failed is repeated. The member stays one meanwhile: nothing says that it is not.
 fn keeps_membership(fault: &Fault) -> bool {
-    matches!(fault.code, Code::Busy | Code::Unavailable | Code::OutcomeUnknown)
+    matches!(fault.code, Code::Busy | Code::Unavailable | Code::Damaged | Code::OutcomeUnknown)
 }
 
 #[cfg(test)]
@@ -241,7 +241,13 @@ mod tests {
     #[test]
     fn only_a_refusal_ends_a_membership_that_is_resumed() {
         let unavailable = engine::store::Fault::new(FaultKind::Unavailable, "no connection");
-        let transient = [ExecuteError::OutcomeUnknown, ExecuteError::Busy, ExecuteError::Unavailable(unavailable)];
+        let damaged = engine::store::Fault::new(FaultKind::Damaged, "WRONGTYPE");
+        let transient = [
+            ExecuteError::OutcomeUnknown,
+            ExecuteError::Busy,
+            ExecuteError::Unavailable(unavailable),
+            ExecuteError::Unavailable(damaged),
+        ];
         for failed in transient {
             assert!(keeps_membership(&fault(&failed, false)), "{failed}");
         }

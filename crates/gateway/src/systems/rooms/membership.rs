@@ -85,7 +85,8 @@ pub(super) fn give_up(node: &Arc<Node>, room: RoomId, command: RoomCommand, guar
         let request = Request { scope: Scope::room(&room), command: command.into(), id: None };
         loop {
             match execute(&of_task, request.clone()).await {
-                Ok(_) | Err(ExecuteError::Refused(_) | ExecuteError::Damaged(_)) => break,
+                Ok(_) | Err(ExecuteError::Refused(_)) => break,
+                Err(error) if error.is_damage() => break,
                 Err(error) => tracing::debug!(%error, "the end of a membership cannot be stored yet"),
             }
             sleep(GIVE_UP_RETRY.mul_f64(0.5 + fastrand::f64())).await;

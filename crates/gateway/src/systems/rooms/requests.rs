@@ -156,7 +156,10 @@ impl Join {
     /// subscription, a load and the record if no client of this node is in the room, and a commit.
     async fn run(self, node: Arc<Node>) -> Result<Membership, Fault> {
         let scope = Scope::room(&self.room);
-        let subscription = node.join(&scope).await.map_err(unavailable)?;
+        let subscription = node.join(&scope).await.map_err(|failed| match failed.is_damage() {
+            true => Fault::damaged(),
+            false => unavailable(failed),
+        })?;
         // Clients do not choose ids, so they cannot name a room that is about to be created.
         let is_there = || subscription.snapshot().view.board.get::<Room>(&()).is_some();
         if matches!(self.kind, JoinKind::Existing) && !is_there() {
