@@ -8,6 +8,7 @@ mod cluster_name;
 mod commit;
 mod connections;
 mod counters;
+mod coverage;
 mod damaged_shards;
 mod decode;
 mod desired_channels;

@@ -1,6 +1,6 @@
 //! Stored data and configurations of Redis that an operator must repair.
 
-use harness::{Node, RedisServer, wait_until};
+use harness::{Node, RedisCluster, RedisServer, wait_until};
 use serde_json::json;
 
 /// Returns the key that matches a pattern.
@@ -68,4 +68,18 @@ async fn two_processes_with_the_same_id_on_one_store_are_reported() {
     let reports = |node: &Node| node.log().contains("another process has the same node.id");
     wait_until("the report", async || reports(&one) || reports(&two)).await;
     assert!(!reports(&apart), "it is on another database");
+}
+
+#[tokio::test]
+async fn a_cluster_that_stops_as_a_whole_with_one_shard_is_reported() {
+    let cluster = RedisCluster::start(3, false);
+    cluster.servers[0].command(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]).unwrap();
+    let node = Node::start_with(&[("store.url", &cluster.url())]).await;
+    let report = |nth: usize| {
+        let address = format!("127.0.0.1:{}", cluster.servers[nth].port());
+        let log = node.log();
+        log.lines().any(|line| line.contains("cluster-require-full-coverage is yes") && line.contains(&address))
+    };
+    wait_until("the reports", async || report(1) && report(2)).await;
+    assert!(!report(0));
 }

@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::redis::connections::builder;
+use crate::redis::coverage::Coverage;
 use crate::redis::routes::Routes;
 use crate::redis::server::Server;
 use crate::redis::shared::Shared;
@@ -31,7 +32,7 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 const REFRESH_PAUSE_MIN: Duration = Duration::from_millis(50);
 
 /// Timeout of one reply.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const REPLY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A primary, and its shards according to the last query.
 pub(crate) struct Primary {
@@ -49,6 +50,7 @@ pub(crate) struct Cluster {
     pub(crate) replicas_ack: u32,
     pub(crate) routes: watch::Sender<Arc<Routes>>,
     pub(crate) servers: BTreeMap<Address, Primary>,
+    pub(crate) coverage: Coverage,
 }
 
 impl Cluster {
@@ -59,9 +61,20 @@ impl Cluster {
             if !replies.is_empty() {
                 self.apply_topology(shard_owners(&replies, &self.shared.keys)).await;
             }
+            self.check_coverage().await;
             tokio::select! {
                 () = sleep(REFRESH_INTERVAL) => {}
                 () = self.shared.moved.notified() => sleep(REFRESH_PAUSE_MIN).await,
+            }
+        }
+    }
+
+    async fn check_coverage(&mut self) {
+        for (address, primary) in &self.servers {
+            if self.coverage.is_unknown(address)
+                && let Ok(commands) = primary.server.commands()
+            {
+                self.coverage.check(address, commands).await;
             }
         }
     }

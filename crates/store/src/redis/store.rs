@@ -25,6 +25,7 @@ use tracing::Instrument;
 
 use crate::redis::address::Target;
 use crate::redis::cluster::Cluster;
+use crate::redis::coverage::Coverage;
 use crate::redis::fault::{each_reply, malformed_reply, not_connected};
 use crate::redis::keys::{Keys, ScopeKeys, beat_shard};
 use crate::redis::routes::Routes;
@@ -103,6 +104,7 @@ impl RedisStore {
                     replicas_ack: options.replicas_ack,
                     routes: to_routes,
                     servers: BTreeMap::new(),
+                    coverage: Coverage::default(),
                 };
                 tokio::spawn(stop.clone().run_until_cancelled_owned(cluster.run()));
             }
