@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use rustls::RootCertStore;
+use parking_lot::RwLock;
+use rustls::ClientConfig;
 use timers::UserId;
 use tokio::time::sleep;
 
@@ -16,7 +17,7 @@ use crate::identity::{AuthMethod, Denied, Identity, Validity, ValidityEnd, parse
 use crate::issuer::{self, Issuer};
 use crate::secret::Secret;
 use crate::session_store::SessionStore;
-use crate::settings::{AuthMode, AuthSettings};
+use crate::settings::{AuthMode, AuthSettings, IssuerSettings};
 use crate::user_namespaces::UserNamespaces;
 
 /// Longest sleep before the expiry of a token is compared with the clock again: the clock may be adjusted, and the
@@ -27,16 +28,17 @@ const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(300);
 /// default (`beat.holdover`).
 const UNVERIFIED_MAX: Duration = Duration::from_secs(600);
 
-/// Returns the root certificates to trust: those of the system, and those in a file (PEM) if one is given.
+/// Returns the configuration of a TLS client that trusts the root certificates of the system, and those in a file (PEM) if
+/// one is given.
 ///
 /// An error is the reason as text.
-pub type TlsRoots<'a> = &'a dyn Fn(Option<&Path>) -> Result<RootCertStore, String>;
+pub type TlsClient<'a> = &'a dyn Fn(Option<&Path>) -> Result<ClientConfig, String>;
 
 /// Authenticates clients by the configured methods.
 pub struct Authenticator {
     is_trusted_mode: bool,
     accepts_guests: bool,
-    tokens: BTreeMap<Secret, UserId>,
+    tokens: RwLock<BTreeMap<Secret, UserId>>,
     issuers: Vec<Issuer>,
     namespaces: UserNamespaces,
     sessions: Option<Arc<ExpressSessions>>,
@@ -55,10 +57,10 @@ impl Authenticator {
     pub fn new(
         settings: &AuthSettings,
         session_store: Option<Arc<dyn SessionStore>>,
-        tls_roots: TlsRoots<'_>,
+        tls_client: TlsClient<'_>,
     ) -> Result<Self, String> {
         let is_trusted_mode = settings.modes.contains(&AuthMode::Trusted);
-        let issuers = settings.issuers.iter().map(|issuer| Issuer::new(issuer, tls_roots));
+        let issuers = settings.issuers.iter().map(|issuer| Issuer::new(issuer, tls_client));
         let issuers: Vec<Issuer> = issuers.collect::<Result<_, _>>()?;
         for jwks in issuers.iter().filter_map(|issuer| issuer.jwks.clone()) {
             tokio::spawn(async move { jwks.refresh_loop().await });
@@ -69,11 +71,26 @@ impl Authenticator {
         Ok(Self {
             is_trusted_mode,
             accepts_guests: settings.guests || is_trusted_mode,
-            tokens: settings.tokens.clone(),
+            tokens: RwLock::new(settings.tokens.clone()),
             issuers,
             namespaces,
             sessions: sessions.map(Arc::new),
         })
+    }
+
+    /// Replaces the static tokens, the keys of the issuers and the secrets of the sessions' cookies; everything else in
+    /// the settings is ignored. Clients that are connected keep their identities.
+    pub fn replace_keys(&self, settings: &AuthSettings) {
+        self.tokens.write().clone_from(&settings.tokens);
+        for issuer in &self.issuers {
+            let same = |settings: &&IssuerSettings| settings.namespace == issuer.settings.namespace;
+            if let Some(settings) = settings.issuers.iter().find(same) {
+                issuer.replace_keys(settings);
+            }
+        }
+        if let Some((sessions, settings)) = self.sessions.as_ref().zip(settings.express_session.as_ref()) {
+            sessions.replace_keys(settings);
+        }
     }
 
     /// Returns whether user ids are accepted without proof.
@@ -83,7 +100,7 @@ impl Authenticator {
 
     /// Returns whether clients may send a token.
     pub fn accepts_tokens(&self) -> bool {
-        self.is_trusted_mode || !self.issuers.is_empty() || !self.tokens.is_empty()
+        self.is_trusted_mode || !self.issuers.is_empty() || !self.tokens.read().is_empty()
     }
 
     /// Returns whether clients without credentials become guests.
@@ -161,14 +178,19 @@ impl Authenticator {
 
     async fn authenticate_token(&self, token: &str, system: &str) -> Result<Identity, Denied> {
         let unlimited = |user| Identity { user, method: AuthMethod::Token, validity: Validity::Unlimited };
-        let known = self.tokens.iter().find(|(known, _)| equal_in_constant_time(known.reveal(), token));
-        if let Some((_, user)) = known {
-            return Ok(unlimited(user.clone()));
+        if let Some(user) = self.user_of_static_token(token) {
+            return Ok(unlimited(user));
         }
         if self.is_trusted_mode && self.issuers.is_empty() {
             return issuer::unverified_user(token).map(unlimited);
         }
         issuer::verify(&self.issuers, &self.namespaces, token, system).await
+    }
+
+    fn user_of_static_token(&self, token: &str) -> Option<UserId> {
+        let tokens = self.tokens.read();
+        let known = tokens.iter().find(|(known, _)| equal_in_constant_time(known.reveal(), token));
+        known.map(|(_, user)| user.clone())
     }
 
     /// Restarts the time to live of the session that an identity is based on; call it at each request of the client.
@@ -228,8 +250,6 @@ mod tests {
     use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
     use serde_json::{Value, json};
 
-    use crate::settings::IssuerSettings;
-
     const SECRET: &str = "a secret of sixteen bytes";
 
     fn authenticator(modes: &[AuthMode], secrets: &[&str]) -> Authenticator {
@@ -243,7 +263,7 @@ mod tests {
             issuers: if issuer.has_keys() { vec![issuer] } else { Vec::new() },
             express_session: None,
         };
-        Authenticator::new(&settings, None, &|_| Ok(RootCertStore::empty())).unwrap()
+        Authenticator::new(&settings, None, &|_| Err("no TLS".to_owned())).unwrap()
     }
 
     fn token(secret: &str, claims: &Value) -> String {
@@ -296,6 +316,29 @@ mod tests {
         let valid = format!("token={}", token(SECRET, &claims));
         assert_eq!(authenticated(&auth, &valid).await, user("cem", AuthMethod::Token));
         assert_eq!(authenticated(&auth, "userId=ben").await, user("ben", AuthMethod::UserId));
+    }
+
+    #[tokio::test]
+    async fn replaced_keys_and_tokens_are_accepted_and_the_previous_ones_rejected() {
+        let auth = authenticator(&[AuthMode::Jwt], &[SECRET]);
+        let claims = json!({"sub": "ann", "exp": get_current_timestamp() + 60});
+        let next = "another secret of sixteen bytes";
+        let issuer = IssuerSettings { secrets: vec![Secret::new(next.to_owned())], ..IssuerSettings::default() };
+        let other = IssuerSettings { namespace: Some("later".to_owned()), ..issuer.clone() };
+        let settings = AuthSettings {
+            modes: Vec::new(),
+            guests: true,
+            tokens: BTreeMap::from([(Secret::new("fresh".to_owned()), UserId::new("ben").unwrap())]),
+            issuers: vec![other, issuer],
+            express_session: None,
+        };
+        auth.replace_keys(&settings);
+        assert_eq!(authenticated(&auth, &format!("token={}", token(SECRET, &claims))).await, None);
+        let valid = format!("token={}", token(next, &claims));
+        assert_eq!(authenticated(&auth, &valid).await, user("ann", AuthMethod::Token));
+        assert_eq!(authenticated(&auth, "token=opaque").await, None);
+        assert_eq!(authenticated(&auth, "token=fresh").await, user("ben", AuthMethod::Token));
+        assert!(!auth.accepts_guests(), "only keys are replaced");
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use parking_lot::RwLock;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,7 +27,7 @@ const DEFAULT_TIME_TO_LIVE: Duration = Duration::from_secs(86_400);
 /// Verifies the session cookies of an express server and reads its sessions.
 pub(crate) struct ExpressSessions {
     settings: ExpressSessionSettings,
-    keys: Vec<hmac::Key>,
+    keys: RwLock<Vec<hmac::Key>>,
     store: Arc<dyn SessionStore>,
     namespaces: UserNamespaces,
 }
@@ -59,9 +60,12 @@ impl ExpressSessions {
         store: Arc<dyn SessionStore>,
         namespaces: UserNamespaces,
     ) -> Self {
-        let key = |secret: &str| hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-        let keys = settings.secrets.iter().map(|secret| key(secret.reveal())).collect();
-        Self { keys, store, namespaces, settings: settings.clone() }
+        Self { keys: RwLock::new(keys_of(settings)), store, namespaces, settings: settings.clone() }
+    }
+
+    /// Replaces the secrets that sign the cookies.
+    pub(crate) fn replace_keys(&self, settings: &ExpressSessionSettings) {
+        *self.keys.write() = keys_of(settings);
     }
 
     /// Returns whether the request has a session cookie, valid or not.
@@ -73,7 +77,7 @@ impl ExpressSessions {
     pub(crate) async fn authenticate(&self, credentials: &Credentials) -> Result<Identity, Denied> {
         let cookie = credentials.cookie(&self.settings.cookie);
         let cookie = cookie.ok_or_else(|| Denied::rejected("there is no session cookie"))?;
-        let sid = verify_cookie(cookie, &self.keys);
+        let sid = verify_cookie(cookie, &self.keys.read());
         let sid = sid.ok_or_else(|| Denied::rejected("the signature of the session cookie is invalid"))?;
         let key = format!("{}{sid}", self.settings.prefix);
         let (user, time_to_live) = self.read(&key).await?;
@@ -114,6 +118,11 @@ impl ExpressSessions {
     pub(crate) fn check_every(&self) -> Duration {
         self.settings.check_every
     }
+}
+
+fn keys_of(settings: &ExpressSessionSettings) -> Vec<hmac::Key> {
+    let key = |secret: &str| hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    settings.secrets.iter().map(|secret| key(secret.reveal())).collect()
 }
 
 /// Returns the session id of a cookie that one of the keys has signed.

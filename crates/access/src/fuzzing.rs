@@ -3,8 +3,6 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use rustls::RootCertStore;
-
 use crate::express_session;
 use crate::issuer::{self, Issuer};
 use crate::keys;
@@ -19,7 +17,7 @@ const SECRET: &str = "a secret of sixteen bytes";
 pub fn token(text: &str) {
     let secrets = vec![Secret::new(SECRET.to_owned())];
     let settings = IssuerSettings { secrets, ..IssuerSettings::default() };
-    let issuers = [Issuer::new(&settings, &|_| Ok(RootCertStore::empty())).expect("no file is needed")];
+    let issuers = [Issuer::new(&settings, &|_| Err("no TLS".to_owned())).expect("no file is needed")];
     issuer::unverified_user(text).ok();
     let namespaces = UserNamespaces::of(std::iter::empty());
     let verified = pin!(issuer::verify(&issuers, &namespaces, text, "clockit"));

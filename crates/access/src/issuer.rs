@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation, dangerous, decode, decode_header};
+use parking_lot::RwLock;
 use serde_json::{Map, Value};
 use timers::UserId;
 
-use crate::authenticator::TlsRoots;
+use crate::authenticator::TlsClient;
 use crate::identity::{AuthMethod, Denied, Identity, Validity, parse_user_id};
 use crate::jwks::Jwks;
 use crate::keys::{PublicKey, VerificationKey};
@@ -23,8 +24,8 @@ const VALIDITY_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// An issuer of tokens, with its keys.
 pub(crate) struct Issuer {
-    settings: IssuerSettings,
-    keys: Vec<VerificationKey>,
+    pub(crate) settings: IssuerSettings,
+    keys: RwLock<Vec<VerificationKey>>,
     pub(crate) jwks: Option<Arc<Jwks>>,
 }
 
@@ -34,17 +35,17 @@ type Claims = Map<String, Value>;
 impl Issuer {
     /// # Errors
     /// The reason as text: a file of root certificates cannot be used.
-    pub(crate) fn new(settings: &IssuerSettings, tls_roots: TlsRoots<'_>) -> Result<Self, String> {
-        let secrets = settings.secrets.iter().map(|secret| VerificationKey::secret(secret.reveal()));
+    pub(crate) fn new(settings: &IssuerSettings, tls_client: TlsClient<'_>) -> Result<Self, String> {
         let jwks = match &settings.jwks {
-            Some(jwks) => Some(Arc::new(Jwks::new(jwks, tls_roots(jwks.ca_file.as_deref())?))),
+            Some(jwks) => Some(Arc::new(Jwks::new(jwks, tls_client(jwks.ca_file.as_deref())?))),
             None => None,
         };
-        Ok(Self {
-            keys: secrets.chain(settings.public_keys.iter().map(PublicKey::key)).collect(),
-            jwks,
-            settings: settings.clone(),
-        })
+        Ok(Self { keys: RwLock::new(keys_of(settings)), jwks, settings: settings.clone() })
+    }
+
+    /// Replaces the secrets and the public keys from files.
+    pub(crate) fn replace_keys(&self, settings: &IssuerSettings) {
+        *self.keys.write() = keys_of(settings);
     }
 
     /// Returns whether a token with this `iss` can be from this issuer, and `system` accepts the issuer's tokens.
@@ -83,7 +84,7 @@ impl Issuer {
         if !allowed.is_empty() && !allowed.contains(&header.alg) {
             return Ok(Vec::new());
         }
-        let mut keys: Vec<VerificationKey> = self.keys.iter().filter(|key| matches(key)).cloned().collect();
+        let mut keys: Vec<VerificationKey> = self.keys.read().iter().filter(|key| matches(key)).cloned().collect();
         let is_secret = header.alg.family() == jsonwebtoken::AlgorithmFamily::Hmac;
         if let Some(jwks) = self.jwks.as_ref().filter(|_| !is_secret) {
             match jwks.keys(matches).await {
@@ -124,6 +125,11 @@ impl Issuer {
         let expires = SystemTime::UNIX_EPOCH.checked_add(since_1970).unwrap_or(latest);
         Validity::Until(expires.checked_add(self.settings.leeway).unwrap_or(latest).min(latest))
     }
+}
+
+fn keys_of(settings: &IssuerSettings) -> Vec<VerificationKey> {
+    let secrets = settings.secrets.iter().map(|secret| VerificationKey::secret(secret.reveal()));
+    secrets.chain(settings.public_keys.iter().map(PublicKey::key)).collect()
 }
 
 /// Verifies a token against every issuer that it can be from.

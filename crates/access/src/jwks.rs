@@ -10,7 +10,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::RootCertStore;
+use rustls::ClientConfig;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep_until, timeout};
 
@@ -52,8 +52,7 @@ struct KeyCache {
 pub(crate) struct NotFetched;
 
 impl Jwks {
-    pub(crate) fn new(settings: &JwksSettings, roots: RootCertStore) -> Self {
-        let tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    pub(crate) fn new(settings: &JwksSettings, tls: ClientConfig) -> Self {
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
         Self {
             url: settings.url.clone(),

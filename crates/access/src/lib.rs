@@ -22,7 +22,7 @@ mod user_namespaces;
 
 pub use jsonwebtoken::Algorithm;
 
-pub use authenticator::{Authenticator, TlsRoots};
+pub use authenticator::{Authenticator, TlsClient};
 pub use credentials::{BEARER_PROTOCOL, Credentials};
 pub use express_session::ExpressSession;
 pub use identity::{AuthMethod, Denied, Identity, Validity, ValidityEnd};

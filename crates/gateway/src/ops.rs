@@ -7,6 +7,7 @@ pub(crate) mod disconnect;
 pub(crate) mod drain;
 pub(crate) mod engine_telemetry;
 pub(crate) mod internal;
+mod key_reload;
 pub(crate) mod metrics;
 pub(crate) mod serve;
 pub(crate) mod telemetry;

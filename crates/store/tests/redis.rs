@@ -13,4 +13,5 @@ mod redis {
     mod probes;
     mod replica_wait;
     mod sentinel;
+    mod tls;
 }

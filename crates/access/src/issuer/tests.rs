@@ -10,7 +10,7 @@ use aws_lc_rs::{rsa, signature};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{EncodingKey, encode, get_current_timestamp};
-use rustls::RootCertStore;
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::json;
 
 use crate::secret::Secret;
@@ -69,7 +69,8 @@ fn settings(change: impl FnOnce(&mut IssuerSettings)) -> IssuerSettings {
 }
 
 fn issuers(settings: &[IssuerSettings]) -> Vec<Issuer> {
-    settings.iter().map(|settings| Issuer::new(settings, &|_| Ok(RootCertStore::empty())).unwrap()).collect()
+    let tls = || ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    settings.iter().map(|settings| Issuer::new(settings, &|_| Ok(tls())).unwrap()).collect()
 }
 
 fn signed(claims: &Value) -> String {

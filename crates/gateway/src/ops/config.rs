@@ -1,6 +1,7 @@
 //! The configuration: defaults, then `tickcast.toml`, then `TICKCAST__SECTION__KEY`, then `--set`.
 
 mod auth;
+mod key_files;
 mod listener;
 pub(crate) mod parse;
 mod raw_setting;
@@ -10,6 +11,7 @@ mod show;
 mod store_url;
 
 pub(crate) use auth::AuthConfig;
+pub(crate) use key_files::KeyFiles;
 pub(crate) use listener::{LimitSettings, PublicSettings};
 #[cfg(feature = "fuzzing")]
 pub(crate) use raw_setting::parse_file;
@@ -37,8 +39,10 @@ pub(crate) struct Setting {
 
 /// Reads the settings. The error lists everything that is wrong.
 pub(crate) fn load(sources: &Sources) -> Result<(Settings, Vec<Setting>), Vec<ConfigError>> {
-    let mut reader = Reader::new(read_sources(sources)?);
-    let settings = Settings::read(&mut reader);
+    let written = read_sources(sources)?;
+    let key_files = KeyFiles::of(&written);
+    let mut reader = Reader::new(written);
+    let settings = Settings::read(&mut reader, key_files);
     let in_force = reader.finish()?;
     Ok((settings, in_force))
 }

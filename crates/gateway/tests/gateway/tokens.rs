@@ -235,3 +235,42 @@ async fn tokens_are_never_logged() {
         assert!(!log.contains(secret), "the log contains a token");
     }
 }
+
+#[tokio::test]
+async fn secrets_and_public_keys_follow_their_files_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (secret, tokens, key) =
+        (folder.path().join("secret"), folder.path().join("tokens"), folder.path().join("key.pem"));
+    let write = |file: &std::path::Path, text: &str| std::fs::write(file, text).unwrap();
+    let pair = |id| {
+        let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+        let signing = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap();
+        (Key { id, signing }, pair.public_key_pem())
+    };
+    let ((old, old_pem), (new, new_pem)) = (pair("old"), pair("new"));
+    write(&secret, "the first secret of sixteen bytes\n");
+    write(&tokens, "an-opaque-token-of-old=ann\n");
+    write(&key, &old_pem);
+    let node = Node::start_with(&[
+        ("auth.modes", "jwt"),
+        ("auth.jwt.secret_file", secret.to_str().unwrap()),
+        ("auth.jwt.public_key_files", key.to_str().unwrap()),
+        ("auth.tokens_file", tokens.to_str().unwrap()),
+    ])
+    .await;
+    assert_eq!(status(&node, &old.token("ann")).await, 200);
+    assert_eq!(status(&node, "an-opaque-token-of-old").await, 200);
+    assert_eq!(status(&node, &token("ann", 60)).await, 401);
+    write(&secret, &format!("{SECRET}\nthe first secret of sixteen bytes\n"));
+    wait_until("the new secret", async || status(&node, &token("ann", 60)).await == 200).await;
+    write(&key, &new_pem);
+    wait_until("the new key", async || status(&node, &new.token("ann")).await == 200).await;
+    assert_eq!(status(&node, &old.token("ann")).await, 401);
+    write(&tokens, "an-opaque-token-of-new=ben\n");
+    wait_until("the new static token", async || status(&node, "an-opaque-token-of-new").await == 200).await;
+    assert_eq!(status(&node, "an-opaque-token-of-old").await, 401);
+    write(&secret, "short");
+    wait_until("the error", async || node.log().contains("the new keys of authentication can't be used")).await;
+    assert!(!node.log().contains("short\""), "{}", node.log());
+    assert_eq!(status(&node, &token("ann", 60)).await, 200, "the current secret stays in use");
+}

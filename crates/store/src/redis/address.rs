@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use fred::rustls::ClientConfig;
 use fred::types::config::{Config, ServerConfig, TlsConnector};
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -46,8 +45,7 @@ impl RedisUrl {
     pub(crate) fn target(&self, ca_file: Option<&Path>) -> Result<Target, String> {
         let mut config = driver_config(&self.0).expect("the constructor checks it");
         if self.0.starts_with("rediss") {
-            let tls = ClientConfig::builder().with_root_certificates(tls::roots(ca_file)?).with_no_client_auth();
-            config.tls = Some(TlsConnector::from(tls).into());
+            config.tls = Some(TlsConnector::from(tls::client_config(ca_file)?).into());
         }
         let ServerConfig::Clustered { hosts, .. } = &config.server else { return Ok(Target::One(config)) };
         let seeds = hosts.iter().map(|server| Address { host: server.host.to_string(), port: server.port });

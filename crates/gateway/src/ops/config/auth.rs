@@ -58,7 +58,7 @@ impl AuthConfig {
     /// Outside of a Tokio runtime.
     pub(crate) fn connect(&self) -> Result<Authenticator, String> {
         let session_store = self.session_store.as_ref().map(SessionStoreSettings::connect).transpose()?;
-        Authenticator::new(&self.access, session_store, &store::tls::roots)
+        Authenticator::new(&self.access, session_store, &store::tls::client_config)
     }
 }
 

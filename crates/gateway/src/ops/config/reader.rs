@@ -212,6 +212,11 @@ impl Reader {
         self.settings.push(Setting { key: key.to_owned(), value, source });
     }
 
+    /// Returns the errors in the settings below a key, as texts.
+    pub(crate) fn errors_below(&self, key: &str) -> Vec<String> {
+        self.errors.iter().filter(|error| error.key.starts_with(key)).map(ToString::to_string).collect()
+    }
+
     /// Returns the settings in force, or all errors. Unread settings are unknown, which is an error.
     pub(crate) fn finish(mut self) -> Result<Vec<Setting>, Vec<ConfigError>> {
         for (key, (_, source)) in &self.unread {

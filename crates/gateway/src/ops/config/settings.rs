@@ -9,7 +9,7 @@ use net::websocket::HeartbeatOptions;
 use timers::Limits;
 
 use crate::ops::config::parse::{address, boolean, file, level, period, prefix, span, words};
-use crate::ops::config::{AuthConfig, LimitSettings, PublicSettings, Reader, StoreUrl};
+use crate::ops::config::{AuthConfig, KeyFiles, LimitSettings, PublicSettings, Reader, StoreUrl};
 use crate::systems::SystemSettings;
 
 /// More replicas than this are a typing error.
@@ -24,6 +24,7 @@ pub(crate) struct Settings {
     pub(crate) store: StoreSettings,
     pub(crate) holdover: Duration,
     pub(crate) auth: AuthConfig,
+    pub(crate) key_files: KeyFiles,
     /// The limits of the rules, of all systems.
     pub(crate) rules: Limits,
     pub(crate) systems: SystemSettings,
@@ -99,7 +100,7 @@ words!(LogFormat { "text" => Text, "json" => Json });
 
 impl Settings {
     /// Reads all settings; the reader collects the errors.
-    pub(crate) fn read(reader: &mut Reader) -> Self {
+    pub(crate) fn read(reader: &mut Reader, key_files: KeyFiles) -> Self {
         let mode = reader.value("mode", Mode::Development, str::parse);
         let store = StoreSettings::read(reader);
         let auth = AuthConfig::read(reader, mode, &store);
@@ -112,6 +113,7 @@ impl Settings {
         let (systems, rules) = SystemSettings::read(reader);
         Self {
             auth,
+            key_files,
             public,
             store,
             node_id: reader.value("node.id", random_node_id(), prefix),
@@ -133,6 +135,13 @@ impl Settings {
             traces: TraceSettings::read(reader),
         }
     }
+}
+
+/// Reads the settings of authentication, and those that they depend on.
+pub(super) fn read_auth(reader: &mut Reader) -> AuthConfig {
+    let mode = reader.value("mode", Mode::Development, str::parse);
+    let store = StoreSettings::read(reader);
+    AuthConfig::read(reader, mode, &store)
 }
 
 impl StoreSettings {

@@ -41,8 +41,7 @@ impl OtlpHttpClient {
         timeout: Duration,
         on_error: Box<dyn Fn(String) + Send + Sync>,
     ) -> Result<Self, String> {
-        let roots = store::tls::roots(ca_file)?;
-        let tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let tls = store::tls::client_config(ca_file)?;
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
         let client = Client::builder(TokioExecutor::new()).build(connector);
         Ok(Self { client, timeout, runtime: Handle::current(), on_error })
