@@ -115,9 +115,11 @@ impl Writer {
         match written {
             Ok(results) => {
                 for ((commit, reply), committed) in group.into_iter().zip(results) {
-                    self.publish(&commit, committed);
+                    if let Ok(committed) = &committed {
+                        self.publish(&commit, *committed);
+                    }
                     // The caller may be gone; the commit stands.
-                    reply.send(Ok(committed)).ok();
+                    reply.send(committed).ok();
                 }
             }
             Err(error) => {
@@ -169,7 +171,7 @@ fn write_group(
     database: &redb::Database,
     group: &[(Commit, Reply<Committed>)],
     clock: &StoreClock,
-) -> Result<Vec<Committed>, GroupError> {
+) -> Result<Vec<Result<Committed, Fault>>, GroupError> {
     let before = |error: redb::Error| GroupError::BeforeCommit(error.to_string());
     let transaction = database.begin_write().map_err(|error| before(error.into()))?;
     let results = match write_all(&transaction, group, clock) {
@@ -188,7 +190,7 @@ fn write_all(
     transaction: &WriteTransaction,
     group: &[(Commit, Reply<Committed>)],
     clock: &StoreClock,
-) -> Result<Vec<Committed>, redb::Error> {
+) -> Result<Vec<Result<Committed, Fault>>, redb::Error> {
     let mut tables = Tables::open(transaction)?;
     group.iter().map(|(commit, _)| tables.write(commit, clock)).collect()
 }
@@ -226,17 +228,17 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    fn write(&mut self, commit: &Commit, clock: &StoreClock) -> Result<Committed, redb::Error> {
+    /// Writes a commit. A damaged board refuses it, and does not affect the other commits of the group.
+    fn write(&mut self, commit: &Commit, clock: &StoreClock) -> Result<Result<Committed, Fault>, redb::Error> {
         let scope = commit.scope.to_string();
-        let mut stored = match self.heads.get(scope.as_str())? {
-            Some(bytes) => {
-                StoredHead::decode(bytes.value()).map_err(|fault| redb::Error::Corrupted(fault.to_string()))?
-            }
-            None => StoredHead::default(),
+        let head = self.heads.get(scope.as_str())?.map(|bytes| StoredHead::decode(bytes.value())).transpose();
+        let mut stored = match head {
+            Ok(head) => head.unwrap_or_default(),
+            Err(damaged) => return Ok(Err(damaged)),
         };
         let committed = stored.head.take(commit, clock.now());
         if !matches!(committed, Committed::Done(..)) {
-            return Ok(committed);
+            return Ok(Ok(committed));
         }
         for key in &commit.removed {
             self.items.remove((scope.as_str(), key.as_str()))?;
@@ -271,7 +273,7 @@ impl<'t> Tables<'t> {
         } else {
             self.heads.insert(scope.as_str(), stored.encode().as_slice())?;
         }
-        Ok(committed)
+        Ok(Ok(committed))
     }
 }
 
@@ -379,6 +381,22 @@ mod tests {
             reader = handle.get().ok();
             handle.close("a write failed".to_owned());
         });
+        running.stop();
+    }
+
+    #[test]
+    fn a_damaged_board_refuses_its_own_commits_and_no_others() {
+        let running = Running::start(|handle| {
+            let transaction = handle.get().unwrap().begin_write().unwrap();
+            let ann = scope("ann").to_string();
+            transaction.open_table(HEADS).unwrap().insert(ann.as_str(), &b"damaged"[..]).unwrap();
+            transaction.commit().unwrap();
+        });
+        for _ in 0..2 {
+            assert_eq!(running.commit("ann"), Err(FaultKind::Damaged));
+            assert!(running.handle.ready().is_ok());
+        }
+        assert_eq!(running.commit("ben"), Ok(()));
         running.stop();
     }
 
