@@ -72,7 +72,7 @@ impl Cluster {
     async fn check_coverage(&mut self) {
         for (address, primary) in &self.servers {
             if self.coverage.is_unknown(address)
-                && let Ok(commands) = primary.server.commands()
+                && let Some(commands) = primary.server.topology()
             {
                 self.coverage.check(address, commands).await;
             }
@@ -82,7 +82,7 @@ impl Cluster {
     /// Queries all primaries, or the seeds when no primary replies.
     async fn query_topology(&self) -> Vec<(Address, String)> {
         let queries = self.servers.iter().map(|(address, primary)| async move {
-            let commands = primary.server.commands().ok()?;
+            let commands = primary.server.topology()?;
             let reply = timeout(REPLY_TIMEOUT, commands.cluster_nodes::<String>()).await.ok()?;
             Some((address.clone(), reply.ok()?))
         });

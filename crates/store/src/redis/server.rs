@@ -95,6 +95,11 @@ impl Server {
         if is_up(&self.connections.commands) { Ok(&self.connections.commands) } else { Err(not_connected()) }
     }
 
+    /// Returns the connection for queries of the topology, which any cluster may send.
+    pub(crate) fn topology(&self) -> Option<&Client> {
+        Some(&self.connections.commands).filter(|commands| is_up(*commands))
+    }
+
     /// Returns the connection for beats.
     pub(crate) fn beats(&self) -> Result<&Client, Fault> {
         self.shared.cluster_name.check()?;
