@@ -16,6 +16,7 @@ mod redis;
 mod site;
 mod socketio;
 mod tls;
+mod tls_front;
 mod tunnel;
 mod wait;
 
@@ -31,5 +32,6 @@ pub use redis::{DURABLE, RedisCluster, RedisServer, RedisWithSentinels, Reply};
 pub use site::Site;
 pub use socketio::SocketIo;
 pub use tls::Certificates;
+pub use tls_front::TlsFront;
 pub use tunnel::Tunnel;
 pub use wait::{DEADLINE, wait_for, wait_until};

@@ -4,6 +4,7 @@ mod environment;
 mod log;
 mod log_format;
 mod otlp;
+mod otlp_grpc;
 mod otlp_http;
 pub(crate) mod traces;
 

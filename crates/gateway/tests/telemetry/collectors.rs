@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{Client, Collector, DEADLINE, Node, Running, Site, free_port, program, wait_until};
+use harness::{
+    Certificates, Client, Collector, DEADLINE, Node, Running, Site, TlsFront, free_port, program, wait_until,
+};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
@@ -143,6 +145,39 @@ async fn the_last_spans_are_exported_at_shutdown() {
         let spans = collector.spans();
         let is_ours = |name: &str| spans.iter().any(|span| span.node() == settings[2].1 && span.name == name);
         assert!(is_ours("message stopwatch.start") && is_ours("execute"), "{protocol}: {spans:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_replaced_certificate_authority_of_the_collector_is_trusted_without_a_restart() {
+    let collector = Collector::start().await;
+    for (protocol, port) in [("grpc", collector.grpc), ("http/protobuf", collector.http)] {
+        let (certificates, next) = (Certificates::make(), Certificates::make());
+        let front = TlsFront::start(port, &certificates);
+        let (endpoint, authority) = (format!("https://localhost:{}", front.port()), certificates.authority());
+        let environment = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", authority.to_str().unwrap()),
+            ("OTEL_BSP_SCHEDULE_DELAY", "20"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "200"),
+        ];
+        let mut node = Node::launch_in(&[], &environment);
+        node.is_ready().await;
+        let mut client = node.connect("userId=ann&dialect=v1").await;
+        client.must("session-start", "s", json!({ "sessionId": "s", "label": "x" })).await;
+        let sent = async || node.metrics().await.must("tickcast_telemetry_spans_total", &[("state", "sent")]);
+        wait_until("spans over TLS", async || sent().await > 0.0).await;
+        certificates.replace_with(&next);
+        front.close_connections();
+        let before = sent().await;
+        client.must("session-pause", "p", json!({ "sessionId": "s" })).await;
+        wait_until("spans under the next authority", async || {
+            // Spans of an export that failed are lost, so new ones are needed.
+            let status = node.get("/sessions?userId=ann").await.status;
+            status == 200 && sent().await > before
+        })
+        .await;
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use opentelemetry::Context;
-use opentelemetry_otlp::tonic_types::transport::{Certificate, ClientTlsConfig};
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithHttpConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -25,6 +24,7 @@ use crate::ops::telemetry::environment::{
     METRIC_EXPORT_INTERVAL, Protocol, SPAN_BATCH_SIZE, SPAN_EXPORT_DELAY, SPAN_QUEUE_SIZE, Signal, is_zero, protocol,
     signal_variable,
 };
+use crate::ops::telemetry::otlp_grpc::tls_channel;
 use crate::ops::telemetry::otlp_http::OtlpHttpClient;
 
 /// Time limit of an export, unless the environment sets one.
@@ -159,13 +159,10 @@ fn ca_file(signal: Signal) -> Option<PathBuf> {
 
 /// Configures TLS if the address of the collector begins with `https`.
 fn with_tls<B: WithTonicConfig>(builder: B, signal: Signal) -> Result<B, String> {
-    if !signal_variable(signal, "ENDPOINT").is_some_and(|endpoint| endpoint.starts_with("https")) {
-        return Ok(builder);
+    match signal_variable(signal, "ENDPOINT").filter(|endpoint| endpoint.starts_with("https")) {
+        Some(endpoint) => Ok(builder.with_channel(tls_channel(&endpoint, ca_file(signal).as_deref())?)),
+        None => Ok(builder),
     }
-    let tls = ClientTlsConfig::new().with_enabled_roots();
-    let Some(file) = ca_file(signal) else { return Ok(builder.with_tls_config(tls)) };
-    let pem = std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-    Ok(builder.with_tls_config(tls.ca_certificate(Certificate::from_pem(pem))))
 }
 
 /// Counts the spans that end.
