@@ -5,6 +5,7 @@ const TEXTS = {
   limit: 'a limit of the server has been reached.',
   busy: 'the server is too busy. Try again in a moment.',
   unavailable: 'the server cannot store changes right now. Try again in a moment.',
+  damaged: 'the stored timers are damaged. An administrator has to repair them.',
   outcome_unknown: 'the server may or may not have carried this out. Check the list below.',
   time_uncertain: 'the server cannot reach its store. The displayed times do not advance until it can.',
   no_answer: 'the server did not answer. Check the list below.',
