@@ -84,8 +84,8 @@ impl Hub {
         Ok((board, ExistingRows(loaded.existing), loaded.recent))
     }
 
-    /// Counts and logs a fault that needs an operator.
-    pub(crate) fn report_if_damaged(&self, scope: &Scope, fault: &Fault) {
+    /// Counts and logs a fault about a scope if an operator must repair it. The log is limited.
+    pub fn report_if_damaged(&self, scope: &Scope, fault: &Fault) {
         if fault.kind() == FaultKind::Damaged {
             self.report_damage(scope, fault);
         }

@@ -26,8 +26,9 @@ async fn a_client_of_a_damaged_board_is_told_so_and_others_are_served() {
     let mut late = other.connect("userId=ann&dialect=v1").await;
     assert_eq!(late.next_of("error").await["payload"]["code"], "damaged");
     assert_eq!(late.closed().await.0, 1013);
-    let refused = other.http("POST", "/ingestCsv?userId=ann", &[], b"label,startedAt,endedAt\n").await;
-    assert_ne!(refused.status, 503, "{refused:?}");
+    redis.command(&["SET", &board.replace(":board:", ":history-index:"), "x"]).unwrap();
+    let refused = other.get("/sessions?userId=ann").await;
+    assert_eq!((refused.status, &refused.json()["error"]), (500, &json!("Damaged")));
     other.connect("userId=ben&dialect=v1").await.must("session-start", "a", json!({ "label": "y" })).await;
     assert!(other.log().contains("the stored data of a board is damaged"), "{}", other.log());
     assert!(other.metrics().await.must("tickcast_damaged_total", &[]) > 0.0);

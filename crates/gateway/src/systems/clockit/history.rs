@@ -45,7 +45,7 @@ pub(crate) async fn list(
     };
     match node.engine.store().history(&scope, &rows).await {
         Ok(page) => ([(header::CONTENT_TYPE, "application/json")], json(&page)).into_response(),
-        Err(fault) => unavailable(&fault),
+        Err(fault) => failed(&node, &scope, &fault),
     }
 }
 
@@ -55,7 +55,7 @@ pub(crate) async fn csv(State(node): State<Arc<Node>>, user: AuthenticatedUser<C
     // The first page is read before the answer begins, so that an unavailable store gives a clean error.
     let first = match node.engine.store().history(&scope, &Query { before: None, limit: PAGE_MAX }).await {
         Ok(page) => page,
-        Err(fault) => return unavailable(&fault),
+        Err(fault) => return failed(&node, &scope, &fault),
     };
     let pages = stream::unfold(Some((node, scope, Ok(first), true)), |state| async move {
         let (node, scope, page, is_first) = state?;
@@ -117,9 +117,9 @@ fn read(row: &ArchivedRow) -> Option<Finished> {
     }
 }
 
-fn unavailable(fault: &Fault) -> Response {
+fn failed(node: &Node, scope: &Scope, fault: &Fault) -> Response {
     if fault.kind() == FaultKind::Damaged {
-        tracing::error!(%fault, "the stored history of a user is damaged");
+        node.engine.hub().report_if_damaged(scope, fault);
         return error(StatusCode::INTERNAL_SERVER_ERROR, "Damaged", "the stored data is damaged and cannot be used");
     }
     tracing::warn!(%fault, "the history cannot be read");
