@@ -174,7 +174,10 @@ impl Engine {
         Ok(match committed {
             Committed::Done(revision, _) => {
                 self.stats.commits.add_one();
-                self.hub.apply_commit(&Arc::new(input.board.after(&change, update.position)), &update);
+                let after = Arc::new(input.board.after(&change, update.position));
+                if !self.hub.apply_commit(&after, &update, input.mark) {
+                    self.show_stored(&commit.scope, budget).await;
+                }
                 if is_partial {
                     return Ok(Step::Continue);
                 }
@@ -227,7 +230,7 @@ impl Engine {
     ) -> Result<Step, ExecuteError> {
         Ok(match self.store.confirm(&input.board.scope, input.board.position.tag).await {
             Ok(true) => {
-                if !self.hub.offer_snapshot(&input.board, input.invalidations) {
+                if !self.hub.offer_snapshot(&input.board, input.mark) {
                     self.show_stored(&input.board.scope, budget).await;
                 }
                 Step::Finish(outcome)

@@ -42,6 +42,7 @@ use crate::hub::entries::Entries;
 use crate::hub::fan_out_trace::{Audience, FanOutTrace};
 use crate::hub::hub_counts::HubCounts;
 use crate::hub::recover::Cause;
+pub(crate) use crate::hub::scope_state::ViewMark;
 use crate::hub::scope_state::{ApplyResult, ScopeState};
 use crate::hub::tick_fan_out::TickFanOut;
 use crate::stats::Stats;
@@ -159,10 +160,11 @@ impl Hub {
         state.is_current().then(|| state.view()).flatten()
     }
 
-    /// Applies a commit of this node, before it is answered.
-    pub(crate) fn apply_commit(&self, after: &Arc<Board>, update: &Update) {
-        let Some(state) = self.lock().get(&update.scope).cloned() else { return };
-        state.apply_commit(after, update, |audience| self.begin_trace(update, audience));
+    /// Applies a commit of this node, which was decided after `mark`, before it is answered; returns whether listeners
+    /// have seen it.
+    pub(crate) fn apply_commit(&self, after: &Arc<Board>, update: &Update, mark: ViewMark) -> bool {
+        let Some(state) = self.lock().get(&update.scope).cloned() else { return true };
+        state.apply_commit(after, update, mark, |audience| self.begin_trace(update, audience))
     }
 
     /// Applies an update that the store signalled.

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::engine::Engine;
 use crate::execute::STORE_PAUSE;
 use crate::execute::command_budget::CommandBudget;
-use crate::hub::JoinError;
+use crate::hub::{JoinError, ViewMark};
 use crate::outcome::{ExecuteError, Request};
 use crate::store::{FaultKind, RecentId};
 
@@ -19,8 +19,8 @@ pub(super) struct DecisionInput {
     /// Whether the board was loaded for this command. Only then a no-op or a refusal counts.
     pub(super) is_loaded: bool,
     pub(super) recent: Vec<RecentId>,
-    /// The invalidations of the view before the load.
-    pub(super) invalidations: u64,
+    /// The view's moment before the board was read.
+    pub(super) mark: ViewMark,
 }
 
 impl Engine {
@@ -29,13 +29,14 @@ impl Engine {
         if matches!(request.command, Command::Settle) || !request.command.required_rows().is_empty() {
             return None;
         }
+        let mark = self.hub.mark(&request.scope);
         let view = self.hub.current(&request.scope)?;
         Some(DecisionInput {
             board: Arc::clone(&view.board),
             existing: ExistingRows::default(),
             is_loaded: false,
             recent: Vec::new(),
-            invalidations: 0,
+            mark,
         })
     }
 
@@ -47,16 +48,10 @@ impl Engine {
     ) -> Result<DecisionInput, ExecuteError> {
         let rows = request.command.required_rows();
         loop {
-            let invalidations = self.hub.invalidations(&request.scope);
+            let mark = self.hub.mark(&request.scope);
             match self.hub.load(&request.scope, &rows).await {
                 Ok((board, existing, recent)) => {
-                    return Ok(DecisionInput {
-                        board: Arc::new(board),
-                        existing,
-                        is_loaded: true,
-                        recent,
-                        invalidations,
-                    });
+                    return Ok(DecisionInput { board: Arc::new(board), existing, is_loaded: true, recent, mark });
                 }
                 Err(JoinError::Damaged(error)) => return Err(error.into()),
                 Err(JoinError::Store(fault)) => {

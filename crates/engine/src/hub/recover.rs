@@ -8,7 +8,7 @@ use std::time::Duration;
 use timers::{Board, ExistingRows, HistoryId, Item, Scope};
 use tracing::Instrument;
 
-use crate::hub::scope_state::ScopeState;
+use crate::hub::scope_state::{ScopeState, ViewMark};
 use crate::hub::{Hub, JoinError};
 use crate::store::{Fault, FaultKind, LoadedBoard, RecentId, Shards};
 use crate::telemetry::{self, ROOT};
@@ -107,21 +107,21 @@ impl Hub {
     /// have seen it.
     pub(crate) async fn show_stored(&self, scope: &Scope) -> Result<bool, JoinError> {
         let Some(state) = self.lock().get(scope).cloned() else { return Ok(true) };
-        let invalidations = state.invalidations();
+        let mark = state.mark();
         let (board, ..) = self.load(scope, &[]).await?;
-        Ok(state.offer_snapshot(&Arc::new(board), invalidations))
+        Ok(state.offer_snapshot(&Arc::new(board), mark))
     }
 
-    /// Returns the number of invalidations of a scope's view so far. A load that begins after this call validates them.
-    pub(crate) fn invalidations(&self, scope: &Scope) -> u64 {
-        self.lock().get(scope).map_or(0, |state| state.invalidations())
+    /// Returns the present moment in the life of a scope's view, for a command that is decided after this call.
+    pub(crate) fn mark(&self, scope: &Scope) -> ViewMark {
+        self.lock().get(scope).map_or_else(ViewMark::default, |state| state.mark())
     }
 
-    /// Shows the listeners of a scope a loaded board, if they have not seen it and the view was not invalidated since;
-    /// returns whether they have seen it.
-    pub(crate) fn offer_snapshot(&self, board: &Arc<Board>, invalidations: u64) -> bool {
+    /// Shows the listeners of a scope a board that was loaded after `mark`, if they have not seen it and the view was not
+    /// invalidated since; returns whether they have seen it.
+    pub(crate) fn offer_snapshot(&self, board: &Arc<Board>, mark: ViewMark) -> bool {
         let state = self.lock().get(&board.scope).cloned();
-        state.is_none_or(|state| state.offer_snapshot(board, invalidations))
+        state.is_none_or(|state| state.offer_snapshot(board, mark))
     }
 
     /// Invalidates a view, and starts a task that loads it until that succeeds or the view is dropped.

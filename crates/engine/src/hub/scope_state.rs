@@ -55,7 +55,19 @@ struct SyncState {
     pending: Option<Vec<Update>>,
     /// A snapshot was offered and shown since the load began.
     snapshot_offered: bool,
+    /// A commit of this node replaced a view of another history since the load began.
+    history_replaced: bool,
     epoch: u64,
+    /// The number of views published so far.
+    published: u64,
+}
+
+/// A moment in the life of a view, taken before a command is decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ViewMark {
+    invalidations: u64,
+    epoch: u64,
+    published: u64,
 }
 
 /// The outcome of applying an update.
@@ -135,6 +147,11 @@ impl ScopeState {
     /// Returns the number of invalidations so far. An answer to a later request to the store validates them.
     pub(crate) fn invalidations(&self) -> u64 {
         self.lock().invalidations
+    }
+
+    pub(crate) fn mark(&self) -> ViewMark {
+        let sync = self.lock();
+        ViewMark { invalidations: sync.invalidations, epoch: sync.epoch, published: sync.published }
     }
 
     /// Claims the task of reloading the view; `false` if another task has it.
@@ -241,37 +258,50 @@ impl ScopeState {
         if sync.pending.is_some() { ApplyResult::Pending } else { ApplyResult::Gap }
     }
 
-    /// Applies a commit of this node. Its board is the store's own, so it replaces an older view, whatever lies between
-    /// the two.
+    /// Applies a commit of this node, which was decided after `mark`; returns whether listeners have seen it.
+    ///
+    /// The commit's board is the store's own. It replaces an older view, whatever lies between the two, and a view that
+    /// is not of its history: after a failover that lost changes, a view may have a greater revision than the store.
+    /// A view that was loaded since `mark` may be that of a later commit, so it stays.
     pub(crate) fn apply_commit(
         &self,
         after: &Arc<Board>,
         update: &Update,
+        mark: ViewMark,
         trace: impl FnOnce(Audience) -> Option<Arc<FanOutTrace>>,
-    ) {
+    ) -> bool {
         let mut sync = self.lock();
         sync.keep(update);
-        let Some(view) = self.view() else { return };
+        let Some(view) = self.view() else { return true };
         let tag = after.position.tag;
         if view.board.position.tag == tag || sync.recent_tags.contains(&tag) {
-            return;
+            return true;
         }
-        if view.board.position.revision < after.position.revision {
-            let trace = trace(sync.audience());
-            self.publish(&mut sync, Arc::clone(after), trace);
+        if view.board.position.revision >= after.position.revision {
+            // Without a load, each view follows from the one before. One that follows from the commit has left the
+            // commit's tag, if that is not forgotten.
+            let remembers_all = sync.published - mark.published <= RECENT_TAGS as u64;
+            if sync.epoch != mark.epoch || !remembers_all {
+                return false;
+            }
+            sync.epoch += 1;
+            sync.history_replaced = true;
         }
+        let trace = trace(sync.audience());
+        self.publish(&mut sync, Arc::clone(after), trace);
+        true
     }
 
     /// Shows a board that was loaded for a command, so that an answer never tells of a state that listeners have not
     /// seen; returns whether they have seen it. It validates nothing: updates may have been missed before and after it.
-    pub(crate) fn offer_snapshot(&self, board: &Arc<Board>, invalidations: u64) -> bool {
+    pub(crate) fn offer_snapshot(&self, board: &Arc<Board>, mark: ViewMark) -> bool {
         let mut sync = self.lock();
         let Some(view) = self.view() else { return true };
         if view.board.position.tag == board.position.tag || sync.recent_tags.contains(&board.position.tag) {
             return true;
         }
         let is_newer = view.board.position.revision < board.position.revision;
-        let is_accepted = is_newer && sync.invalidations == invalidations;
+        let is_accepted = is_newer && sync.invalidations == mark.invalidations;
         if is_accepted {
             sync.epoch += 1;
             sync.snapshot_offered = true;
@@ -285,6 +315,7 @@ impl ScopeState {
         let mut sync = self.lock();
         sync.pending = Some(Vec::new());
         sync.snapshot_offered = false;
+        sync.history_replaced = false;
         Loading { state: self, invalidations: sync.invalidations }
     }
 
@@ -298,6 +329,10 @@ impl ScopeState {
         // The board of an offered snapshot was loaded after this load began.
         let is_older = self.view().is_some_and(|view| view.board.position.revision > board.position.revision);
         if sync.snapshot_offered && is_older {
+            return InstallResult::LoadAgain;
+        }
+        // The board may be one of the history that was replaced.
+        if sync.history_replaced {
             return InstallResult::LoadAgain;
         }
         for update in &pending {
@@ -321,6 +356,7 @@ impl ScopeState {
             sync.recent_tags.pop_front();
         }
         sync.recent_tags.push_back(board.position.tag);
+        sync.published += 1;
         let (epoch, is_counted, old) = (sync.epoch, sync.listeners > 0, self.view());
         self.broadcast.publish(|| {
             let view = View::new(board, epoch, self.last_beat(), trace);

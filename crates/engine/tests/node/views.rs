@@ -310,3 +310,27 @@ async fn positions_requested_before_another_lost_link_validate_nothing() {
     let second = one.hub().join(&ann()).await.unwrap();
     assert_eq!(second.snapshot().view.board, store.board(&ann()).into(), "the link is lost: joins load");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_replaces_a_view_of_a_history_that_a_failover_lost() {
+    let (_, store, one, faults, _) = pair().await;
+    one.execute(start(Some("kept"), None)).await.unwrap();
+    let kept = store.content();
+    let mut reader = Reader::new(one.hub().join(&ann()).await.unwrap());
+    for name in ["lost-1", "lost-2", "lost-3"] {
+        one.execute(start(Some(name), None)).await.unwrap();
+    }
+    reader.catch_up(|_| {});
+    let subscription = one.hub().join(&ann()).await.unwrap();
+    // The store forgets, and the node commits before it notices.
+    store.restore(kept);
+    faults.to_hub.send(Signal::Lost(Shards::ALL)).await.unwrap();
+    sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
+    let outcome = one.execute(start(Some("new"), None)).await.unwrap();
+    let shown = subscription.snapshot().view.board.clone();
+    assert_eq!((outcome.revision, shown.position.revision), (Revision(2), Revision(2)));
+    assert_eq!((names(&shown), &*shown), (vec!["kept".to_owned(), "new".to_owned()], &store.board(&ann())));
+    let mut deliveries = Vec::new();
+    reader.catch_up(|delivery| deliveries.push(matches!(delivery, Delivery::Resync { .. } | Delivery::Tick(..))));
+    assert!(deliveries.iter().all(|expected| *expected), "the changes in between are not known one by one");
+}
