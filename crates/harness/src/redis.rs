@@ -177,6 +177,24 @@ impl RedisServer {
         assert!(reply.is_ok_and(|reply| reply == "+OK"), "it does not become a primary");
     }
 
+    /// Makes the server refuse to become a replica, as if the order never reached it.
+    ///
+    /// # Panics
+    /// If the server rejects it.
+    pub fn refuse_demotion(&self) {
+        let reply = self.command(&["ACL", "SETUSER", "default", "-replicaof", "-slaveof"]);
+        assert!(reply.is_ok_and(|reply| reply == "+OK"), "it can be demoted");
+    }
+
+    /// Makes the server accept to become a replica again.
+    ///
+    /// # Panics
+    /// If the server rejects it.
+    pub fn accept_demotion(&self) {
+        let reply = self.command(&["ACL", "SETUSER", "default", "+replicaof", "+slaveof"]);
+        assert!(reply.is_ok_and(|reply| reply == "+OK"), "it cannot be demoted");
+    }
+
     /// Sends one command and returns the reply's line or text.
     ///
     /// # Errors

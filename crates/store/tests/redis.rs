@@ -9,9 +9,11 @@ mod redis {
     mod faults;
     mod isolation;
     mod node;
+    mod packet_loss;
     mod presence;
     mod probes;
     mod replica_wait;
     mod sentinel;
+    mod sessions;
     mod tls;
 }

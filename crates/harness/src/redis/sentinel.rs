@@ -10,6 +10,18 @@ use crate::{RedisServer, Running, free_port};
 /// The name of the primary in the sentinels.
 const SERVICE: &str = "timers";
 
+/// The documented permissions of Tickcast on a sentinel.
+const PERMISSIONS: [&str; 8] = [
+    "-@all",
+    "+@connection",
+    "+info",
+    "+subscribe",
+    "+sentinel|get-master-addr-by-name",
+    "+sentinel|master",
+    "+sentinel|sentinels",
+    "+sentinel|myid",
+];
+
 /// A primary, two replicas and three sentinels.
 pub struct RedisWithSentinels {
     /// The initial primary, then the replicas.
@@ -29,9 +41,16 @@ impl RedisWithSentinels {
     /// # Panics
     /// If they do not come up.
     pub fn start() -> Self {
-        let primary = RedisServer::start();
-        let replicas = [primary.start_replica(), primary.start_replica()];
-        let servers: Vec<RedisServer> = std::iter::once(primary).chain(replicas).collect();
+        Self::start_with(&[])
+    }
+
+    /// Starts all processes, the servers with these options, and waits until the sentinels know each other.
+    ///
+    /// # Panics
+    /// As [`RedisWithSentinels::start`].
+    pub fn start_with(options: &[&str]) -> Self {
+        let servers: Vec<RedisServer> = (0..3).map(|_| RedisServer::start_with(options)).collect();
+        servers[1..].iter().for_each(|replica| replica.follow(&servers[0]));
         let sentinels: Vec<Sentinel> = (0..3).map(|_| Sentinel::start(servers[0].port())).collect();
         let all = Self { servers, sentinels };
         all.wait_until_known();
@@ -46,13 +65,37 @@ impl RedisWithSentinels {
         format!("redis+sentinel://{}?sentinelServiceName={SERVICE}{}", addresses[0], nodes.concat())
     }
 
-    /// Restricts the sentinels to this user.
+    /// Restricts the sentinels to this user, with the documented permissions.
     pub fn lock(&self, user: &str, password: &str) {
         for sentinel in &self.sentinels {
-            cli(sentinel.port, &["ACL", "SETUSER", user, "on", &format!(">{password}"), "+@all", "allchannels"]);
+            let login = ["ACL", "SETUSER", user, "on", &format!(">{password}"), "&*"];
+            assert_eq!(cli(sentinel.port, &[&login[..], &PERMISSIONS].concat()).trim(), "OK");
             cli(sentinel.port, &["ACL", "SETUSER", "default", "off"]);
             assert!(cli(sentinel.port, &["PING"]).contains("NOAUTH"), "the sentinel accepts any user");
         }
+    }
+
+    /// Makes the sentinels replace a primary that works.
+    ///
+    /// # Panics
+    /// If they refuse.
+    pub fn fail_over(&self) {
+        // They refuse while they do not know a good replica yet.
+        let port = self.sentinels[0].port;
+        block_until("a failover", || cli(port, &["SENTINEL", "FAILOVER", SERVICE]).trim() == "OK");
+    }
+
+    /// Returns the port of the primary that most of the sentinels name.
+    pub fn named_primary(&self) -> Option<u16> {
+        let named = |sentinel: &Sentinel| {
+            let reply = cli(sentinel.port, &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE]);
+            reply.lines().nth(1)?.parse::<u16>().ok()
+        };
+        let named: Vec<u16> = self.sentinels.iter().filter_map(named).collect();
+        named
+            .iter()
+            .copied()
+            .find(|port| 2 * named.iter().filter(|other| *other == port).count() > self.sentinels.len())
     }
 
     /// Waits for a primary among the reachable servers, and returns it.

@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::redis::connections::builder;
 use crate::redis::coverage::Coverage;
+use crate::redis::driver::builder;
 use crate::redis::routes::Routes;
 use crate::redis::server::Server;
 use crate::redis::shared::Shared;
@@ -74,7 +74,7 @@ impl Cluster {
             if self.coverage.is_unknown(address)
                 && let Some(commands) = primary.server.topology()
             {
-                self.coverage.check(address, commands).await;
+                self.coverage.check(address, &commands).await;
             }
         }
     }
@@ -157,7 +157,8 @@ async fn query(config: &Config, address: &Address) -> Result<String, fred::error
     client.cluster_nodes().await
 }
 
-fn config_for(config: &Config, address: &Address) -> Config {
+/// Returns the configuration of connections to one server.
+pub(crate) fn config_for(config: &Config, address: &Address) -> Config {
     let server = ServerConfig::new_centralized(address.host.clone(), address.port);
     Config { server, ..config.clone() }
 }

@@ -1,212 +1,196 @@
 //! The connections to one server. Commands, beats, subscriptions and the replica wait use separate connections,
 //! so that none waits for another. The driver sends each command at most once.
+//!
+//! The driver awaits each write to a socket, and a reconnection that is requested of it waits behind that write.
+//! A connection that fails is therefore never asked to reconnect: it is aborted and replaced.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use fred::clients::{Client, SubscriberClient};
 use fred::error::Error;
-use fred::interfaces::{ClientLike, EventInterface};
-use fred::types::Builder;
-use fred::types::config::{Config, ReconnectPolicy, Server};
+use fred::interfaces::{ClientLike, EventInterface, MetricsInterface};
+use fred::types::config::{Config, Server};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::redis::fault::is_server_reply;
+use crate::redis::driver::{CLOSE_TIMEOUT, ErrorLog, MESSAGES_MAX, builder, is_up};
+use crate::redis::silence::silence;
 
-/// Timeout of a command. Well below a command's lifetime in the engine, so that after a timeout the same commit
-/// can be sent again.
-const COMMAND_TIMEOUT: Duration = Duration::from_millis(1500);
+/// Most queued events; beyond it, the tasks that report them wait.
+const EVENTS_MAX: usize = 64;
 
-/// Timeout of a connection attempt.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A connection without any input for this long, although a heartbeat is sent every [`HEARTBEAT`], is dead.
-const SILENCE_MAX: Duration = Duration::from_secs(3);
-
-/// Interval of heartbeats.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(1);
-
-/// Most commands in the send queue. Each client connection has one command at a time, so a longer queue means
-/// that the server does not read.
-const COMMANDS_MAX: usize = 20_000;
-
-/// Most messages in the receive queue. An update is a kilobyte; the driver keeps about nine such queues.
-const MESSAGES_MAX: usize = 4096;
-
-/// Delay between connection attempts, ms: it doubles from the first value to the second.
-const RECONNECT_MS: (u32, u32) = (50, 500);
-
-/// Interval at which an unavailable Redis is logged again.
-const LOG_INTERVAL: Duration = Duration::from_secs(30);
-
-/// The connections to one server.
-#[derive(Clone)]
-pub(crate) struct Connections {
+/// Makes connections to one server.
+pub(crate) struct Connector {
     /// The server's name in logs.
     pub(crate) name: String,
-    pub(crate) commands: Client,
-    pub(crate) beats: Client,
-    pub(crate) subscriber: SubscriberClient,
+    pub(crate) log: Arc<ErrorLog>,
+    config: Config,
+    with_replica_wait: bool,
+}
+
+/// The connections to one server, until they are replaced.
+#[derive(Clone)]
+pub(crate) struct Connections {
+    pub(crate) commands: Arc<Link<Client>>,
+    pub(crate) beats: Arc<Link<Client>>,
+    pub(crate) subscriber: Arc<Link<SubscriberClient>>,
     /// Present only if commits wait for replicas.
-    pub(crate) replica_wait: Option<Client>,
-    /// The driver's tasks. They are aborted on close: a task that is connecting does not react to `quit`.
-    driver_tasks: Arc<Vec<AbortOnDropHandle<Result<(), Error>>>>,
+    pub(crate) replica_wait: Option<Arc<Link<Client>>>,
+    events: mpsc::Sender<ConnectionEvent>,
+}
+
+/// A client with its driver, and the tasks that report what happens to it.
+pub(crate) struct Link<C> {
+    pub(crate) client: C,
+    tasks: Vec<AbortOnDropHandle<()>>,
 }
 
 /// A change of a connection.
 pub(crate) enum ConnectionEvent {
     Up,
     Down(String),
+    /// Nothing was received for [`SILENCE_MAX`](crate::redis::silence::SILENCE_MAX).
+    Silent,
+}
+
+impl Connector {
+    /// `with_replica_wait` tells whether commits wait for replicas.
+    pub(crate) fn new(name: String, config: Config, with_replica_wait: bool) -> Self {
+        let log = Arc::new(ErrorLog::new(name.clone()));
+        Self { name, log, config, with_replica_wait }
+    }
+
+    /// Starts to connect and retries without a time limit.
+    ///
+    /// # Errors
+    /// The driver's error about its configuration.
+    pub(crate) fn connect(&self) -> Result<(Connections, mpsc::Receiver<ConnectionEvent>), Error> {
+        let (events, receiver) = mpsc::channel(EVENTS_MAX);
+        let client = || builder(&self.config, 32).build();
+        let (commands, beats) = (client()?, client()?);
+        let replica_wait = self.with_replica_wait.then(client).transpose()?;
+        let subscriber = self.connect_subscriber(&events)?;
+        let (log, errors) = (Arc::clone(&self.log), commands.error_rx());
+        let mut commands = Link::connect(commands, &events).forwarding(&events);
+        commands.tasks.push(spawn(async move { log.log_errors(errors).await }));
+        let connections = Connections {
+            commands: Arc::new(commands),
+            beats: Arc::new(Link::connect(beats, &events)),
+            subscriber,
+            replica_wait: replica_wait.map(|client| Arc::new(Link::connect(client, &events))),
+            events,
+        };
+        Ok((connections, receiver))
+    }
+
+    /// Replaces the connection for subscriptions; the others stay.
+    ///
+    /// # Errors
+    /// The driver's error about its configuration.
+    pub(crate) fn replace_subscriber(&self, connections: &Connections) -> Result<Connections, Error> {
+        let subscriber = self.connect_subscriber(&connections.events)?;
+        connections.subscriber.abort();
+        Ok(Connections { subscriber, ..connections.clone() })
+    }
+
+    fn connect_subscriber(&self, events: &mpsc::Sender<ConnectionEvent>) -> Result<Arc<Link<SubscriberClient>>, Error> {
+        let client = builder(&self.config, MESSAGES_MAX).build_subscriber_client()?;
+        Ok(Arc::new(Link::connect(client, events).forwarding(events)))
+    }
 }
 
 impl Connections {
-    /// Starts to connect and retries without a time limit.
-    pub(crate) fn connect(
-        name: String,
-        config: &Config,
-        with_replica_wait: bool,
-        tasks: &TaskTracker,
-    ) -> Result<Self, Error> {
-        let mut connections = Self {
-            commands: builder(config, 32).build()?,
-            beats: builder(config, 32).build()?,
-            subscriber: builder(config, MESSAGES_MAX).build_subscriber_client()?,
-            replica_wait: if with_replica_wait { Some(builder(config, 32).build()?) } else { None },
-            driver_tasks: Arc::default(),
-            name,
-        };
-        tasks.spawn(log_connection_errors(connections.commands.error_rx(), connections.name.clone()));
-        let driver_tasks = connections.clients().map(ClientLike::connect).chain([connections.subscriber.connect()]);
-        connections.driver_tasks = Arc::new(driver_tasks.map(AbortOnDropHandle::new).collect());
-        Ok(connections)
-    }
-
     /// Tells whether all connections are up.
     pub(crate) fn are_up(&self) -> bool {
-        is_up(&self.subscriber) && self.clients().all(is_up)
+        is_up(&self.subscriber.client) && self.clients().all(is_up)
     }
 
-    /// Reconnects the subscriber, or all connections.
-    ///
-    /// The error of a rejected SUBSCRIBE arrives outside the request-reply order. From then on the driver would
-    /// match every PING on that connection with the wrong reply.
-    pub(crate) async fn reconnect(&self, all: bool) {
-        let subscriber = self.subscriber.force_reconnection();
-        let others = self.clients().filter(|_| all).map(|client| client.force_reconnection());
-        let reconnected = async { tokio::join!(subscriber, futures_util::future::join_all(others)) };
-        // The driver returns when the connections are up; callers check their state repeatedly, so a timeout is
-        // harmless.
-        timeout(CONNECT_TIMEOUT, reconnected).await.ok();
-    }
-
-    /// Closes the connections.
+    /// Closes the connections after the replies to the commands in flight.
     pub(crate) async fn quit(&self) {
         let all = self.clients().map(|client| client.quit());
         // The connections are dropped whatever the replies are.
-        let quit = async { tokio::join!(futures_util::future::join_all(all), self.subscriber.quit()) };
-        timeout(CONNECT_TIMEOUT, quit).await.ok();
-        self.driver_tasks.iter().for_each(AbortOnDropHandle::abort);
+        let quit = async { tokio::join!(futures_util::future::join_all(all), self.subscriber.client.quit()) };
+        timeout(CLOSE_TIMEOUT, quit).await.ok();
+        self.abort();
+    }
+
+    /// Drops the connections at once. The commands in flight fail, and their outcome is unknown.
+    pub(crate) fn abort(&self) {
+        self.subscriber.abort();
+        for link in [&self.commands, &self.beats].into_iter().chain(&self.replica_wait) {
+            link.abort();
+        }
     }
 
     /// Returns all clients except the subscriber.
     pub(crate) fn clients(&self) -> impl Iterator<Item = &Client> {
-        [&self.commands, &self.beats].into_iter().chain(&self.replica_wait)
+        [&self.commands, &self.beats].into_iter().chain(&self.replica_wait).map(|link| &link.client)
     }
 }
 
-/// Tells whether a client is connected.
-pub(crate) fn is_up(client: &impl ClientLike) -> bool {
-    client.is_connected()
-}
-
-/// Returns a client builder with Tickcast's settings.
-pub(crate) fn builder(config: &Config, messages_max: usize) -> Builder {
-    let mut config = config.clone();
-    config.version = fred::types::RespVersion::RESP3;
-    config.fail_fast = false;
-    let mut builder = Builder::from_config(config);
-    builder
-        .with_performance_config(|performance| {
-            performance.default_command_timeout = COMMAND_TIMEOUT;
-            performance.broadcast_channel_capacity = messages_max;
-        })
-        .with_connection_config(|connection| {
-            connection.connection_timeout = CONNECT_TIMEOUT;
-            connection.internal_command_timeout = CONNECT_TIMEOUT;
-            connection.max_command_attempts = 1;
-            connection.max_command_buffer_len = COMMANDS_MAX;
-            connection.reconnect_on_auth_error = true;
-            connection.tcp.nodelay = Some(true);
-            connection.unresponsive.max_timeout = Some(SILENCE_MAX);
-            connection.unresponsive.interval = Duration::from_millis(500);
-        })
-        .set_policy(ReconnectPolicy::new_exponential(0, RECONNECT_MS.0, RECONNECT_MS.1, 2));
-    builder
-}
-
-/// Logs that Redis is unavailable, at once and then at intervals.
-pub(crate) async fn log_connection_errors(mut errors: Receiver<(Error, Option<Server>)>, server: String) {
-    let mut logged_at: Option<Instant> = None;
-    loop {
-        match errors.recv().await {
-            Ok((error, _)) if logged_at.is_none_or(|logged_at| logged_at.elapsed() > LOG_INTERVAL) => {
-                tracing::error!(%server, %error, "Redis can't be used; retrying");
-                logged_at = Some(Instant::now());
-            }
-            Ok(_) | Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return,
-        }
+impl<C: EventInterface + MetricsInterface + 'static> Link<C> {
+    /// Starts to connect, and to report silence.
+    fn connect(client: C, events: &mpsc::Sender<ConnectionEvent>) -> Self {
+        let tasks = vec![spawn(report_silence(client.clone(), events.clone())), spawn(run_driver(client.clone()))];
+        Self { client, tasks }
     }
+
+    /// Reports disconnects and reconnects too.
+    fn forwarding(mut self, events: &mpsc::Sender<ConnectionEvent>) -> Self {
+        let (ups, errors) = (self.client.reconnect_rx(), self.client.error_rx());
+        self.tasks.push(spawn(forward_events(ups, errors, events.clone())));
+        self
+    }
+}
+
+impl<C> Link<C> {
+    fn abort(&self) {
+        self.tasks.iter().for_each(AbortOnDropHandle::abort);
+    }
+}
+
+fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(task))
+}
+
+/// Runs the driver of a client, which ends with this future.
+pub(crate) async fn run_driver(client: impl ClientLike) {
+    // The driver ends only on errors of its own. Its silence is noticed then.
+    AbortOnDropHandle::new(client.connect()).await.ok();
+}
+
+/// Reports each rejected heartbeat, and a client that receives nothing.
+async fn report_silence(client: impl MetricsInterface, events: mpsc::Sender<ConnectionEvent>) {
+    // Nothing is lost if the receiver has been replaced.
+    let report = async |event| drop(events.send(event).await);
+    silence(&client, |error| report(ConnectionEvent::Down(format!("a heartbeat is rejected: {}", error.details()))))
+        .await;
+    report(ConnectionEvent::Silent).await;
 }
 
 /// Forwards disconnects and reconnects of a client.
-pub(crate) fn forward_events(
+async fn forward_events(
     mut ups: Receiver<Server>,
     mut errors: Receiver<(Error, Option<Server>)>,
     events: mpsc::Sender<ConnectionEvent>,
 ) {
-    tokio::spawn(async move {
-        loop {
-            let event = tokio::select! {
-                up = ups.recv() => match up {
-                    Ok(_) | Err(RecvError::Lagged(_)) => ConnectionEvent::Up,
-                    Err(RecvError::Closed) => return,
-                },
-                error = errors.recv() => match error {
-                    Ok((error, _)) => ConnectionEvent::Down(error.details().to_owned()),
-                    Err(RecvError::Lagged(_)) => ConnectionEvent::Down("repeated connection errors".to_owned()),
-                    Err(RecvError::Closed) => return,
-                },
-            };
-            if events.send(event).await.is_err() {
-                return;
-            }
+    loop {
+        let event = tokio::select! {
+            up = ups.recv() => match up {
+                Ok(_) | Err(RecvError::Lagged(_)) => ConnectionEvent::Up,
+                Err(RecvError::Closed) => return,
+            },
+            error = errors.recv() => match error {
+                Ok((error, _)) => ConnectionEvent::Down(error.details().to_owned()),
+                Err(RecvError::Lagged(_)) => ConnectionEvent::Down("repeated connection errors".to_owned()),
+                Err(RecvError::Closed) => return,
+            },
+        };
+        if events.send(event).await.is_err() {
+            return;
         }
-    });
-}
-
-/// Sends heartbeats and reconnects a client that does not answer them. A half-open connection reports no error,
-/// and the driver does not notice it while writes succeed.
-pub(crate) fn run_heartbeat(client: impl ClientLike + 'static, events: mpsc::Sender<ConnectionEvent>) {
-    tokio::spawn(async move {
-        loop {
-            sleep(HEARTBEAT).await;
-            if let Err(error) = client.ping::<()>(None).await {
-                let down = ConnectionEvent::Down(format!("no reply to a heartbeat: {}", error.details()));
-                if events.send(down).await.is_err() {
-                    return;
-                }
-                if is_up(&client) && !is_server_reply(&error) {
-                    timeout(CONNECT_TIMEOUT, client.force_reconnection()).await.ok();
-                }
-            }
-            if events.is_closed() {
-                return;
-            }
-        }
-    });
+    }
 }

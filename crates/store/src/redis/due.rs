@@ -74,7 +74,7 @@ pub(crate) async fn read(server: &Server, shared: &Shared, until: Timestamp, lim
             break;
         }
         let cursors = open.iter().map(|read| (shared.keys.due(read.shard), read.offset));
-        let pages = read_pages(server.commands()?, cursors, until, requested).await;
+        let pages = read_pages(&server.commands()?, cursors, until, requested).await;
         let pages = pages.map_err(|error| server.fault(error))?;
         for (read, page) in open.iter_mut().zip(pages) {
             match page {

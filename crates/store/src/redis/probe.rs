@@ -84,12 +84,12 @@ impl Probe {
     /// Runs all checks.
     pub(crate) async fn check(&mut self, connections: &Connections) -> Result<(), ProbeError> {
         check_same_primary(connections).await?;
-        check_eviction_policy(&connections.commands).await?;
-        self.check_cluster_name(&connections.commands).await?;
-        self.check_reads(&connections.commands)
+        check_eviction_policy(&connections.commands.client).await?;
+        self.check_cluster_name(&connections.commands.client).await?;
+        self.check_reads(&connections.commands.client)
             .await
             .map_err(|error| ProbeError::from_reply("the reads of a node", &error))?;
-        self.check_round_trip(&connections.commands).await
+        self.check_round_trip(&connections.commands.client).await
     }
 
     /// Checks that the store belongs to this node's cluster. The name is on the server of the beat.
@@ -136,7 +136,7 @@ impl Probe {
 /// rejects writes and, worse, forwards messages late.
 async fn check_same_primary(connections: &Connections) -> Result<(), ProbeError> {
     let all = try_join_all(connections.clients().map(identity));
-    let ids = tokio::try_join!(identity(&connections.subscriber), all);
+    let ids = tokio::try_join!(identity(&connections.subscriber.client), all);
     let (subscriber, others) =
         ids.map_err(|error| ProbeError::from_reply("INFO server and INFO replication", &error))?;
     if others.iter().any(|other| other.run_id != subscriber.run_id) {

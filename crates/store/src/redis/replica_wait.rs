@@ -13,7 +13,8 @@ use fred::interfaces::{ClientLike, HashesInterface, KeysInterface};
 use fred::types::{ClusterHash, CustomCommand, Value};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::redis::connections::is_up;
+use crate::redis::connections::Connections;
+use crate::redis::driver::is_up;
 use crate::redis::script::{ScriptCall, is_noscript};
 use crate::redis::shared::Shared;
 
@@ -48,7 +49,7 @@ struct PendingRequest {
 
 /// Sends requests to the replica-wait task of one server.
 pub(crate) struct ReplicaWait {
-    client: Client,
+    connections: watch::Receiver<Connections>,
     requests: mpsc::Sender<PendingRequest>,
 }
 
@@ -56,12 +57,12 @@ impl ReplicaWait {
     /// Makes the sender and its task.
     pub(crate) fn new(keeper: ReplicaWaitTask) -> (Self, impl Future<Output = ()> + Send) {
         let (requests, receiver) = mpsc::channel(QUEUE_MAX);
-        (Self { client: keeper.client.clone(), requests }, keeper.run(receiver))
+        (Self { connections: keeper.connections.clone(), requests }, keeper.run(receiver))
     }
 
     /// Tells whether the connection is up.
     pub(crate) fn is_up(&self) -> bool {
-        is_up(&self.client)
+        connected(&self.connections).is_some()
     }
 
     /// Sends a request and waits until its writes, and all earlier ones, are on enough replicas, or until
@@ -79,7 +80,7 @@ impl ReplicaWait {
 
 /// Batches the requests of one server.
 pub(crate) struct ReplicaWaitTask {
-    pub(crate) client: Client,
+    pub(crate) connections: watch::Receiver<Connections>,
     pub(crate) replicas: u32,
     pub(crate) shared: Arc<Shared>,
     pub(crate) owned: watch::Receiver<Shards>,
@@ -118,10 +119,8 @@ impl ReplicaWaitTask {
         let canceled = |reason| Error::new(ErrorKind::Canceled, reason);
         let key = self.owned.borrow().iter().next().map(|shard| self.shared.keys.replica_wait(shard));
         let key = key.ok_or_else(|| canceled("the server has no shard any more"))?;
-        if !is_up(&self.client) {
-            return Err(canceled("there is no connection to Redis"));
-        }
-        let pipeline = self.client.pipeline();
+        let client = connected(&self.connections).ok_or_else(|| canceled("there is no connection to Redis"))?;
+        let pipeline = client.pipeline();
         for request in requests {
             let _: () = match request {
                 WaitRequest::Commit(keys, args) => self.shared.commit.queue(&pipeline, call, keys, args).await?,
@@ -146,6 +145,12 @@ impl ReplicaWaitTask {
         });
         Ok((replies, replicated))
     }
+}
+
+/// Returns the connection of the replica wait if it is up.
+fn connected(connections: &watch::Receiver<Connections>) -> Option<Client> {
+    let connections = connections.borrow();
+    connections.replica_wait.as_ref().map(|link| link.client.clone()).filter(is_up)
 }
 
 /// The replies to all requests, and the reason if they are not replicated yet.

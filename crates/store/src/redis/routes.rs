@@ -8,12 +8,21 @@ use crate::redis::fault::not_connected;
 use crate::redis::server::Server;
 
 /// The server of each shard.
-pub(crate) struct Routes(Vec<Option<Arc<Server>>>);
+pub(crate) struct Routes {
+    servers: Vec<Option<Arc<Server>>>,
+    /// Why shards have no server, if that is known.
+    reason: Option<String>,
+}
 
 impl Routes {
     /// Returns routes without any server.
     pub(crate) fn empty() -> Self {
-        Self(vec![None; SHARDS])
+        Self { servers: vec![None; SHARDS], reason: None }
+    }
+
+    /// Returns routes without any server, for a reason.
+    pub(crate) fn unavailable(reason: String) -> Self {
+        Self { reason: Some(reason), ..Self::empty() }
     }
 
     /// Makes the routes to some servers.
@@ -21,7 +30,7 @@ impl Routes {
         let mut routes = Self::empty();
         for (server, shards) in servers {
             for shard in shards.iter() {
-                routes.0[shard.index()] = Some(Arc::clone(server));
+                routes.servers[shard.index()] = Some(Arc::clone(server));
             }
         }
         routes
@@ -29,14 +38,14 @@ impl Routes {
 
     /// Returns the server of a shard.
     pub(crate) fn server(&self, shard: Shard) -> Result<Arc<Server>, Fault> {
-        self.0[shard.index()].clone().ok_or_else(not_connected)
+        self.servers[shard.index()].clone().ok_or_else(not_connected)
     }
 
     /// Returns each server once, with the indices in `shards` of the shards it owns.
     pub(crate) fn group_by_server(&self, shards: &[Shard]) -> Vec<(Arc<Server>, Vec<usize>)> {
         let mut split: Vec<(Arc<Server>, Vec<usize>)> = Vec::new();
         for (index, shard) in shards.iter().enumerate() {
-            let Some(server) = &self.0[shard.index()] else { continue };
+            let Some(server) = &self.servers[shard.index()] else { continue };
             match split.iter_mut().find(|(known, _)| Arc::ptr_eq(known, server)) {
                 Some((_, indices)) => indices.push(index),
                 None => split.push((Arc::clone(server), vec![index])),
@@ -61,7 +70,7 @@ impl Routes {
     pub(crate) fn ready(&self, all: bool) -> Result<(), String> {
         let servers = self.servers();
         let mut usable = 0;
-        let mut reason = None;
+        let mut reason = self.reason.clone();
         for server in &servers {
             match server.ready() {
                 Ok(()) => usable += server.shards().len(),

@@ -7,7 +7,6 @@ use engine::store::{Commit, Committed, Fault, FaultKind, Shards};
 use engine::{BootClock, Clock};
 use fred::clients::Client;
 use fred::error::Error;
-use fred::interfaces::EventInterface;
 use fred::types::config::Config;
 use timers::{Scope, Tag, Timestamp};
 use tokio::sync::{mpsc, watch};
@@ -15,16 +14,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::redis::commit::{self, CommitWindow};
-use crate::redis::connections::{Connections, is_up};
+use crate::redis::connections::{Connections, Connector};
+use crate::redis::decode;
+use crate::redis::driver::is_up;
 use crate::redis::fault::{commit_fault, fault, is_redirect, is_server_reply, not_connected};
 use crate::redis::keys::beat_shard;
 use crate::redis::probe::Probe;
-use crate::redis::pubsub::PubSub;
 use crate::redis::replica_wait::{Acked, ReplicaWait, ReplicaWaitTask, WaitRequest};
 use crate::redis::shared::Shared;
 use crate::redis::span::Operation;
 use crate::redis::subscription_task::{REQUESTS_MAX, SubscriptionRequest, SubscriptionTask};
-use crate::redis::{decode, signals};
 
 const COMMIT: Operation =
     Operation { name: "EVALSHA commit", operation: "EVALSHA", script: Some("commit"), batch: None };
@@ -35,7 +34,9 @@ const CONFIRM: Operation = Operation { name: "PIPELINE", operation: "PIPELINE", 
 /// One server.
 pub(crate) struct Server {
     shared: Arc<Shared>,
-    connections: Connections,
+    /// The server's name in logs.
+    name: String,
+    connections: watch::Receiver<Connections>,
     clock: Arc<Clock>,
     requests: mpsc::Sender<SubscriptionRequest>,
     owned: watch::Receiver<Shards>,
@@ -59,51 +60,53 @@ impl Server {
     ) -> Result<Arc<Self>, Error> {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let not_ready = format!("{name} has not replied yet");
-        let connections = Connections::connect(name, config, replicas_ack > 0, &tasks)?;
+        let connector = Connector::new(name.clone(), config.clone(), replicas_ack > 0);
+        let (connections, events) = connector.connect()?;
+        let (in_use, connections) = watch::channel(connections);
         let (requests, taken) = mpsc::channel(REQUESTS_MAX);
-        let (probe_tx, probe_rx) = watch::channel(String::new());
+        let (probe_messages, probe_message) = watch::channel(String::new());
         let (ready, readiness) = watch::channel(Err(not_ready));
         let (owner, owned) = watch::channel(shards);
-        let replica_wait = connections.replica_wait.clone().map(|client| {
-            let (shared, owned) = (Arc::clone(shared), owned.clone());
-            let (wait, task) = ReplicaWait::new(ReplicaWaitTask { client, replicas: replicas_ack, shared, owned });
+        let replica_wait = (replicas_ack > 0).then(|| {
+            let (shared, owned, connections) = (Arc::clone(shared), owned.clone(), connections.clone());
+            let (wait, task) = ReplicaWait::new(ReplicaWaitTask { connections, replicas: replicas_ack, shared, owned });
             tasks.spawn(stop.clone().run_until_cancelled_owned(task));
             wait
         });
         let clock = Arc::new(Clock::new(Box::new(BootClock)));
-        let messages = connections.subscriber.message_rx();
-        let forward = signals::forward(messages, Arc::clone(shared), owned.clone(), probe_tx);
-        tasks.spawn(stop.clone().run_until_cancelled_owned(forward));
         let subscriptions = SubscriptionTask {
             shared: Arc::clone(shared),
-            pubsub: PubSub { client: connections.subscriber.clone(), sharded: shared.sharded },
-            connections: connections.clone(),
-            probe: Probe::new(Arc::clone(shared), Arc::clone(&clock), probe_rx),
+            connector,
+            connections: in_use,
+            events,
+            probe: Probe::new(Arc::clone(shared), Arc::clone(&clock), probe_message),
+            probe_messages,
+            forward: None,
             owned: owner,
             readiness: ready,
             subscribed: BTreeSet::new(),
         };
         tasks.spawn(stop.clone().run_until_cancelled_owned(subscriptions.run(taken)));
         let shared = Arc::clone(shared);
-        Ok(Arc::new(Self { shared, connections, clock, requests, owned, readiness, replica_wait, tasks, stop }))
+        Ok(Arc::new(Self { shared, name, connections, clock, requests, owned, readiness, replica_wait, tasks, stop }))
     }
 
     /// Returns the connection for commands. Fails if it is down: the driver would queue the command and execute
     /// it later. Fails too unless the store belongs to this node's cluster.
-    pub(crate) fn commands(&self) -> Result<&Client, Fault> {
+    pub(crate) fn commands(&self) -> Result<Client, Fault> {
         self.shared.cluster_name.check()?;
-        if is_up(&self.connections.commands) { Ok(&self.connections.commands) } else { Err(not_connected()) }
+        connected(&self.connections.borrow().commands.client)
     }
 
     /// Returns the connection for queries of the topology, which any cluster may send.
-    pub(crate) fn topology(&self) -> Option<&Client> {
-        Some(&self.connections.commands).filter(|commands| is_up(*commands))
+    pub(crate) fn topology(&self) -> Option<Client> {
+        connected(&self.connections.borrow().commands.client).ok()
     }
 
     /// Returns the connection for beats.
-    pub(crate) fn beats(&self) -> Result<&Client, Fault> {
+    pub(crate) fn beats(&self) -> Result<Client, Fault> {
         self.shared.cluster_name.check()?;
-        if is_up(&self.connections.beats) { Ok(&self.connections.beats) } else { Err(not_connected()) }
+        connected(&self.connections.borrow().beats.client)
     }
 
     /// Executes a commit, and waits for replicas if configured.
@@ -117,7 +120,8 @@ impl Server {
         let acked = match self.replica_wait()? {
             Some(wait) => self.shared.endpoint.trace(COMMIT, wait.submit(WaitRequest::Commit(keys, args))).await,
             None => {
-                let reply = self.shared.commit.run(self.commands()?, keys, args);
+                let commands = self.commands()?;
+                let reply = self.shared.commit.run(&commands, keys, args);
                 let reply = self.shared.endpoint.trace(COMMIT, reply).await;
                 reply.map(|reply| Acked { reply, replicated: Ok(()) })
             }
@@ -133,7 +137,7 @@ impl Server {
         if !published {
             self.shared.counters.unpublished.add_one();
             tracing::error!(
-                server = %self.connections.name,
+                server = %self.name,
                 "Redis refuses to publish; other nodes do not receive updates (check the ACL)"
             );
             self.request_probe();
@@ -141,7 +145,7 @@ impl Server {
         match committed {
             Committed::Done(..) | Committed::Repeated(..) => replicated.map_err(|reason| {
                 self.shared.counters.unreplicated.add_one();
-                tracing::debug!(server = %self.connections.name, %reason, "a commit was not replicated in time");
+                tracing::debug!(server = %self.name, %reason, "a commit was not replicated in time");
                 not_replicated(reason)
             })?,
             Committed::Conflict(_) | Committed::Late(_) | Committed::Stale(_) => {}
@@ -241,9 +245,21 @@ impl Server {
     /// Stops the tasks and closes the connections.
     pub(crate) async fn close(&self) {
         self.stop.cancel();
-        self.connections.quit().await;
+        let connections = self.connections.borrow().clone();
+        connections.quit().await;
         self.tasks.close();
     }
+
+    /// Stops the tasks and drops the connections at once; see [`Connections::abort`].
+    pub(crate) fn abandon(&self) {
+        self.stop.cancel();
+        self.connections.borrow().abort();
+        self.tasks.close();
+    }
+}
+
+fn connected(client: &Client) -> Result<Client, Fault> {
+    if is_up(client) { Ok(client.clone()) } else { Err(not_connected()) }
 }
 
 /// Makes a fault for a commit that a failover may still revert; a retry waits for replicas again.

@@ -26,10 +26,12 @@ use tracing::Instrument;
 use crate::redis::address::Target;
 use crate::redis::cluster::Cluster;
 use crate::redis::coverage::Coverage;
+use crate::redis::failover::Failover;
 use crate::redis::fault::{each_reply, malformed_reply, not_connected};
 use crate::redis::keys::{Keys, ScopeKeys, beat_shard};
 use crate::redis::routes::Routes;
 use crate::redis::score::{score, timestamp};
+use crate::redis::sentinel::Sentinels;
 use crate::redis::server::Server;
 use crate::redis::shared::Shared;
 use crate::redis::span::{Endpoint, Operation};
@@ -90,6 +92,17 @@ impl RedisStore {
         );
         let shared = Arc::new(shared);
         match target {
+            Target::One(config) if let Some(sentinels) = Sentinels::of(&config) => {
+                let failover = Failover {
+                    shared: Arc::clone(&shared),
+                    sentinels,
+                    name: options.url.to_string(),
+                    config,
+                    replicas_ack: options.replicas_ack,
+                    routes: to_routes,
+                };
+                tokio::spawn(stop.clone().run_until_cancelled_owned(failover.run()));
+            }
             Target::One(config) => {
                 let name = options.url.to_string();
                 let server = Server::connect(&shared, name, &config, options.replicas_ack, Shards::ALL);
@@ -144,7 +157,8 @@ impl Store for RedisStore {
         server.check_time()?;
         let fault = |error| server.fault(error);
         let operation = if row_ids.is_empty() { LOAD } else { LOAD_WITH_ROWS };
-        let read = read_board(server.commands()?, self.shared.keys.of(scope), row_ids);
+        let commands = server.commands()?;
+        let read = read_board(&commands, self.shared.keys.of(scope), row_ids);
         let mut replies = self.shared.endpoint.trace(operation, read).await.map_err(fault)?;
         let malformed = || malformed_reply("a load");
         let now = replies.pop().and_then(|time| time.convert().ok()).map(decode::time).ok_or_else(malformed)?;
@@ -278,7 +292,7 @@ impl Store for RedisStore {
         let keys = vec![self.shared.keys.due(Shard::of(&due.scope))];
         let args = [due.scope.to_string(), due.at.to_string(), to.to_string()];
         let args = args.into_iter().map(Value::from).collect();
-        let moved = self.shared.postpone.run(server.commands()?, keys, args).await;
+        let moved = self.shared.postpone.run(&server.commands()?, keys, args).await;
         moved.map(drop).map_err(|error| server.fault(error))
     }
 
@@ -293,7 +307,7 @@ impl Store for RedisStore {
             self.shared.keys.beat_channel(),
         ];
         let args = args.into_iter().map(Value::from).collect();
-        let reply = self.shared.beat.run(server.beats()?, vec![self.shared.keys.beat()], args).await;
+        let reply = self.shared.beat.run(&server.beats()?, vec![self.shared.keys.beat()], args).await;
         let beat = decode::beat(reply.map_err(|error| server.fault(error))?)?;
         self.shared.observe_beat(&beat);
         self.check_beat_received(&beat, &server);
@@ -304,7 +318,7 @@ impl Store for RedisStore {
         let server = self.routes().server(beat_shard())?;
         let channel = self.shared.keys.beat_channel();
         let args = vec![Value::from(node), Value::from(self.shared.publish()), Value::from(channel)];
-        let vacated = self.shared.vacate.run(server.beats()?, vec![self.shared.keys.beat()], args).await;
+        let vacated = self.shared.vacate.run(&server.beats()?, vec![self.shared.keys.beat()], args).await;
         vacated.map(drop).map_err(|error| server.fault(error))
     }
 

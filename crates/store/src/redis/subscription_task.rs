@@ -10,13 +10,15 @@ use fred::error::Error;
 use fred::interfaces::EventInterface;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::redis::connections::{ConnectionEvent, Connections, forward_events, run_heartbeat};
+use crate::redis::connections::{ConnectionEvent, Connections, Connector};
 use crate::redis::fault::{fault, is_redirect, is_server_reply, not_connected};
 use crate::redis::keys::beat_shard;
 use crate::redis::probe::{Probe, ProbeError};
 use crate::redis::pubsub::PubSub;
 use crate::redis::shared::Shared;
+use crate::redis::signals;
 
 /// Most requests handled together: one SUBSCRIBE and one PING serve them all.
 const BATCH_MAX: usize = 512;
@@ -24,8 +26,8 @@ const BATCH_MAX: usize = 512;
 /// Most queued requests.
 pub(crate) const REQUESTS_MAX: usize = 4096;
 
-/// Pause between attempts on a store that is not ready: connecting may take three connections in sequence, and
-/// a missing permission is granted by a person.
+/// Pause between attempts on a store that is not ready: all connections must be up, and a missing permission is
+/// granted by a person.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Pause after a server rejected the node.
@@ -52,9 +54,15 @@ pub(crate) enum SubscriptionRequest {
 /// The task's state.
 pub(crate) struct SubscriptionTask {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) pubsub: PubSub,
-    pub(crate) connections: Connections,
+    pub(crate) connector: Connector,
+    /// The connections in use.
+    pub(crate) connections: watch::Sender<Connections>,
+    pub(crate) events: mpsc::Receiver<ConnectionEvent>,
     pub(crate) probe: Probe,
+    /// The last message of the probe's channel.
+    pub(crate) probe_messages: watch::Sender<String>,
+    /// The task that forwards the subscriber's messages.
+    pub(crate) forward: Option<AbortOnDropHandle<()>>,
     pub(crate) owned: watch::Sender<Shards>,
     pub(crate) readiness: watch::Sender<Result<(), String>>,
     /// Confirmed subscriptions.
@@ -64,16 +72,24 @@ pub(crate) struct SubscriptionTask {
 impl SubscriptionTask {
     /// Handles requests and reconnects until the store is closed.
     pub(crate) async fn run(mut self, mut requests: mpsc::Receiver<SubscriptionRequest>) {
-        let mut events = self.connection_events();
+        self.forward_messages(&self.connections());
         let mut batch = Vec::new();
         let (mut retried_at, mut probed_at) = (Instant::now(), Instant::now());
         loop {
             let usable = self.is_usable();
             tokio::select! {
                 biased;
-                event = events.recv() => match event {
+                event = self.events.recv() => match event {
                     Some(ConnectionEvent::Up) => self.establish().await,
                     Some(ConnectionEvent::Down(reason)) => self.mark_lost(reason).await,
+                    Some(ConnectionEvent::Silent) => {
+                        if usable {
+                            let reason = "Redis sends nothing";
+                            self.connector.log.log(reason);
+                            self.mark_lost(reason.to_owned()).await;
+                        }
+                        self.reconnect(true);
+                    }
                     None => return,
                 },
                 // Ahead of the requests, and by the clock: frequent requests must not delay it.
@@ -99,17 +115,46 @@ impl SubscriptionTask {
         }
     }
 
-    /// Returns one stream of the events of the subscriber and the command connection.
-    fn connection_events(&self) -> mpsc::Receiver<ConnectionEvent> {
-        let (sender, receiver) = mpsc::channel(64);
-        let Connections { commands, subscriber, .. } = &self.connections;
-        forward_events(subscriber.reconnect_rx(), subscriber.error_rx(), sender.clone());
-        forward_events(commands.reconnect_rx(), commands.error_rx(), sender.clone());
-        run_heartbeat(subscriber.clone(), sender.clone());
-        for client in self.connections.clients() {
-            run_heartbeat(client.clone(), sender.clone());
+    /// Drops the subscriber's connection or all connections, whatever they wait for, and connects again.
+    ///
+    /// The error of a rejected SUBSCRIBE arrives outside the request-reply order. From then on the driver would
+    /// match every PING on that connection with the wrong reply.
+    fn reconnect(&mut self, all: bool) {
+        self.subscribed.clear();
+        let replaced = if all {
+            self.connector.connect().map(|(connections, events)| {
+                self.connections.borrow().abort();
+                self.events = events;
+                connections
+            })
+        } else {
+            self.connector.replace_subscriber(&self.connections.borrow())
+        };
+        match replaced {
+            Ok(connections) => {
+                self.forward_messages(&connections);
+                self.connections.send_replace(connections);
+            }
+            Err(error) => {
+                tracing::error!(server = %self.connector.name, %error, "the Redis driver rejects its configuration");
+            }
         }
-        receiver
+    }
+
+    fn forward_messages(&mut self, connections: &Connections) {
+        let messages = connections.subscriber.client.message_rx();
+        let (shared, owned) = (Arc::clone(&self.shared), self.owned.subscribe());
+        let forward = signals::forward(messages, shared, owned, self.probe_messages.clone());
+        self.forward = Some(AbortOnDropHandle::new(tokio::spawn(forward)));
+    }
+
+    fn connections(&self) -> Connections {
+        self.connections.borrow().clone()
+    }
+
+    fn pubsub(&self) -> PubSub {
+        let client = self.connections.borrow().subscriber.client.clone();
+        PubSub { client, sharded: self.shared.sharded }
     }
 
     fn is_usable(&self) -> bool {
@@ -151,20 +196,20 @@ impl SubscriptionTask {
         if self.unsubscribe(undesired).await.is_err() {
             return;
         }
-        if let Err(ProbeError { reason, split, moved }) = self.probe.check(&self.connections).await {
+        if let Err(ProbeError { reason, split, moved }) = self.probe.check(&self.connections()).await {
             if moved {
                 self.shared.moved.notify_one();
                 return;
             }
-            tracing::error!(server = %self.connections.name, %reason, "Redis can't be used any more; retrying");
+            tracing::error!(server = %self.connector.name, %reason, "Redis can't be used any more; retrying");
             self.mark_lost(reason).await;
-            self.connections.reconnect(split).await;
+            self.reconnect(split);
         }
     }
 
     /// Subscribes to all desired channels and verifies that messages arrive.
     async fn establish(&mut self) {
-        if self.owned().is_empty() || !self.connections.are_up() {
+        if self.owned().is_empty() || !self.connections.borrow().are_up() {
             return;
         }
         if self.is_usable() {
@@ -172,7 +217,7 @@ impl SubscriptionTask {
         }
         match self.subscribe_all().await {
             Ok(()) => {
-                tracing::info!(server = %self.connections.name, scopes = self.subscribed.len(), "connected to Redis");
+                tracing::info!(server = %self.connector.name, scopes = self.subscribed.len(), "connected to Redis");
                 self.set_readiness(Ok(()));
                 self.shared.counters.established.add_one();
                 self.signal(Signal::Restored(self.owned())).await;
@@ -181,11 +226,11 @@ impl SubscriptionTask {
             Err(ProbeError { moved: true, .. }) => self.shared.moved.notify_one(),
             Err(ProbeError { reason, split, .. }) => {
                 if self.readiness.borrow().as_ref() != Err(&reason) {
-                    tracing::error!(server = %self.connections.name, %reason, "connected to Redis, but it can't be used; retrying");
+                    tracing::error!(server = %self.connector.name, %reason, "connected to Redis, but it can't be used; retrying");
                 }
                 self.set_readiness(Err(reason));
                 sleep(REJECTED_PAUSE).await;
-                self.connections.reconnect(split).await;
+                self.reconnect(split);
             }
         }
     }
@@ -194,7 +239,7 @@ impl SubscriptionTask {
         self.subscribed.clear();
         let subscribed = self.subscribe_to(self.owned()).await;
         subscribed.map_err(|error| ProbeError::from_reply("subscriptions", &error))?;
-        self.probe.check(&self.connections).await
+        self.probe.check(&self.connections()).await
     }
 
     /// Subscribes to the desired channels of some shards, and to the node's own channels.
@@ -205,7 +250,7 @@ impl SubscriptionTask {
         if shards.contains(beat_shard()) {
             channels.push(self.shared.keys.beat_channel());
         }
-        let (subscribed, failed) = self.pubsub.subscribe(&channels).await;
+        let (subscribed, failed) = self.pubsub().subscribe(&channels).await;
         self.subscribed.extend(subscribed);
         failed.map_or(Ok(()), Err)
     }
@@ -249,7 +294,7 @@ impl SubscriptionTask {
             }
         }
         self.unsubscribe(removed).await?;
-        let (subscribed, failed) = self.pubsub.subscribe(&added).await;
+        let (subscribed, failed) = self.pubsub().subscribe(&added).await;
         self.subscribed.extend(subscribed);
         match failed {
             None => Ok(()),
@@ -266,9 +311,9 @@ impl SubscriptionTask {
         for channel in channels.values().flatten() {
             self.subscribed.remove(channel);
         }
-        if let Err(error) = self.pubsub.unsubscribe(channels).await {
+        if let Err(error) = self.pubsub().unsubscribe(channels).await {
             self.mark_lost(error.details().to_owned()).await;
-            self.connections.reconnect(false).await;
+            self.reconnect(false);
             return Err(error);
         }
         Ok(())
@@ -301,7 +346,7 @@ impl SubscriptionTask {
             self.shared.moved.notify_one();
         } else if is_server_reply(error) && !self.shared.sharded {
             self.mark_lost(error.details().to_owned()).await;
-            self.connections.reconnect(false).await;
+            self.reconnect(false);
         }
     }
 }

@@ -64,7 +64,7 @@ async fn over_tls_as_a_user_with_minimal_permissions() {
 async fn behind_sentinel_as_a_user_with_minimal_permissions() {
     let redis = RedisWithSentinels::start();
     for server in &redis.servers {
-        create_user(server, "+role +wait");
+        create_user(server, "+wait");
     }
     redis.lock("watch", "hush");
     let url = redis.url().replace("://", "://clock:pa%3Ass@") + "&sentinelUsername=watch&sentinelPassword=hush";

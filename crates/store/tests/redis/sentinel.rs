@@ -1,7 +1,7 @@
 //! Redis Sentinel: a primary fails while its replicas lag.
 
 use engine::Reader;
-use harness::{RedisServer, RedisWithSentinels, wait_until};
+use harness::{RedisServer, RedisWithSentinels, wait_for, wait_until};
 use timers::Scope;
 
 use super::node::*;
@@ -81,4 +81,36 @@ async fn a_primary_that_stops_replying_is_replaced_by_the_new_one() {
     }
     all_equal(&[&nodes[0], &nodes[1]], &[scope("ann")]).await;
     assert!(nodes[0].engine.store().load(&scope("ann"), &[]).await.expect("loads").position.revision > before.revision);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_works_is_left_as_soon_as_the_sentinels_name_another_one() {
+    let redis = RedisWithSentinels::start();
+    let nodes = [Node::start(&redis.url(), "a"), Node::start(&redis.url(), "b")];
+    for node in &nodes {
+        node.is_ready().await;
+    }
+    let _reader = Reader::new(nodes[1].engine.hub().join(&scope("ann")).await.expect("joins"));
+    nodes[0].start_session("before").await.expect("works");
+    let old = &redis.servers[0];
+    old.command(&["WAIT", "2", "1000"]).expect("answers");
+    // Whoever waits for its demotion stays for ever.
+    old.refuse_demotion();
+    redis.fail_over();
+    wait_for("another primary", || redis.named_primary().is_some_and(|port| port != old.port())).await;
+    let new = redis.servers.iter().find(|server| Some(server.port()) == redis.named_primary()).expect("a primary");
+    let is_connected = |node: &Node| node.engine.store().counters().established == 2;
+    wait_for("the nodes to switch", || nodes.iter().all(is_connected)).await;
+    for (nth, node) in nodes.iter().enumerate() {
+        node.is_ready().await;
+        assert_eq!(node.engine.store().counters().lost, 1, "the store was not ready in between");
+        node.start_session(&format!("after-{nth}")).await.expect("works");
+    }
+    all_equal(&[&nodes[0], &nodes[1]], &[scope("ann")]).await;
+    let revision = |server: &RedisServer| {
+        let script = "return redis.call('HGET', redis.call('KEYS', '*:board:user:ann')[1], '@rev')";
+        server.command(&["EVAL_RO", script, "0"]).expect("answers")
+    };
+    assert_eq!((revision(old), revision(new)), ("1".to_owned(), "3".to_owned()), "every commit is on the new primary");
+    assert!(old.command(&["INFO", "replication"]).expect("answers").contains("role:master"), "the old one still works");
 }
