@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
-use harness::{DURABLE, Node, Proxy, RedisServer, binary, http};
+use harness::{DURABLE, Node, Proxy, RedisServer, RedisWithSentinels, binary, http};
 use tokio::time::Instant;
 
 /// Number of nodes: the leader, another one that may fail, and one to compare with.
@@ -26,6 +26,8 @@ pub(crate) struct Needs {
     pub(crate) settings: Vec<(&'static str, &'static str)>,
     /// Whether there is a replica.
     pub(crate) replica: bool,
+    /// Whether there are two replicas and sentinels, which the nodes ask for the primary.
+    pub(crate) sentinels: bool,
 }
 
 /// A period in which a node was disturbed, in time since the start of the run.
@@ -50,9 +52,12 @@ pub(crate) enum DisturbanceKind {
 
 pub(crate) struct Cluster {
     pub(crate) primary: RedisServer,
+    /// The replica, or the former primary.
     pub(crate) replica: Option<RedisServer>,
+    /// The sentinels, with the servers that are neither of these.
+    sentinels: Option<RedisWithSentinels>,
     pub(crate) nodes: Vec<Node>,
-    /// The link of each node to Redis.
+    /// The link of each node to Redis; with sentinels it is not used.
     pub(crate) links: Vec<Proxy>,
     pub(crate) disturbances: Vec<Disturbance>,
     pub(crate) started_at: Instant,
@@ -78,15 +83,23 @@ impl Needs {
 impl Cluster {
     pub(crate) async fn start(needs: &Needs) -> Self {
         let environment: Vec<(&str, &str)> = borrowed(&needs.server_environment);
-        let primary = RedisServer::start_as("redis-server", &DURABLE, &environment);
-        let replica = needs.replica.then(|| RedisServer::start_as("redis-server", &DURABLE, &environment));
-        if let Some(replica) = &replica {
-            replica.follow(&primary);
-        }
+        let mut sentinels = needs.sentinels.then(|| RedisWithSentinels::start_with(&DURABLE));
+        let sentinel_url = sentinels.as_ref().map(RedisWithSentinels::url);
+        let start = || RedisServer::start_as("redis-server", &DURABLE, &environment);
+        let (primary, replica) = match &mut sentinels {
+            Some(redis) => (redis.servers.remove(0), Some(redis.servers.remove(0))),
+            None => {
+                let (primary, replica) = (start(), needs.replica.then(start));
+                if let Some(replica) = &replica {
+                    replica.follow(&primary);
+                }
+                (primary, replica)
+            }
+        };
         let (mut nodes, mut links) = (Vec::new(), Vec::new());
         for nth in 0..NODES {
             let link = Proxy::start(primary.port()).await;
-            let url = format!("redis://127.0.0.1:{}", link.port());
+            let url = sentinel_url.clone().unwrap_or_else(|| format!("redis://127.0.0.1:{}", link.port()));
             let mut settings =
                 vec![("store.url", url.as_str()), ("log.level", "info"), ("drain.notice", "0s"), ("drain.grace", "1s")];
             settings.push(("rooms.reconnect_within", RECONNECT_WITHIN.0));
@@ -99,7 +112,8 @@ impl Cluster {
             node.is_ready().await;
         }
         let started_ms = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
-        Self { primary, replica, nodes, links, disturbances: vec![], started_at: Instant::now(), started_ms }
+        let (disturbances, started_at) = (vec![], Instant::now());
+        Self { primary, replica, sentinels, nodes, links, disturbances, started_at, started_ms }
     }
 
     /// Waits for a node that reports itself as the leader of the beat, and returns it.
@@ -137,6 +151,29 @@ impl Cluster {
         replica.promote();
         self.replica = Some(std::mem::replace(&mut self.primary, replica));
         Ok(())
+    }
+
+    pub(crate) fn sentinels(&self) -> Result<&RedisWithSentinels> {
+        self.sentinels.as_ref().context("there are no sentinels")
+    }
+
+    /// Returns the primary before the failover.
+    pub(crate) fn old_primary(&self) -> Result<&RedisServer> {
+        self.replica.as_ref().context("there is no former primary")
+    }
+
+    /// Makes the server that the sentinels name the primary, and keeps the former one; returns whether they name another
+    /// one.
+    pub(crate) fn follow_sentinels(&mut self) -> Result<bool> {
+        let sentinels = self.sentinels.as_mut().context("there are no sentinels")?;
+        let Some(named) = sentinels.named_primary().filter(|port| *port != self.primary.port()) else {
+            return Ok(false);
+        };
+        let replica = self.replica.take().context("there is no replica")?;
+        sentinels.servers.push(replica);
+        let at = sentinels.servers.iter().position(|server| server.port() == named).context("an unknown primary")?;
+        self.replica = Some(std::mem::replace(&mut self.primary, sentinels.servers.swap_remove(at)));
+        Ok(true)
     }
 
     /// Saves the logs of nodes and servers.

@@ -31,6 +31,7 @@ pub(crate) enum Fault {
     CutBoth,
     CutToRedis,
     CutFromRedis,
+    PacketLoss,
     Delay,
     NodeClockAhead,
     NodeClockBehind,
@@ -38,6 +39,7 @@ pub(crate) enum Fault {
     RedisClockBehind,
     FailoverLagging,
     Failover,
+    SentinelFailover,
 }
 
 /// The context of a fault.
@@ -50,7 +52,7 @@ pub(crate) struct FaultContext<'s> {
 
 impl Fault {
     /// All faults, in order of execution.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::KillNode,
         Self::KillLeader,
         Self::FreezeLeader,
@@ -64,6 +66,7 @@ impl Fault {
         Self::CutBoth,
         Self::CutToRedis,
         Self::CutFromRedis,
+        Self::PacketLoss,
         Self::Delay,
         Self::NodeClockAhead,
         Self::NodeClockBehind,
@@ -71,6 +74,7 @@ impl Fault {
         Self::RedisClockBehind,
         Self::FailoverLagging,
         Self::Failover,
+        Self::SentinelFailover,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -88,6 +92,7 @@ impl Fault {
             Self::CutBoth => "cut-both",
             Self::CutToRedis => "cut-to-redis",
             Self::CutFromRedis => "cut-from-redis",
+            Self::PacketLoss => "packet-loss",
             Self::Delay => "delay",
             Self::NodeClockAhead => "node-clock-ahead",
             Self::NodeClockBehind => "node-clock-behind",
@@ -95,6 +100,7 @@ impl Fault {
             Self::RedisClockBehind => "redis-clock-behind",
             Self::FailoverLagging => "failover-lagging",
             Self::Failover => "failover",
+            Self::SentinelFailover => "sentinel-failover",
         }
     }
 
@@ -105,7 +111,7 @@ impl Fault {
             Self::FlushAll => SuspendedInvariants { durability: true, ..SuspendedInvariants::default() },
             // The data that the replica does not have yet is lost. A lost leave restores its member, which stays until
             // its node ends: the node has ended the membership already.
-            Self::FailoverLagging => {
+            Self::FailoverLagging | Self::SentinelFailover => {
                 SuspendedInvariants { durability: true, restored_members: true, ..SuspendedInvariants::default() }
             }
             // At most five seconds are filled in; the short form stops the node for four.
@@ -127,6 +133,7 @@ impl Fault {
             | Self::CutBoth
             | Self::CutToRedis
             | Self::CutFromRedis
+            | Self::PacketLoss
             | Self::Delay
             | Self::NodeClockAhead
             | Self::NodeClockBehind
@@ -144,6 +151,7 @@ impl Fault {
                 Needs { server_environment: clocks.server_environment(), ..Needs::default() }
             }
             Self::FailoverLagging => Needs { replica: true, ..Needs::default() },
+            Self::SentinelFailover => Needs { sentinels: true, ..Needs::default() },
             Self::Failover => Needs { replica: true, settings: vec![("store.replicas_ack", "1")], ..Needs::default() },
             Self::KillNode
             | Self::KillLeader
@@ -158,6 +166,7 @@ impl Fault {
             | Self::CutBoth
             | Self::CutToRedis
             | Self::CutFromRedis
+            | Self::PacketLoss
             | Self::Delay => Needs::default(),
         }
     }
@@ -181,6 +190,7 @@ impl Fault {
             Self::CutBoth => links::cut(context, true, true).await,
             Self::CutToRedis => links::cut(context, true, false).await,
             Self::CutFromRedis => links::cut(context, false, true).await,
+            Self::PacketLoss => links::lose_packets(context).await,
             Self::Delay => links::delay(context).await,
             Self::NodeClockAhead => time::move_node(context, 3600).await,
             Self::NodeClockBehind => time::move_node(context, -3600).await,
@@ -188,6 +198,7 @@ impl Fault {
             Self::RedisClockBehind => time::move_server(context, -5000).await,
             Self::FailoverLagging => servers::fail_over_to_lagging_replica(context).await,
             Self::Failover => servers::fail_over(context).await,
+            Self::SentinelFailover => servers::fail_over_by_sentinels(context).await,
         }
     }
 }

@@ -34,6 +34,11 @@ const PRINTED_MAX: usize = 10;
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse(std::env::args().skip(1))?;
+    if arguments.faults.contains(&Fault::PacketLoss) && !harness::is_in_own_network() {
+        let status = harness::command_in_own_network().args(std::env::args_os().skip(1)).status();
+        let status = status.context("`unshare` makes a network in which packets are lost")?;
+        return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let rows: Vec<Row> =
         arguments.faults.iter().map(|&fault| runtime.block_on(repeat(&arguments, fault))).collect::<Result<_>>()?;

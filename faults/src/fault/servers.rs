@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use harness::RedisServer;
 use tokio::time::Instant;
 
 use super::FaultContext;
-use crate::cluster::DisturbanceKind;
+use crate::cluster::{DisturbanceKind, NODES};
 
 /// SIGKILL, and a restart from the append-only file, which has every acknowledged write.
 pub(super) async fn kill(context: &mut FaultContext<'_>) -> Result<()> {
@@ -89,6 +90,45 @@ pub(super) async fn fail_over_to_lagging_replica(context: &mut FaultContext<'_>)
     }
     context.cluster.note_all(DisturbanceKind::Disconnected, since);
     Ok(())
+}
+
+/// The sentinels replace a primary that works, or stops at that moment, and is not demoted: the nodes must follow the
+/// sentinels. Writes after the promotion are lost.
+pub(super) async fn fail_over_by_sentinels(context: &mut FaultContext<'_>) -> Result<()> {
+    let since = Instant::now();
+    context.cluster.primary.refuse_demotion();
+    context.cluster.sentinels()?.fail_over();
+    let end = Instant::now() + harness::DEADLINE;
+    let mut poll = tokio::time::interval(Duration::from_millis(20));
+    while !context.cluster.follow_sentinels()? {
+        ensure!(Instant::now() < end, "the sentinels name no other primary");
+        poll.tick().await;
+    }
+    let is_stopped = context.random.bool();
+    if is_stopped {
+        context.cluster.old_primary()?.freeze();
+    }
+    let named_at = Instant::now();
+    while subscribers(&context.cluster.primary)? < NODES {
+        ensure!(Instant::now() < end, "the nodes do not follow the sentinels");
+        poll.tick().await;
+    }
+    println!("    the nodes followed the sentinels after {:.2} s", named_at.elapsed().as_secs_f64());
+    let span = context.span(500, 1500);
+    context.wait(span).await;
+    let old = context.cluster.old_primary()?;
+    if is_stopped {
+        old.thaw();
+    }
+    old.accept_demotion();
+    context.cluster.note_all(DisturbanceKind::Disconnected, since);
+    Ok(())
+}
+
+/// Returns the number of nodes that subscribe on a server; sentinels subscribe too.
+fn subscribers(server: &RedisServer) -> Result<usize> {
+    let clients = server.command(&["CLIENT", "LIST", "TYPE", "pubsub"])?;
+    Ok(clients.lines().filter(|client| client.contains("id=") && !client.contains("name=sentinel")).count())
 }
 
 fn fail_over_connections(context: &mut FaultContext<'_>) -> Result<()> {
