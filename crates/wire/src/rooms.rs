@@ -11,7 +11,7 @@ use crate::event::{self, Event};
 use crate::fault::{Code, Fault};
 use crate::message::{ClientMessage, MessageId, Rejected};
 
-pub use render::{joined, left, state};
+pub use render::{completion, joined, left, state};
 pub use request::{EVENTS, RoomRequest};
 
 /// Most members that a list names; the whole number stands beside it.

@@ -56,6 +56,11 @@ pub enum Backlog {
 }
 
 impl DeliveryState {
+    /// Returns the last view that the client was shown; `None` for a new client.
+    pub fn seen(&self) -> Option<&Arc<View>> {
+        self.seen.as_ref()
+    }
+
     /// Returns the client's backlog at a beat of a view that ticks.
     pub fn backlog(&self, view: &Arc<View>, beat: Beat) -> Backlog {
         if !self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, view)) {

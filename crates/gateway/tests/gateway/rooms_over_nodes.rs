@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use harness::{DURABLE, Node, RedisServer, SocketIo, wait_until};
+use harness::{DURABLE, Node, Pipe, Proxy, RedisServer, SocketIo, wait_until};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -265,4 +265,47 @@ fn ends_at(state: &Value) -> u64 {
 fn now_ms() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     now.as_millis().try_into().unwrap()
+}
+
+/// Whether the end of a countdown or the removal of the member is noticed first is a race in each connection.
+#[tokio::test]
+async fn members_of_a_node_that_was_cut_off_are_told_of_a_countdown_that_ended_meanwhile() {
+    const ROOMS: usize = 12;
+    let redis = RedisServer::start();
+    let proxy = Proxy::start(redis.port()).await;
+    let link = format!("redis://127.0.0.1:{}", proxy.port());
+    let one = Node::start_with(&[("store.url", &link), ("node.id", "a")]).await;
+    let two = Node::start_over(&redis, "b").await;
+    let mut rooms = Vec::new();
+    for _ in 0..ROOMS {
+        let (mut ann, room) = SocketIo::host(two.public).await;
+        let (ben, before) = SocketIo::guest(one.public, &room).await;
+        let ends_at = ends_at(&ann.must("timer:start", json!(2)).await);
+        rooms.push((ann, ben, before, ends_at));
+    }
+    for (_, ben, ..) in &mut rooms {
+        while ben.next_of("timer:state").await["isRunning"] != true {}
+    }
+    proxy.set(Pipe::Dropped, Pipe::Dropped);
+    for (ann, ..) in &mut rooms {
+        ann.client.timeout = NOTICED_WITHIN;
+        ann.next_of("timer:completed").await;
+        ann.next_of("session:user-left").await;
+    }
+    proxy.heal();
+    for (_, mut ben, before, ends_at) in rooms {
+        ben.client.timeout = NOTICED_WITHIN;
+        let (mut completed, mut is_back) = (Vec::new(), false);
+        // The greeting of the new membership ends with the state.
+        loop {
+            let (name, payload) = ben.next().await;
+            match name.as_str() {
+                "timer:completed" => completed.push(payload["completedAt"].clone()),
+                "session:joined" => is_back |= payload["clientId"] != before["clientId"],
+                "timer:state" if is_back => break,
+                _ => {}
+            }
+        }
+        assert_eq!(completed, [json!(ends_at)], "exactly once");
+    }
 }

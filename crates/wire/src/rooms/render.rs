@@ -68,10 +68,7 @@ pub(crate) fn tick(board: &Board, beat: Beat) -> Option<Event> {
 /// differs.
 pub(crate) fn diff(old: &Board, new: &Board, now: Timestamp, mut send: impl FnMut(Event)) {
     let (Some(before), Some(after)) = (old.get::<Room>(&()), new.get::<Room>(&())) else { return };
-    if let Some(at) = after.completed_at.filter(|at| before.completed_at != Some(*at)) {
-        send(timer_tick(new, 0, at, at));
-        send(timer_completed(new, at));
-    }
+    completion(old, new, &mut send);
     let (mut left, mut joined) = (Vec::new(), Vec::new());
     for pair in old.changed::<Member>(new) {
         match pair {
@@ -88,6 +85,15 @@ pub(crate) fn diff(old: &Board, new: &Board, now: Timestamp, mut send: impl FnMu
     }
     if countdown(before) != countdown(after) {
         send(Event::new(STATE, &TimerState::of(new, after, now)));
+    }
+}
+
+/// Renders the last tick and `timer:completed`, if the countdown reached zero between two boards of a room.
+pub fn completion(old: &Board, new: &Board, mut send: impl FnMut(Event)) {
+    let (Some(before), Some(after)) = (old.get::<Room>(&()), new.get::<Room>(&())) else { return };
+    if let Some(at) = after.completed_at.filter(|at| before.completed_at != Some(*at)) {
+        send(timer_tick(new, 0, at, at));
+        send(timer_completed(new, at));
     }
 }
 

@@ -6,8 +6,8 @@ use engine::{Backlog, Delivery, DeliveryState, Subscriber, TickContext, TickDeli
 use net::socketio::Str;
 use parking_lot::{Mutex, MutexGuard};
 use timers::{Beat, MemberId, Revision, Timestamp};
-use wire::rooms::{Rooms, is_state, joined, state};
-use wire::{Code, Dialect, Fault};
+use wire::rooms::{Rooms, completion, is_state, joined, state};
+use wire::{Code, Dialect, Event, Fault};
 
 use crate::session::socketio::{Ack, Client, Outbox, packet_of};
 use crate::systems::rooms::membership::Membership;
@@ -29,6 +29,8 @@ pub(super) struct Sent {
     state: DeliveryState,
     /// The last state of the countdown that the member received as a change.
     countdown: Option<CountdownState>,
+    /// The last view that the client was shown as an earlier member of the same room.
+    before: Option<Arc<View>>,
 }
 
 /// One packet to the members of a room.
@@ -92,9 +94,16 @@ impl Sent {
         *self = Self::default();
     }
 
+    /// Forgets what was sent, for another membership in the same room, except what tells whether the client has yet to
+    /// learn that the countdown reached zero.
+    pub(super) fn restart(&mut self) {
+        let before = self.before.take().or_else(|| self.state.seen().cloned());
+        *self = Self { before, ..Self::default() };
+    }
+
     /// Sends what a member lacks. A member that has just joined may wait for an acknowledgement.
     pub(super) fn catch_up(&mut self, client: &Client<'_>, membership: &Membership, join_ack: Ack) {
-        let Self { state: delivery_state, countdown } = self;
+        let Self { state: delivery_state, countdown, before } = self;
         let mut bytes = 0;
         let mut send = |packet: Str| {
             bytes += packet.len();
@@ -102,15 +111,12 @@ impl Sent {
         };
         let receipt = membership.subscription.catch_up(delivery_state, |delivery| match delivery {
             Delivery::Initial(view) => {
-                let now = client.now();
-                let Some(joined) = joined(&view.board, &membership.id, now) else {
+                let greeting = greeting(before, view, &membership.id, client.now());
+                let Some(joined) = greeting.first() else {
                     let fault = Fault::of_service(Code::Unavailable, "the membership has ended already; try again");
                     return client.refuse(join_ack, &fault);
                 };
-                send(packet_of(&joined));
-                if let Some(state) = state(&view.board, now) {
-                    send(packet_of(&state));
-                }
+                greeting.iter().for_each(|event| send(packet_of(event)));
                 client.acknowledge(join_ack, &joined.payload);
             }
             Delivery::Resync { old, new } | Delivery::Diff { old, new } => {
@@ -144,6 +150,18 @@ impl Sent {
     }
 }
 
+/// Returns the events to a member that has just joined: `session:joined`, zero if the countdown reached it since the client
+/// was shown the view `before` as an earlier member, and the state; none if it is no member any more.
+fn greeting(before: &mut Option<Arc<View>>, view: &View, member: &MemberId, now: Timestamp) -> Vec<Event> {
+    let Some(joined) = joined(&view.board, member, now) else { return Vec::new() };
+    let mut events = vec![joined];
+    if let Some(before) = before.take() {
+        completion(&before.board, &view.board, |event| events.push(event));
+    }
+    events.extend(state(&view.board, now));
+    events
+}
+
 /// Returns the packets of a change, rendered once for all members.
 fn diff(old: &View, new: &View, now: impl Fn() -> Timestamp) -> Arc<[SharedPacket]> {
     new.frames.get::<Rooms, _>(DIFF, old.board.position.tag.0, || {
@@ -165,4 +183,69 @@ fn tick(view: &View, beat: Beat) -> Option<Str> {
         Rooms::ticks(&view.board, beat, |event| tick = Some(packet_of(&event)));
         tick
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::{Dependencies, Engine, MemoryStore, Options, Request, StoreClock};
+    use timers::room::{Joining, RoomCommand};
+    use timers::{ConnectionId, Millis, NodeId, ResumeSecret, RoomId, Scope};
+
+    use super::*;
+
+    fn joining(member: &str) -> Joining {
+        Joining {
+            member: MemberId::new(member).unwrap(),
+            secret: ResumeSecret::new(member).unwrap(),
+            resume: None,
+            name: None,
+            connection: ConnectionId::new(member).unwrap(),
+            node: NodeId::new("n").unwrap(),
+        }
+    }
+
+    async fn execute(engine: &Engine, command: RoomCommand) {
+        let scope = Scope::room(&RoomId::new("r").unwrap());
+        engine.execute(Request { scope, command: command.into(), id: None }).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_member_that_joins_again_learns_once_that_the_countdown_ended_since_it_was_shown_one() {
+        let clock = StoreClock::new();
+        let connected = MemoryStore::new(move || clock.now()).connect();
+        let connected = engine::store::Connected { store: connected.store as _, signals: connected.signals };
+        let engine = Engine::start(connected, Options::new("n"), Dependencies::default());
+        execute(&engine, RoomCommand::Create(None, joining("old"))).await;
+        execute(&engine, RoomCommand::Start(Some(Millis(60_000)))).await;
+        let subscription = engine.hub().join(&Scope::room(&RoomId::new("r").unwrap())).await.unwrap();
+        let (mut again, mut elsewhere, mut is_new) = (Sent::default(), Sent::default(), Sent::default());
+        for sent in [&mut again, &mut elsewhere] {
+            subscription.catch_up(&mut sent.state, |_| {}).written(0);
+        }
+        // The countdown ends, and the member is removed and joins again, before anything is shown of it.
+        execute(&engine, RoomCommand::Adjust(-60_000)).await;
+        execute(&engine, RoomCommand::Leave(ConnectionId::new("old").unwrap())).await;
+        execute(&engine, RoomCommand::Join(joining("new"))).await;
+        let view = subscription.snapshot().view;
+        let names = |sent: &mut Sent, member: &str| -> Vec<&'static str> {
+            let member = MemberId::new(member).unwrap();
+            greeting(&mut sent.before, &view, &member, Timestamp(0)).iter().map(|event| event.name).collect()
+        };
+        again.restart();
+        assert_eq!(names(&mut again, "old"), [""; 0], "the old membership is over");
+        // The attempt to greet the old member has shown the view.
+        subscription.catch_up(&mut again.state, |_| {}).written(0);
+        again.restart();
+        let with_zero = ["session:joined", "timer:tick", "timer:completed", "timer:state"];
+        assert_eq!(names(&mut again, "new"), with_zero);
+        subscription.catch_up(&mut again.state, |_| {}).written(0);
+        again.restart();
+        for sent in [&mut again, &mut elsewhere, &mut is_new] {
+            if sent.before.is_none() {
+                sent.reset();
+            }
+            assert_eq!(names(sent, "new"), ["session:joined", "timer:state"]);
+        }
+        engine.stop().await;
+    }
 }

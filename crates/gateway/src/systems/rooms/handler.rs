@@ -42,8 +42,12 @@ impl RoomHandler {
 
     /// Takes a new membership; returns the one before.
     fn attach(&mut self, new: Membership) -> Option<Membership> {
+        let room = new.room.clone();
         let old = self.membership.replace(new);
-        self.subscriber.sent().reset();
+        match &old {
+            Some(old) if old.room == room => self.subscriber.sent().restart(),
+            Some(_) | None => self.subscriber.sent().reset(),
+        }
         if let Some(membership) = &mut self.membership {
             membership.subscription.subscribe(Arc::clone(&self.subscriber) as Arc<dyn Subscriber>);
         }
