@@ -20,8 +20,11 @@ export class ClockitClient {
   /** Ticks are due and do not arrive: the displayed values may be old although the connection seems open. */
   stale = false;
 
-  /** Callbacks: `onChange()` after any displayed value may differ, `onSessionChanges(changes)`, `onError(message, error)`. */
-  constructor(options) {
+  /**
+   * Callbacks: `onChange()` after any displayed value may differ, `onSessionChanges(changes)`, `onError(message, error)`.
+   * `connect(options)` makes the connection.
+   */
+  constructor({ connect = (options) => new Connection(options), ...options }) {
     this.#options = options;
     this.#outbox = new Outbox({
       send: (message) => this.#send(message),
@@ -29,8 +32,8 @@ export class ClockitClient {
       onChange: options.onChange,
       onError: options.onError,
     });
-    this.#connection = new Connection({
-      url: options.url,
+    this.#connection = connect({
+      url: `${options.url}&${new URLSearchParams({ client: this.#outbox.clientId })}`,
       isHandshake: (message) => message.type === 'ready',
       onMessage: (message) => this.#receive(message),
       onStateChange: (state) => this.#handleConnectionState(state),

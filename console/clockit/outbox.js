@@ -1,7 +1,7 @@
 /**
  * Holds commands until the server answers them. Sends one at a time, in the order of submission, so a
  * retried pause never overtakes the resume that follows it. A command keeps its id across attempts, and
- * the server carries out each id once.
+ * the server carries out each id of a client once, on whichever connection the client repeats it.
  */
 import { backoff } from '../net/backoff.js';
 import { randomId } from './commands.js';
@@ -22,6 +22,9 @@ const ATTEMPTS_MAX = 5;
 const RETRY = { baseMs: 1_000, capMs: 8_000 };
 
 export class Outbox {
+  /** Names this outbox to the server, which counts command ids for each client separately. */
+  clientId = randomId();
+
   #options;
   #platform;
   #entries = [];

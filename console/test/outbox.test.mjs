@@ -58,6 +58,15 @@ test('an unanswered command is sent again with the same id after a reconnect', (
   assert.deepEqual(outbox.pending, []);
 });
 
+test('each outbox names a client of its own, which stays the same', () => {
+  const [one, other] = [createOutbox().outbox, createOutbox().outbox];
+  const name = one.clientId;
+  one.setOnline(false);
+  one.setOnline(true);
+  assert.equal(one.clientId, name);
+  assert.notEqual(one.clientId, other.clientId);
+});
+
 test('a repeated answer does not settle the next command', () => {
   const { outbox, sent, ack } = createOutbox();
   outbox.submit(commands.stop('a'));

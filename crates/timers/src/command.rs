@@ -2,21 +2,25 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::ids::ClientId;
 use crate::systems::Command;
 
-/// Tells repetitions of one command from other commands: a hash of the client's id *and* of the parsed command, since
-/// clients count 1, 2, 3 and begin again when they reload.
+/// Tells repetitions of one command from other commands: a hash of the client, of the id that it gave, *and* of the
+/// parsed command. Clients count 1, 2, 3, each for itself, and begin again when they reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommandId(pub u64);
 
 impl CommandId {
-    /// Returns the id of a command that came with a client's own id.
+    /// Returns the id of a command that a client has sent with an id of its own.
     ///
-    /// The hash is xxh3-64 over the id, a zero byte and the command as JSON. It is part of the storage format: two
-    /// versions of Tickcast must agree on it.
-    pub fn of(client_id: &str, command: &Command) -> Self {
+    /// The hash is xxh3-64 over the client, the id that it gave and the command as JSON, with a zero byte between them,
+    /// which neither of the first two can contain. It is part of the storage format: two versions of Tickcast must
+    /// agree on it.
+    pub fn of(client: &ClientId, given: &str, command: &Command) -> Self {
         let mut hash = Xxh3::new();
-        hash.update(client_id.as_bytes());
+        hash.update(client.as_str().as_bytes());
+        hash.update(&[0]);
+        hash.update(given.as_bytes());
         hash.update(&[0]);
         let json = serde_json::to_vec(command).expect("a command has no key that JSON cannot write");
         hash.update(&json);

@@ -113,6 +113,10 @@ id!(
     ConnectionId
 );
 id!(
+    /// A client within its user: one device, page or editor, whatever its connections.
+    ClientId
+);
+id!(
     /// One run of a node, from its start to its end.
     NodeId
 );

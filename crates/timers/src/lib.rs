@@ -31,7 +31,9 @@ pub use disconnect::DisconnectId;
 pub use draft::Draft;
 pub use fields::{BadField, Fields};
 pub use history::{ExistingRows, HistoryId, Row};
-pub use ids::{BadId, ConnectionId, GoalId, ID_BYTES_MAX, MemberId, NodeId, ResumeSecret, RoomId, SessionId, UserId};
+pub use ids::{
+    BadId, ClientId, ConnectionId, GoalId, ID_BYTES_MAX, MemberId, NodeId, ResumeSecret, RoomId, SessionId, UserId,
+};
 pub use item::{BadItem, ItemId, ItemKey};
 pub use position::{Position, Revision, Tag};
 pub use raw_json::RawJson;

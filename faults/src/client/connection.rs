@@ -193,7 +193,8 @@ async fn connect(port: u16, profile: &ClientProfile) -> Result<WebSocketStream<T
         Dialect::Seed => "seed",
         Dialect::V1 => "v1",
     };
-    let url = format!("ws://127.0.0.1:{port}/session?userId={}&dialect={dialect}", profile.user);
+    let ClientProfile { user, client, .. } = profile;
+    let url = format!("ws://127.0.0.1:{port}/session?userId={user}&client={client}&dialect={dialect}");
     Ok(client_async(url, tcp).await?.0)
 }
 

@@ -9,7 +9,7 @@ use access::{AuthMethod, Credentials, Denied, Identity, ValidityEnd};
 use bytes::Bytes;
 use engine::{Delivery, ExecuteError, Outcome, Subscriber, Subscription, TraceParent};
 use net::websocket::{CloseReason, Disconnected, HeartbeatAction, HeartbeatTimer, WebSocket, WebSocketEvent, frame};
-use timers::{Command, CommandId, Scope};
+use timers::{ClientId, Command, CommandId, Scope};
 use tokio::time::sleep_until;
 use wire::{ClientMessage, Code, Done, Fault, MessageId, Rejected, Request, TextDialect, Token};
 
@@ -34,6 +34,8 @@ pub(crate) struct Connection<D: TextDialect> {
     subscription: Subscription,
     subscriber: Arc<TickSubscriber<D>>,
     guard: ConnectionGuard,
+    /// The client whose ids count together.
+    client: ClientId,
     is_guest: bool,
     /// Ends when the client's authentication is no longer valid.
     validity: Pin<Box<dyn Future<Output = ValidityEnd> + Send>>,
@@ -44,6 +46,15 @@ pub(crate) struct Connection<D: TextDialect> {
     origin: Option<Box<TraceParent>>,
     /// The buffer for the next write; kept, so that a delivery allocates nothing.
     out: Vec<Bytes>,
+}
+
+/// What a connection consists of.
+pub(super) struct ConnectionParts {
+    pub(super) system: System,
+    pub(super) socket: WebSocket,
+    pub(super) subscription: Subscription,
+    pub(super) guard: ConnectionGuard,
+    pub(super) client: ClientId,
 }
 
 /// A request in progress.
@@ -76,17 +87,12 @@ pub(super) struct Authenticated {
     pub(super) socket: WebSocket,
     pub(super) guard: ConnectionGuard,
     pub(super) identity: Identity,
+    pub(super) client: ClientId,
 }
 
 impl<D: TextDialect> Connection<D> {
-    pub(super) fn new(
-        node: Arc<Node>,
-        system: System,
-        socket: WebSocket,
-        mut subscription: Subscription,
-        guard: ConnectionGuard,
-        identity: &Identity,
-    ) -> Self {
+    pub(super) fn new(node: Arc<Node>, parts: ConnectionParts, identity: &Identity) -> Self {
+        let ConnectionParts { system, socket, mut subscription, guard, client } = parts;
         let (timer, heartbeat) = HeartbeatTimer::new(node.settings.heartbeat, node.started.into());
         let subscriber = Arc::new(TickSubscriber::<D>::new(socket.writer(), heartbeat));
         subscription.subscribe(Arc::clone(&subscriber) as Arc<dyn Subscriber>);
@@ -104,6 +110,7 @@ impl<D: TextDialect> Connection<D> {
             subscription,
             subscriber,
             guard,
+            client,
             timer,
         }
     }
@@ -117,8 +124,8 @@ impl<D: TextDialect> Connection<D> {
                 Ok(never) => match never {},
                 Err(TaskEnd::Disconnected(disconnected)) => disconnected,
                 Err(TaskEnd::Authenticated(identity)) => {
-                    let Self { socket, guard, .. } = self;
-                    return Some(Box::new(Authenticated { socket, guard, identity }));
+                    let Self { socket, guard, client, .. } = self;
+                    return Some(Box::new(Authenticated { socket, guard, identity, client }));
                 }
             };
             let metrics = &self.node.metrics;
@@ -241,7 +248,7 @@ impl<D: TextDialect> Connection<D> {
         let command: Command = request.clone().into();
         let execution = engine::Request {
             scope: self.scope.clone(),
-            id: id.as_ref().map(|id| CommandId::of(id.as_json(), &command)),
+            id: id.as_ref().map(|id| CommandId::of(&self.client, id.as_json(), &command)),
             command,
         };
         let span = self.node.traces.message(

@@ -5,19 +5,23 @@ use std::sync::Arc;
 
 use access::{Credentials, Denied, Identity, ValidityEnd};
 use axum::extract::Request;
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use net::proxy::client_address;
 use net::websocket::{self, CloseReason, Disconnected, WebSocket, WebSocketEvent, frame};
-use timers::{Scope, UserId};
+use serde::Deserialize;
+use timers::{ClientId, Scope, UserId};
 use tokio::time::timeout;
 use tracing::Instrument;
 use wire::{Fault, TextDialect, Token};
 
-use crate::http::error::{full, stopping};
+use crate::http::error::{error, full, stopping};
+use crate::http::query::query_of;
 use crate::node::Node;
 use crate::ops::metrics::Refusal;
-use crate::session::connection::{Authenticated, Connection};
+use crate::session::connection::{Authenticated, Connection, ConnectionParts};
 use crate::session::connections::{ConnectionGuard, ConnectionInfo, LimitReached};
+use crate::session::random_ids;
 use crate::systems::System;
 
 /// A system whose clients connect by a WebSocket of their own.
@@ -43,6 +47,12 @@ pub(crate) struct Session {
     socket: WebSocket,
     guard: ConnectionGuard,
     identity: Identity,
+    client: ClientId,
+}
+
+#[derive(Deserialize)]
+struct ClientQuery {
+    client: Option<String>,
 }
 
 /// What a client's request alone tells about it.
@@ -64,6 +74,10 @@ pub(crate) async fn connect<S: WebSocketSystem>(
     if node.drain.is_leaving() {
         return stopping(&node);
     }
+    let client = match client_id(request.uri()) {
+        Ok(client) => client,
+        Err(reason) => return error(StatusCode::BAD_REQUEST, "Bad request", &reason),
+    };
     // Taken before authentication, so that a disconnect order given meanwhile applies.
     let since = node.engine.clock().now();
     let credentials = Credentials::of(request.uri(), request.headers());
@@ -98,9 +112,11 @@ pub(crate) async fn connect<S: WebSocketSystem>(
             return close(&node, socket, reason).await;
         };
         match handshake {
-            Handshake::Authenticated(identity) => S::serve(Session { node, socket, guard, identity }, selection).await,
+            Handshake::Authenticated(identity) => {
+                S::serve(Session { node, socket, guard, identity, client }, selection).await;
+            }
             Handshake::Unauthenticated => {
-                if let Some(session) = first_message::<S>(node, socket, guard, credentials).await {
+                if let Some(session) = first_message::<S>(node, socket, guard, credentials, client).await {
                     S::serve(session, selection).await;
                 }
             }
@@ -109,6 +125,16 @@ pub(crate) async fn connect<S: WebSocketSystem>(
     };
     let connected = |socket| connected(socket).instrument(span);
     websocket::accept(request, &limits, |task| spawner.drain.spawn(task), connected)
+}
+
+/// Returns the client that the request names, else a new one, which lasts as long as the connection.
+///
+/// # Errors
+/// The reason why the name cannot be read, for the client.
+fn client_id(uri: &Uri) -> Result<ClientId, String> {
+    let ClientQuery { client } = query_of(uri)?;
+    let named = client.filter(|client| !client.is_empty()).unwrap_or_else(random_ids::plain);
+    ClientId::new(&named).map_err(|bad| format!("client {bad}"))
 }
 
 async fn authenticate(node: &Node, credentials: &Credentials, system: System) -> Handshake {
@@ -133,13 +159,14 @@ async fn first_message<S: WebSocketSystem>(
     mut socket: WebSocket,
     mut guard: ConnectionGuard,
     credentials: Credentials,
+    client: ClientId,
 ) -> Option<Session> {
     let within = node.settings.auth.first_message_within;
     let reason = match timeout(within, first_token::<S>(&mut socket)).await {
         Ok(Ok(Some(Token(token)))) => {
             match node.auth.authenticate(&credentials.with_token(Some(token)), S::SYSTEM.name()).await {
                 Ok(identity) if guard.reassign(&identity.user) => {
-                    return Some(Session { node, socket, guard, identity });
+                    return Some(Session { node, socket, guard, identity, client });
                 }
                 Ok(_) => {
                     node.metrics.refused(Refusal::ConnectionsOfUser);
@@ -182,7 +209,7 @@ impl Session {
     /// Serves the client in a dialect. A guest that authenticates is served again, as the user that it is.
     pub(crate) fn run<S: WebSocketSystem, D: TextDialect>(self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let Self { node, mut socket, guard, identity } = self;
+            let Self { node, mut socket, guard, identity, client } = self;
             let subscription = match node.join(&S::scope(&identity.user)).await {
                 Ok(subscription) => subscription,
                 Err(error) => {
@@ -194,7 +221,8 @@ impl Session {
                     return close(&node, socket, CloseReason::overloaded()).await;
                 }
             };
-            let connection = Connection::<D>::new(Arc::clone(&node), S::SYSTEM, socket, subscription, guard, &identity);
+            let parts = ConnectionParts { system: S::SYSTEM, socket, subscription, guard, client };
+            let connection = Connection::<D>::new(Arc::clone(&node), parts, &identity);
             // Boxed, because an async block keeps room both for what it captures and for what it awaits.
             let serving = Box::pin(connection.run());
             let spawner = Arc::clone(&node);
@@ -209,9 +237,9 @@ impl Session {
 
     /// Serves a guest that has authenticated, as the user that it is.
     async fn resume<S: WebSocketSystem, D: TextDialect>(node: Arc<Node>, authenticated: Authenticated) {
-        let Authenticated { socket, mut guard, identity } = authenticated;
+        let Authenticated { socket, mut guard, identity, client } = authenticated;
         if guard.reassign(&identity.user) {
-            return Self { node, socket, guard, identity }.run::<S, D>().await;
+            return Self { node, socket, guard, identity, client }.run::<S, D>().await;
         }
         node.metrics.refused(Refusal::ConnectionsOfUser);
         close(&node, socket, CloseReason::TooManyConnections).await;

@@ -181,6 +181,47 @@ async fn conflicting_commands_of_two_sockets_converge_to_one_state() {
     }
 }
 
+#[tokio::test]
+async fn two_devices_count_their_command_ids_separately() {
+    let node = Node::start().await;
+    let mut page = node.connect("userId=ann").await;
+    page.must("session-start", "1", json!({ "sessionId": "s", "label": "x" })).await;
+    page.must("session-pause", "2", json!({ "sessionId": "s" })).await;
+    let resumed = page.must("session-resume", "3", json!({ "sessionId": "s" })).await;
+    for query in ["userId=ann", "userId=ann&client=", "userId=ann&client=phone", "userId=ann&client=editor"] {
+        let mut other = node.connect(query).await;
+        let paused = other.must("session-pause", "2", json!({ "sessionId": "s" })).await;
+        assert!(paused["rev"].as_u64() > resumed["rev"].as_u64(), "{query}: {paused}");
+        assert_eq!(running(&node).await, false, "{query}");
+        other.must("session-resume", "3", json!({ "sessionId": "s" })).await;
+        assert_eq!(running(&node).await, true, "{query}");
+    }
+}
+
+async fn running(node: &Node) -> Value {
+    node.connect("userId=ann").await.next().await["payload"][0]["running"].clone()
+}
+
+#[tokio::test]
+async fn a_client_repeats_a_command_on_another_connection_and_it_takes_effect_once() {
+    let node = Node::start().await;
+    let start = json!({ "label": "Once" });
+    let mut first = None;
+    for query in ["userId=ann&client=phone", "userId=ann&client=phone&dialect=v1"] {
+        let ack = node.connect(query).await.must("session-start", "1", start.clone()).await;
+        assert_eq!(first.get_or_insert(ack.clone()), &ack, "the first outcome");
+    }
+    // The ids of a connection without a client end with it.
+    let other = node.connect("userId=ann").await.must("session-start", "1", start.clone()).await;
+    let later = node.connect("userId=ann").await.must("session-start", "1", start.clone()).await;
+    assert_ne!(other["sessionId"], later["sessionId"]);
+    let sessions = node.connect("userId=ann").await.next().await["payload"].clone();
+    assert_eq!(sessions.as_array().unwrap().len(), 3, "{sessions}");
+    // Another user's client of the same name is another client.
+    let ack = node.connect("userId=ben&client=phone").await.must("session-start", "1", start).await;
+    assert_eq!(ack["rev"], 1);
+}
+
 async fn ack_of(client: &mut Client, id: &str) -> Value {
     loop {
         let ack = client.next_of("ack").await;

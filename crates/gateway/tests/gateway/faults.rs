@@ -189,11 +189,11 @@ async fn a_client_that_disconnects_within_a_message_affects_no_other_client() {
 async fn acknowledged_commands_survive_a_kill() {
     let mut node = Node::start().await;
     for round in 0..5 {
-        let mut client = node.connect("userId=ann").await;
+        let mut client = node.connect("userId=ann&client=phone").await;
         let id = format!("s{round}");
         client.must("session-start", &id, json!({ "sessionId": id, "label": "x" })).await;
         node.kill_and_restart().await;
-        let mut client = node.connect("userId=ann").await;
+        let mut client = node.connect("userId=ann&client=phone").await;
         let sessions = client.next().await["payload"].clone();
         assert_eq!(sessions.as_array().unwrap().len(), round + 1, "lost after an ack: {sessions}");
         let again = client.must("session-start", &id, json!({ "sessionId": id, "label": "x" })).await;
@@ -245,6 +245,10 @@ async fn an_upgrade_without_its_headers_is_refused_with_the_reason() {
     let keyless = node.http("GET", "/session?userId=ann", &headers, b"").await;
     assert_eq!(keyless.status, 426);
     assert!(keyless.json()["message"].as_str().unwrap().contains("sec-websocket-key"));
-    let odd = node.get("/session?userId=ann&dialect=latin").await;
-    assert_eq!(odd.status, 400);
+    for odd in ["dialect=latin", "client=a%0Ab", &format!("client={}", "x".repeat(201)), "client=a&client=b"] {
+        let refused = node.get(&format!("/session?userId=ann&{odd}")).await;
+        assert_eq!(refused.status, 400, "{odd}");
+        let (name, _) = odd.split_once('=').unwrap();
+        assert!(refused.json()["message"].as_str().unwrap().contains(name), "{refused:?}");
+    }
 }

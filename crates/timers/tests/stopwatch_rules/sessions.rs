@@ -1,7 +1,7 @@
 //! Commands, texts and ticks of a session.
 
 use timers::stopwatch::{Start, Stopwatch, StopwatchCommand, StopwatchPhase, StopwatchRefusal};
-use timers::{Command, CommandId, Decision, ExistingRows, GoalId, ItemKey, Millis, Refusal, decide};
+use timers::{ClientId, Command, CommandId, Decision, ExistingRows, GoalId, ItemKey, Millis, Refusal, decide};
 
 use super::fixture::{Fixture, goal, id, start, start_of};
 
@@ -194,10 +194,12 @@ fn a_run_that_begins_on_a_beat_ticks_zero_at_that_beat() {
 }
 
 #[test]
-fn a_command_id_depends_on_the_clients_id_and_the_command() {
+fn a_command_id_depends_on_the_client_its_id_and_the_command() {
     let [stop, pause] = [StopwatchCommand::Stop(id("a")), StopwatchCommand::Pause(id("a"))].map(Command::Stopwatch);
-    assert_ne!(CommandId::of("1", &stop), CommandId::of("1", &pause));
-    assert_ne!(CommandId::of("1", &stop), CommandId::of("2", &stop));
+    let [phone, page] = ["phone", "page"].map(|client| ClientId::new(client).unwrap());
+    assert_ne!(CommandId::of(&phone, "1", &stop), CommandId::of(&phone, "1", &pause));
+    assert_ne!(CommandId::of(&phone, "1", &stop), CommandId::of(&phone, "2", &stop));
+    assert_ne!(CommandId::of(&phone, "1", &stop), CommandId::of(&page, "1", &stop));
     // Part of the storage format: all versions of Tickcast must agree on it.
-    assert_eq!(CommandId::of("1", &stop), CommandId(15_811_964_322_322_248_980));
+    assert_eq!(CommandId::of(&phone, "1", &stop), CommandId(224_387_952_090_948_443));
 }
