@@ -1,5 +1,7 @@
 //! Error answers over HTTP.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -27,6 +29,15 @@ pub async fn not_found(method: Method, uri: Uri) -> Response {
 pub fn unavailable(message: &str) -> Response {
     let mut answer = error(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", message);
     answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+}
+
+/// Builds the answer 429 for a client that exceeds a rate; the client may retry after `wait`.
+pub fn too_many_requests(message: &str, wait: Duration) -> Response {
+    let mut answer = error(StatusCode::TOO_MANY_REQUESTS, "Too many requests", message);
+    // Rounded up: a client that returns a moment too early is refused again.
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    answer.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
     answer
 }
 

@@ -1,9 +1,11 @@
 //! Limits on clients, and how their use is reported.
 
 mod addresses;
+mod rates;
 mod token_bucket;
 
 pub use addresses::{AddressLimiter, AddressLimits, AddressPermit};
+pub use rates::{AddressRateLimiter, RateLimiter};
 pub use token_bucket::TokenBucket;
 
 /// Limits of one connection.

@@ -32,13 +32,13 @@ type Counts = Arc<Mutex<HashMap<AddressGroup, usize>>>;
 /// The addresses that count as one client: an IPv4 address, or the network of 64 bits that an IPv6 client chooses its
 /// addresses from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum AddressGroup {
+pub(super) enum AddressGroup {
     V4(u32),
     V6(u64),
 }
 
 impl AddressGroup {
-    fn of(address: IpAddr) -> Self {
+    pub(super) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address.into()),
             IpAddr::V6(address) => Self::V6((u128::from(address) >> 64) as u64),
