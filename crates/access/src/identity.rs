@@ -64,8 +64,7 @@ pub enum Denied {
 impl Identity {
     /// Returns an anonymous client with a random user id.
     pub fn guest() -> Self {
-        let user = UserId::new(&format!("guest_{:016x}", fastrand::u64(..))).expect("short and printable");
-        Self { user, method: AuthMethod::Guest, validity: Validity::Unlimited }
+        Self { user: UserId::guest(fastrand::u64(..)), method: AuthMethod::Guest, validity: Validity::Unlimited }
     }
 
     /// Returns the instant at which the authentication expires, if it is known in advance.
@@ -88,4 +87,10 @@ impl Denied {
 
 pub(crate) fn parse_user_id(text: &str) -> Result<UserId, Denied> {
     UserId::new(text).map_err(|error| Denied::rejected(format!("the user id {error}")))
+}
+
+/// Parses the user id of credentials that were verified. It cannot be a guest's: the timers of guests expire.
+pub(crate) fn parse_verified_user_id(text: &str) -> Result<UserId, Denied> {
+    let user = parse_user_id(text)?;
+    if user.is_guest() { Err(Denied::rejected("the user id has the form of a guest's")) } else { Ok(user) }
 }

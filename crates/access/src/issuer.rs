@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use timers::UserId;
 
 use crate::authenticator::TlsClient;
-use crate::identity::{AuthMethod, Denied, Identity, Validity, parse_user_id};
+use crate::identity::{AuthMethod, Denied, Identity, Validity, parse_verified_user_id};
 use crate::jwks::Jwks;
 use crate::keys::{PublicKey, VerificationKey};
 use crate::settings::IssuerSettings;
@@ -154,7 +154,7 @@ pub(crate) async fn verify(
 /// Returns the user of a token without verifying it.
 pub(crate) fn unverified_user(token: &str) -> Result<UserId, Denied> {
     let claims = unverified_claims(token)?;
-    parse_user_id(&user_claim(&claims, &IssuerSettings::default().user_claims)?)
+    parse_verified_user_id(&user_claim(&claims, &IssuerSettings::default().user_claims)?)
 }
 
 fn unverified_claims(token: &str) -> Result<Claims, Denied> {

@@ -2,7 +2,7 @@
 
 use timers::UserId;
 
-use crate::identity::{Denied, parse_user_id};
+use crate::identity::{Denied, parse_verified_user_id};
 use crate::settings::AuthSettings;
 
 /// Separates a namespace from the issuer's user id.
@@ -28,11 +28,11 @@ impl UserNamespaces {
     /// An issuer without a namespace cannot name a user in the namespace of another issuer.
     pub(crate) fn qualify(&self, namespace: Option<&str>, user: &str) -> Result<UserId, Denied> {
         if let Some(namespace) = namespace {
-            return parse_user_id(&format!("{namespace}{SEPARATOR}{user}"));
+            return parse_verified_user_id(&format!("{namespace}{SEPARATOR}{user}"));
         }
         if user.split_once(SEPARATOR).is_some_and(|(prefix, _)| self.0.iter().any(|known| known == prefix)) {
             return Err(Denied::rejected("the user id belongs to another issuer's namespace"));
         }
-        parse_user_id(user)
+        parse_verified_user_id(user)
     }
 }

@@ -121,9 +121,45 @@ id!(
     NodeId
 );
 
+/// What the id of a guest begins with; 16 hexadecimal digits follow.
+const GUEST_PREFIX: &str = "guest_";
+
+impl UserId {
+    /// Returns the id of an anonymous person, made of a random number. Verified credentials never name such an id.
+    pub fn guest(random: u64) -> Self {
+        Self(format!("{GUEST_PREFIX}{random:016x}").into())
+    }
+
+    /// Tells whether the id is of the form that [`UserId::guest`] gives.
+    pub fn is_guest(&self) -> bool {
+        is_guest_id(self.as_str())
+    }
+}
+
+/// Tells whether a text is the id of a guest.
+pub(crate) fn is_guest_id(text: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.strip_prefix(GUEST_PREFIX).is_some_and(|rest| rest.len() == 16 && rest.bytes().all(is_digit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_form_that_guests_get_is_a_guests() {
+        assert!(UserId::guest(0).is_guest() && UserId::guest(u64::MAX).is_guest());
+        for other in [
+            "guest_",
+            "guest_1",
+            "guest_bob",
+            "guest_00000000000000000",
+            "guest_000000000000000G",
+            "xguest_0000000000000000",
+        ] {
+            assert!(!UserId::new(other).unwrap().is_guest(), "{other}");
+        }
+    }
 
     #[test]
     fn an_id_is_non_empty_short_and_printable() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::ids::{BadId, ID_BYTES_MAX, NodeId, RoomId, UserId, check_id};
+use crate::ids::{BadId, ID_BYTES_MAX, NodeId, RoomId, UserId, check_id, is_guest_id};
 use crate::systems::ScopeKind;
 
 /// Longest kind in bytes, so that a kind of a newer version cannot make keys arbitrarily long.
@@ -75,6 +75,11 @@ impl Scope {
         if self.kind == ScopeKind::User { UserId::new(&self.id).ok() } else { None }
     }
 
+    /// Tells whether the scope belongs to an anonymous person, whose timers are kept for a limited time only.
+    pub fn is_guest(&self) -> bool {
+        self.kind == ScopeKind::User && is_guest_id(&self.id)
+    }
+
     /// Returns the room that the scope belongs to, if it belongs to one.
     pub fn as_room(&self) -> Option<RoomId> {
         if self.kind == ScopeKind::Room { RoomId::new(&self.id).ok() } else { None }
@@ -132,6 +137,8 @@ mod tests {
         }
         assert_eq!(Scope::user(&user).to_string(), "user:a:b c");
         assert_eq!(Scope::user(&user).as_user(), Some(user.clone()));
+        assert!(Scope::user(&UserId::guest(1)).is_guest() && !Scope::user(&user).is_guest());
+        assert!(!Scope::room(&RoomId::new(UserId::guest(1).as_str()).unwrap()).is_guest());
         assert_eq!((Scope::user(&user).as_room(), Scope::room(&room).as_room()), (None, Some(room)));
     }
 

@@ -200,6 +200,7 @@ async fn a_token_must_match_the_required_issuer_audience_and_time() {
         json!({"sub": {"a": 1}}),
         json!({"sub": true}),
         json!({"sub": "a\nb"}),
+        json!({"sub": "guest_0123456789abcdef"}),
     ] {
         assert!(user(&accepting, &with(invalid.clone())).await.is_err(), "{invalid}");
     }

@@ -86,6 +86,9 @@ fn tokens(reader: &mut Reader, mode: Mode) -> BTreeMap<Secret, UserId> {
             reader.error("auth.tokens", "must have at least 16 bytes each in production");
         }
         match UserId::new(&user) {
+            Ok(user) if user.is_guest() => {
+                reader.error("auth.tokens", "must not name a guest, whose timers are not kept");
+            }
             Ok(user) => drop(users.insert(token, user)),
             Err(_) => reader.error("auth.tokens", "must have a valid user id for each token"),
         }
