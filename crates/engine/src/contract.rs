@@ -5,6 +5,7 @@ mod beats;
 mod boards;
 mod history;
 mod limits;
+mod retention;
 mod schedule;
 mod signals;
 mod unknown_kinds;
@@ -13,6 +14,7 @@ pub use beats::*;
 pub use boards::*;
 pub use history::*;
 pub use limits::*;
+pub use retention::*;
 pub use schedule::*;
 pub use signals::*;
 pub use unknown_kinds::*;
@@ -23,7 +25,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use timers::{CommandId, DeadlineMove, HistoryId, ItemKey, Position, Revision, Scope, Tag, Timestamp, UserId};
 
-use crate::store::{ArchivedRow, Commit, Committed, Connected, Store};
+use crate::store::{ArchivedRow, Commit, Committed, Connected, Expiry, Store};
 use crate::update::Update;
 
 /// How long the suite waits for an expected event.
@@ -56,6 +58,11 @@ macro_rules! contract_cases {
             a_scope_that_is_not_watched_is_not_signalled,
             the_history_is_paged_newest_first,
             a_history_row_is_replaced_and_moved,
+            a_history_that_would_exceed_its_quota_is_refused_and_nothing_changes,
+            a_history_takes_rows_up_to_its_quota_and_smaller_ones_beyond_it,
+            rivals_do_not_exceed_the_quota_together,
+            a_scope_ends_with_all_that_is_stored_of_it,
+            an_extended_scope_does_not_end_and_other_scopes_are_not_limited,
             all_rows_of_one_instant_are_found,
             deadlines_are_found_moved_and_cleared,
             a_page_of_deadlines_tells_whether_there_are_more,
@@ -151,7 +158,8 @@ fn next_commit(scope: &Scope, on: Position, now: Timestamp, id: u64) -> Commit {
         removed: Vec::new(),
         archive: Vec::new(),
         deadline: DeadlineMove::Keep,
-        expires_when_empty: false,
+        expiry: Expiry::Keep,
+        quota: None,
         update: update.encode(&[]),
     }
 }
@@ -162,7 +170,10 @@ async fn must(store: &dyn Store, mut commit: Commit) -> Revision {
         match store.commit(&commit).await.expect("commits") {
             Committed::Done(revision, _) => return revision,
             Committed::Stale(now) => commit.decided_at = now,
-            other @ (Committed::Repeated(..) | Committed::Conflict(_) | Committed::Late(_)) => panic!("{other:?}"),
+            other @ (Committed::Repeated(..)
+            | Committed::Conflict(_)
+            | Committed::Late(_)
+            | Committed::HistoryFull(..)) => panic!("{other:?}"),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::deadline_runner::DeadlineRunner;
 use crate::entropy::Entropy;
 use crate::hub::Hub;
 use crate::presence::{EntryRequest, Presence};
+use crate::retention::Retention;
 use crate::scope_queue::ScopeQueues;
 use crate::stats::Stats;
 use crate::store::{BeatStatus, Due, Measured, Shards, Store};
@@ -32,6 +33,8 @@ pub struct Options {
     pub limits: Limits,
     /// How long displays continue without the store; after that the time is no longer valid.
     pub holdover: Duration,
+    /// How much of a scope is kept, and for how long.
+    pub retention: Retention,
 }
 
 impl Options {
@@ -40,7 +43,12 @@ impl Options {
 
     /// Makes the options of a node with the default limits and holdover.
     pub fn new(node: &str) -> Self {
-        Self { node: node.to_owned(), limits: Limits::default(), holdover: Self::HOLDOVER }
+        Self {
+            node: node.to_owned(),
+            limits: Limits::default(),
+            holdover: Self::HOLDOVER,
+            retention: Retention::default(),
+        }
     }
 }
 
@@ -69,6 +77,7 @@ pub struct Engine {
     pub(crate) hub: Arc<Hub>,
     pub(crate) queues: ScopeQueues,
     pub(crate) limits: Limits,
+    pub(crate) retention: Retention,
     pub(crate) stats: Arc<Stats>,
     pub(crate) telemetry: Arc<dyn Telemetry>,
     pub(crate) beat_heard: Notify,
@@ -120,6 +129,7 @@ impl Engine {
             hub,
             queues: ScopeQueues::default(),
             limits: options.limits,
+            retention: options.retention,
             stats,
             telemetry,
             beat_heard: Notify::new(),

@@ -7,7 +7,7 @@ mod submission;
 use std::sync::Arc;
 use std::time::Duration;
 
-use timers::{Change, Command, CommandId, DeadlineMove, Decision, Scope, Timestamp, decide};
+use timers::{Change, Command, CommandId, DeadlineMove, Decision, Refusal, Scope, Timestamp, decide};
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 use tracing::field::Empty;
@@ -17,7 +17,7 @@ use crate::execute::command_budget::CommandBudget;
 use crate::execute::decision_input::DecisionInput;
 use crate::execute::submission::{Submitted, commit_of};
 use crate::outcome::{Effect, ExecuteError, Outcome, Request, name_of};
-use crate::store::{Committed, FaultKind, RECENT_ID_AGE_MAX};
+use crate::store::{Commit, Committed, FaultKind, RECENT_ID_AGE_MAX};
 use crate::telemetry::SPAN_EVENT;
 use crate::trace::TraceParent;
 use crate::update::Update;
@@ -58,6 +58,8 @@ struct Decided {
     change: Change,
     /// The change carries out only a part of what is due, and the command itself not yet.
     is_partial: bool,
+    /// The change carries out what is due, and nothing that a client asks.
+    is_settling: bool,
     /// The instant of the decision.
     at: Timestamp,
 }
@@ -153,7 +155,8 @@ impl Engine {
             Err(refusal) if input.is_loaded => return Err(refusal.into()),
             Ok(Decision::Nothing) | Err(_) => return Ok(Step::Again(None)),
         };
-        self.commit(id, input, Decided { change, is_partial, at: now }, budget).await
+        let is_settling = is_partial || matches!(request.command, Command::Settle);
+        self.commit(id, input, Decided { change, is_partial, is_settling, at: now }, budget).await
     }
 
     async fn commit(
@@ -163,12 +166,17 @@ impl Engine {
         decided: Decided,
         budget: &mut CommandBudget,
     ) -> Result<Step, ExecuteError> {
-        let Decided { change, is_partial, at } = decided;
+        let Decided { change, is_partial, is_settling, at } = decided;
         // The part does not carry the command out, so its commit must not mark the command as done.
         let commit_id = if is_partial { self.entropy.command_id() } else { id };
         let update = Update::of(&input.board, &change, self.entropy.tag(), at);
         let update = Update { trace: budget.origin, ..update };
-        let commit = commit_of(&input.board, &update, &change, commit_id, at);
+        let commit = commit_of(&update, &change, commit_id, at);
+        let commit = Commit {
+            expiry: self.retention.expiry(&input.board, &change, is_settling),
+            quota: self.retention.quota(is_settling),
+            ..commit
+        };
         let Submitted { committed, is_resent } = self.submit(&commit, budget).await?;
         let finish = |revision, effect| Step::Finish(Outcome { revision, id, effect });
         Ok(match committed {
@@ -212,6 +220,7 @@ impl Engine {
                 retry("late");
                 Step::Again(None)
             }
+            Committed::HistoryFull(bound, _) => return Err(Refusal::HistoryFull(bound).into()),
             Committed::Stale(_) => {
                 self.stats.stale.add_one();
                 retry("stale");

@@ -144,6 +144,13 @@ impl Hub {
         self.counts.items::<T>()
     }
 
+    /// Returns the scopes of guests that have listeners on this node.
+    pub(crate) fn guests(&self) -> Vec<Scope> {
+        let entries = self.lock().entries_snapshot();
+        let guests = entries.iter().filter(|state| state.scope.is_guest() && state.listeners() > 0);
+        guests.map(|state| state.scope.clone()).collect()
+    }
+
     /// Returns the number of listeners of a scope on this node.
     pub fn audience(&self, scope: &Scope) -> usize {
         self.lock().get(scope).map_or(0, |state| state.listeners())

@@ -3,6 +3,7 @@
 
 mod background;
 mod beat_schedule;
+mod capacity;
 mod clock;
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -16,6 +17,7 @@ mod leases;
 mod memory;
 mod outcome;
 mod presence;
+mod retention;
 mod scope_queue;
 mod start;
 mod stats;
@@ -37,6 +39,7 @@ pub use hub::{
 pub use memory::{Content, MemoryNode, MemoryStore};
 pub use outcome::{Effect, ExecuteError, Outcome, Request, name_of};
 pub use presence::{EntryError, MembershipGuard, Presence};
+pub use retention::Retention;
 pub use scope_queue::QUEUE_LENGTH_MAX;
 pub use stats::{Counter, Gauge, Stats};
 pub use store::Store;

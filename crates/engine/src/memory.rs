@@ -1,17 +1,18 @@
 //! A store in memory, shared by any number of nodes of one process: for tests, and as the reference for the real
 //! adapters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
-use timers::{Board, DeadlineMove, HistoryId, Item, ItemKey, Position, Scope, Tag, Timestamp};
+use timers::{Board, DeadlineMove, HistoryId, Item, ItemKey, Millis, Position, Scope, Tag, Timestamp};
 
 use crate::store::{
     ArchivedRow, BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, Head, HistoryCursor,
-    LoadedBoard, Page, Query, Shards, Signal, SignalSender, Store, lead, resign,
+    HistorySize, LoadedBoard, Page, Query, Shards, Signal, SignalSender, Store, lead, resign,
 };
 use crate::update::Update;
 
@@ -34,6 +35,8 @@ struct Core {
 pub struct Content {
     boards: BTreeMap<Scope, StoredBoard>,
     due: BTreeMap<Scope, Timestamp>,
+    /// When scopes end.
+    ends: BTreeSet<(Timestamp, Scope)>,
     beat: Option<BeatStatus>,
 }
 
@@ -42,6 +45,8 @@ struct StoredBoard {
     head: Head,
     items: BTreeMap<ItemKey, Bytes>,
     history: BTreeMap<HistoryId, (Timestamp, Bytes)>,
+    history_size: HistorySize,
+    ends_at: Option<Timestamp>,
 }
 
 impl MemoryStore {
@@ -96,7 +101,39 @@ impl MemoryStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, Core> {
-        self.core.lock()
+        let now = (self.time)();
+        let mut core = self.core.lock();
+        core.content.expire(now);
+        core
+    }
+}
+
+impl Content {
+    /// Deletes what has ended.
+    fn expire(&mut self, now: Timestamp) {
+        while self.ends.first().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, scope)) = self.ends.pop_first() else { return };
+            self.boards.remove(&scope);
+            self.due.remove(&scope);
+        }
+    }
+
+    fn end_at(&mut self, scope: &Scope, at: Option<Timestamp>) {
+        let Some(board) = self.boards.get_mut(scope) else { return };
+        let before = std::mem::replace(&mut board.ends_at, at);
+        if let Some(before) = before {
+            self.ends.remove(&(before, scope.clone()));
+        }
+        self.ends.extend(at.map(|at| (at, scope.clone())));
+    }
+}
+
+impl StoredBoard {
+    /// Returns the history's size after a commit.
+    fn size_after(&self, commit: &Commit) -> HistorySize {
+        let replaced = |id: &str| Ok::<_, Infallible>(self.history.get(id).map(|(_, body)| body.len()));
+        let Ok(size) = self.history_size.after(commit, replaced);
+        size
     }
 }
 
@@ -134,10 +171,13 @@ impl Store for MemoryNode {
         let now = (self.shared.time)();
         let mut core = self.shared.lock();
         let board = core.content.boards.entry(commit.scope.clone()).or_default();
-        let committed = board.head.take(commit, now);
+        let size = board.size_after(commit);
+        let committed = board.head.take(commit, (board.history_size, size), now);
         if !matches!(committed, Committed::Done(..)) {
             return Ok(committed);
         }
+        board.history_size = size;
+        let ends_at = commit.expiry.moved(board.ends_at, now);
         for key in &commit.removed {
             board.items.remove(key);
         }
@@ -148,9 +188,7 @@ impl Store for MemoryNode {
             DeadlineMove::Clear => drop(core.content.due.remove(&commit.scope)),
             DeadlineMove::Set(at) => drop(core.content.due.insert(commit.scope.clone(), at)),
         }
-        if commit.expires_when_empty {
-            core.content.boards.remove(&commit.scope);
-        }
+        core.content.end_at(&commit.scope, ends_at);
         let update = Update::decode(&commit.update).expect("the engine wrote it");
         core.publish(Some(&commit.scope), &Signal::Updated(Box::new(update)));
         Ok(committed)
@@ -175,6 +213,18 @@ impl Store for MemoryNode {
             ArchivedRow { id: cursor.id, at: *at, body: body.clone() }
         });
         Ok(Page::of(rows.collect(), query.limit))
+    }
+
+    async fn extend(&self, scopes: &[Scope], lifetime: Millis) -> Result<(), Fault> {
+        let until = (self.shared.time)() + lifetime;
+        let mut core = self.shared.lock();
+        for scope in scopes {
+            let ends_at = core.content.boards.get(scope).and_then(|board| board.ends_at);
+            if ends_at.is_some_and(|at| at < until) {
+                core.content.end_at(scope, Some(until));
+            }
+        }
+        Ok(())
     }
 
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {
@@ -242,9 +292,10 @@ impl Store for MemoryNode {
 
 #[cfg(test)]
 mod tests {
-    use timers::{CommandId, Millis};
+    use timers::CommandId;
 
     use super::*;
+    use crate::store::Expiry;
 
     #[tokio::test]
     async fn the_deadline_of_an_unknown_kind_stays_in_the_index() {
@@ -263,7 +314,8 @@ mod tests {
             removed: Vec::new(),
             archive: Vec::new(),
             deadline: DeadlineMove::Set(at - Millis(1)),
-            expires_when_empty: false,
+            expiry: Expiry::Keep,
+            quota: None,
             update: update.into(),
         };
         let node = store.connect().store;

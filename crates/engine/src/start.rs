@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::engine::{Dependencies, Engine, Options};
 use crate::store::{BeatStatus, Connected, Signal, Store};
 use crate::telemetry::Timing;
-use crate::{deadlines, leases, ticker};
+use crate::{capacity, deadlines, leases, retention, ticker};
 
 /// How often some views are compared with the store.
 const ANTI_ENTROPY_INTERVAL: Duration = Duration::from_secs(1);
@@ -28,6 +28,8 @@ impl Engine {
         engine.spawn_supervised("near-deadlines", deadlines::run_near(shared(), near_deadlines));
         engine.spawn_supervised("lease", leases::run(shared(), entry_requests));
         engine.spawn_supervised("anti-entropy", anti_entropy(shared()));
+        engine.spawn_supervised("guests", retention::run(shared()));
+        engine.spawn_supervised("capacity", capacity::watch(shared()));
         engine
     }
 }

@@ -1,10 +1,12 @@
 //! The port to storage. An adapter stores boards as bytes, and knows nothing of timers.
 
+mod capacity;
 mod fault;
 mod head;
 mod history;
 mod leadership;
 mod measured;
+mod retention;
 mod shard;
 mod signal_sender;
 
@@ -12,16 +14,20 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use timers::{Beat, CommandId, DeadlineMove, HistoryId, ItemKey, Millis, Position, Revision, Scope, Tag, Timestamp};
+use timers::{
+    Beat, CommandId, DeadlineMove, HistoryBound, HistoryId, ItemKey, Millis, Position, Revision, Scope, Tag, Timestamp,
+};
 use tokio::sync::mpsc;
 
 use crate::update::Update;
 
+pub use capacity::Capacity;
 pub use fault::{Fault, FaultKind};
 pub use head::{Head, RECENT_ID_AGE_MAX, RECENT_IDS_MAX, RecentId};
 pub use history::{ArchivedRow, HistoryCursor, Page, Query};
 pub use leadership::{lead, resign};
 pub(crate) use measured::Measured;
+pub use retention::{Expiry, HistoryQuota, HistorySize};
 pub use shard::{SHARDS, Shard, Shards};
 pub use signal_sender::SignalSender;
 
@@ -81,6 +87,13 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`Fault`]; a retry is safe.
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault>;
+
+    /// Lets what is stored of scopes live for this long from now, if a commit has limited its life ([`Expiry`]) to an
+    /// earlier end. One round trip.
+    ///
+    /// # Errors
+    /// [`Fault`]: some scopes may still end earlier; a retry is safe.
+    async fn extend(&self, scopes: &[Scope], lifetime: Millis) -> Result<(), Fault>;
 
     /// Watches a scope. When this returns, every later commit is signalled. Watching a scope twice is harmless.
     ///
@@ -156,6 +169,8 @@ pub struct StoreCounters {
     pub damaged: u64,
     /// Shards whose deadlines can't be read because of what is stored, in this node's last query.
     pub damaged_shards: u64,
+    /// The space of the server that is fullest; `None` if it is not known.
+    pub capacity: Option<Capacity>,
 }
 
 /// What the store sends to nodes unrequested. Updates of one scope come in the order of their commits.
@@ -221,8 +236,10 @@ pub struct Commit {
     pub archive: Vec<ArchivedRow>,
     /// The move of the scope's deadline.
     pub deadline: DeadlineMove,
-    /// The commit leaves the board empty and its scope is never used again: the board may be deleted.
-    pub expires_when_empty: bool,
+    /// When the store deletes what it has of the scope.
+    pub expiry: Expiry,
+    /// The bounds of the scope's history; `None` for a commit that must not be refused because of them.
+    pub quota: Option<HistoryQuota>,
     /// The message to publish: the [`Update`], encoded.
     pub update: Bytes,
 }
@@ -260,15 +277,20 @@ pub enum Committed {
     Late(Timestamp),
     /// A second has begun since the decision; nothing was done.
     Stale(Timestamp),
+    /// The rows would exceed this bound of [`Commit::quota`]; nothing was done.
+    HistoryFull(HistoryBound, Timestamp),
 }
 
 impl Committed {
     /// Returns the store's time.
     pub fn now(self) -> Timestamp {
         match self {
-            Self::Done(_, now) | Self::Repeated(_, now) | Self::Conflict(now) | Self::Late(now) | Self::Stale(now) => {
-                now
-            }
+            Self::Done(_, now)
+            | Self::Repeated(_, now)
+            | Self::Conflict(now)
+            | Self::Late(now)
+            | Self::Stale(now)
+            | Self::HistoryFull(_, now) => now,
         }
     }
 }

@@ -40,6 +40,8 @@ pub enum Operation {
     Confirm,
     /// Read the history.
     History,
+    /// Extend the life of scopes.
+    Extend,
     /// Watch the commits of a scope.
     Watch,
     /// Read the positions of boards.
@@ -65,6 +67,8 @@ pub enum Answer {
     Late,
     /// A second had begun since the decision.
     Stale,
+    /// The history of the scope is full.
+    Full,
     /// Nothing was done: the store is unavailable, or refuses.
     Failed,
     /// There was no answer.
@@ -73,11 +77,12 @@ pub enum Answer {
 
 impl Operation {
     /// All variants.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Load,
         Self::Commit,
         Self::Confirm,
         Self::History,
+        Self::Extend,
         Self::Watch,
         Self::Positions,
         Self::Due,
@@ -92,6 +97,7 @@ impl Operation {
             Self::Commit => "commit",
             Self::Confirm => "confirm",
             Self::History => "history",
+            Self::Extend => "extend",
             Self::Watch => "watch",
             Self::Positions => "positions",
             Self::Due => "due",
@@ -103,8 +109,8 @@ impl Operation {
 
 impl Answer {
     /// All variants.
-    pub const ALL: [Self; 7] =
-        [Self::Done, Self::Repeated, Self::Conflict, Self::Late, Self::Stale, Self::Failed, Self::Silent];
+    pub const ALL: [Self; 8] =
+        [Self::Done, Self::Repeated, Self::Conflict, Self::Late, Self::Stale, Self::Full, Self::Failed, Self::Silent];
 
     /// Returns the name in metrics.
     pub fn name(self) -> &'static str {
@@ -114,6 +120,7 @@ impl Answer {
             Self::Conflict => "conflict",
             Self::Late => "late",
             Self::Stale => "stale",
+            Self::Full => "full",
             Self::Failed => "failed",
             Self::Silent => "silent",
         }

@@ -12,6 +12,7 @@ mod node {
     mod large_changes;
     mod presence;
     mod readers;
+    mod retention;
     mod subscribers;
     mod supervision;
     mod test_node;

@@ -9,6 +9,7 @@ use engine::{Engine, ExecuteError, JoinError, Outcome, Request, Subscription};
 use timers::{Beat, Scope};
 use tokio::time::{sleep, timeout};
 
+use crate::http::import_limiter::ImportLimiter;
 use crate::ops::config::Settings;
 use crate::ops::drain::Drain;
 use crate::ops::metrics::Metrics;
@@ -32,6 +33,7 @@ pub(crate) struct Node {
     pub(crate) engine: Arc<Engine>,
     pub(crate) auth: Authenticator,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) imports: ImportLimiter,
     pub(crate) drain: Drain,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) traces: Arc<Traces>,
@@ -43,7 +45,7 @@ impl Node {
     /// Subscribes a client to a scope, within [`JOIN_WITHIN`].
     pub(crate) async fn join(&self, scope: &Scope) -> Result<Subscription, JoinError> {
         let silent = |_| Err(Fault::new(FaultKind::Unavailable, "it does not answer").into());
-        timeout(JOIN_WITHIN, self.engine.hub().join(scope)).await.unwrap_or_else(silent)
+        timeout(JOIN_WITHIN, self.engine.join(scope)).await.unwrap_or_else(silent)
     }
 
     /// Carries out a command, and measures it.

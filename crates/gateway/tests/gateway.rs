@@ -18,6 +18,7 @@ mod gateway {
     mod operation;
     mod origins;
     mod proxies;
+    mod quotas;
     mod rooms;
     mod rooms_over_nodes;
     mod tenancy;

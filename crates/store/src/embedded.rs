@@ -1,6 +1,8 @@
 //! The store in a local file, for one node: one writer that commits in groups, with concurrent readers.
 
 mod database;
+mod disk;
+mod expiry;
 mod head;
 mod read;
 mod store;

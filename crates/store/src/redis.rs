@@ -20,6 +20,7 @@ mod keys;
 mod probe;
 mod pubsub;
 mod replica_wait;
+mod retention;
 mod routes;
 mod score;
 mod script;

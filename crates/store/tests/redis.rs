@@ -7,6 +7,7 @@ mod redis {
     mod credentials;
     mod damage;
     mod faults;
+    mod history;
     mod isolation;
     mod node;
     mod packet_loss;

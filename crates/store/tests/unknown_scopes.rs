@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use engine::Store;
-use engine::store::{COMMIT_REMOVALS_MAX, Commit, Committed, FaultKind};
+use engine::store::{COMMIT_REMOVALS_MAX, Commit, Committed, Expiry, FaultKind};
 use harness::{RedisServer, wait_for};
 use store::embedded::EmbeddedStore;
 use store::redis::{Options, RedisStore};
@@ -24,7 +24,8 @@ async fn first_commit(store: &dyn Store, scope: &str) -> Commit {
         removed: Vec::new(),
         archive: Vec::new(),
         deadline: DeadlineMove::Set(Timestamp(1)),
-        expires_when_empty: false,
+        expiry: Expiry::Keep,
+        quota: None,
         update: Bytes::from_static(b"{}"),
     }
 }
@@ -35,7 +36,10 @@ async fn commit(store: &dyn Store, mut commit: Commit) {
         match store.commit(&commit).await.expect("commits") {
             Committed::Done(revision, _) => return assert_eq!(revision, Revision(1)),
             Committed::Stale(now) => commit.decided_at = now,
-            other @ (Committed::Repeated(..) | Committed::Conflict(_) | Committed::Late(_)) => panic!("{other:?}"),
+            other @ (Committed::Repeated(..)
+            | Committed::Conflict(_)
+            | Committed::Late(_)
+            | Committed::HistoryFull(..)) => panic!("{other:?}"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Finished items of a scope, by time.
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -38,6 +39,12 @@ impl HistoryId {
     }
 }
 
+impl Borrow<str> for HistoryId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for HistoryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -60,6 +67,17 @@ pub struct Row {
     pub at: Timestamp,
     /// The content, in the format of its kind.
     pub body: RawJson,
+}
+
+/// The bound of a history that a command would exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryBound {
+    /// The number of rows.
+    #[error("{0} rows")]
+    Rows(u64),
+    /// The size of all rows.
+    #[error("{0} bytes")]
+    Bytes(u64),
 }
 
 /// Those of the rows that a command requires which are in the history already.

@@ -30,7 +30,7 @@ pub use decide::decide;
 pub use disconnect::DisconnectId;
 pub use draft::Draft;
 pub use fields::{BadField, Fields};
-pub use history::{ExistingRows, HistoryId, Row};
+pub use history::{ExistingRows, HistoryBound, HistoryId, Row};
 pub use ids::{
     BadId, ClientId, ConnectionId, GoalId, ID_BYTES_MAX, MemberId, NodeId, ResumeSecret, RoomId, SessionId, UserId,
 };

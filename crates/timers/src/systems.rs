@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::command::CommandId;
 use crate::draft::Draft;
-use crate::history::{ExistingRows, HistoryId};
+use crate::history::{ExistingRows, HistoryBound, HistoryId};
 use crate::item::{BadItem, StoredItem, encode};
 use crate::raw_json::RawJson;
 use crate::system::{ItemType, ItemVariant, System};
@@ -31,6 +31,9 @@ macro_rules! systems {
             /// The change is larger than one commit takes.
             #[error("this changes more than can be changed at once")]
             ChangeTooLarge,
+            /// The finished items would exceed the quota of their scope. The store decides it, not the rules.
+            #[error("the history is full: it holds at most {0}")]
+            HistoryFull(HistoryBound),
         }
 
         /// The bounds that an operator sets, by system.

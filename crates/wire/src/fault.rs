@@ -112,7 +112,7 @@ impl From<Refusal> for Fault {
             Refusal::Node(NodeRefusal::LeaseLost) | Refusal::Disconnect(DisconnectRefusal::TooMany) => {
                 Self::of_client(Code::InvalidMessage, refusal.to_string())
             }
-            Refusal::ChangeTooLarge => Self::of_client(Code::Limit, refusal.to_string()),
+            Refusal::ChangeTooLarge | Refusal::HistoryFull(_) => Self::of_client(Code::Limit, refusal.to_string()),
         }
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use timers::{CommandId, DeadlineMove, HistoryId, Millis, Position, Revision, Timestamp};
 
 use super::{Fixture, fresh, key, must, node, row, scope};
-use crate::store::{ArchivedRow, Committed, Query, RECENT_ID_AGE_MAX, RECENT_IDS_MAX, Store};
+use crate::store::{ArchivedRow, Committed, Expiry, Query, RECENT_ID_AGE_MAX, RECENT_IDS_MAX, Store};
 
 pub async fn a_board_that_was_never_written_is_empty(fixture: &dyn Fixture) {
     let node = node(fixture).await;
@@ -152,7 +152,7 @@ async fn insist(store: &dyn Store, id: u64) -> Revision {
         match store.commit(&commit).await.expect("commits") {
             Committed::Done(revision, _) => return revision,
             Committed::Conflict(_) | Committed::Stale(_) | Committed::Late(_) => {}
-            other @ Committed::Repeated(..) => panic!("{other:?}"),
+            other @ (Committed::Repeated(..) | Committed::HistoryFull(..)) => panic!("{other:?}"),
         }
     }
 }
@@ -182,7 +182,7 @@ pub async fn an_expired_board_leaves_no_trace(fixture: &dyn Fixture) {
         must(&*store, commit).await;
         let mut commit = fresh(&*store, &room, 2 * round + 2).await;
         commit.removed = vec![key("a")];
-        (commit.deadline, commit.expires_when_empty) = (DeadlineMove::Clear, true);
+        (commit.deadline, commit.expiry) = (DeadlineMove::Clear, Expiry::After(RECENT_ID_AGE_MAX));
         let now = commit.at;
         must(&*store, commit).await;
         assert_eq!(store.load(&room, &[]).await.expect("loads").items, []);

@@ -79,7 +79,7 @@ pub async fn a_commit_above_a_limit_is_refused_and_changes_nothing(fixture: &dyn
 }
 
 /// Reads all that a commit can change.
-async fn content(store: &dyn Store) -> (timers::Position, Vec<timers::ItemKey>, Vec<String>, Vec<Due>) {
+pub(super) async fn content(store: &dyn Store) -> (timers::Position, Vec<timers::ItemKey>, Vec<String>, Vec<Due>) {
     let ann = scope("ann");
     let loaded = store.load(&ann, &[]).await.expect("loads");
     let page = store.history(&ann, &Query { before: None, limit: 10 }).await.expect("reads");

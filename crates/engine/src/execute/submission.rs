@@ -1,14 +1,14 @@
 //! Sending a decided change to the store as a commit.
 
 use bytes::Bytes;
-use timers::{Board, Change, CommandId, ItemKey, Scope, Timestamp};
+use timers::{Change, CommandId, ItemKey, Scope, Timestamp};
 use tokio::time::sleep;
 
 use crate::engine::Engine;
 use crate::execute::STORE_PAUSE;
 use crate::execute::command_budget::CommandBudget;
 use crate::outcome::ExecuteError;
-use crate::store::{ArchivedRow, Commit, Committed, Fault, FaultKind};
+use crate::store::{ArchivedRow, Commit, Committed, Expiry, Fault, FaultKind};
 use crate::update::Update;
 
 /// The store's answer to a commit.
@@ -55,14 +55,8 @@ impl Engine {
     }
 }
 
-/// Makes the commit of a change.
-pub(super) fn commit_of(
-    board: &Board,
-    update: &Update,
-    change: &Change,
-    id: CommandId,
-    decided_at: Timestamp,
-) -> Commit {
+/// Makes the commit of a change, without a limit to what is kept.
+pub(super) fn commit_of(update: &Update, change: &Change, id: CommandId, decided_at: Timestamp) -> Commit {
     let put: Vec<(ItemKey, Bytes)> = change.put.iter().map(|(key, item)| (key.clone(), item.encode().into())).collect();
     let archive = change.archive.iter().map(|row| ArchivedRow {
         id: row.id.clone(),
@@ -81,6 +75,7 @@ pub(super) fn commit_of(
         removed: change.removed.iter().cloned().collect(),
         archive: archive.collect(),
         deadline: change.deadline,
-        expires_when_empty: board.expires_after(change),
+        expiry: Expiry::Keep,
+        quota: None,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use timers::{CommandId, Millis, Position, Revision, Timestamp};
 
-use crate::store::{COMMIT_AGE_MAX, Commit, Committed};
+use crate::store::{COMMIT_AGE_MAX, Commit, Committed, HistorySize};
 
 /// The number of command ids that a board remembers: far more than one person's retries within [`RECENT_ID_AGE_MAX`],
 /// and 1.4 KB.
@@ -39,8 +39,9 @@ pub struct Head {
 }
 
 impl Head {
-    /// Applies a commit to the head, or tells why not; `now` is the store's time.
-    pub fn take(&mut self, commit: &Commit, now: Timestamp) -> Committed {
+    /// Applies a commit to the head, or tells why not. `history` is the size of the scope's history before and after
+    /// the commit, and `now` the store's time.
+    pub fn take(&mut self, commit: &Commit, history: (HistorySize, HistorySize), now: Timestamp) -> Committed {
         let remembered = self.recent.iter().find(|recent| recent.id == commit.id);
         if let Some(recent) = remembered.filter(|recent| now.since(recent.at) < RECENT_ID_AGE_MAX) {
             return Committed::Repeated(recent.revision, now);
@@ -53,6 +54,9 @@ impl Head {
         }
         if now.beat() > commit.decided_at.beat() {
             return Committed::Stale(now);
+        }
+        if let Some(bound) = commit.quota.and_then(|quota| quota.exceeded(history.0, history.1)) {
+            return Committed::HistoryFull(bound, now);
         }
         let revision = self.position.revision.next();
         self.position = Position { revision, tag: commit.tag };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use timers::{HistoryId, Position, Scope, Tag, Timestamp};
+use timers::{HistoryId, Millis, Position, Scope, Tag, Timestamp};
 
 use crate::store::{
     BeatRequest, BeatStatus, Commit, Committed, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query, Store,
@@ -61,6 +61,7 @@ impl Store for Measured {
             Committed::Conflict(_) => Answer::Conflict,
             Committed::Late(_) => Answer::Late,
             Committed::Stale(_) => Answer::Stale,
+            Committed::HistoryFull(..) => Answer::Full,
         };
         self.measure(Operation::Commit, self.store.commit(commit), answer).await
     }
@@ -72,6 +73,10 @@ impl Store for Measured {
 
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {
         self.measure(Operation::History, self.store.history(scope, query), done).await
+    }
+
+    async fn extend(&self, scopes: &[Scope], lifetime: Millis) -> Result<(), Fault> {
+        self.measure(Operation::Extend, self.store.extend(scopes, lifetime), done).await
     }
 
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {

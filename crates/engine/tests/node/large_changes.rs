@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
-use engine::store::{COMMIT_ITEMS_MAX, Commit, Committed};
+use engine::store::{COMMIT_ITEMS_MAX, Commit, Committed, Expiry};
 use engine::*;
 use timers::node::Presence;
 use timers::room::{CountdownPhase, Member, Room};
@@ -64,7 +64,8 @@ async fn store_room(faults: &FaultyStore, members: usize) {
             removed: Vec::new(),
             archive: Vec::new(),
             deadline: DeadlineMove::Keep,
-            expires_when_empty: false,
+            expiry: Expiry::Keep,
+            quota: None,
             update: update.into(),
         };
         assert!(matches!(faults.node.commit(&commit).await, Ok(Committed::Done(..))));

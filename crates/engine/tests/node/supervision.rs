@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use engine::store::*;
 use engine::telemetry::Timing;
 use engine::*;
-use timers::{HistoryId, Position, RoomId, Scope, Tag, Timestamp};
+use timers::{HistoryId, Millis, Position, RoomId, Scope, Tag, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tracing::Span;
@@ -41,6 +41,9 @@ impl Store for PanickingStore {
     }
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {
         self.node.history(scope, query).await
+    }
+    async fn extend(&self, scopes: &[Scope], lifetime: Millis) -> Result<(), Fault> {
+        self.node.extend(scopes, lifetime).await
     }
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {
         self.node.watch(scope).await

@@ -175,6 +175,10 @@ impl Store for FaultyStore {
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {
         self.node.history(scope, query).await
     }
+    async fn extend(&self, scopes: &[Scope], lifetime: Millis) -> Result<(), Fault> {
+        self.check_available()?;
+        self.node.extend(scopes, lifetime).await
+    }
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {
         self.check_available()?;
         if self.watches_unavailable.load(Relaxed) {
@@ -265,6 +269,10 @@ pub(crate) fn node_with(
     name: &str,
     limits: Limits,
 ) -> (Arc<Engine>, Arc<FaultyStore>) {
+    node_of(store, clocks, Options { limits, ..Options::new(name) })
+}
+
+pub(crate) fn node_of(store: &MemoryStore, clocks: &TestClocks, options: Options) -> (Arc<Engine>, Arc<FaultyStore>) {
     let Connected { store: node, mut signals } = store.connect();
     let (to_hub, to_read) = mpsc::channel(8192);
     let faults = Arc::new(FaultyStore {
@@ -307,11 +315,10 @@ pub(crate) fn node_with(
     });
     let dependencies = Dependencies {
         monotonic: Box::new(NodeClock(clocks.clone())),
-        entropy: Entropy::from_seed(name.bytes().map(u64::from).sum()),
+        entropy: Entropy::from_seed(options.node.bytes().map(u64::from).sum()),
         ..Dependencies::default()
     };
     let store: Arc<dyn Store> = faults.clone();
-    let options = Options { limits, ..Options::new(name) };
     (Engine::start(Connected { store, signals: to_read }, options, dependencies), faults)
 }
 

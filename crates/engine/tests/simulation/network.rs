@@ -10,7 +10,7 @@ use engine::store::{
     SIGNALS_MAX, Shards, Signal,
 };
 use engine::{MemoryNode, MemoryStore, Store};
-use timers::{HistoryId, Position, Scope, Tag, Timestamp};
+use timers::{HistoryId, Millis, Position, Scope, Tag, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -195,6 +195,11 @@ impl Store for Link {
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {
         self.send().await?;
         self.receive(self.node.history(scope, query).await).await
+    }
+
+    async fn extend(&self, scopes: &[Scope], lifetime: Millis) -> Result<(), Fault> {
+        self.send().await?;
+        self.receive(self.node.extend(scopes, lifetime).await).await
     }
 
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {

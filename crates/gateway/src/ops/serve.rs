@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use engine::store::Connected;
-use engine::{Dependencies, Engine, MemoryStore, Options, Store, StoreClock};
+use engine::{Dependencies, Engine, MemoryStore, Options, Retention, Store, StoreClock};
 use net::limits::{AddressLimiter, NetObserver};
 use net::server::{self, Acceptor, HttpOptions};
 use net::tls::TlsCertificate;
@@ -19,8 +19,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::http::import_limiter::ImportLimiter;
 use crate::http::public;
 use crate::node::Node;
+use crate::ops::config::parse::millis;
 use crate::ops::config::{Settings, StoreUrl};
 use crate::ops::critical_tasks::{CriticalTasks, task_failure};
 use crate::ops::drain::{Drain, ShutdownSource};
@@ -129,8 +131,12 @@ fn start(settings: Settings, telemetry: &Telemetry) -> Result<Arc<Node>> {
     let metrics = Metrics::new(telemetry);
     let engine_telemetry =
         EngineTelemetry { traces: Arc::clone(&telemetry.traces), timings: Timings::new(&telemetry.meter()) };
-    let options =
-        Options { limits: settings.rules.clone(), holdover: settings.holdover, ..Options::new(&settings.node_id) };
+    let options = Options {
+        limits: settings.rules.clone(),
+        holdover: settings.holdover,
+        retention: Retention { quota: settings.limits.history, guest_lifetime: millis(settings.guest_lifetime) },
+        ..Options::new(&settings.node_id)
+    };
     let dependencies = Dependencies { telemetry: Arc::new(engine_telemetry), ..Dependencies::default() };
     let engine = Engine::start(connect(&settings)?, options, dependencies);
     let auth = settings.auth.connect().map_err(|error| anyhow!("auth: {error}"))?;
@@ -141,6 +147,7 @@ fn start(settings: Settings, telemetry: &Telemetry) -> Result<Arc<Node>> {
         drain: Drain::new(settings.drain),
         engine,
         connections: Arc::new(connections),
+        imports: ImportLimiter::new(&settings.limits, &settings.public.proxy),
         metrics,
         traces: Arc::clone(&telemetry.traces),
         log: telemetry.log.clone(),

@@ -47,6 +47,11 @@ impl Handle {
         open.clone().map_err(|reason| Fault::new(FaultKind::Unavailable, reason))
     }
 
+    /// Returns the directory.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns the reason if the store is not usable.
     pub(crate) fn ready(&self) -> Result<(), String> {
         self.open.read().as_ref().map(|_| ()).map_err(Clone::clone)

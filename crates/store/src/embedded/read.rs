@@ -105,7 +105,7 @@ fn head(snapshot: &redb::ReadTransaction, scope: &str) -> Result<StoredHead, Fau
     }
 }
 
-fn fault(error: impl Into<redb::Error>) -> Fault {
+pub(crate) fn fault(error: impl Into<redb::Error>) -> Fault {
     Fault::new(FaultKind::Unavailable, error.into())
 }
 

@@ -8,18 +8,18 @@ use std::thread;
 use async_trait::async_trait;
 use engine::store::{
     BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query,
-    Signal, SignalSender, lead, resign,
+    Signal, SignalSender, StoreCounters, lead, resign,
 };
 use engine::{Store, StoreClock};
 use redb::Database;
-use timers::{HistoryId, Position, Scope, Tag, Timestamp};
+use timers::{HistoryId, Millis, Position, Scope, Tag, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tracing::{Instrument, Span};
 
 use crate::embedded::database::{Handle, OpenError};
-use crate::embedded::read;
 use crate::embedded::writer::{Job, Reply, Writer};
+use crate::embedded::{disk, expiry, read};
 use crate::known_scopes::KnownScopes;
 
 /// Most commits in the writer's queue: some four groups, a fraction of a second.
@@ -54,6 +54,11 @@ impl EmbeddedStore {
             writer.run(taken);
             stopped_tx.send(()).ok();
         });
+        spawned.map_err(|error| OpenError::Failed(folder.to_owned(), error.into()))?;
+        let (of_sweep, at, weak_jobs) = (handle.clone(), Arc::clone(&clock), jobs.downgrade());
+        let spawned = thread::Builder::new()
+            .name("store-expiry".to_owned())
+            .spawn(move || expiry::sweep(&of_sweep, &at, &weak_jobs));
         spawned.map_err(|error| OpenError::Failed(folder.to_owned(), error.into()))?;
         let store = Self {
             handle,
@@ -117,6 +122,16 @@ impl Store for EmbeddedStore {
         self.read(move |database| read::history(database, &scope, &query)).await
     }
 
+    async fn extend(&self, scopes: &[Scope], lifetime: Millis) -> Result<(), Fault> {
+        let queried = scopes.to_vec();
+        let found = self.read(move |database| expiry::with_end(database, queried).map_err(read::fault)).await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let until = self.clock.now() + lifetime;
+        self.write(|reply| Job::Extend(found, until, reply)).await
+    }
+
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {
         self.signal_sender.lock().watch(scope);
         Ok(())
@@ -154,6 +169,10 @@ impl Store for EmbeddedStore {
             self.signal_sender.lock().send(Signal::Vacant);
         }
         Ok(())
+    }
+
+    fn counters(&self) -> StoreCounters {
+        StoreCounters { capacity: disk::capacity(self.handle.folder()), ..StoreCounters::default() }
     }
 
     fn ready(&self) -> Result<(), String> {

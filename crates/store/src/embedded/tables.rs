@@ -17,6 +17,15 @@ pub(crate) const ROW_INDEX: TableDefinition<(&str, u64, &str), ()> = TableDefini
 /// Deadline and scope.
 pub(crate) const DUE: TableDefinition<(u64, &str), ()> = TableDefinition::new("due");
 
+/// Scope → the rows and bytes of its history. A history without an entry was written before sizes were stored.
+pub(crate) const HISTORY_SIZES: TableDefinition<&str, (u64, u64)> = TableDefinition::new("history_sizes");
+
+/// Scope → the instant at which it ends.
+pub(crate) const ENDS: TableDefinition<&str, u64> = TableDefinition::new("ends");
+
+/// The same, in the order of the instants.
+pub(crate) const END_INDEX: TableDefinition<(u64, &str), ()> = TableDefinition::new("end_index");
+
 /// Creates all tables, so that no reader finds one missing.
 pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), redb::TableError> {
     transaction.open_table(HEADS)?;
@@ -24,5 +33,8 @@ pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), redb::TableEr
     transaction.open_table(ROWS)?;
     transaction.open_table(ROW_INDEX)?;
     transaction.open_table(DUE)?;
+    transaction.open_table(HISTORY_SIZES)?;
+    transaction.open_table(ENDS)?;
+    transaction.open_table(END_INDEX)?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The single writer: takes the queued jobs, commits them in one transaction with one sync, then replies.
 
 use parking_lot::Mutex;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +9,12 @@ use std::time::Duration;
 use engine::store::{Commit, Committed, Due, Fault, FaultKind, Signal, SignalSender};
 use engine::{StoreClock, Update};
 use redb::{ReadableTable, Table, WriteTransaction};
-use timers::{DeadlineMove, Timestamp};
+use timers::{DeadlineMove, Scope, Timestamp};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::embedded::database::Handle;
+use crate::embedded::expiry::Retention;
 use crate::embedded::head::StoredHead;
 use crate::embedded::tables::{DUE, HEADS, ITEMS, ROW_INDEX, ROWS};
 
@@ -32,6 +34,10 @@ pub(crate) enum Job {
     Commit(Commit, Reply<Committed>),
     /// A deadline to postpone, unless it has changed since it was read.
     Postpone(Due, Timestamp, Reply<()>),
+    /// Scopes whose end is to be postponed to this instant.
+    Extend(Vec<Scope>, Timestamp, Reply<()>),
+    /// The deletion of one scope that has ended by this instant.
+    Expire(Timestamp, Reply<ControlFlow<()>>),
 }
 
 /// The writer's dependencies.
@@ -61,8 +67,8 @@ impl Writer {
             let mut group = Vec::new();
             match next.take().or_else(|| jobs.blocking_recv()) {
                 Some(Job::Commit(commit, reply)) => group.push((commit, reply)),
-                Some(Job::Postpone(due, to, reply)) => {
-                    reply.send(self.postpone(&due, to)).ok();
+                Some(other) => {
+                    self.run_alone(other);
                     continue;
                 }
                 None => return,
@@ -73,20 +79,35 @@ impl Writer {
             {
                 match job {
                     Job::Commit(commit, reply) => group.push((commit, reply)),
-                    other @ Job::Postpone(..) => next = Some(other),
+                    other @ (Job::Postpone(..) | Job::Extend(..) | Job::Expire(..)) => next = Some(other),
                 }
             }
             self.commit_group(group);
         }
     }
 
-    fn postpone(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
+    /// Runs a job in a transaction of its own. The sender may be gone.
+    fn run_alone(&self, job: Job) {
+        match job {
+            Job::Commit(commit, reply) => self.commit_group(vec![(commit, reply)]),
+            Job::Postpone(due, to, reply) => {
+                reply.send(self.write(|tables| tables.postpone(&due, to))).ok();
+            }
+            Job::Extend(scopes, until, reply) => {
+                reply.send(self.write(|tables| tables.extend(&scopes, until))).ok();
+            }
+            Job::Expire(now, reply) => drop(reply.send(self.write(|tables| tables.expire(now)))),
+        }
+    }
+
+    fn write<T>(&self, write: impl FnOnce(&mut Tables<'_>) -> Result<T, redb::Error>) -> Result<T, Fault> {
         let database = self.handle.get()?;
-        let moved = database.begin_write().map_err(redb::Error::from).and_then(|transaction| {
-            Tables::open(&transaction)?.postpone(due, to)?;
-            Ok(transaction.commit()?)
+        let written = database.begin_write().map_err(redb::Error::from).and_then(|transaction| {
+            let written = write(&mut Tables::open(&transaction)?)?;
+            transaction.commit()?;
+            Ok(written)
         });
-        moved.map_err(|error| Fault::new(FaultKind::Unavailable, error))
+        written.map_err(|error| Fault::new(FaultKind::Unavailable, error))
     }
 
     /// Reopens the store and retries without a time limit; jobs are rejected meanwhile. Returns false when all
@@ -154,7 +175,8 @@ impl Job {
         // The caller may be gone.
         match self {
             Self::Commit(_, reply) => drop(reply.send(Err(fault))),
-            Self::Postpone(.., reply) => drop(reply.send(Err(fault))),
+            Self::Postpone(.., reply) | Self::Extend(.., reply) => drop(reply.send(Err(fault))),
+            Self::Expire(_, reply) => drop(reply.send(Err(fault))),
         }
     }
 }
@@ -195,22 +217,25 @@ fn write_all(
     group.iter().map(|(commit, _)| tables.write(commit, clock)).collect()
 }
 
-struct Tables<'t> {
-    heads: Table<'t, &'static str, &'static [u8]>,
-    items: Table<'t, (&'static str, &'static str), &'static [u8]>,
-    rows: Table<'t, (&'static str, &'static str), (u64, &'static [u8])>,
-    row_index: Table<'t, (&'static str, u64, &'static str), ()>,
-    due: Table<'t, (u64, &'static str), ()>,
+/// The tables, open in a transaction.
+pub(crate) struct Tables<'t> {
+    pub(crate) heads: Table<'t, &'static str, &'static [u8]>,
+    pub(crate) items: Table<'t, (&'static str, &'static str), &'static [u8]>,
+    pub(crate) rows: Table<'t, (&'static str, &'static str), (u64, &'static [u8])>,
+    pub(crate) row_index: Table<'t, (&'static str, u64, &'static str), ()>,
+    pub(crate) due: Table<'t, (u64, &'static str), ()>,
+    pub(crate) retention: Retention<'t>,
 }
 
 impl<'t> Tables<'t> {
-    fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
+    pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
         Ok(Self {
             heads: transaction.open_table(HEADS)?,
             items: transaction.open_table(ITEMS)?,
             rows: transaction.open_table(ROWS)?,
             row_index: transaction.open_table(ROW_INDEX)?,
             due: transaction.open_table(DUE)?,
+            retention: Retention::open(transaction)?,
         })
     }
 
@@ -236,7 +261,8 @@ impl<'t> Tables<'t> {
             Ok(head) => head.unwrap_or_default(),
             Err(damaged) => return Ok(Err(damaged)),
         };
-        let committed = stored.head.take(commit, clock.now());
+        let (sizes, now) = (self.history_sizes(&scope, commit)?, clock.now());
+        let committed = stored.head.take(commit, sizes, now);
         if !matches!(committed, Committed::Done(..)) {
             return Ok(Ok(committed));
         }
@@ -254,6 +280,9 @@ impl<'t> Tables<'t> {
             }
             self.row_index.insert((scope.as_str(), row.at.0, id), ())?;
         }
+        if !commit.archive.is_empty() {
+            self.retention.set_size(&scope, sizes.1)?;
+        }
         let deadline = match commit.deadline {
             DeadlineMove::Keep => stored.deadline,
             DeadlineMove::Clear => None,
@@ -268,11 +297,8 @@ impl<'t> Tables<'t> {
             }
             stored.deadline = deadline;
         }
-        if commit.expires_when_empty {
-            self.heads.remove(scope.as_str())?;
-        } else {
-            self.heads.insert(scope.as_str(), stored.encode().as_slice())?;
-        }
+        self.heads.insert(scope.as_str(), stored.encode().as_slice())?;
+        self.retention.apply(&scope, commit.expiry, now)?;
         Ok(Ok(committed))
     }
 }
@@ -284,7 +310,8 @@ mod tests {
     use std::time::Instant;
 
     use bytes::Bytes;
-    use timers::{CommandId, Scope, Tag, UserId};
+    use engine::store::Expiry;
+    use timers::{CommandId, Tag, UserId};
 
     fn job(clock: &StoreClock, user: &str) -> (Job, oneshot::Receiver<Result<Committed, Fault>>) {
         let now = clock.now();
@@ -298,7 +325,8 @@ mod tests {
             put: Vec::new(),
             removed: Vec::new(),
             archive: Vec::new(),
-            expires_when_empty: false,
+            expiry: Expiry::Keep,
+            quota: None,
             deadline: DeadlineMove::Keep,
             update: Bytes::from_static(b"no update"),
         };

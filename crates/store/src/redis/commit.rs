@@ -1,7 +1,7 @@
 //! The arguments of `commit.lua`.
 
 use bytes::Bytes;
-use engine::store::{COMMIT_AGE_MAX, Commit, RECENT_ID_AGE_MAX};
+use engine::store::{COMMIT_AGE_MAX, Commit, Expiry, HistoryQuota};
 use fred::types::Value;
 use timers::{DeadlineMove, MILLIS_PER_BEAT, Tag, Timestamp};
 
@@ -30,6 +30,12 @@ pub(crate) fn args(commit: &Commit, window: &CommitWindow, channel: String, publ
         DeadlineMove::Clear => "0".to_owned(),
         DeadlineMove::Set(at) => at.to_string(),
     };
+    let (lifetime, kind) = match commit.expiry {
+        Expiry::Keep => (None, "after"),
+        Expiry::After(lifetime) => (Some(lifetime.0), "after"),
+        Expiry::Within(lifetime) => (Some(lifetime.0), "within"),
+    };
+    let bound = |of: fn(HistoryQuota) -> u64| commit.quota.map_or_else(String::new, |quota| of(quota).to_string());
     let text = |text: String| Value::String(text.into());
     let count = |count: usize| text(count.to_string());
     let mut args = vec![
@@ -44,7 +50,10 @@ pub(crate) fn args(commit: &Commit, window: &CommitWindow, channel: String, publ
         text(publish.to_owned()),
         text(channel),
         Value::Bytes(commit.update.clone()),
-        text(if commit.expires_when_empty { RECENT_ID_AGE_MAX.0.to_string() } else { String::new() }),
+        text(lifetime.map_or_else(String::new, |lifetime| lifetime.to_string())),
+        text(kind.to_owned()),
+        text(bound(|quota| quota.rows)),
+        text(bound(|quota| quota.bytes)),
         count(commit.put.len()),
     ];
     for (key, bytes) in &commit.put {

@@ -3,31 +3,44 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use engine::store::{BeatStatus, Committed, Fault, LoadedBoard, RecentId};
+use engine::store::{BeatStatus, Committed, Fault, HistoryQuota, LoadedBoard, RecentId};
 use fred::types::Value;
-use timers::{Beat, CommandId, HistoryId, ItemKey, Millis, Position, Revision, Tag, Timestamp};
+use timers::{Beat, CommandId, HistoryBound, HistoryId, ItemKey, Millis, Position, Revision, Tag, Timestamp};
 
 use crate::redis::fault::malformed_reply;
 
-/// Decodes the reply of `commit.lua`. The second value is false if the update could not be published.
+/// The reply of `commit.lua`.
+pub(crate) enum CommitReply {
+    /// The outcome, and whether the update could be published.
+    Decided(Committed, bool),
+    /// Nothing was done: the history must be counted first.
+    Uncounted,
+}
+
+/// Decodes the reply of `commit.lua`.
 ///
 /// `cluster_time` converts the server's clock to cluster time.
 pub(crate) fn committed(
     reply: Value,
+    quota: Option<HistoryQuota>,
     cluster_time: impl FnOnce(Timestamp) -> Timestamp,
-) -> Result<(Committed, bool), Fault> {
+) -> Result<CommitReply, Fault> {
     let malformed = || malformed_reply("a commit");
     let (status, revision, now, receivers): (String, u64, u64, i64) = reply.convert().map_err(|_| malformed())?;
     let (revision, now) = (Revision(revision), cluster_time(Timestamp(now)));
+    let quota = quota.unwrap_or_default();
     let committed = match status.as_str() {
         "done" => Committed::Done(revision, now),
         "repeated" => Committed::Repeated(revision, now),
         "conflict" => Committed::Conflict(now),
         "late" => Committed::Late(now),
         "stale" => Committed::Stale(now),
+        "rows-full" => Committed::HistoryFull(HistoryBound::Rows(quota.rows), now),
+        "bytes-full" => Committed::HistoryFull(HistoryBound::Bytes(quota.bytes), now),
+        "uncounted" => return Ok(CommitReply::Uncounted),
         _ => return Err(malformed()),
     };
-    Ok((committed, receivers >= 0))
+    Ok(CommitReply::Decided(committed, receivers >= 0))
 }
 
 /// Decodes the reply of `beat.lua`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use engine::store::{Commit, Committed, Fault, FaultKind, Shards};
+use engine::store::{Capacity, Commit, Committed, Fault, FaultKind, Shards};
 use engine::{BootClock, Clock};
 use fred::clients::Client;
 use fred::error::Error;
@@ -15,12 +15,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::redis::commit::{self, CommitWindow};
 use crate::redis::connections::{Connections, Connector};
-use crate::redis::decode;
+use crate::redis::decode::{self, CommitReply};
 use crate::redis::driver::is_up;
 use crate::redis::fault::{commit_fault, fault, is_redirect, is_server_reply, not_connected};
 use crate::redis::keys::beat_shard;
 use crate::redis::probe::Probe;
 use crate::redis::replica_wait::{Acked, ReplicaWait, ReplicaWaitTask, WaitRequest};
+use crate::redis::retention;
 use crate::redis::shared::Shared;
 use crate::redis::span::Operation;
 use crate::redis::subscription_task::{REQUESTS_MAX, SubscriptionRequest, SubscriptionTask};
@@ -30,6 +31,9 @@ const COMMIT: Operation =
 
 /// The board's tag, the key of the replica wait, and WAIT.
 const CONFIRM: Operation = Operation { name: "PIPELINE", operation: "PIPELINE", script: None, batch: Some(3) };
+
+/// Most attempts at a commit whose history is to be counted: once a history is counted, it stays so.
+const COUNTS_MAX: usize = 3;
 
 /// One server.
 pub(crate) struct Server {
@@ -41,6 +45,8 @@ pub(crate) struct Server {
     requests: mpsc::Sender<SubscriptionRequest>,
     owned: watch::Receiver<Shards>,
     readiness: watch::Receiver<Result<(), String>>,
+    /// The server's memory, as of the last probe.
+    capacity: watch::Receiver<Option<Capacity>>,
     replica_wait: Option<ReplicaWait>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -67,6 +73,7 @@ impl Server {
         let (probe_messages, probe_message) = watch::channel(String::new());
         let (ready, readiness) = watch::channel(Err(not_ready));
         let (owner, owned) = watch::channel(shards);
+        let (capacity_tx, capacity) = watch::channel(None);
         let replica_wait = (replicas_ack > 0).then(|| {
             let (shared, owned, connections) = (Arc::clone(shared), owned.clone(), connections.clone());
             let (wait, task) = ReplicaWait::new(ReplicaWaitTask { connections, replicas: replicas_ack, shared, owned });
@@ -79,7 +86,7 @@ impl Server {
             connector,
             connections: in_use,
             events,
-            probe: Probe::new(Arc::clone(shared), Arc::clone(&clock), probe_message),
+            probe: Probe::new(Arc::clone(shared), Arc::clone(&clock), probe_message, capacity_tx),
             probe_messages,
             forward: None,
             owned: owner,
@@ -88,7 +95,19 @@ impl Server {
         };
         tasks.spawn(stop.clone().run_until_cancelled_owned(subscriptions.run(taken)));
         let shared = Arc::clone(shared);
-        Ok(Arc::new(Self { shared, name, connections, clock, requests, owned, readiness, replica_wait, tasks, stop }))
+        Ok(Arc::new(Self {
+            shared,
+            name,
+            connections,
+            clock,
+            requests,
+            owned,
+            readiness,
+            capacity,
+            replica_wait,
+            tasks,
+            stop,
+        }))
     }
 
     /// Returns the connection for commands. Fails if it is down: the driver would queue the command and execute
@@ -112,6 +131,17 @@ impl Server {
     /// Executes a commit, and waits for replicas if configured.
     pub(crate) async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
         commit.check_limits()?;
+        for _ in 0..COUNTS_MAX {
+            if let Some(committed) = self.try_commit(commit).await? {
+                return Ok(committed);
+            }
+            retention::count_history(self, &self.shared, commit).await?;
+        }
+        Err(Fault::new(FaultKind::Unavailable, "the history could not be counted"))
+    }
+
+    /// Executes a commit; `None` if its history must be counted first.
+    async fn try_commit(&self, commit: &Commit) -> Result<Option<Committed>, Fault> {
         self.check_time()?;
         let keys = self.shared.keys.of(&commit.scope);
         let window = CommitWindow::of(commit.decided_at, self.skew());
@@ -133,7 +163,8 @@ impl Server {
             self.note_redirect(&error);
             commit_fault(error)
         })?;
-        let (committed, published) = decode::committed(reply, |now| self.cluster_time(now))?;
+        let reply = decode::committed(reply, commit.quota, |now| self.cluster_time(now))?;
+        let CommitReply::Decided(committed, published) = reply else { return Ok(None) };
         if !published {
             self.shared.counters.unpublished.add_one();
             tracing::error!(
@@ -148,9 +179,9 @@ impl Server {
                 tracing::debug!(server = %self.name, %reason, "a commit was not replicated in time");
                 not_replicated(reason)
             })?,
-            Committed::Conflict(_) | Committed::Late(_) | Committed::Stale(_) => {}
+            Committed::Conflict(_) | Committed::Late(_) | Committed::Stale(_) | Committed::HistoryFull(..) => {}
         }
-        Ok(committed)
+        Ok(Some(committed))
     }
 
     /// Waits until replicas have a board at `tag`, if configured. Returns whether the board is still at `tag`.
@@ -220,6 +251,11 @@ impl Server {
     /// Returns the shards that the server owns.
     pub(crate) fn shards(&self) -> Shards {
         *self.owned.borrow()
+    }
+
+    /// Returns the server's memory; `None` if it is not known.
+    pub(crate) fn capacity(&self) -> Option<Capacity> {
+        *self.capacity.borrow()
     }
 
     /// Returns the reason if the server is not usable.

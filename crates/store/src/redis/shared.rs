@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) beat: Script,
     pub(crate) vacate: Script,
     pub(crate) postpone: Script,
+    pub(crate) count_history: Script,
+    pub(crate) extend: Script,
     /// Notified when a server reports that a slot is elsewhere.
     pub(crate) moved: Notify,
     /// Cluster time, from the beats.
@@ -76,6 +78,8 @@ impl Shared {
             beat: Script::new(include_str!("beat.lua")),
             vacate: Script::new(include_str!("vacate.lua")),
             postpone: Script::new(include_str!("postpone.lua")),
+            count_history: Script::new(include_str!("count_history.lua")),
+            extend: Script::new(include_str!("extend.lua")),
             moved: Notify::new(),
             clock: Clock::new(Box::new(engine::BootClock)),
             absorbed: Mutex::new(Millis(0)),

@@ -9,15 +9,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use engine::Store;
 use engine::store::{
-    ArchivedRow, BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, FaultKind, LoadedBoard,
-    Page, Query, SIGNALS_MAX, Shard, Shards, StoreCounters,
+    ArchivedRow, BeatRequest, BeatStatus, Capacity, Commit, Committed, Connected, Due, DuePage, Fault, FaultKind,
+    LoadedBoard, Page, Query, SIGNALS_MAX, Shard, Shards, StoreCounters,
 };
 use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::{ClientLike, HashesInterface, SortedSetsInterface};
 use fred::types::{ClusterHash, CustomCommand, Value};
 use futures_util::future::join_all;
-use timers::{HistoryId, Position, Scope, Tag, Timestamp};
+use timers::{HistoryId, Millis, Position, Scope, Tag, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +36,7 @@ use crate::redis::server::Server;
 use crate::redis::shared::Shared;
 use crate::redis::span::{Endpoint, Operation};
 use crate::redis::subscription_task::SubscriptionRequest;
-use crate::redis::{Options, decode, due};
+use crate::redis::{Options, decode, due, retention};
 
 /// Most beats that may be missing on their channel before a probe is requested: the last one may be in transit.
 const MISSED_BEATS_MAX: u64 = 1;
@@ -214,6 +214,20 @@ impl Store for RedisStore {
         Ok(Page::of(rows.collect(), query.limit))
     }
 
+    async fn extend(&self, scopes: &[Scope], lifetime: Millis) -> Result<(), Fault> {
+        let shards: Vec<Shard> = scopes.iter().map(Shard::of).collect();
+        let groups = self.routes().group_by_server(&shards);
+        let extensions = groups.iter().map(|(server, indices)| {
+            retention::extend(server, &self.shared, indices.iter().map(|index| &scopes[*index]), lifetime)
+        });
+        let extended = join_all(extensions).await;
+        let reached: usize = groups.iter().map(|(_, indices)| indices.len()).sum();
+        if reached < scopes.len() {
+            return Err(not_connected());
+        }
+        extended.into_iter().collect()
+    }
+
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {
         let (shard, channel) = (Shard::of(scope), self.shared.keys.channel(scope));
         self.shared.desired.insert(shard, channel.clone());
@@ -346,6 +360,7 @@ impl Store for RedisStore {
             shards: Some(self.routes().usable_shards() as u64),
             damaged: counters.damaged.get(),
             damaged_shards: self.shared.damaged_shards.count() as u64,
+            capacity: self.routes().servers().iter().filter_map(|server| server.capacity()).reduce(Capacity::fuller),
         }
     }
 

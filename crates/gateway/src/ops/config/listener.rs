@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use access::OriginPattern;
+use engine::store::HistoryQuota;
 use ipnet::IpNet;
 use net::limits::{AddressLimits, ConnectionLimits};
 use net::proxy::{ForwardedHeader, ProxyOptions};
@@ -41,6 +42,10 @@ pub(crate) struct LimitSettings {
     pub(crate) message_bytes: usize,
     pub(crate) head_bytes: usize,
     pub(crate) request_within: Duration,
+    /// Imports of a user and of an address in a minute.
+    pub(crate) imports_per_user: usize,
+    pub(crate) imports_per_address: usize,
+    pub(crate) history: HistoryQuota,
 }
 
 impl PublicSettings {
@@ -67,6 +72,9 @@ impl LimitSettings {
             message_bytes: count(reader, "limits.message_bytes", 64 * 1024),
             head_bytes: count(reader, "limits.head_bytes", 32 * 1024),
             request_within: span(reader, "limits.request_within", Duration::from_secs(30)),
+            imports_per_user: count(reader, "limits.imports_per_user", 60),
+            imports_per_address: count(reader, "limits.imports_per_address", 300),
+            history: history_quota(reader),
         };
         if settings.head_bytes < HEAD_BYTES_MIN {
             reader.error("limits.head_bytes", "must be at least 8192");
@@ -87,6 +95,12 @@ impl LimitSettings {
     pub(crate) fn of_address(&self) -> AddressLimits {
         AddressLimits { connections_per_address: self.connections_per_address, exempt: self.addresses_exempt.clone() }
     }
+}
+
+fn history_quota(reader: &mut Reader) -> HistoryQuota {
+    let HistoryQuota { rows, bytes } = HistoryQuota::DEFAULT;
+    let mut most = |key, default| count(reader, key, usize::try_from(default).unwrap_or(usize::MAX)) as u64;
+    HistoryQuota { rows: most("limits.history_rows", rows), bytes: most("limits.history_bytes", bytes) }
 }
 
 fn tls(reader: &mut Reader) -> Option<TlsFiles> {

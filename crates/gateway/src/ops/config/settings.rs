@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) internal_listen: SocketAddr,
     pub(crate) store: StoreSettings,
     pub(crate) holdover: Duration,
+    /// How long the timers of a guest are kept after its last connection.
+    pub(crate) guest_lifetime: Duration,
     pub(crate) auth: AuthConfig,
     pub(crate) key_files: KeyFiles,
     /// The limits of the rules, of all systems.
@@ -119,6 +121,11 @@ impl Settings {
             node_id: reader.value("node.id", random_node_id(), prefix),
             internal_listen: address(reader, "internal.listen", "127.0.0.1:9000"),
             holdover: span(reader, "beat.holdover", engine::Options::HOLDOVER),
+            guest_lifetime: period(
+                reader,
+                "auth.guest_lifetime",
+                Duration::from_millis(engine::Retention::default().guest_lifetime.0),
+            ),
             systems,
             rules,
             socketio_anonymous: reader.value("socketio.anonymous", true, boolean),

@@ -7,7 +7,7 @@ use engine::store::SHARDS;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Meter;
 
-use crate::ops::metrics::observed::{Observation, counters, gauges};
+use crate::ops::metrics::observed::{Observation, byte_gauges, counters, gauges};
 
 type Read = fn(&Engine) -> u64;
 
@@ -144,10 +144,23 @@ const GAUGES: &[Observation<Engine>] = &[
     ),
 ];
 
+/// Gauges of bytes.
+const BYTE_GAUGES: &[Observation<Engine>] = &[
+    (
+        "tickcast.store.used",
+        "Used memory of the fullest Redis server, or used space of the disk of the store",
+        |engine| engine.store().counters().capacity.map_or(0, |capacity| capacity.used),
+    ),
+    ("tickcast.store.limit", "The memory or disk space that the store can use; 0 if unknown", |engine| {
+        engine.store().counters().capacity.map_or(0, |capacity| capacity.limit)
+    }),
+];
+
 /// Registers the metrics of an engine.
 pub(super) fn observe(meter: &Meter, engine: &Arc<Engine>) {
     counters(meter, engine, COUNTERS);
     gauges(meter, engine, GAUGES);
+    byte_gauges(meter, engine, BYTE_GAUGES);
     for (name, description, label, values) in LABELLED_COUNTERS {
         let engine: Weak<Engine> = Arc::downgrade(engine);
         meter

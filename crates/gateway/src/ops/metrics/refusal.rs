@@ -33,6 +33,10 @@ pub(crate) enum Refusal {
     Bodies,
     /// A request, or a client's first message, did not arrive in time.
     Time,
+    /// The rate of imports of the user.
+    ImportsOfUser,
+    /// The rate of imports of the address.
+    ImportsOfAddress,
     /// The origin of the page.
     Origin,
     /// The credentials were rejected.
@@ -55,6 +59,8 @@ impl Label for Refusal {
             Self::BodyBytes,
             Self::Bodies,
             Self::Time,
+            Self::ImportsOfUser,
+            Self::ImportsOfAddress,
             Self::Origin,
             Self::Unauthorized,
             Self::Unidentified,
@@ -78,6 +84,8 @@ impl Label for Refusal {
             Self::BodyBytes => "body_bytes",
             Self::Bodies => "bodies",
             Self::Time => "time",
+            Self::ImportsOfUser => "imports_of_user",
+            Self::ImportsOfAddress => "imports_of_address",
             Self::Origin => "origin",
             Self::Unauthorized => "unauthorized",
             Self::Unidentified => "unidentified",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::{Effect, ExecuteError, Request};
 use serde_json::json;
@@ -20,15 +20,21 @@ use crate::node::Node;
 use crate::session::fault::fault;
 use crate::systems::clockit::Clockit;
 use net::limits::NetLimit;
+use net::proxy::client_address;
 use net::request_body::{BodyLimits, read_body};
 
 /// Answers `{stored, repeated}`, or 422 with every bad cell.
 pub(crate) async fn ingest(
     State(node): State<Arc<Node>>,
     user: AuthenticatedUser<Clockit>,
+    extensions: Extensions,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let address = client_address(&extensions, &headers, &node.settings.public.proxy);
+    if let Some(refused) = node.imports.refuse(&user.id, address, &node.metrics) {
+        return refused;
+    }
     let limits = BodyLimits {
         max_bytes: node.settings.systems.clockit.ingest_bytes,
         timeout: node.settings.limits.request_within,
