@@ -74,6 +74,11 @@ impl BeatSchedule {
         true
     }
 
+    /// Tells whether a beat is not older than the last one taken.
+    pub(crate) fn is_latest(&self, beat: Beat, now: Timestamp) -> bool {
+        beat >= self.last_at(now)
+    }
+
     /// Returns the last beat taken.
     pub(crate) fn last(&self) -> Beat {
         self.last

@@ -1,10 +1,13 @@
-//! The cluster clock, which a node disciplines by the store's answers, and the clock of a store.
+//! The cluster clock, which a node disciplines by the store's answers.
 
 use std::collections::VecDeque;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use timers::Timestamp;
+use timers::{ClusterTime, Millis, Timestamp};
+
+use crate::store::ahead_of_date;
 
 /// How long a reading of the store's time is used: long enough to contain a quick answer, short enough that a quartz
 /// drift of 100 ppm stays under 6 ms.
@@ -16,9 +19,6 @@ const HOLD_STILL_MAX_MS: u64 = 1000;
 /// A reading this far ahead of all others is counted as a step: the store's clock was set, or all answers of the last
 /// minute were slow.
 const STEP: i128 = 1000;
-
-/// The rate of a store's clock while the wall clock is behind it.
-const SLEW_RATE: f64 = 0.995;
 
 /// A clock that tells only how much time passes, also while the machine sleeps.
 pub trait Monotonic: Send + Sync + 'static {
@@ -44,6 +44,8 @@ impl Monotonic for BootClock {
 pub struct Clock {
     monotonic: Box<dyn Monotonic>,
     readings: Mutex<Readings>,
+    /// How far the store's own clock is behind cluster time, in ms.
+    absorbed: AtomicU64,
 }
 
 #[derive(Default)]
@@ -57,7 +59,7 @@ struct Readings {
 impl Clock {
     /// Makes a clock without a reading.
     pub fn new(monotonic: Box<dyn Monotonic>) -> Self {
-        Self { monotonic, readings: Mutex::new(Readings::default()) }
+        Self { monotonic, readings: Mutex::default(), absorbed: AtomicU64::new(0) }
     }
 
     /// Returns the node's own monotonic time.
@@ -67,9 +69,7 @@ impl Clock {
 
     /// Adds a reading: the store's time, received just now.
     pub fn observe(&self, now: Timestamp) {
-        let own = self.elapsed();
-        let ahead = i128::from(now.0) - i128::try_from(own.as_millis()).unwrap_or(i128::MAX);
-        let second = own.as_secs();
+        let (second, ahead) = self.reading(now);
         let mut readings = self.lock();
         if readings.ahead().is_some_and(|best| ahead > best + STEP) {
             readings.steps += 1;
@@ -84,6 +84,15 @@ impl Clock {
         }
     }
 
+    /// Adds a reading that does not come with a beat, unless it is the first. While a step back is absorbed, such a reading is
+    /// wrong after the store's clock was corrected, until the next beat; so it does not move the clock by a step then.
+    pub fn refine(&self, now: Timestamp) {
+        let Some(best) = self.ahead() else { return };
+        if self.absorbed() == Millis(0) || self.reading(now).1 <= best + STEP {
+            self.observe(now);
+        }
+    }
+
     /// Returns cluster time; `None` before the first reading.
     pub fn now(&self) -> Option<Timestamp> {
         let own = i128::try_from(self.elapsed().as_millis()).unwrap_or(i128::MAX);
@@ -94,6 +103,31 @@ impl Clock {
             readings.last = now;
         }
         Some(Timestamp(readings.last))
+    }
+
+    /// Returns cluster time and how far it is ahead of the date; `None` before the first reading.
+    pub fn cluster_time(&self) -> Option<ClusterTime> {
+        Some(ClusterTime { now: self.now()?, ahead: self.ahead_of_date() })
+    }
+
+    /// Returns the date, which clients are shown; `None` before the first reading.
+    pub fn date(&self) -> Option<Timestamp> {
+        self.cluster_time().map(ClusterTime::date)
+    }
+
+    /// Returns how far cluster time is ahead of the date.
+    pub fn ahead_of_date(&self) -> Millis {
+        ahead_of_date(self.absorbed())
+    }
+
+    /// Sets how far the store's own clock is behind cluster time, as the last beat tells.
+    pub fn set_absorbed(&self, absorbed: Millis) {
+        self.absorbed.store(absorbed.0, Ordering::Release);
+    }
+
+    /// Returns how far the store's own clock is behind cluster time.
+    pub fn absorbed(&self) -> Millis {
+        Millis(self.absorbed.load(Ordering::Acquire))
     }
 
     /// Returns how far cluster time is ahead of the node's own clock, in ms; `None` before the first reading.
@@ -111,6 +145,12 @@ impl Clock {
         self.lock().steps
     }
 
+    /// Returns the second of a reading, and how far the store is ahead of the node's own clock.
+    fn reading(&self, now: Timestamp) -> (u64, i128) {
+        let own = self.elapsed();
+        (own.as_secs(), i128::from(now.0) - i128::try_from(own.as_millis()).unwrap_or(i128::MAX))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Readings> {
         self.readings.lock()
     }
@@ -119,50 +159,6 @@ impl Clock {
 impl Readings {
     fn ahead(&self) -> Option<i128> {
         self.seconds.iter().map(|(_, ahead)| *ahead).max()
-    }
-}
-
-/// The clock of a store in this process: the machine's wall clock, but never backwards.
-///
-/// Forward steps are followed, since a suspended machine looks the same. After a backward step the clock is slewed by
-/// five milliseconds a second.
-pub struct StoreClock {
-    monotonic: Box<dyn Monotonic>,
-    wall: fn() -> Duration,
-    last: Mutex<Option<StoreReading>>,
-}
-
-struct StoreReading {
-    at: Duration,
-    now: Duration,
-}
-
-impl StoreClock {
-    /// Makes a clock on the machine's wall clock.
-    pub fn new() -> Self {
-        Self::over(Box::new(BootClock), || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
-    }
-
-    fn over(monotonic: Box<dyn Monotonic>, wall: fn() -> Duration) -> Self {
-        Self { monotonic, wall, last: Mutex::new(None) }
-    }
-
-    /// Returns the time, which is never before the last one returned.
-    pub fn now(&self) -> Timestamp {
-        let mut last = self.last.lock();
-        let (own, wall) = (self.monotonic.elapsed(), (self.wall)());
-        let now = match last.as_ref() {
-            Some(last) => wall.max(last.now + own.saturating_sub(last.at).mul_f64(SLEW_RATE)),
-            None => wall,
-        };
-        *last = Some(StoreReading { at: own, now });
-        Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
-    }
-}
-
-impl Default for StoreClock {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -210,24 +206,5 @@ mod tests {
         assert_eq!(clock.now(), Some(Timestamp(562_000)));
         manual.set(62_300);
         assert_eq!(clock.now(), Some(Timestamp(562_100)));
-    }
-
-    static WALL: AtomicU64 = AtomicU64::new(0);
-
-    #[test]
-    fn a_stores_clock_follows_the_wall_clock_forward_and_is_slewed_after_a_step_back() {
-        let manual = ManualClock::default();
-        let wall = || Duration::from_millis(WALL.load(Ordering::Relaxed));
-        let clock = StoreClock::over(Box::new(manual.clone()), wall);
-        let at = |own: u64, wall: u64| {
-            manual.set(own);
-            WALL.store(wall, Ordering::Relaxed);
-            clock.now().0
-        };
-        assert_eq!(at(0, 100_000), 100_000);
-        assert_eq!(at(1_000, 101_000), 101_000);
-        assert_eq!(at(2_000, 202_000), 202_000, "a step forward is followed");
-        assert_eq!(at(3_000, 198_000), 202_995, "a step back is not");
-        assert_eq!(at(1_003_000, 1_198_000), 1_198_000, "and the wall clock has caught up");
     }
 }

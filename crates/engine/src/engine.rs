@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use timers::{Beat, Limits, Millis, NodeId, Tag, Timestamp};
+use timers::{Beat, Limits, MILLIS_PER_BEAT, Millis, NodeId, Tag, Timestamp};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::background::{Background, TaskFailure};
@@ -200,9 +200,9 @@ impl Engine {
         self.is_time_valid.subscribe()
     }
 
-    /// Returns cluster time; `None` if it is unknown or not valid.
-    pub fn valid_time(&self) -> Option<Timestamp> {
-        self.clock.now().filter(|_| *self.is_time_valid.borrow())
+    /// Returns the date; `None` if it is unknown or not valid.
+    pub fn valid_date(&self) -> Option<Timestamp> {
+        self.clock.date().filter(|_| *self.is_time_valid.borrow())
     }
 
     /// Returns the number of deadlines that this node carries out, or whose instant it waits for.
@@ -269,6 +269,7 @@ impl Engine {
         self.lock_leader().node.is_empty()
     }
 
+    /// Applies what a beat tells of its leader, and of the clock of the store.
     pub(crate) fn set_leader(&self, beat: &BeatStatus) {
         let current = Leader { node: beat.leader.clone(), generation: Some(beat.generation), absorbed: beat.absorbed };
         let last = std::mem::replace(&mut *self.lock_leader(), current);
@@ -277,12 +278,33 @@ impl Engine {
         }
         if last.generation.is_some() && beat.absorbed > last.absorbed {
             self.clock.count_step();
-            tracing::warn!(ms = beat.absorbed.0, "the store's clock was set back; the time shown continues");
+            let ms = beat.absorbed.0 - last.absorbed.0;
+            tracing::warn!(ms, "the store's clock was set back; running timers continue");
         }
+        self.set_absorbed(beat);
         if last.generation.is_some_and(|generation| generation != beat.generation) {
             tracing::warn!("the store was emptied; all views are compared with it");
             self.hub.invalidate_shards(Shards::ALL);
             self.compare(Shards::ALL);
+        }
+    }
+
+    /// Applies how far the clock of the store is behind, unless the beat is older than one that was shown. Shows all views
+    /// again if their dates have changed.
+    fn set_absorbed(&self, beat: &BeatStatus) {
+        let is_latest = self.clock.now().is_some_and(|now| self.schedule().is_latest(beat.beat, now));
+        if !is_latest {
+            return;
+        }
+        let before = self.clock.ahead_of_date();
+        self.clock.set_absorbed(beat.absorbed);
+        let ahead = self.clock.ahead_of_date();
+        if ahead != before {
+            tracing::warn!(
+                seconds = ahead.0 / MILLIS_PER_BEAT,
+                "dates are behind cluster time by this much now, since they follow the store's clock"
+            );
+            self.hub.redate();
         }
     }
 

@@ -35,6 +35,10 @@ const RIVAL_PAUSE: Duration = Duration::from_millis(4);
 /// Pause before a request to an unavailable or silent store is repeated.
 const STORE_PAUSE: Duration = Duration::from_millis(100);
 
+/// Pause after a commit that was refused as late. All attempts together outlast a beat: the clock of the store may have been
+/// set forward, of which only the next beat tells.
+const LATE_PAUSE: Duration = Duration::from_millis(200);
+
 /// Pause before another request to confirm that a command was found done. It is long enough for [`COMMAND_TIMEOUT`] to
 /// pass before [`ATTEMPTS_MAX`] attempts.
 const CONFIRM_PAUSE: Duration = Duration::from_millis(800);
@@ -47,7 +51,7 @@ enum Step {
     Finish(Outcome),
     /// Decide again, on this input or on a loaded board.
     Again(Option<DecisionInput>),
-    /// A part of what is due is committed: decide again on a loaded board.
+    /// A part of what is due is committed, or the time is not known yet: decide again on a loaded board.
     Continue,
     /// A rival committed first: decide again on a loaded board, after a pause.
     Rival,
@@ -108,7 +112,7 @@ impl Engine {
             };
             match self.attempt(&request, id, input, &mut budget).await? {
                 Step::Finish(outcome) => return Ok(outcome),
-                // No race was lost. Each part makes the board smaller, and each attempt checks the budget.
+                // No race was lost, and each attempt checks the budget.
                 Step::Continue => continue,
                 Step::Again(input) => next = input,
                 Step::Rival => {
@@ -129,11 +133,16 @@ impl Engine {
         input: DecisionInput,
         budget: &mut CommandBudget,
     ) -> Result<Step, ExecuteError> {
-        let Some(now) = self.clock.now() else { return Ok(Step::Again(None)) };
         // A node that was stopped for longer than ids are remembered must not decide again.
         if self.is_expired(budget) {
             return Err(self.expiry_error(budget));
         }
+        let Some(time) = self.clock.cluster_time() else {
+            // The first beat is on its way, and no race was lost.
+            sleep(STORE_PAUSE).await;
+            return Ok(Step::Continue);
+        };
+        let now = time.now;
         // A repeated command returns its first outcome; it is neither refused nor a no-op.
         let repeated = input.recent.iter().find(|recent| recent.id == id && now.since(recent.at) < RECENT_ID_AGE_MAX);
         if let Some(recent) = repeated {
@@ -144,7 +153,7 @@ impl Engine {
             }
             return Ok(step);
         }
-        let decision = decide(&input.board, &input.existing, &request.command, id, now, &self.limits);
+        let decision = decide(&input.board, &input.existing, &request.command, id, time, &self.limits);
         let (change, is_partial) = match decision {
             Ok(Decision::Change(change)) => (change, false),
             Ok(Decision::Partial(change)) => (change, true),
@@ -218,6 +227,7 @@ impl Engine {
             Committed::Late(_) => {
                 self.stats.late.add_one();
                 retry("late");
+                sleep(LATE_PAUSE).await;
                 Step::Again(None)
             }
             Committed::HistoryFull(bound, _) => return Err(Refusal::HistoryFull(bound).into()),

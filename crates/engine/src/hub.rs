@@ -200,6 +200,12 @@ impl Hub {
         self.beats.subscribe()
     }
 
+    /// Shows all views again, after cluster time and the date have moved apart or together.
+    pub(crate) fn redate(&self) {
+        let states: Vec<Arc<ScopeState>> = self.lock().values().cloned().collect();
+        states.iter().for_each(|state| state.redate());
+    }
+
     /// Begins the fan-out of a beat. Later changes are ordered after this beat.
     pub(crate) fn publish_beat(&self, beat: Beat) {
         self.beat.store(beat.0, Ordering::Release);
@@ -268,13 +274,18 @@ impl Hub {
         let state = match entries.get(scope) {
             Some(state) => Arc::clone(state),
             None => {
-                let state = Arc::new(ScopeState::new(scope.clone(), Arc::clone(&self.beat), Arc::clone(&self.counts)));
+                let state = Arc::new(self.new_state(scope));
                 entries.change().insert(scope.clone(), Arc::clone(&state));
                 state
             }
         };
         let listener = state.add_listener();
         (state, listener)
+    }
+
+    fn new_state(&self, scope: &Scope) -> ScopeState {
+        let (beat, clock, counts) = (Arc::clone(&self.beat), Arc::clone(&self.clock), Arc::clone(&self.counts));
+        ScopeState::new(scope.clone(), beat, clock, counts)
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {

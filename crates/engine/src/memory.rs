@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,13 +15,14 @@ use crate::store::{
     ArchivedRow, BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, Head, HistoryCursor,
     HistorySize, LoadedBoard, Page, Query, Shards, Signal, SignalSender, Store, lead, resign,
 };
+use crate::store_clock::{StoreTime, absorb, known_time};
 use crate::update::Update;
 
 /// A store in memory that any number of nodes share.
 #[derive(Clone)]
 pub struct MemoryStore {
     core: Arc<Mutex<Core>>,
-    time: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 #[derive(Default)]
@@ -28,6 +30,8 @@ struct Core {
     content: Content,
     nodes: BTreeMap<u64, SignalSender>,
     next_node: u64,
+    /// The time that was told at the last beat.
+    time: StoreTime,
 }
 
 /// The whole content of a store.
@@ -51,8 +55,8 @@ struct StoredBoard {
 
 impl MemoryStore {
     /// Makes an empty store with a clock.
-    pub fn new(time: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self { core: Arc::default(), time: Arc::new(time) }
+    pub fn new(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self { core: Arc::default(), clock: Arc::new(clock) }
     }
 
     /// Connects another node.
@@ -101,10 +105,15 @@ impl MemoryStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, Core> {
-        let now = (self.time)();
+        self.lock_now().0
+    }
+
+    /// Locks the store, deletes what has ended, and reads the store's time.
+    fn lock_now(&self) -> (MutexGuard<'_, Core>, Timestamp) {
         let mut core = self.core.lock();
+        let now = (self.clock)() + core.time.absorbed;
         core.content.expire(now);
-        core
+        (core, now)
     }
 }
 
@@ -138,6 +147,18 @@ impl StoredBoard {
 }
 
 impl Core {
+    /// Tells the time at a beat, which absorbs steps of the clock; `told` is the time that the node tells.
+    fn tell_time(&mut self, own: Timestamp, told: Option<Timestamp>) -> StoreTime {
+        let StoreTime { now: last, absorbed } = self.time;
+        let known = known_time(last, told, own + absorbed);
+        let absorbed =
+            absorb(Duration::from_millis(absorbed.0), Duration::from_millis(known.0), Duration::from_millis(own.0));
+        let absorbed = Millis(u64::try_from(absorbed.as_millis()).unwrap_or(u64::MAX));
+        let now = own + absorbed;
+        self.time = StoreTime { now: now.max(last), absorbed };
+        StoreTime { now, absorbed }
+    }
+
     fn publish(&mut self, scope: Option<&Scope>, signal: &Signal) {
         for node in self.nodes.values_mut().filter(|node| scope.is_none_or(|scope| node.is_watching(scope))) {
             node.send(signal.clone());
@@ -154,8 +175,8 @@ pub struct MemoryNode {
 #[async_trait]
 impl Store for MemoryNode {
     async fn load(&self, scope: &Scope, rows: &[HistoryId]) -> Result<LoadedBoard, Fault> {
-        let now = (self.shared.time)();
-        let board = self.shared.lock().content.boards.get(scope).cloned().unwrap_or_default();
+        let (core, now) = self.shared.lock_now();
+        let board = core.content.boards.get(scope).cloned().unwrap_or_default();
         Ok(LoadedBoard {
             position: board.head.position,
             at: board.head.at,
@@ -168,8 +189,7 @@ impl Store for MemoryNode {
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
         commit.check_limits()?;
-        let now = (self.shared.time)();
-        let mut core = self.shared.lock();
+        let (mut core, now) = self.shared.lock_now();
         let board = core.content.boards.entry(commit.scope.clone()).or_default();
         let size = board.size_after(commit);
         let committed = board.head.take(commit, (board.history_size, size), now);
@@ -216,8 +236,8 @@ impl Store for MemoryNode {
     }
 
     async fn extend(&self, scopes: &[Scope], lifetime: Millis) -> Result<(), Fault> {
-        let until = (self.shared.time)() + lifetime;
-        let mut core = self.shared.lock();
+        let (mut core, now) = self.shared.lock_now();
+        let until = now + lifetime;
         for scope in scopes {
             let ends_at = core.content.boards.get(scope).and_then(|board| board.ends_at);
             if ends_at.is_some_and(|at| at < until) {
@@ -264,9 +284,9 @@ impl Store for MemoryNode {
     }
 
     async fn beat(&self, request: &BeatRequest) -> Result<BeatStatus, Fault> {
-        let now = (self.shared.time)();
         let mut core = self.shared.lock();
-        let (beat, is_new) = lead(&mut core.content.beat, request, now);
+        let time = core.tell_time((self.shared.clock)(), request.now);
+        let (beat, is_new) = lead(&mut core.content.beat, request, time);
         if is_new {
             core.publish(None, &Signal::Beat(beat.clone()));
         }

@@ -15,7 +15,8 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use bytes::Bytes;
 use timers::{
-    Beat, CommandId, DeadlineMove, HistoryBound, HistoryId, ItemKey, Millis, Position, Revision, Scope, Tag, Timestamp,
+    Beat, CommandId, DeadlineMove, HistoryBound, HistoryId, ItemKey, MILLIS_PER_BEAT, Millis, Position, Revision,
+    Scope, Tag, Timestamp,
 };
 use tokio::sync::mpsc;
 
@@ -47,8 +48,11 @@ pub const COMMIT_ROWS_MAX: usize = 5000;
 const _: () = assert!(timers::ITEMS_MAX <= COMMIT_ITEMS_MAX && timers::REMOVALS_MAX <= COMMIT_REMOVALS_MAX);
 const _: () = assert!(timers::ROWS_MAX <= COMMIT_ROWS_MAX);
 
-/// A larger step back of the store's clock means that the clock was set: it is followed, and beats restart from it.
-/// Smaller ones are absorbed.
+/// From this on, the part of cluster time by which it is ahead of the store's own clock is not shown as a date. A person
+/// does not notice a date that is less than a minute off, and it is corrected within hours, by five milliseconds a second.
+pub const ABSORBED_AS_DATE_MAX: Millis = Millis(60_000);
+
+/// Beats restart if the time of the store is further back than this: it was emptied while no node knew the time.
 pub const STEP_BACK_MAX: Millis = Millis(60_000);
 
 /// Most signals in the queue to the hub. A hub that is further behind receives a lost link instead, and compares
@@ -57,7 +61,8 @@ pub const SIGNALS_MAX: usize = 8192;
 
 /// Stores boards, history and deadlines, and signals commits to all nodes.
 ///
-/// Every answer carries the store's time, which is the only source of time.
+/// Every answer carries the store's time, which is the only source of time. It never goes back: when the store's own clock
+/// does, the store absorbs the step, and its beats tell how much is absorbed.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Reads a whole board, and which of `rows` are in its history. One round trip.
@@ -69,7 +74,7 @@ pub trait Store: Send + Sync + 'static {
     /// Carries out one commit in one atomic step, or tells why not. One round trip.
     ///
     /// # Errors
-    /// [`FaultKind::Unavailable`]: nothing was done. [`FaultKind::Unknown`]: the commit may have been done; sending the
+    /// [`FaultKind::Unavailable`], [`FaultKind::Failing`]: nothing was done. [`FaultKind::Unknown`]: the commit may have been done; sending the
     /// same commit again is safe, and its answer tells. [`FaultKind::Damaged`]: the commit exceeds a limit
     /// ([`Commit::check_limits`]) or the store refuses it; nothing was done.
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault>;
@@ -341,4 +346,17 @@ pub struct BeatStatus {
     pub generation: Tag,
     /// How far the store's own clock is behind the time that it tells, after steps back that were absorbed.
     pub absorbed: Millis,
+}
+
+impl BeatStatus {
+    /// Returns how far cluster time is ahead of the date; see [`ahead_of_date`].
+    pub fn ahead_of_date(&self) -> Millis {
+        ahead_of_date(self.absorbed)
+    }
+}
+
+/// Returns how far cluster time is ahead of the date while it is ahead of the store's own clock by `absorbed`: whole
+/// seconds, so that a beat is a whole second of the date as well, or zero below [`ABSORBED_AS_DATE_MAX`].
+pub fn ahead_of_date(absorbed: Millis) -> Millis {
+    if absorbed < ABSORBED_AS_DATE_MAX { Millis(0) } else { Millis(absorbed.0 - absorbed.0 % MILLIS_PER_BEAT) }
 }

@@ -5,6 +5,7 @@
 
 mod node {
     mod beats;
+    mod clock_steps;
     mod commands;
     mod counts;
     mod deadlines;

@@ -59,6 +59,18 @@ fn no_second_is_missing_or_doubled_while_nodes_die() {
 }
 
 #[test]
+fn no_second_is_missing_or_doubled_while_the_clock_of_the_store_is_moved() {
+    each_seed(CLOCKIT_RUNS, |seed| async move {
+        let mut clockit = Clockit::new(seed, Faults { clock_steps: true, ..Faults::none() });
+        clockit.live(Duration::from_secs(20)).await;
+        clockit.heal().await;
+        clockit.clients_equal_the_store();
+        clockit.what_was_acknowledged_is_there();
+        clockit.every_second_was_shown_once();
+    });
+}
+
+#[test]
 fn each_join_leave_and_zero_is_told_once_while_nodes_die() {
     let runs = each_seed(ROOMS_RUNS, |seed| async move {
         let mut rooms = Rooms::new(seed, Faults { node_deaths: true, ..Faults::none() });

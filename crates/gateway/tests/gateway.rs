@@ -5,6 +5,7 @@
 mod gateway {
     mod access;
     mod binary_payloads;
+    mod clock_steps;
     mod clockit;
     mod configuration;
     mod damage;
@@ -21,6 +22,7 @@ mod gateway {
     mod quotas;
     mod rooms;
     mod rooms_over_nodes;
+    mod store_faults;
     mod tenancy;
     mod tls;
     mod tokens;

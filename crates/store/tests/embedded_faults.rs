@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails when it cannot continue")]
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command as Process;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use engine::store::{Connected, FaultKind};
 use engine::{Dependencies, Engine, ExecuteError, Request, Store};
@@ -77,8 +80,15 @@ async fn a_full_disk_rejects_commits_and_keeps_acknowledged_ones() {
         }
         assert!(taken < 100_000, "the disk does not fill up");
     };
-    assert!(matches!(refused, ExecuteError::Unavailable(_) | ExecuteError::OutcomeUnknown), "{refused}");
+    assert!(matches!(refused, ExecuteError::Unavailable(_)), "{refused}");
     assert!(taken > 0);
+    let began = Instant::now();
+    for nth in 0..200 {
+        assert!(engine.store().ready().is_err(), "look {nth}: a full disk does not look healthy");
+        let refused = session(&engine, &format!("late-{nth}"), "s").await;
+        assert!(matches!(refused, Err(ExecuteError::Unavailable(_))), "{refused:?}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "each at once: {:?}", began.elapsed());
     let last = engine.store().load(&scope(&format!("user-{}", taken - 1)), &[]).await;
     match last {
         Ok(board) => assert_eq!(board.items.len(), 1, "the acknowledged commit is stored"),
@@ -110,6 +120,48 @@ async fn a_store_recovers_when_the_disk_has_space_again() {
     wait_for("the store to be open", || engine.store().ready().is_ok()).await;
     session(&engine, "ann", "s").await.unwrap();
     engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_whose_directory_is_removed_is_not_usable_and_acknowledges_nothing() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("data");
+    let engine = start(open(&folder));
+    session(&engine, "ann", "before").await.unwrap();
+    std::fs::rename(&folder, parent.path().join("elsewhere")).unwrap();
+    let refused = session(&engine, "ann", "lost").await;
+    assert!(matches!(refused, Err(ExecuteError::Unavailable(_))), "{refused:?}");
+    let reason = engine.store().ready().unwrap_err();
+    assert!(reason.contains("tickcast.redb") && reason.contains("removed"), "{reason}");
+    // Put back, it is used again, with what it had.
+    std::fs::rename(parent.path().join("elsewhere"), &folder).unwrap();
+    wait_for("the store to be usable", || engine.store().ready().is_ok()).await;
+    session(&engine, "ann", "after").await.unwrap();
+    let board = engine.store().load(&scope("ann"), &[]).await.unwrap();
+    assert_eq!(board.items.len(), 2);
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_store_whose_file_is_removed_notices_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = start(open(folder.path()));
+    std::fs::remove_file(folder.path().join("tickcast.redb")).unwrap();
+    wait_for("the store to notice it", || engine.store().ready().is_err()).await;
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn the_directory_and_its_file_are_for_the_owner_alone() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("a/b");
+    open(&folder).store.close().await;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let file = folder.join("tickcast.redb");
+    assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+    std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    open(&folder).store.close().await;
+    assert_eq!(mode(&file), 0o600, "a file of an older version");
 }
 
 /// A disk of a few megabytes; mounting it needs root, as in continuous integration.

@@ -11,7 +11,7 @@ use crate::position::Position;
 use crate::scope::Scope;
 use crate::system::ItemType;
 use crate::systems::{Item, ItemCounts, Limits};
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 
 /// The live items of a scope, with the board's position. Items are shared: a copy of a board costs one reference an
 /// item.
@@ -43,6 +43,13 @@ impl Board {
             items.insert(key.clone(), Arc::clone(item));
         }
         Self { scope: self.scope.clone(), position, at: change.at, items }
+    }
+
+    /// Returns the board with every instant moved back: as dates show it while cluster time is ahead of them.
+    #[must_use]
+    pub fn moved_back(&self, by: Millis) -> Self {
+        let items = self.items.iter().map(|(key, item)| (key.clone(), Arc::new(item.moved_back(by))));
+        Self { scope: self.scope.clone(), position: self.position, at: self.at - by, items: items.collect() }
     }
 
     /// Tells whether the store may delete the board after a change: nothing is left on it, and its scope never returns.

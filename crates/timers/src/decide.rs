@@ -6,12 +6,12 @@ use crate::command::CommandId;
 use crate::draft::Draft;
 use crate::history::ExistingRows;
 use crate::systems::{self, Command, Limits, Refusal};
-use crate::time::Timestamp;
+use crate::time::ClusterTime;
 
-/// Decides what a command does to a board at `now`.
+/// Decides what a command does to a board at a time.
 ///
-/// Deadlines that have passed are settled first, each dated at its own instant; `now` is never taken below the time of
-/// the board's last change. `existing` must answer for all rows of [`Command::required_rows`]. No change is larger than
+/// Deadlines that have passed are settled first, each dated at its own instant; the time is never taken below that of
+/// the board's last change. Items are kept in cluster time; history rows get dates. `existing` must answer for all rows of [`Command::required_rows`]. No change is larger than
 /// [`ITEMS_MAX`](crate::ITEMS_MAX), [`REMOVALS_MAX`](crate::REMOVALS_MAX) and [`ROWS_MAX`](crate::ROWS_MAX): if more is
 /// due, the decision is [`Decision::Partial`]. [`Command::Settle`] always gives a change, if only of the deadline, so that
 /// firing moves the entry.
@@ -23,17 +23,18 @@ pub fn decide(
     existing: &ExistingRows,
     command: &Command,
     id: CommandId,
-    now: Timestamp,
+    time: impl Into<ClusterTime>,
     limits: &Limits,
 ) -> Result<Decision, Refusal> {
-    let mut draft = Draft::new(board, now.max(board.at), limits);
+    let time = time.into();
+    let mut draft = Draft::new(board, time, limits);
     systems::settle(&mut draft);
     if draft.is_partial() {
         return Ok(Decision::Partial(settled(draft)));
     }
     systems::apply(&mut draft, existing, command, id)?;
     if !draft.fits_a_commit() {
-        let mut draft = Draft::new(board, now.max(board.at), limits);
+        let mut draft = Draft::new(board, time, limits);
         systems::settle(&mut draft);
         return if draft.is_empty() { Err(Refusal::ChangeTooLarge) } else { Ok(Decision::Partial(settled(draft))) };
     }

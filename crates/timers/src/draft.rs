@@ -9,12 +9,14 @@ use crate::history::Row;
 use crate::item::ItemKey;
 use crate::system::ItemType;
 use crate::systems::{Item, Limits};
-use crate::time::Timestamp;
+use crate::time::{ClusterTime, Millis, Timestamp};
 
 /// A board with the changes that a decision has made so far.
 pub struct Draft<'a> {
     pub(crate) board: &'a Board,
     pub(crate) now: Timestamp,
+    /// How far cluster time is ahead of the date.
+    pub(crate) ahead: Millis,
     pub(crate) limits: &'a Limits,
     put: BTreeMap<ItemKey, Arc<Item>>,
     removed: BTreeSet<ItemKey>,
@@ -24,9 +26,11 @@ pub struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(crate) fn new(board: &'a Board, now: Timestamp, limits: &'a Limits) -> Self {
+    /// Makes a draft at `time`, or at the time of the board's last change if that is later.
+    pub(crate) fn new(board: &'a Board, time: ClusterTime, limits: &'a Limits) -> Self {
         let (put, removed) = (BTreeMap::new(), BTreeSet::new());
-        Self { board, now, limits, put, removed, archive: Vec::new(), is_partial: false }
+        let ClusterTime { now, ahead } = time;
+        Self { board, now: now.max(board.at), ahead, limits, put, removed, archive: Vec::new(), is_partial: false }
     }
 
     /// Returns one item of a type.

@@ -40,4 +40,4 @@ pub use raw_json::RawJson;
 pub use scope::{BadScope, Scope};
 pub use system::{ItemType, ItemVariant, System};
 pub use systems::{Command, Item, ItemCounts, Limits, Refusal, ScopeKind};
-pub use time::{Beat, MILLIS_PER_BEAT, Millis, Timestamp};
+pub use time::{Beat, ClusterTime, MILLIS_PER_BEAT, Millis, Timestamp};

@@ -10,7 +10,7 @@ use crate::draft::Draft;
 use crate::history::{ExistingRows, HistoryId};
 use crate::item::ItemId;
 use crate::systems::{Item, Limits};
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 
 /// The rules of one system: its commands, refusals and limits, and what they do to a board.
 pub trait System {
@@ -70,6 +70,9 @@ pub trait ItemType: ItemVariant + Serialize + DeserializeOwned + 'static {
     fn ticks(&self) -> bool {
         false
     }
+
+    /// Moves every instant of the item back.
+    fn move_back(&mut self, by: Millis);
 
     /// Returns about how many bytes the stored item takes; 0 for items that are bounded in number instead.
     fn weight(&self) -> usize {

@@ -10,7 +10,7 @@ use crate::history::{ExistingRows, HistoryBound, HistoryId};
 use crate::item::{BadItem, StoredItem, encode};
 use crate::raw_json::RawJson;
 use crate::system::{ItemType, ItemVariant, System};
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 
 /// Each line: the name of the system's commands and refusals, its module, its [`System`], and its item types.
 macro_rules! systems {
@@ -121,6 +121,16 @@ macro_rules! systems {
                     $($(Self::$item(item) => item.ticks(),)+)+
                     Self::Unknown(_) => false,
                 }
+            }
+
+            /// Returns the item with every instant moved back. An unknown item stays as it is.
+            pub fn moved_back(&self, by: Millis) -> Self {
+                let mut moved = self.clone();
+                match &mut moved {
+                    $($(Self::$item(item) => item.move_back(by),)+)+
+                    Self::Unknown(_) => {}
+                }
+                moved
             }
 
             /// Returns about how many bytes the stored item takes.

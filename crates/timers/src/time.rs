@@ -47,6 +47,32 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// An instant of cluster time, and how far cluster time is ahead of the date then.
+///
+/// Cluster time never goes back, since timers are measured by it. When the store's clock is set back, dates go back with
+/// the clock and cluster time stays ahead of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClusterTime {
+    /// The instant of cluster time.
+    pub now: Timestamp,
+    /// How far cluster time is ahead of the date.
+    pub ahead: Millis,
+}
+
+impl ClusterTime {
+    /// Returns the date at this instant.
+    pub fn date(self) -> Timestamp {
+        self.now - self.ahead
+    }
+}
+
+impl From<Timestamp> for ClusterTime {
+    /// Makes an instant at which cluster time and the date are the same.
+    fn from(now: Timestamp) -> Self {
+        Self { now, ahead: Millis(0) }
+    }
+}
+
 /// A duration in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -28,6 +28,7 @@ impl Engine {
         self.stats.store_retries.add_one();
         retry(match fault.kind() {
             FaultKind::Unavailable => "unavailable",
+            FaultKind::Failing => "failing",
             FaultKind::Unknown => "silent",
             FaultKind::Damaged => "damaged",
         });

@@ -10,7 +10,7 @@ use crate::execute::STORE_PAUSE;
 use crate::execute::command_budget::CommandBudget;
 use crate::hub::{JoinError, ViewMark};
 use crate::outcome::{ExecuteError, Request};
-use crate::store::{FaultKind, RecentId};
+use crate::store::RecentId;
 
 /// A board to decide on.
 pub(super) struct DecisionInput {
@@ -55,7 +55,7 @@ impl Engine {
                 }
                 Err(JoinError::Damaged(error)) => return Err(error.into()),
                 Err(JoinError::Store(fault)) => {
-                    if fault.kind() == FaultKind::Damaged || self.stops_retrying(budget) {
+                    if !fault.allows_retry() || self.stops_retrying(budget) {
                         return Err(ExecuteError::Unavailable(fault));
                     }
                     self.note_retry(budget, fault);

@@ -25,10 +25,10 @@ impl Engine {
         loop {
             match self.store.commit(commit).await {
                 Ok(committed) => {
-                    self.clock.observe(committed.now());
+                    self.clock.refine(committed.now());
                     return Ok(Submitted { committed, is_resent });
                 }
-                Err(fault) if fault.kind() == FaultKind::Damaged => {
+                Err(fault) if !fault.allows_retry() => {
                     self.hub.report_if_damaged(&commit.scope, &fault);
                     return Err(self.submit_error(&commit.scope, is_resent, fault));
                 }

@@ -24,6 +24,8 @@ pub enum Delivery<'a> {
         /// The view to show.
         new: &'a View,
     },
+    /// The whole view, to a client that has seen its content with other dates.
+    Redated(&'a View),
     /// The tick of a view at a beat.
     Tick(&'a View, Beat),
 }
@@ -97,6 +99,10 @@ impl DeliveryState {
             self.show_ticks(&view, oldest, beat, &mut counts, &mut show);
             return counts;
         };
+        if self.last == Beat(0) {
+            // The client came before the first beat of the node; its ticks begin with that.
+            self.last = Beat(beat.0.saturating_sub(1));
+        }
         if self.last.0 > beat.0 + FILL_MAX {
             // The clock was set back and the numbering of beats restarted.
             self.last = seen.last_beat().min(beat);
@@ -106,11 +112,7 @@ impl DeliveryState {
             self.show_ticks(&seen, oldest, ended, &mut counts, &mut show);
             let unseen = past.iter().filter(|past| past.since >= ended && past.last_beat().0 >= oldest);
             for next in unseen.chain([&view]) {
-                show(if seen.epoch == next.epoch {
-                    Delivery::Diff { old: &seen, new: next }
-                } else {
-                    Delivery::Resync { old: &seen, new: next }
-                });
+                show_change(&seen, next, &mut show);
                 self.last = self.last.max(next.since);
                 self.show_ticks(next, oldest, next.last_beat().min(beat), &mut counts, &mut show);
                 seen = Arc::clone(next);
@@ -138,5 +140,23 @@ impl DeliveryState {
             show(Delivery::Tick(view, Beat(beat)));
         }
         self.last = until;
+    }
+}
+
+/// Shows the change from one view to a later one. Only the same dates can be compared, so a client whose dates change is
+/// shown the change in the new dates, then the whole view.
+fn show_change(seen: &View, next: &View, show: &mut impl FnMut(Delivery<'_>)) {
+    let has_other_dates = seen.ahead != next.ahead;
+    if !has_other_dates || seen.board.position != next.board.position {
+        let redated = has_other_dates.then(|| seen.redated(next.ahead));
+        let old = redated.as_ref().unwrap_or(seen);
+        show(if seen.epoch == next.epoch {
+            Delivery::Diff { old, new: next }
+        } else {
+            Delivery::Resync { old, new: next }
+        });
+    }
+    if has_other_dates {
+        show(Delivery::Redated(next));
     }
 }

@@ -79,7 +79,7 @@ impl Hub {
     ) -> Result<(Board, ExistingRows, Vec<RecentId>), JoinError> {
         self.stats.loads.add_one();
         let loaded = self.store.load(scope, rows).await.inspect_err(|fault| self.report_if_damaged(scope, fault))?;
-        self.clock.observe(loaded.now);
+        self.clock.refine(loaded.now);
         let board = decode_board(scope, &loaded).inspect_err(|error| self.report_damage(scope, error))?;
         Ok((board, ExistingRows(loaded.existing), loaded.recent))
     }

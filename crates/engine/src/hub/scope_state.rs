@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use timers::{Beat, Board, Scope, Tag};
 use tokio::sync::Mutex as LoadLock;
 
+use crate::clock::Clock;
 use crate::hub::broadcast::{Broadcast, Ticks};
 use crate::hub::fan_out_trace::{Audience, FanOutTrace};
 use crate::hub::hub_counts::HubCounts;
@@ -36,6 +37,7 @@ pub(crate) struct ScopeState {
     pub(crate) broadcast: Broadcast,
     /// The node's last beat.
     beat: Arc<AtomicU64>,
+    clock: Arc<Clock>,
     counts: Arc<HubCounts>,
 }
 
@@ -122,10 +124,10 @@ impl Drop for Loading<'_> {
 }
 
 impl ScopeState {
-    pub(crate) fn new(scope: Scope, beat: Arc<AtomicU64>, counts: Arc<HubCounts>) -> Self {
+    pub(crate) fn new(scope: Scope, beat: Arc<AtomicU64>, clock: Arc<Clock>, counts: Arc<HubCounts>) -> Self {
         let shard = Shard::of(&scope);
         let (load_lock, sync, broadcast) = (LoadLock::new(()), Mutex::default(), Broadcast::default());
-        Self { scope, shard, load_lock, sync, broadcast, beat, counts }
+        Self { scope, shard, load_lock, sync, broadcast, beat, clock, counts }
     }
 
     pub(crate) fn is_in(&self, shards: Shards) -> bool {
@@ -351,6 +353,14 @@ impl ScopeState {
         InstallResult::Done
     }
 
+    /// Shows the view again if its dates have changed.
+    pub(crate) fn redate(&self) {
+        let mut sync = self.lock();
+        if let Some(view) = self.view().filter(|view| view.ahead != self.clock.ahead_of_date()) {
+            self.publish(&mut sync, Arc::clone(&view.board), None);
+        }
+    }
+
     fn publish(&self, sync: &mut SyncState, board: Arc<Board>, trace: Option<Arc<FanOutTrace>>) {
         if sync.recent_tags.len() >= RECENT_TAGS {
             sync.recent_tags.pop_front();
@@ -359,7 +369,7 @@ impl ScopeState {
         sync.published += 1;
         let (epoch, is_counted, old) = (sync.epoch, sync.listeners > 0, self.view());
         self.broadcast.publish(|| {
-            let view = View::new(board, epoch, self.last_beat(), trace);
+            let view = View::new(board, self.clock.ahead_of_date(), epoch, self.last_beat(), trace);
             if is_counted {
                 self.counts.add(&view.counts);
             }

@@ -177,15 +177,16 @@ mod tests {
     async fn a_panic_in_a_helper_is_a_panic_of_the_fan_out() {
         let subscriber = Arc::new(PanicsInHelper::default());
         let beat = Arc::default();
+        let clock = Arc::new(Clock::new(Box::new(BootClock)));
         let states = (0..2 * SCOPES_AT_ONCE).map(|nth| {
             let board = running(&format!("user-{nth}"));
-            let state = ScopeState::new(board.scope.clone(), Arc::clone(&beat), Arc::default());
+            let state = ScopeState::new(board.scope.clone(), Arc::clone(&beat), Arc::clone(&clock), Arc::default());
             state.begin_load().install(board);
             state.broadcast.subscribe(Arc::clone(&subscriber) as Arc<dyn Subscriber>);
             Arc::new(state)
         });
-        let clock = Arc::new(Clock::new(Box::new(BootClock)));
-        let fan_out = TickFanOut::new(states.collect(), Beat(0), clock, Arc::new(NoTelemetry));
+        let states = states.collect();
+        let fan_out = TickFanOut::new(states, Beat(0), clock, Arc::new(NoTelemetry));
         fan_out.run(&Stats::default()).await;
     }
 }

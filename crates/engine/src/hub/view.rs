@@ -1,9 +1,9 @@
 //! A node's copy of a board, and the latest snapshot of a scope.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use timers::{Beat, Board, ItemCounts};
+use timers::{Beat, Board, ItemCounts, Millis};
 
 use crate::hub::fan_out_trace::FanOutTrace;
 use crate::hub::frames::Frames;
@@ -14,8 +14,11 @@ pub const FILL_MAX: u64 = 5;
 
 /// A copy of a board.
 pub struct View {
-    /// The board.
+    /// The board, in cluster time.
     pub board: Arc<Board>,
+    /// How far cluster time is ahead of the date.
+    pub(crate) ahead: Millis,
+    dated: OnceLock<Arc<Board>>,
     /// A number that grows when a load replaces the view, instead of updates. The changes between two epochs are not
     /// known one by one.
     pub epoch: u64,
@@ -34,9 +37,34 @@ pub struct View {
 }
 
 impl View {
-    pub(crate) fn new(board: Arc<Board>, epoch: u64, since: Beat, trace: Option<Arc<FanOutTrace>>) -> Self {
+    pub(crate) fn new(
+        board: Arc<Board>,
+        ahead: Millis,
+        epoch: u64,
+        since: Beat,
+        trace: Option<Arc<FanOutTrace>>,
+    ) -> Self {
         let (ticks, counts, last) = (board.ticks(), board.counts(), AtomicU64::new(u64::MAX));
-        Self { board, epoch, frames: Frames::default(), ticks, counts, since, last, trace }
+        let (frames, dated) = (Frames::default(), OnceLock::new());
+        Self { board, ahead, dated, epoch, frames, ticks, counts, since, last, trace }
+    }
+
+    /// Returns the board as clients are shown it, with dates in place of instants of cluster time.
+    pub fn dated(&self) -> &Board {
+        if self.ahead == Millis(0) {
+            return &self.board;
+        }
+        self.dated.get_or_init(|| Arc::new(self.board.moved_back(self.ahead)))
+    }
+
+    /// Returns the number of a beat as clients are shown it: by the date.
+    pub fn dated_beat(&self, beat: Beat) -> Beat {
+        (beat.instant() - self.ahead).beat()
+    }
+
+    /// Returns the view as it would be shown with other dates.
+    pub(crate) fn redated(&self, ahead: Millis) -> Self {
+        Self::new(Arc::clone(&self.board), ahead, self.epoch, self.since, None)
     }
 
     pub(crate) fn end_at(&self, beat: Beat) {
@@ -93,8 +121,8 @@ impl Snapshot {
             // The clock was set back and the numbering of beats restarted: the view starts anew as well.
             let before = Beat(beat.0 - 1);
             self.view.end_at(before);
-            let View { board, epoch, .. } = &*self.view;
-            self.view = Arc::new(View::new(Arc::clone(board), *epoch, before, None));
+            let View { board, ahead, epoch, .. } = &*self.view;
+            self.view = Arc::new(View::new(Arc::clone(board), *ahead, *epoch, before, None));
             self.past = Arc::default();
         }
         self.beat = beat;

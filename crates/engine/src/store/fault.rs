@@ -8,6 +8,8 @@ use std::fmt;
 pub enum FaultKind {
     /// Nothing was done; try again later.
     Unavailable,
+    /// Nothing was done, and the store can do nothing until its disk works again: waiting for it does not help a command.
+    Failing,
     /// No answer came; the request may have been carried out.
     Unknown,
     /// Stored data cannot be read, or the store refuses the request: an operator must act.
@@ -31,12 +33,20 @@ impl Fault {
     pub fn kind(&self) -> FaultKind {
         self.kind
     }
+
+    /// Tells whether a command may wait and send its request again.
+    pub fn allows_retry(&self) -> bool {
+        match self.kind {
+            FaultKind::Unavailable | FaultKind::Unknown => true,
+            FaultKind::Failing | FaultKind::Damaged => false,
+        }
+    }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let meaning = match self.kind {
-            FaultKind::Unavailable => "the store is unavailable",
+            FaultKind::Unavailable | FaultKind::Failing => "the store is unavailable",
             FaultKind::Unknown => "the store did not answer",
             FaultKind::Damaged => "the store cannot be used",
         };

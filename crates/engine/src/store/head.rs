@@ -23,7 +23,7 @@ pub struct RecentId {
     pub id: CommandId,
     /// The revision that the command made.
     pub revision: Revision,
-    /// The time of the commit.
+    /// The time of the decision.
     pub at: Timestamp,
 }
 
@@ -41,9 +41,12 @@ pub struct Head {
 impl Head {
     /// Applies a commit to the head, or tells why not. `history` is the size of the scope's history before and after
     /// the commit, and `now` the store's time.
+    ///
+    /// The ages of ids are counted from decision to decision, since `now` may be wrong after a step of the store's clock, until
+    /// the next beat.
     pub fn take(&mut self, commit: &Commit, history: (HistorySize, HistorySize), now: Timestamp) -> Committed {
         let remembered = self.recent.iter().find(|recent| recent.id == commit.id);
-        if let Some(recent) = remembered.filter(|recent| now.since(recent.at) < RECENT_ID_AGE_MAX) {
+        if let Some(recent) = remembered.filter(|recent| commit.decided_at.since(recent.at) < RECENT_ID_AGE_MAX) {
             return Committed::Repeated(recent.revision, now);
         }
         if self.position.tag != commit.expected {
@@ -65,7 +68,7 @@ impl Head {
         if self.recent.len() >= RECENT_IDS_MAX {
             self.recent.pop_front();
         }
-        self.recent.push_back(RecentId { id: commit.id, revision, at: now });
+        self.recent.push_back(RecentId { id: commit.id, revision, at: commit.decided_at });
         Committed::Done(revision, now)
     }
 }

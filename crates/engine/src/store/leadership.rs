@@ -1,20 +1,22 @@
 //! The decision which node leads the beat, for stores in this process.
 
-use timers::{Millis, Timestamp};
+use timers::Millis;
 
-use crate::store::{BeatRequest, BeatStatus, STEP_BACK_MAX};
+use crate::store::{BeatRequest, BeatStatus};
+use crate::store_clock::StoreTime;
 
 /// Decides one request to lead the beat, as `beat.lua` does in Redis; returns whether it is the second's first.
-pub fn lead(last: &mut Option<BeatStatus>, request: &BeatRequest, now: Timestamp) -> (BeatStatus, bool) {
-    if let Some(last) = last.as_ref().filter(|last| last.beat.instant().since(now) <= STEP_BACK_MAX) {
+pub fn lead(last: &mut Option<BeatStatus>, request: &BeatRequest, time: StoreTime) -> (BeatStatus, bool) {
+    let StoreTime { now, absorbed } = time;
+    if let Some(last) = last.as_ref() {
         let late: Millis = now.since(last.beat.next().instant());
         let led_by_another = !last.leader.is_empty() && last.leader != request.node;
         if now.beat() <= last.beat || (led_by_another && late < request.takeover_after) {
-            return (BeatStatus { now, ..last.clone() }, false);
+            return (BeatStatus { now, absorbed, ..last.clone() }, false);
         }
     }
     let generation = last.as_ref().map_or(request.generation, |last| last.generation);
-    let beat = BeatStatus { beat: now.beat(), now, leader: request.node.clone(), generation, absorbed: Millis(0) };
+    let beat = BeatStatus { beat: now.beat(), now, leader: request.node.clone(), generation, absorbed };
     *last = Some(beat.clone());
     (beat, true)
 }

@@ -35,7 +35,7 @@ impl Measured {
         let answer = match &answered {
             Ok(done) => answer(done),
             Err(fault) => match fault.kind() {
-                FaultKind::Unavailable | FaultKind::Damaged => Answer::Failed,
+                FaultKind::Unavailable | FaultKind::Failing | FaultKind::Damaged => Answer::Failed,
                 FaultKind::Unknown => Answer::Silent,
             },
         };

@@ -68,7 +68,7 @@ async fn a_client_that_missed_a_beat_between_two_changes_is_shown_its_tick() {
         Delivery::Diff { old, new } => {
             deliveries.push(format!("{} to {}", old.board.items.len(), new.board.items.len()));
         }
-        Delivery::Initial(_) | Delivery::Resync { .. } => deliveries.push("other".to_owned()),
+        Delivery::Initial(_) | Delivery::Resync { .. } | Delivery::Redated(_) => deliveries.push("other".to_owned()),
     });
     assert_eq!(deliveries, ["1 to 3", "3 of 3", "3 to 3"]);
     // An earlier view is dropped when no client needs it.

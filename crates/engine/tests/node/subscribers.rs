@@ -59,7 +59,7 @@ fn catch_up(recorder: &RecordingSubscriber, subscription: &mut Subscription) -> 
     let (mut beats, mut others) = (Vec::new(), 0);
     subscription.catch_up(&mut recorder.state.lock().unwrap(), |delivery| match delivery {
         Delivery::Tick(_, beat) => beats.push(beat.0),
-        Delivery::Initial(_) | Delivery::Resync { .. } | Delivery::Diff { .. } => others += 1,
+        Delivery::Initial(_) | Delivery::Resync { .. } | Delivery::Diff { .. } | Delivery::Redated(_) => others += 1,
     });
     (beats, others)
 }

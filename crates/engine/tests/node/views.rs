@@ -98,6 +98,7 @@ async fn a_board_with_the_same_revision_and_another_tag_causes_a_resync() {
         Delivery::Initial(_) => deliveries.push("first".to_owned()),
         Delivery::Resync { new: view, .. } => deliveries.push(format!("whole {:?}", names(&view.board))),
         Delivery::Diff { new, .. } => deliveries.push(format!("news {:?}", names(&new.board))),
+        Delivery::Redated(_) => deliveries.push("other dates".to_owned()),
         Delivery::Tick(..) => {}
     });
     assert_eq!(deliveries, [r#"whole ["kept"]"#]);

@@ -3,6 +3,7 @@
 pub(crate) mod client;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -64,6 +65,10 @@ impl Clockit {
                 self.nodes[node].link.cut().await;
             } else if faults.cuts && self.cluster.chance(300) {
                 self.nodes[node].link.restore().await;
+            }
+            if faults.clock_steps && self.cluster.chance(10) {
+                let back = if self.cluster.rng.bool() { self.cluster.rng.u64(0..8_000_000) } else { 0 };
+                self.cluster.store_ms_back.store(back, Relaxed);
             }
             if faults.node_deaths && self.cluster.chance(5) {
                 self.replace_node(node).await;

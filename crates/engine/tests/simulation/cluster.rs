@@ -1,9 +1,11 @@
 //! Nodes over one store, each behind a link of its own.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use engine::{Dependencies, Engine, Entropy, MemoryStore, Options};
+use timers::Millis;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +56,8 @@ impl Node {
 /// The store, and what starts nodes on it.
 pub(crate) struct Cluster {
     pub(crate) store: MemoryStore,
+    /// How far the clock of the store is back.
+    pub(crate) store_ms_back: Arc<AtomicU64>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) clock: VirtualClock,
     pub(crate) faults: Faults,
@@ -65,9 +69,12 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) fn new(seed: u64, faults: Faults) -> Self {
         let clock = VirtualClock::start();
-        let store = MemoryStore::new(move || clock.now());
+        let store_ms_back = Arc::new(AtomicU64::new(0));
+        let back = Arc::clone(&store_ms_back);
+        let store = MemoryStore::new(move || clock.now() - Millis(back.load(Ordering::Relaxed)));
         let journal = Journal::new(store.clone(), clock);
-        Self { store, journal, clock, faults, rng: fastrand::Rng::with_seed(seed), started: 0, tasks: Arc::default() }
+        let rng = fastrand::Rng::with_seed(seed);
+        Self { store, store_ms_back, journal, clock, faults, rng, started: 0, tasks: Arc::default() }
     }
 
     pub(crate) fn start_node(&mut self) -> Node {

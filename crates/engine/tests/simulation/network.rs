@@ -27,17 +27,26 @@ pub(crate) struct Faults {
     pub(crate) cuts: bool,
     /// The store loses its last seconds, and the nodes are told that their links broke.
     pub(crate) rollbacks: bool,
+    /// The clock of the store is set back, and forward again.
+    pub(crate) clock_steps: bool,
     /// Nodes die, and others start.
     pub(crate) node_deaths: bool,
 }
 
 impl Faults {
     pub(crate) fn none() -> Self {
-        Self { losses: false, bad_signals: false, cuts: false, rollbacks: false, node_deaths: false }
+        Self {
+            losses: false,
+            bad_signals: false,
+            cuts: false,
+            rollbacks: false,
+            clock_steps: false,
+            node_deaths: false,
+        }
     }
 
     pub(crate) fn all() -> Self {
-        Self { losses: true, bad_signals: true, cuts: true, rollbacks: false, node_deaths: true }
+        Self { losses: true, bad_signals: true, cuts: true, rollbacks: false, clock_steps: false, node_deaths: true }
     }
 }
 

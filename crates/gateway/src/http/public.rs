@@ -68,7 +68,7 @@ async fn time_sync(State(node): State<Arc<Node>>, body: Body) -> Response {
         Ok(request) => request,
         Err(refused) => return refused,
     };
-    let now = node.engine.valid_time();
+    let now = node.engine.valid_date();
     let (answer, has_time) = wire::answer_time_sync(&request, now);
     let status = match now {
         None => StatusCode::SERVICE_UNAVAILABLE,

@@ -52,6 +52,7 @@ struct ConnectionListQuery {
 async fn list(State(node): State<Arc<Node>>, Query(query): Query<ConnectionListQuery>) -> Response {
     let limit = query.limit.unwrap_or(LISTED_DEFAULT).min(LISTED_MAX);
     let (count, listed) = node.connections.list(query.user.as_ref(), limit);
+    let ahead = node.engine.clock().ahead_of_date();
     let listed: Vec<_> = listed
         .into_iter()
         .map(|connection| {
@@ -63,7 +64,7 @@ async fn list(State(node): State<Arc<Node>>, Query(query): Query<ConnectionListQ
                 "scopes": connection.joined,
                 "system": connection.info.transport,
                 "address": connection.info.address,
-                "since": connection.info.since,
+                "since": connection.info.since.map(|since| since - ahead),
             })
         })
         .collect();

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use engine::store::Connected;
-use engine::{Dependencies, Engine, MemoryStore, Options, Retention, Store, StoreClock};
+use engine::{Dependencies, Engine, MemoryStore, Options, Retention, Store};
 use net::limits::{AddressLimiter, NetObserver};
 use net::server::{self, Acceptor, HttpOptions};
 use net::tls::TlsCertificate;
 use store::embedded::EmbeddedStore;
 use store::redis::{self, RedisStore};
+use timers::Timestamp;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -63,6 +64,7 @@ async fn serve_with(settings: Settings, telemetry: &Telemetry, mut tasks: Critic
     let public_listener = listen(settings.public.listen, "public.listen")?;
     let internal_listener = listen(settings.internal_listen, "internal.listen")?;
     let mut signals = Signals::new()?;
+    survive_file_size_limit()?;
     let node = start(settings, telemetry)?;
     let public_options = public_options(&node, &mut tasks)?;
     greet(&node, public_listener.local_addr()?);
@@ -184,8 +186,8 @@ fn connect(settings: &Settings) -> Result<Connected<dyn Store>> {
     match &settings.store.url {
         StoreUrl::Embedded(folder) => Ok(EmbeddedStore::open(folder)?),
         StoreUrl::Memory => {
-            let clock = StoreClock::new();
-            let Connected { store, signals } = MemoryStore::new(move || clock.now()).connect();
+            let wall = || Timestamp(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0));
+            let Connected { store, signals } = MemoryStore::new(wall).connect();
             Ok(Connected { store, signals })
         }
         StoreUrl::Redis(url) => {
@@ -233,6 +235,13 @@ fn greet(node: &Node, public: SocketAddr) {
     if io::stdout().is_terminal() {
         println!("\n  Tickcast   {scheme}://{public}\n  Timers in  {}\n", settings.store.url);
     }
+}
+
+/// Makes a write beyond the limit of file sizes (`ulimit -f`) fail, so that the store reports it. By default the signal that
+/// comes with it ends the process.
+fn survive_file_size_limit() -> io::Result<()> {
+    // Dropping the receiver leaves the handler in place.
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
 }
 
 /// The signals of the operating system.

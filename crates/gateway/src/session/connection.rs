@@ -184,7 +184,7 @@ impl<D: TextDialect> Connection<D> {
 
     fn put(&mut self, last: Option<Bytes>) -> Result<(), Disconnected> {
         let Self { node, socket, subscription, subscriber, out, .. } = self;
-        let now = || node.engine.clock().now().unwrap_or_default();
+        let now = || node.engine.clock().date().unwrap_or_default();
         let mut messages = last.iter().filter(|last| !frame::is_ping(last)).count() as u64;
         let mut state = subscriber.state();
         let receipt = subscription.catch_up(&mut state, |delivery| {
@@ -237,7 +237,7 @@ impl<D: TextDialect> Connection<D> {
                 self.authenticate(id, token);
                 None
             }
-            Request::Time(ping) => Some(match self.node.engine.valid_time() {
+            Request::Time(ping) => Some(match self.node.engine.valid_date() {
                 Some(now) => ping.pong(now, now),
                 None => D::error(None, &Fault::time_uncertain()),
             }),

@@ -10,6 +10,7 @@ use wire::TextDialect;
 const DIFF: u8 = 0;
 const RESYNC: u8 = 1;
 const TICKS: u8 = 2;
+const REDATED: u8 = 3;
 
 /// Frames, ready to be written.
 #[derive(Clone)]
@@ -24,17 +25,20 @@ pub(crate) fn render<D: TextDialect>(delivery: &Delivery<'_>, now: impl Fn() -> 
     match *delivery {
         // A greeting carries the time of day, so it is rendered for each client.
         Delivery::Initial(view) => {
-            frames(|frames| D::greet(&view.board, &(), now(), |text| frames.push_text(text.json)))
+            frames(|frames| D::greet(view.dated(), &(), now(), |text| frames.push_text(text.json)))
         }
         Delivery::Resync { old, new } => new.frames.get::<D, _>(RESYNC, old.board.position.tag.0, || {
-            frames(|frames| D::resync(&old.board, &new.board, now(), |text| frames.push_text(text.json)))
+            frames(|frames| D::resync(old.dated(), new.dated(), now(), |text| frames.push_text(text.json)))
         }),
         Delivery::Diff { old, new } => new.frames.get::<D, _>(DIFF, old.board.position.tag.0, || {
-            frames(|frames| D::diff(&old.board, &new.board, now(), |text| frames.push_text(text.json)))
+            frames(|frames| D::diff(old.dated(), new.dated(), now(), |text| frames.push_text(text.json)))
+        }),
+        Delivery::Redated(view) => view.frames.get::<D, _>(REDATED, 0, || {
+            frames(|frames| D::resync(view.dated(), view.dated(), now(), |text| frames.push_text(text.json)))
         }),
         Delivery::Tick(view, beat) => view.frames.get::<D, _>(TICKS, beat.0, || {
             frames(|frames| {
-                D::ticks(&view.board, beat, |text| frames.push_text(text.json));
+                D::ticks(view.dated(), view.dated_beat(beat), |text| frames.push_text(text.json));
             })
         }),
     }
@@ -43,7 +47,7 @@ pub(crate) fn render<D: TextDialect>(delivery: &Delivery<'_>, now: impl Fn() -> 
 /// Returns the ticks of the latest beat; empty if there are none.
 pub(crate) fn latest_ticks<D: TextDialect>(context: &mut TickContext) -> &[u8] {
     context.buffer::<D>(0, |buffer, view, beat| {
-        let is_patchable = D::ticks(&view.board, beat, |text| {
+        let is_patchable = D::ticks(view.dated(), view.dated_beat(beat), |text| {
             frame::put_text(buffer.bytes_mut(), text.json);
             let begin = buffer.bytes_mut().len() - text.json.len();
             for end in text.counters {

@@ -1,12 +1,13 @@
 //! Reads from a snapshot. Each read copies its result and ends: the file grows as long as a snapshot is open.
 
 use bytes::Bytes;
+use engine::StoreTime;
 use engine::store::{ArchivedRow, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query, Shards};
 use redb::{Database, ReadableDatabase};
-use timers::{HistoryId, ItemKey, Position, Scope, Timestamp};
+use timers::{HistoryId, ItemKey, Millis, Position, Scope, Tag, Timestamp};
 
 use crate::embedded::head::StoredHead;
-use crate::embedded::tables::{DUE, HEADS, ITEMS, ROW_INDEX, ROWS};
+use crate::embedded::tables::{ABSORBED, CLOCK, CLOSED, DUE, HEADS, ITEMS, ROW_INDEX, ROWS, TIME};
 use crate::known_scopes::{KnownScopes, PAGE_SIZE, PAGES_MAX};
 
 pub(crate) fn load(
@@ -92,6 +93,30 @@ pub(crate) fn due(
         due.push(Due { scope, at: Timestamp(at) });
     }
     Ok(DuePage { due, more: true, unread: Shards::NONE })
+}
+
+/// Reads the last recorded time, and whether the store was closed then. A file without a record was written by an older
+/// version: its last change tells.
+pub(crate) fn recorded_time(database: &Database) -> Result<(StoreTime, bool), Fault> {
+    let snapshot = database.begin_read().map_err(fault)?;
+    let table = snapshot.open_table(CLOCK).map_err(fault)?;
+    let field = |name| table.get(name).map(|value| value.map(|value| value.value())).map_err(fault);
+    if let Some(now) = field(TIME)? {
+        let absorbed = Millis(field(ABSORBED)?.unwrap_or_default());
+        return Ok((StoreTime { now: Timestamp(now), absorbed }, field(CLOSED)? == Some(1)));
+    }
+    let mut last = Timestamp(0);
+    for entry in snapshot.open_table(HEADS).map_err(fault)?.range::<&str>(..).map_err(fault)? {
+        let (_, bytes) = entry.map_err(fault)?;
+        last = last.max(StoredHead::decode(bytes.value()).map_or(Timestamp(0), |stored| stored.head.at));
+    }
+    Ok((StoreTime { now: last, absorbed: Millis(0) }, false))
+}
+
+/// Tells whether a board is at a tag.
+pub(crate) fn is_at(database: &Database, scope: &Scope, tag: Tag) -> Result<bool, Fault> {
+    let snapshot = database.begin_read().map_err(fault)?;
+    Ok(head(&snapshot, &scope.to_string())?.head.position.tag == tag)
 }
 
 /// Sorts after every id: no text has a byte above the first byte of this character.

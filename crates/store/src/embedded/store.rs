@@ -4,6 +4,7 @@ use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use engine::store::{
@@ -18,12 +19,22 @@ use tokio::task::spawn_blocking;
 use tracing::{Instrument, Span};
 
 use crate::embedded::database::{Handle, OpenError};
-use crate::embedded::writer::{Job, Reply, Writer};
+use crate::embedded::writer::{FailureLog, Job, Reply, Writer};
 use crate::embedded::{disk, expiry, read};
 use crate::known_scopes::KnownScopes;
 
 /// Most commits in the writer's queue: some four groups, a fraction of a second.
 const JOBS_MAX: usize = 1024;
+
+/// The file is looked for at each beat that is a multiple of this, so that an idle node notices its removal.
+const CHECK_FILE_EVERY: u64 = 5;
+
+/// The time is recorded at each beat that is a multiple of this. A record writes some 50 KiB, which wears flash memory.
+const RECORD_TIME_EVERY: u64 = 30;
+
+/// The longest time for which a store that was not closed may have told the time since it was recorded: the interval, and a
+/// delay of the disk.
+const UNRECORDED_MAX: Duration = Duration::from_secs(RECORD_TIME_EVERY + 10);
 
 /// A store in a local directory. Commits are on disk before they are acknowledged.
 pub struct EmbeddedStore {
@@ -44,10 +55,15 @@ impl EmbeddedStore {
     pub fn open(folder: &Path) -> Result<Connected<dyn Store>, OpenError> {
         let handle = Handle::open(folder)?;
         let clock = Arc::new(StoreClock::new());
+        continue_time(&handle, &clock).map_err(|fault| OpenError::Failed(folder.to_owned(), fault.into()))?;
         let (signal_sender, signals) = SignalSender::new();
         let signal_sender = Arc::new(Mutex::new(signal_sender));
-        let writer =
-            Writer { handle: handle.clone(), clock: Arc::clone(&clock), signal_sender: Arc::clone(&signal_sender) };
+        let mut writer = Writer {
+            handle: handle.clone(),
+            clock: Arc::clone(&clock),
+            signal_sender: Arc::clone(&signal_sender),
+            failures: FailureLog::default(),
+        };
         let (jobs, taken) = mpsc::channel(JOBS_MAX);
         let (stopped_tx, writer_stopped) = oneshot::channel();
         let spawned = thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
@@ -72,13 +88,24 @@ impl EmbeddedStore {
         Ok(Connected { store: Arc::new(store), signals })
     }
 
-    /// Sends a job to the writer and waits for its reply.
+    /// Sends a job to the writer and waits for its reply. Fails at once while writes fail.
     async fn write<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Fault> {
+        self.handle.check_writable()?;
         let closed = || Fault::new(FaultKind::Unavailable, "the store is closed");
         let jobs = self.jobs.lock().clone().ok_or_else(closed)?;
         let (reply_tx, reply) = oneshot::channel();
         jobs.send(job(reply_tx)).await.map_err(|_| closed())?;
         reply.await.map_err(|_| Fault::new(FaultKind::Unknown, "the writer has panicked"))?
+    }
+
+    /// Requests what the writer does at some beats. A writer whose queue is full is busy, and does it at a later one.
+    fn request_upkeep(&self, beat: u64) {
+        let Some(jobs) = self.jobs.lock().clone() else { return };
+        if beat.is_multiple_of(RECORD_TIME_EVERY) {
+            jobs.try_send(Job::RecordTime).ok();
+        } else if beat.is_multiple_of(CHECK_FILE_EVERY) {
+            jobs.try_send(Job::CheckFile).ok();
+        }
     }
 
     async fn read<T: Send + 'static>(
@@ -89,6 +116,19 @@ impl EmbeddedStore {
         let task = spawn_blocking(move || read(&database));
         task.await.map_err(|error| Fault::new(FaultKind::Damaged, error))?
     }
+}
+
+/// Continues the recorded time of the file.
+fn continue_time(handle: &Handle, clock: &StoreClock) -> Result<(), Fault> {
+    let (recorded, was_closed) = read::recorded_time(&*handle.get()?)?;
+    let back = clock.resume(recorded, if was_closed { Duration::ZERO } else { UNRECORDED_MAX });
+    if back > Millis(0) {
+        tracing::warn!(
+            seconds = back.0 / 1000,
+            "this machine's clock is behind the last time that the store recorded; running timers continue from there"
+        );
+    }
+    Ok(())
 }
 
 fn span(operation: &'static str) -> Span {
@@ -157,8 +197,9 @@ impl Store for EmbeddedStore {
     }
 
     async fn beat(&self, request: &BeatRequest) -> Result<BeatStatus, Fault> {
-        let (beat, is_new) = lead(&mut self.last_beat.lock(), request, self.clock.now());
+        let (beat, is_new) = lead(&mut self.last_beat.lock(), request, self.clock.read());
         if is_new {
+            self.request_upkeep(beat.beat.0);
             self.signal_sender.lock().send(Signal::Beat(beat.clone()));
         }
         Ok(beat)

@@ -26,6 +26,21 @@ pub(crate) const ENDS: TableDefinition<&str, u64> = TableDefinition::new("ends")
 /// The same, in the order of the instants.
 pub(crate) const END_INDEX: TableDefinition<(u64, &str), ()> = TableDefinition::new("end_index");
 
+/// The last recorded time of the store, how far it is ahead of the machine's clock, and whether the store was closed then.
+pub(crate) const CLOCK: TableDefinition<&str, u64> = TableDefinition::new("clock");
+
+/// The key of the recorded time in [`CLOCK`].
+pub(crate) const TIME: &str = "time";
+
+/// The key of what is absorbed in [`CLOCK`].
+pub(crate) const ABSORBED: &str = "absorbed";
+
+/// The key that tells in [`CLOCK`] whether the store was closed: 1 or 0.
+pub(crate) const CLOSED: &str = "closed";
+
+/// Empty, but for the write that shows whether the disk works again.
+pub(crate) const PROBE: TableDefinition<u64, &[u8]> = TableDefinition::new("probe");
+
 /// Creates all tables, so that no reader finds one missing.
 pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), redb::TableError> {
     transaction.open_table(HEADS)?;
@@ -36,5 +51,7 @@ pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), redb::TableEr
     transaction.open_table(HISTORY_SIZES)?;
     transaction.open_table(ENDS)?;
     transaction.open_table(END_INDEX)?;
+    transaction.open_table(CLOCK)?;
+    transaction.open_table(PROBE)?;
     Ok(())
 }

@@ -4,26 +4,34 @@ use parking_lot::Mutex;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use engine::store::{Commit, Committed, Due, Fault, FaultKind, Signal, SignalSender};
-use engine::{StoreClock, Update};
-use redb::{ReadableTable, Table, WriteTransaction};
+use engine::store::{Commit, Committed, Due, Fault, FaultKind, Shards, Signal, SignalSender};
+use engine::{StoreClock, StoreTime, Update};
+use redb::{Database, ReadableTable, Table, WriteTransaction};
 use timers::{DeadlineMove, Scope, Timestamp};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::embedded::database::Handle;
+use crate::embedded::database::{Handle, failing};
 use crate::embedded::expiry::Retention;
 use crate::embedded::head::StoredHead;
-use crate::embedded::tables::{DUE, HEADS, ITEMS, ROW_INDEX, ROWS};
+use crate::embedded::read;
+use crate::embedded::tables::{ABSORBED, CLOCK, CLOSED, DUE, HEADS, ITEMS, PROBE, ROW_INDEX, ROWS, TIME};
 
 /// Most commits in one transaction. In a group of this size writing costs as much as the sync; larger groups
 /// only delay the first commit.
 const GROUP_MAX: usize = 256;
 
-/// Pause between attempts to reopen the store.
-const REOPEN_PAUSE: Duration = Duration::from_millis(200);
+/// Pause between attempts to write after a failed one. Each costs a sync.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// Bytes that a write after a failed one must take, before commits are accepted again: more than most groups, so that a
+/// disk with a few free bytes does not look healthy at every other moment.
+const PROBE_BYTES: usize = 256 << 10;
+
+/// The shortest time between two reports of failed writes.
+const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The sender of a job's result.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Fault>>;
@@ -38,6 +46,10 @@ pub(crate) enum Job {
     Extend(Vec<Scope>, Timestamp, Reply<()>),
     /// The deletion of one scope that has ended by this instant.
     Expire(Timestamp, Reply<ControlFlow<()>>),
+    /// Find out whether the file is still at its path.
+    CheckFile,
+    /// Record the time, so that it continues from there after a restart.
+    RecordTime,
 }
 
 /// The writer's dependencies.
@@ -45,23 +57,23 @@ pub(crate) struct Writer {
     pub(crate) handle: Handle,
     pub(crate) clock: Arc<StoreClock>,
     pub(crate) signal_sender: Arc<Mutex<SignalSender>>,
+    pub(crate) failures: FailureLog,
 }
 
 impl Writer {
     /// Runs until all senders are dropped and all queued jobs have a reply.
-    pub(crate) fn run(&self, mut jobs: mpsc::Receiver<Job>) {
+    pub(crate) fn run(&mut self, mut jobs: mpsc::Receiver<Job>) {
+        self.record_time(false);
         // After an unhandled panic the store would look healthy and accept nothing.
         while catch_unwind(AssertUnwindSafe(|| self.serve(&mut jobs))).is_err() {
             self.handle.close("the writer has panicked".to_owned());
         }
     }
 
-    fn serve(&self, jobs: &mut mpsc::Receiver<Job>) {
+    fn serve(&mut self, jobs: &mut mpsc::Receiver<Job>) {
         let mut next = None;
         loop {
-            if let Err(reason) = self.handle.ready()
-                && !self.reopen(jobs, reason)
-            {
+            if self.handle.ready().is_err() && !self.recover(jobs) {
                 return;
             }
             let mut group = Vec::new();
@@ -71,7 +83,7 @@ impl Writer {
                     self.run_alone(other);
                     continue;
                 }
-                None => return,
+                None => return self.record_time(true),
             }
             while group.len() < GROUP_MAX
                 && next.is_none()
@@ -79,7 +91,13 @@ impl Writer {
             {
                 match job {
                     Job::Commit(commit, reply) => group.push((commit, reply)),
-                    other @ (Job::Postpone(..) | Job::Extend(..) | Job::Expire(..)) => next = Some(other),
+                    other @ (Job::Postpone(..)
+                    | Job::Extend(..)
+                    | Job::Expire(..)
+                    | Job::CheckFile
+                    | Job::RecordTime) => {
+                        next = Some(other);
+                    }
                 }
             }
             self.commit_group(group);
@@ -87,53 +105,93 @@ impl Writer {
     }
 
     /// Runs a job in a transaction of its own. The sender may be gone.
-    fn run_alone(&self, job: Job) {
+    fn run_alone(&mut self, job: Job) {
         match job {
             Job::Commit(commit, reply) => self.commit_group(vec![(commit, reply)]),
             Job::Postpone(due, to, reply) => {
-                reply.send(self.write(|tables| tables.postpone(&due, to))).ok();
+                reply.send(self.write(|database| within(database, |tables| tables.postpone(&due, to)))).ok();
             }
             Job::Extend(scopes, until, reply) => {
-                reply.send(self.write(|tables| tables.extend(&scopes, until))).ok();
+                reply.send(self.write(|database| within(database, |tables| tables.extend(&scopes, until)))).ok();
             }
-            Job::Expire(now, reply) => drop(reply.send(self.write(|tables| tables.expire(now)))),
+            Job::Expire(now, reply) => {
+                reply.send(self.write(|database| within(database, |tables| tables.expire(now)))).ok();
+            }
+            // A failure is logged, and makes the store unusable.
+            Job::CheckFile => drop(self.write(|_| Ok(()))),
+            Job::RecordTime => self.record_time(false),
         }
     }
 
-    fn write<T>(&self, write: impl FnOnce(&mut Tables<'_>) -> Result<T, redb::Error>) -> Result<T, Fault> {
-        let database = self.handle.get()?;
-        let written = database.begin_write().map_err(redb::Error::from).and_then(|transaction| {
-            let written = write(&mut Tables::open(&transaction)?)?;
-            transaction.commit()?;
-            Ok(written)
-        });
-        written.map_err(|error| Fault::new(FaultKind::Unavailable, error))
+    fn record_time(&mut self, is_closed: bool) {
+        let time = self.clock.read();
+        // As above.
+        self.write(|database| record_time(database, time, is_closed)).ok();
     }
 
-    /// Reopens the store and retries without a time limit; jobs are rejected meanwhile. Returns false when all
-    /// senders are dropped.
-    fn reopen(&self, jobs: &mut mpsc::Receiver<Job>, mut reason: String) -> bool {
-        while let Err(error) = self.handle.reopen() {
-            reason = error;
+    /// Writes to the file, which must be at its path before and after. A failed write makes the store unusable. The fault is
+    /// [`FaultKind::Failing`] if nothing was written, else [`FaultKind::Unknown`].
+    fn write<T>(&mut self, write: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, Fault> {
+        let database = self.handle.get()?;
+        if let Err(reason) = self.handle.check_file() {
+            drop(database);
+            self.fail(&reason);
+            return Err(failing(&reason));
+        }
+        let written = write(&database).map_err(|error| error.to_string());
+        drop(database);
+        written.and_then(|done| self.handle.check_file().map(|()| done)).map_err(|reason| {
+            self.fail(&reason);
+            Fault::new(FaultKind::Unknown, reason)
+        })
+    }
+
+    /// Makes the store unusable for writes, and reopens the file for reads: the library accepts no other request to a file
+    /// after a failed write.
+    fn fail(&mut self, reason: &str) {
+        self.failures.report(reason);
+        self.handle.close(reason.to_owned());
+        self.handle.reopen().ok();
+    }
+
+    /// Retries to write without a time limit; jobs are rejected meanwhile. Returns false when all senders are dropped.
+    fn recover(&mut self, jobs: &mut mpsc::Receiver<Job>) -> bool {
+        loop {
+            if self.probe().is_ok() {
+                break;
+            }
             loop {
                 match jobs.try_recv() {
-                    Ok(job) => job.reject(FaultKind::Unavailable, &reason),
+                    Ok(job) => job.reject(&self.handle),
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => return false,
                 }
             }
-            std::thread::sleep(REOPEN_PAUSE);
+            std::thread::sleep(RETRY_PAUSE);
         }
-        tracing::info!(%reason, "the store is open again");
+        self.handle.set_usable();
+        self.failures.report_end();
+        // The outcome of the last commits may be unknown, and the file another one.
+        let mut signal_sender = self.signal_sender.lock();
+        signal_sender.send(Signal::Lost(Shards::ALL));
+        signal_sender.send(Signal::Restored(Shards::ALL));
         true
     }
 
-    fn commit_group(&self, group: Vec<(Commit, Reply<Committed>)>) {
-        let written = match self.handle.get() {
-            Ok(database) => write_group(&database, &group, &self.clock),
-            Err(fault) => Err(GroupError::BeforeCommit(fault.to_string())),
-        };
-        match written {
+    /// Writes as much as a large commit, and removes it again.
+    fn probe(&mut self) -> Result<(), Fault> {
+        // A failed write to a file of its own costs no check of the database.
+        if let Err(reason) = self.handle.probe_disk(PROBE_BYTES).and_then(|()| self.handle.reopen().map(drop)) {
+            self.failures.report(&reason);
+            return Err(failing(&reason));
+        }
+        let time = self.clock.read();
+        self.write(|database| write_probe(database).and_then(|()| record_time(database, time, false)))
+    }
+
+    fn commit_group(&mut self, group: Vec<(Commit, Reply<Committed>)>) {
+        let clock = Arc::clone(&self.clock);
+        match self.write(|database| write_group(database, &group, &clock)) {
             Ok(results) => {
                 for ((commit, reply), committed) in group.into_iter().zip(results) {
                     if let Ok(committed) = &committed {
@@ -143,14 +201,14 @@ impl Writer {
                     reply.send(committed).ok();
                 }
             }
-            Err(error) => {
-                let (kind, reason) = match error {
-                    GroupError::BeforeCommit(reason) => (FaultKind::Unavailable, reason),
-                    GroupError::DuringCommit(reason) => (FaultKind::Unknown, reason),
-                };
-                tracing::error!(%reason, commits = group.len(), "the store can't be written");
-                self.handle.close(reason.clone());
-                for (_, reply) in group {
+            Err(fault) => {
+                let reason = self.handle.ready().err().unwrap_or_else(|| fault.to_string());
+                // The file tells at once, unless it can't even be opened, whether a commit was done.
+                let database = self.handle.get();
+                for (commit, reply) in group {
+                    let was_done = |database: &Arc<Database>| read::is_at(database, &commit.scope, commit.tag);
+                    let is_undone = database.as_ref().is_ok_and(|database| matches!(was_done(database), Ok(false)));
+                    let kind = if is_undone { FaultKind::Failing } else { fault.kind() };
                     reply.send(Err(Fault::new(kind, reason.clone()))).ok();
                 }
             }
@@ -170,41 +228,84 @@ impl Writer {
 }
 
 impl Job {
-    fn reject(self, kind: FaultKind, reason: &str) {
-        let fault = Fault::new(kind, reason);
+    fn reject(self, handle: &Handle) {
+        let fault = || handle.check_writable().err().unwrap_or_else(|| failing("the store is closed"));
         // The caller may be gone.
         match self {
-            Self::Commit(_, reply) => drop(reply.send(Err(fault))),
-            Self::Postpone(.., reply) | Self::Extend(.., reply) => drop(reply.send(Err(fault))),
-            Self::Expire(_, reply) => drop(reply.send(Err(fault))),
+            Self::Commit(_, reply) => drop(reply.send(Err(fault()))),
+            Self::Postpone(.., reply) | Self::Extend(.., reply) => drop(reply.send(Err(fault()))),
+            Self::Expire(_, reply) => drop(reply.send(Err(fault()))),
+            Self::CheckFile | Self::RecordTime => {}
         }
     }
 }
 
-/// The point at which a group failed.
-enum GroupError {
-    /// Before the commit of its transaction: nothing was written.
-    BeforeCommit(String),
-    /// During the commit: the outcome is unknown.
-    DuringCommit(String),
+/// Reports failed writes in the log, a few of many.
+#[derive(Default)]
+pub(crate) struct FailureLog {
+    reported_at: Option<Instant>,
+    /// The failures since then.
+    unreported: u64,
+    /// A failure was reported whose end was not.
+    is_open: bool,
+}
+
+impl FailureLog {
+    fn report(&mut self, reason: &str) {
+        self.unreported += 1;
+        if self.reported_at.is_some_and(|at| at.elapsed() < REPORT_INTERVAL) {
+            return;
+        }
+        tracing::error!(reason, failures = self.unreported, "the store can't be written; the node is not ready");
+        *self = Self { reported_at: Some(Instant::now()), unreported: 0, is_open: true };
+    }
+
+    fn report_end(&mut self) {
+        if std::mem::take(&mut self.is_open) {
+            tracing::info!("the store can be written again");
+        }
+    }
+}
+
+/// Writes to the tables in one transaction.
+fn within<T>(
+    database: &Database,
+    write: impl FnOnce(&mut Tables<'_>) -> Result<T, redb::Error>,
+) -> Result<T, redb::Error> {
+    let transaction = database.begin_write()?;
+    let written = write(&mut Tables::open(&transaction)?)?;
+    transaction.commit()?;
+    Ok(written)
+}
+
+fn record_time(database: &Database, time: StoreTime, is_closed: bool) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut table = transaction.open_table(CLOCK)?;
+        table.insert(TIME, time.now.0)?;
+        table.insert(ABSORBED, time.absorbed.0)?;
+        table.insert(CLOSED, u64::from(is_closed))?;
+    }
+    Ok(transaction.commit()?)
+}
+
+fn write_probe(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(PROBE)?.insert(0, vec![0; PROBE_BYTES].as_slice())?;
+    transaction.commit()?;
+    let transaction = database.begin_write()?;
+    transaction.open_table(PROBE)?.remove(0)?;
+    Ok(transaction.commit()?)
 }
 
 fn write_group(
-    database: &redb::Database,
+    database: &Database,
     group: &[(Commit, Reply<Committed>)],
     clock: &StoreClock,
-) -> Result<Vec<Result<Committed, Fault>>, GroupError> {
-    let before = |error: redb::Error| GroupError::BeforeCommit(error.to_string());
-    let transaction = database.begin_write().map_err(|error| before(error.into()))?;
-    let results = match write_all(&transaction, group, clock) {
-        Ok(results) => results,
-        Err(error) => {
-            // The file is reopened anyway, so an error of the abort does not matter.
-            transaction.abort().ok();
-            return Err(before(error));
-        }
-    };
-    transaction.commit().map_err(|error| GroupError::DuringCommit(error.to_string()))?;
+) -> Result<Vec<Result<Committed, Fault>>, redb::Error> {
+    let transaction = database.begin_write()?;
+    let results = write_all(&transaction, group, clock)?;
+    transaction.commit()?;
     Ok(results)
 }
 
@@ -354,8 +455,12 @@ mod tests {
             before(&handle);
             let (signal_sender, _) = SignalSender::new();
             let (clock, signal_sender) = (Arc::new(StoreClock::new()), Arc::new(Mutex::new(signal_sender)));
-            let writer =
-                Writer { handle: handle.clone(), clock: Arc::clone(&clock), signal_sender: Arc::clone(&signal_sender) };
+            let mut writer = Writer {
+                handle: handle.clone(),
+                clock: Arc::clone(&clock),
+                signal_sender: Arc::clone(&signal_sender),
+                failures: FailureLog::default(),
+            };
             let (jobs, received) = mpsc::channel(8);
             let writer = thread::spawn(move || writer.run(received));
             Self { handle, clock, signal_sender, jobs, writer, _folder: folder }
@@ -391,7 +496,7 @@ mod tests {
             reader = handle.get().ok();
             handle.close("a write failed".to_owned());
         });
-        assert_eq!(running.commit("ann"), Err(FaultKind::Unavailable), "a reader still has the file open");
+        assert_eq!(running.commit("ann"), Err(FaultKind::Failing), "a reader still has the file open");
         drop(reader);
         let end = Instant::now() + Duration::from_secs(15);
         while running.handle.ready().is_err() {

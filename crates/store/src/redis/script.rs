@@ -60,7 +60,7 @@ pub(crate) fn is_noscript(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use engine::store::{
-        COMMIT_ITEMS_MAX, COMMIT_REMOVALS_MAX, COMMIT_ROWS_MAX, RECENT_ID_AGE_MAX, RECENT_IDS_MAX, STEP_BACK_MAX,
+        ABSORBED_AS_DATE_MAX, COMMIT_ITEMS_MAX, COMMIT_REMOVALS_MAX, COMMIT_ROWS_MAX, RECENT_ID_AGE_MAX, RECENT_IDS_MAX,
     };
 
     fn check(script: &str, declaration: &str) {
@@ -80,6 +80,6 @@ mod tests {
             commit,
             &format!("local RECENT_IDS_MAX, RECENT_ID_AGE_MAX_MS = {RECENT_IDS_MAX}, {} ", RECENT_ID_AGE_MAX.0),
         );
-        check(include_str!("beat.lua"), &format!("local STEP_BACK_MAX_MS = {} ", STEP_BACK_MAX.0));
+        check(include_str!("beat.lua"), &format!("local ABSORBED_AS_DATE_MAX_MS = {} ", ABSORBED_AS_DATE_MAX.0));
     }
 }

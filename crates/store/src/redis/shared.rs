@@ -103,6 +103,7 @@ impl Shared {
     /// Records the time of a beat, from its channel or from a reply.
     pub(crate) fn observe_beat(&self, beat: &BeatStatus) {
         self.clock.observe(beat.now);
+        self.clock.set_absorbed(beat.absorbed);
         *self.absorbed.lock() = beat.absorbed;
     }
 
@@ -110,7 +111,9 @@ impl Shared {
     /// reading plus the absorbed steps is cluster time.
     pub(crate) fn observe_server_time(&self, now: Timestamp, owned: Shards) {
         if owned.contains(beat_shard()) {
-            self.clock.observe(now + self.absorbed());
+            let now = now + self.absorbed();
+            // Only a beat tells of a step, but the first reading need not wait for one.
+            if self.clock.ahead().is_some() { self.clock.refine(now) } else { self.clock.observe(now) }
         }
     }
 

@@ -162,7 +162,7 @@ impl Store for RedisStore {
         let mut replies = self.shared.endpoint.trace(operation, read).await.map_err(fault)?;
         let malformed = || malformed_reply("a load");
         let now = replies.pop().and_then(|time| time.convert().ok()).map(decode::time).ok_or_else(malformed)?;
-        let now = server.cluster_time(now);
+        let (on_server, now) = (now, server.cluster_time(now));
         let rows: Vec<Value> = if row_ids.is_empty() {
             Vec::new()
         } else {
@@ -171,7 +171,12 @@ impl Store for RedisStore {
         let fields: HashMap<String, Bytes> =
             replies.pop().and_then(|fields| fields.convert().ok()).ok_or_else(malformed)?;
         let known = row_ids.iter().zip(&rows).filter(|(_, row)| !row.is_null()).map(|(id, _)| id.clone());
-        decode::board(fields, known, now)
+        let mut board = decode::board(fields, known, now)?;
+        // They are dated by the server's own clock.
+        for recent in &mut board.recent {
+            recent.at = recent.at + now.since(on_server) - on_server.since(now);
+        }
+        Ok(board)
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {

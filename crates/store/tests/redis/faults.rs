@@ -104,7 +104,7 @@ async fn updates_missed_while_the_subscription_was_down_are_recovered() {
                 Delivery::Initial(view) | Delivery::Resync { new: view, .. } | Delivery::Diff { new: view, .. } => {
                     seen = view.board.items.len();
                 }
-                Delivery::Tick(..) => {}
+                Delivery::Redated(_) | Delivery::Tick(..) => {}
             });
             if seen == 20 {
                 return;

@@ -80,4 +80,8 @@ impl ItemType for Disconnect {
     fn deadline(&self, _: &Limits) -> Option<Timestamp> {
         Some(self.at + ORDER_RETENTION)
     }
+
+    fn move_back(&mut self, by: Millis) {
+        self.at = self.at - by;
+    }
 }

@@ -46,6 +46,10 @@ impl ItemType for Lease {
     fn deadline(&self, _: &Limits) -> Option<Timestamp> {
         Some(self.until)
     }
+
+    fn move_back(&mut self, by: Millis) {
+        self.until = self.until - by;
+    }
 }
 
 impl ItemType for Presence {
@@ -55,4 +59,6 @@ impl ItemType for Presence {
     fn id(&self) -> &RoomId {
         &self.room
     }
+
+    fn move_back(&mut self, _: Millis) {}
 }

@@ -107,4 +107,17 @@ impl ItemType for Room {
     fn ticks(&self) -> bool {
         self.is_running()
     }
+
+    fn move_back(&mut self, by: Millis) {
+        let optional = [&mut self.started_at, &mut self.completed_at, &mut self.empty_since].into_iter().flatten();
+        let of_phase: [Option<&mut Timestamp>; 2] = match &mut self.phase {
+            CountdownPhase::Idle => [None, None],
+            CountdownPhase::Running { since, ends_at } => [Some(since), Some(ends_at)],
+            CountdownPhase::Paused { at, .. } => [Some(at), None],
+        };
+        let required = [&mut self.created, &mut self.last_activity];
+        for at in required.into_iter().chain(optional).chain(of_phase.into_iter().flatten()) {
+            *at = *at - by;
+        }
+    }
 }

@@ -4,7 +4,7 @@ use crate::ids::{ConnectionId, MemberId, NodeId, ResumeSecret};
 use crate::raw_json::RawJson;
 use crate::system::ItemType;
 use crate::systems::Limits;
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 
 /// One member of a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,5 +37,10 @@ impl ItemType for Member {
 
     fn deadline(&self, limits: &Limits) -> Option<Timestamp> {
         Some(self.disconnected_at? + limits.room.reconnect_within)
+    }
+
+    fn move_back(&mut self, by: Millis) {
+        self.connected_at = self.connected_at - by;
+        self.disconnected_at = self.disconnected_at.map(|at| at - by);
     }
 }

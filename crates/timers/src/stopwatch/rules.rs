@@ -13,7 +13,7 @@ use crate::stopwatch::goal::Goal;
 use crate::stopwatch::limits::{GOAL_BYTES_MAX, StopwatchLimits};
 use crate::stopwatch::refusal::StopwatchRefusal;
 use crate::stopwatch::session::{Stopwatch, StopwatchPhase};
-use crate::system::System;
+use crate::system::{ItemType, System};
 use crate::time::{Millis, Timestamp};
 
 /// The rules of stopwatch sessions.
@@ -130,7 +130,9 @@ fn stop(draft: &mut Draft<'_>, id: &SessionId) -> Result<(), StopwatchRefusal> {
         StopwatchPhase::Running | StopwatchPhase::Paused(_) => {
             session.fold_run(draft.now);
             session.phase = StopwatchPhase::Stopped(draft.now);
-            draft.archive(Finished::of(&session, draft.now).row());
+            let mut dated = session.clone();
+            dated.move_back(draft.ahead);
+            draft.archive(Finished::of(&dated, draft.now - draft.ahead).row());
             draft.put(session);
             drop_oldest_stopped(draft);
         }

@@ -111,6 +111,16 @@ impl ItemType for Stopwatch {
         self.is_running()
     }
 
+    fn move_back(&mut self, by: Millis) {
+        for at in [&mut self.first_started_at, &mut self.started_at] {
+            *at = *at - by;
+        }
+        match &mut self.phase {
+            StopwatchPhase::Running => {}
+            StopwatchPhase::Paused(at) | StopwatchPhase::Stopped(at) => *at = *at - by,
+        }
+    }
+
     fn weight(&self) -> usize {
         let texts = [self.group_id.as_ref(), self.group_name.as_ref(), self.comment.as_ref()];
         FIXED_BYTES

@@ -65,6 +65,9 @@ async fn read(engine: Arc<Engine>, scope: Scope, seen: Arc<Mutex<Seen>>) {
                     }
                     seen.board = Some(new.board.as_ref().clone());
                 }
+                Delivery::Redated(view) => {
+                    assert_eq!(seen.board.as_ref(), Some(view.board.as_ref()), "only the dates differ");
+                }
                 Delivery::Tick(view, beat) => {
                     assert_eq!(seen.board.as_ref(), Some(view.board.as_ref()), "a tick is of the view that was seen");
                     seen.beats.push(Some(beat));

@@ -283,6 +283,7 @@ impl Task {
             Delivery::Initial(_) => panic!("a reader is sent the whole view once"),
             Delivery::Diff { old, new } => session.record(DeliveryKind::Diff, &old.board, &new.board, now),
             Delivery::Resync { old, new } => session.record(DeliveryKind::Resync, &old.board, &new.board, now),
+            Delivery::Redated(_) => {}
             Delivery::Tick(view, beat) => session.record_tick(&view.board, beat),
         });
         let status = Status::of(session.board(), membership);
@@ -327,7 +328,7 @@ fn latest(reader: &mut Reader) -> Option<Arc<Board>> {
         Delivery::Initial(view) | Delivery::Resync { new: view, .. } | Delivery::Diff { new: view, .. } => {
             board = Some(Arc::clone(&view.board));
         }
-        Delivery::Tick(..) => {}
+        Delivery::Redated(_) | Delivery::Tick(..) => {}
     });
     board
 }

@@ -6,6 +6,7 @@ use engine::Engine;
 use engine::store::SHARDS;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Meter;
+use timers::MILLIS_PER_BEAT;
 
 use crate::ops::metrics::observed::{Observation, byte_gauges, counters, gauges};
 
@@ -126,6 +127,11 @@ const GAUGES: &[Observation<Engine>] = &[
         let whole = if engine.store().ready().is_ok() { SHARDS as u64 } else { 0 };
         engine.store().counters().shards.unwrap_or(whole)
     }),
+    (
+        "tickcast.clock.behind.seconds",
+        "How far the store's own clock is behind the time that timers are measured by, after steps back",
+        |engine| engine.clock().absorbed().0 / MILLIS_PER_BEAT,
+    ),
     ("tickcast.views", "Boards held in memory", |engine| engine.hub().scopes() as u64),
     ("tickcast.rooms", "Rooms with members on this node", |engine| engine.presence().count().0 as u64),
     ("tickcast.members", "Members of rooms on this node", |engine| engine.presence().count().1 as u64),

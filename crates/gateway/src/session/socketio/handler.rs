@@ -90,7 +90,7 @@ pub(crate) trait EventHandler: Send {
 impl Client<'_> {
     /// Returns the cluster's time.
     pub(crate) fn now(&self) -> Timestamp {
-        self.node.engine.clock().now().unwrap_or_default()
+        self.node.engine.clock().date().unwrap_or_default()
     }
 
     /// Sends an event.

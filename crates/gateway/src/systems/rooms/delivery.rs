@@ -128,6 +128,13 @@ impl Sent {
                     }
                 }
             }
+            Delivery::Redated(view) => {
+                if let Some(state) = state(view.dated(), client.now()) {
+                    send(packet_of(&state));
+                    let revision = view.board.position.revision;
+                    *countdown = Some(CountdownState { revision, payload: state.payload.into() });
+                }
+            }
             Delivery::Tick(view, beat) => tick(view, beat).into_iter().for_each(|tick| client.outbox.push_tick(tick)),
         });
         receipt.written(bytes);
@@ -140,7 +147,7 @@ impl Sent {
         if let Some(sent) = sent {
             return client.acknowledge(ack, &sent.payload);
         }
-        match state(&membership.subscription.snapshot().view.board, client.now()) {
+        match state(membership.subscription.snapshot().view.dated(), client.now()) {
             Some(state) => {
                 client.send(&state);
                 client.acknowledge(ack, &state.payload);
@@ -153,12 +160,12 @@ impl Sent {
 /// Returns the events to a member that has just joined: `session:joined`, zero if the countdown reached it since the client
 /// was shown the view `before` as an earlier member, and the state; none if it is no member any more.
 fn greeting(before: &mut Option<Arc<View>>, view: &View, member: &MemberId, now: Timestamp) -> Vec<Event> {
-    let Some(joined) = joined(&view.board, member, now) else { return Vec::new() };
+    let Some(joined) = joined(view.dated(), member, now) else { return Vec::new() };
     let mut events = vec![joined];
     if let Some(before) = before.take() {
-        completion(&before.board, &view.board, |event| events.push(event));
+        completion(before.dated(), view.dated(), |event| events.push(event));
     }
-    events.extend(state(&view.board, now));
+    events.extend(state(view.dated(), now));
     events
 }
 
@@ -166,7 +173,7 @@ fn greeting(before: &mut Option<Arc<View>>, view: &View, member: &MemberId, now:
 fn diff(old: &View, new: &View, now: impl Fn() -> Timestamp) -> Arc<[SharedPacket]> {
     new.frames.get::<Rooms, _>(DIFF, old.board.position.tag.0, || {
         let mut packets = Vec::new();
-        Rooms::diff(&old.board, &new.board, now(), |event| {
+        Rooms::diff(old.dated(), new.dated(), now(), |event| {
             let packet = packet_of(&event);
             let revision = new.board.position.revision;
             let countdown = is_state(&event).then(|| CountdownState { revision, payload: event.payload.into() });
@@ -180,7 +187,7 @@ fn diff(old: &View, new: &View, now: impl Fn() -> Timestamp) -> Arc<[SharedPacke
 fn tick(view: &View, beat: Beat) -> Option<Str> {
     view.frames.get::<Rooms, _>(TICK, beat.0, || {
         let mut tick = None;
-        Rooms::ticks(&view.board, beat, |event| tick = Some(packet_of(&event)));
+        Rooms::ticks(view.dated(), view.dated_beat(beat), |event| tick = Some(packet_of(&event)));
         tick
     })
 }
