@@ -1,6 +1,6 @@
 /** The messages that user actions send, and their names on the page. */
 
-export const LIMITS = { label: 500, comment: 4000, goals: 100 };
+export const LIMITS = { label: 500, comment: 4000, goals: 500 };
 
 const NAMES = {
   'session-start': 'Start',

@@ -121,7 +121,7 @@ impl From<StopwatchRefusal> for Fault {
     fn from(refusal: StopwatchRefusal) -> Self {
         let code = match refusal {
             StopwatchRefusal::UnknownSession => Code::NotFound,
-            StopwatchRefusal::RepeatedGoal => Code::InvalidMessage,
+            StopwatchRefusal::EmptyLabel | StopwatchRefusal::RepeatedGoal => Code::InvalidMessage,
             StopwatchRefusal::LabelTooLong(_)
             | StopwatchRefusal::CommentTooLong(_)
             | StopwatchRefusal::GroupNameTooLong(_)

@@ -97,8 +97,11 @@ fn every_refusal_has_its_code_and_no_retry() {
         StopwatchRefusal::BoardTooLarge(1),
         StopwatchRefusal::TooManyRows,
     ];
-    let others =
-        [(StopwatchRefusal::UnknownSession, "unknown_session"), (StopwatchRefusal::RepeatedGoal, "invalid_message")];
+    let others = [
+        (StopwatchRefusal::UnknownSession, "unknown_session"),
+        (StopwatchRefusal::RepeatedGoal, "invalid_message"),
+        (StopwatchRefusal::EmptyLabel, "invalid_message"),
+    ];
     for (refusal, code) in limits.into_iter().map(|refusal| (refusal, "limit")).chain(others) {
         let fault = Fault::from(Refusal::from(refusal));
         assert_eq!((V1::code_name(fault.code), fault.retry), (code, false), "{refusal}");

@@ -64,11 +64,11 @@ async fn exceeded_limits_are_reported_and_change_nothing() {
     let node = Node::start_with(&[("clockit.live_sessions", "2")]).await;
     let mut client = node.connect("userId=ann&dialect=v1").await;
     client.next_of("ready").await;
-    let goals: Vec<_> = (0..101).map(|nth| json!({ "id": nth.to_string(), "title": "t" })).collect();
+    let goals: Vec<_> = (0..501).map(|nth| json!({ "id": nth.to_string(), "title": "t" })).collect();
     client.ask("session-start", Some("a"), json!({ "label": "x", "goals": goals })).await;
     let error = client.next().await;
     assert_eq!((&error["id"], &error["payload"]["code"]), (&json!("a"), &json!("limit")));
-    assert!(error["payload"]["message"].as_str().unwrap().contains("100 goals"), "{error}");
+    assert!(error["payload"]["message"].as_str().unwrap().contains("500 goals"), "{error}");
     client.must("session-start", "b", json!({ "label": "one" })).await;
     client.must("session-start", "c", json!({ "label": "two" })).await;
     client.ask("session-start", Some("d"), json!({ "label": "three" })).await;

@@ -2,7 +2,7 @@
 
 use crate::time::Millis;
 
-/// Largest goal in bytes of JSON. 100 goals of this size in each of 200 sessions would take 80 MB; the limit of the board
+/// Largest goal in bytes of JSON. 500 goals of this size in each of 200 sessions would take 400 MB; the limit of the board
 /// prevents that, and this one names the goal that is too large.
 pub const GOAL_BYTES_MAX: usize = 4096;
 
@@ -34,7 +34,7 @@ impl Default for StopwatchLimits {
         Self {
             label_chars: 500,
             comment_chars: 4000,
-            goals: 100,
+            goals: 500,
             live_sessions: 200,
             stopped_sessions: 200,
             board_bytes: 2 * 1024 * 1024,

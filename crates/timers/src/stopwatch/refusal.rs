@@ -9,6 +9,9 @@ pub enum StopwatchRefusal {
     /// The board has no session of that id.
     #[error("there is no such session")]
     UnknownSession,
+    /// The label is empty.
+    #[error("label must not be empty")]
+    EmptyLabel,
     /// The label has more characters than the limit.
     #[error("label is longer than {0} characters")]
     LabelTooLong(usize),

@@ -219,6 +219,9 @@ fn drop_oldest_stopped(draft: &mut Draft<'_>) {
 }
 
 fn check_texts(new: &Start, limits: &StopwatchLimits) -> Result<(), StopwatchRefusal> {
+    if new.label.is_empty() {
+        return Err(StopwatchRefusal::EmptyLabel);
+    }
     if is_longer(Some(&new.label), limits.label_chars) {
         return Err(StopwatchRefusal::LabelTooLong(limits.label_chars));
     }

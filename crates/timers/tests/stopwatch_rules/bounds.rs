@@ -24,6 +24,11 @@ fn every_limit_accepts_its_value_and_refuses_one_more() {
     };
     for (edge, beyond, refusal) in [
         (
+            with(|s| s.label = " ".into()),
+            with(|s| s.label = String::new()),
+            Refusal::Stopwatch(StopwatchRefusal::EmptyLabel),
+        ),
+        (
             with(|s| s.label = "äöü".into()),
             with(|s| s.label = "äöüx".into()),
             Refusal::Stopwatch(StopwatchRefusal::LabelTooLong(3)),

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use serde_json::Number;
 use timers::stopwatch::Goal;
 use timers::{BadField, Fields, RawJson};
 
@@ -31,10 +30,11 @@ struct KnownFields {
     id: timers::GoalId,
     title: String,
     completed: bool,
-    completed_at: Option<Number>,
+    /// An ISO 8601 text from the original page and a number from others, so it is kept byte for byte.
+    completed_at: Option<RawJson>,
     group_id: Option<String>,
     group_name: Option<String>,
-    /// Its type differs between clients, so it is kept byte for byte.
+    /// Its type differs between clients too.
     estimated_goal_time: Option<RawJson>,
     unknown: Vec<(String, RawJson)>,
 }
@@ -66,6 +66,15 @@ impl Serialize for KnownFields {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_goal_that_was_completed_keeps_its_instant_in_any_form() {
+        for at in [r#""2026-11-20T10:00:00.000Z""#, "1700000000000", "1.7e12", r#"{"seconds":1700000000}"#] {
+            let json =
+                format!(r#"{{"id":"g","title":"t","completed":true,"completedAt":{at},"estimatedGoalTime":{at}}}"#);
+            assert_eq!(read(&RawJson::new(&json).unwrap()).unwrap().json().as_str(), json);
+        }
+    }
 
     #[test]
     fn unknown_fields_are_returned_byte_for_byte() {

@@ -17,7 +17,7 @@ use super::replay::replay;
 
 #[test]
 fn every_clockit_transcript_is_reproduced_byte_for_byte() {
-    replay("clockit", 4, Player::play);
+    replay("clockit", 6, Player::play);
 }
 
 /// A client, a board and a clock.
