@@ -65,15 +65,18 @@ function createRow({ label, comment, startedIso, endedIso, durationSeconds, goal
   );
 }
 
+/** People open the file in a spreadsheet, which would run texts as formulas: the server guards them with `bom=1`. */
+const DOWNLOAD = ['sessions.csv', { bom: 1 }];
+
 /** A trusted user gets a plain link. A token must not appear in a URL, so its file is fetched. */
 function createDownload(identity, onError) {
-  const { url } = authenticatedRequest(identity, 'sessions.csv');
+  const { url } = authenticatedRequest(identity, ...DOWNLOAD);
   if (!identity.token) return el('a', { class: 'tertiary', href: url, download: 'tickcast-sessions.csv' }, 'Download CSV');
   return el('button', { type: 'button', class: 'tertiary', click: () => fetchCsv(identity).catch(onError) }, 'Download CSV');
 }
 
 async function fetchCsv(identity) {
-  const blob = await (await get(identity, 'sessions.csv')).blob();
+  const blob = await (await get(identity, ...DOWNLOAD)).blob();
   const href = URL.createObjectURL(blob);
   el('a', { href, download: 'tickcast-sessions.csv' }).click();
   setTimeout(() => URL.revokeObjectURL(href), RESPONSE_TIMEOUT_MS);

@@ -2,14 +2,14 @@
 
 #![no_main]
 
-use wire::clockit::rows::{from_csv, from_json, header, to_csv};
+use wire::clockit::rows::{RowFormat, header, read_rows, to_csv};
+
+const ROW_BYTES_MAX: usize = 64 * 1024;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        from_json(text).ok();
-    }
-    let Ok(rows) = from_csv(bytes) else { return };
+    read_rows(RowFormat::Json, bytes, ROW_BYTES_MAX).ok();
+    let Ok(rows) = read_rows(RowFormat::Csv, bytes, ROW_BYTES_MAX) else { return };
     let written: String = std::iter::once(header()).chain(rows.iter().map(to_csv)).collect();
-    let again = from_csv(written.as_bytes());
+    let again = read_rows(RowFormat::Csv, written.as_bytes(), 2 * ROW_BYTES_MAX);
     assert!(again.is_ok_and(|again| again == rows), "{written}");
 });

@@ -9,6 +9,7 @@ use engine::{Engine, ExecuteError, JoinError, Outcome, Request, Subscription};
 use timers::{Beat, Scope};
 use tokio::time::{sleep, timeout};
 
+use crate::http::body_slots::BodySlots;
 use crate::http::import_limiter::ImportLimiter;
 use crate::ops::config::Settings;
 use crate::ops::drain::Drain;
@@ -33,6 +34,7 @@ pub(crate) struct Node {
     pub(crate) engine: Arc<Engine>,
     pub(crate) auth: Authenticator,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) body_slots: BodySlots,
     pub(crate) imports: ImportLimiter,
     pub(crate) drain: Drain,
     pub(crate) metrics: Arc<Metrics>,

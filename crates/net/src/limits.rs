@@ -1,10 +1,12 @@
 //! Limits on clients, and how their use is reported.
 
 mod addresses;
+mod keyed;
 mod rates;
 mod token_bucket;
 
 pub use addresses::{AddressLimiter, AddressLimits, AddressPermit};
+pub use keyed::{KeyedLimiter, KeyedPermit};
 pub use rates::{AddressRateLimiter, RateLimiter};
 pub use token_bucket::TokenBucket;
 
@@ -40,8 +42,12 @@ pub enum NetLimit {
     HeadBytes,
     /// Size of a request body.
     BodyBytes,
-    /// Large request bodies that are read at once.
+    /// Bytes of large request bodies that are read at once.
     Bodies,
+    /// Request bodies of one user that are read at once.
+    BodiesOfUser,
+    /// Request bodies of one address that are read at once.
+    BodiesOfAddress,
     /// Time within which a client must send or receive something.
     Time,
 }

@@ -51,6 +51,11 @@ impl Fields {
         last
     }
 
+    /// Tells whether a field is given more than once.
+    pub fn is_repeated(&self, field: &str) -> bool {
+        self.0.iter().filter(|(name, _)| name == field).count() > 1
+    }
+
     /// Removes and returns a required field.
     ///
     /// # Errors
@@ -132,6 +137,7 @@ mod tests {
     #[test]
     fn the_last_of_a_repeated_field_counts_and_unknown_fields_are_kept() {
         let mut fields = fields(r#"{"a":1,"x":{"n":1.0},"a":2,"b":null}"#);
+        assert!(fields.is_repeated("a") && !fields.is_repeated("b") && !fields.is_repeated("c"));
         assert_eq!(fields.take::<u32>("a"), Ok(Some(2)));
         assert_eq!(fields.take::<u32>("b"), Ok(None));
         let unknown = fields.into_unknown();

@@ -1,5 +1,6 @@
 //! A person's stopwatch sessions with goals (the Clockit contract).
 
+mod canonical;
 mod command;
 mod finished;
 mod goal;

@@ -63,7 +63,8 @@ fn cors() -> CorsLayer {
 /// `POST /timesync`: the cluster's time, as the npm package `timesync` requests it.
 async fn time_sync(State(node): State<Arc<Node>>, body: Body) -> Response {
     let timeout = node.settings.limits.request_within;
-    let limits = BodyLimits { max_bytes: TIME_SYNC_BYTES, timeout, too_large: Some(NetLimit::BodyBytes) };
+    let limits =
+        BodyLimits { max_bytes: TIME_SYNC_BYTES, timeout, is_steady: false, too_large: Some(NetLimit::BodyBytes) };
     let request = match read_body(body, limits, &*node.metrics).await {
         Ok(request) => request,
         Err(refused) => return refused,

@@ -145,7 +145,8 @@ async fn read_json<T: DeserializeOwned>(node: &Node, headers: &HeaderMap, body: 
         return Err(error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", "send application/json"));
     }
     let timeout = node.settings.limits.request_within;
-    let limits = BodyLimits { max_bytes: REQUEST_BYTES, timeout, too_large: Some(NetLimit::BodyBytes) };
+    let limits =
+        BodyLimits { max_bytes: REQUEST_BYTES, timeout, is_steady: false, too_large: Some(NetLimit::BodyBytes) };
     let body = read_body(body, limits, &*node.metrics).await?;
     serde_json::from_slice(&body).map_err(|wrong| error(StatusCode::BAD_REQUEST, "Bad request", &wrong.to_string()))
 }

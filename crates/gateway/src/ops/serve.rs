@@ -20,6 +20,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::http::body_slots::BodySlots;
 use crate::http::import_limiter::ImportLimiter;
 use crate::http::public;
 use crate::node::Node;
@@ -149,6 +150,7 @@ fn start(settings: Settings, telemetry: &Telemetry) -> Result<Arc<Node>> {
         drain: Drain::new(settings.drain),
         engine,
         connections: Arc::new(connections),
+        body_slots: BodySlots::new(settings.limits.of_address(), &settings.public.proxy),
         imports: ImportLimiter::new(&settings.limits, &settings.public.proxy),
         metrics,
         traces: Arc::clone(&telemetry.traces),

@@ -1,6 +1,7 @@
 //! Clockit: a person's stopwatch sessions.
 
 mod history;
+mod import;
 mod ingest;
 
 use std::sync::Arc;

@@ -62,6 +62,44 @@ async fn missing_bodies_block_no_other_client() {
     is_served(&node).await;
 }
 
+/// Announces a large file, sends little of it, and leaves the socket open.
+async fn slow_ingest(node: &Node, user: &str, sent: usize) -> TcpStream {
+    let mut tcp = TcpStream::connect(("127.0.0.1", node.public)).await.unwrap();
+    let head = format!("POST /ingestCsv?userId={user} HTTP/1.1\r\nhost: x\r\ncontent-length: 1100000\r\n\r\n");
+    tcp.write_all(head.as_bytes()).await.unwrap();
+    tcp.write_all(&vec![b'x'; sent]).await.unwrap();
+    tcp
+}
+
+#[tokio::test]
+async fn slow_files_keep_no_other_client_from_sending_its_own() {
+    let node = Node::start_with(&[("limits.request_within", "5m")]).await;
+    let large = format!("2026-01-01T10:00:00Z,2026-01-01T10:00:00Z,,,,,,,{}\n", "x".repeat(60_000)).repeat(100);
+    let headers = [("content-type", "text/csv")];
+    let mut slow = Vec::new();
+    for nth in 0..40 {
+        slow.push(slow_ingest(&node, &format!("eve{nth}"), 1).await);
+    }
+    let sent = node.http("POST", "/ingestCsv?userId=ann", &headers, large.as_bytes()).await;
+    assert_eq!((sent.status, sent.json()), (200, json!({ "stored": 1, "repeated": 99 })));
+    // One user has only a few at once.
+    for _ in 0..4 {
+        slow.push(slow_ingest(&node, "mallory", 1).await);
+    }
+    wait_until("a refusal", async || {
+        let refused = node.http("POST", "/ingestCsv?userId=mallory", &headers, b"").await;
+        refused.status == 429 && refused.header("retry-after") == Some("1")
+    })
+    .await;
+    assert_eq!(node.http("POST", "/ingestCsv?userId=ann", &headers, large.as_bytes()).await.status, 200);
+    // All are sent away long before `limits.request_within`.
+    for tcp in &mut slow {
+        let mut answer = Vec::new();
+        tokio::time::timeout(DEADLINE, tcp.read_to_end(&mut answer)).await.expect("an answer").ok();
+        assert!(answer.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answer));
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_reads_no_answers_is_closed() {
     let node = Node::start_with(&[("limits.request_within", "1s")]).await;
@@ -172,7 +210,7 @@ async fn compression_is_not_negotiated_and_a_compressed_frame_closes_the_connect
     // A compressed body is not decompressed either.
     let headers = [("content-type", "text/csv"), ("content-encoding", "gzip")];
     let bomb = [&[0x1f, 0x8b, 8, 0][..], &[0; 1000]].concat();
-    assert_eq!(node.http("POST", "/ingestCsv?userId=eve", &headers, &bomb).await.status, 422);
+    assert_eq!(node.http("POST", "/ingestCsv?userId=eve", &headers, &bomb).await.status, 415);
 }
 
 #[tokio::test]

@@ -1,12 +1,10 @@
 //! Limits the connections of one address.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use ipnet::IpNet;
-use parking_lot::Mutex;
 
+use crate::limits::{KeyedLimiter, KeyedPermit};
 use crate::proxy::{ProxyOptions, contains};
 
 /// How many connections an address may have.
@@ -21,13 +19,13 @@ pub struct AddressLimits {
 /// Counts connections by address.
 pub struct AddressLimiter {
     limits: AddressLimits,
-    counts: Counts,
+    connections: KeyedLimiter<AddressGroup>,
 }
 
 /// The right to one connection; dropping it releases it. Connections of exempt addresses are not counted.
-pub struct AddressPermit(Option<(Counts, AddressGroup)>);
-
-type Counts = Arc<Mutex<HashMap<AddressGroup, usize>>>;
+pub struct AddressPermit {
+    _permit: Option<KeyedPermit<AddressGroup>>,
+}
 
 /// The addresses that count as one client: an IPv4 address, or the network of 64 bits that an IPv6 client chooses its
 /// addresses from.
@@ -50,36 +48,17 @@ impl AddressLimiter {
     /// Creates a limiter that exempts proxies too, because they connect on behalf of many clients.
     pub fn new(mut limits: AddressLimits, proxy: &ProxyOptions) -> Self {
         limits.exempt.extend(&proxy.networks);
-        Self { limits, counts: Arc::default() }
+        Self { limits, connections: KeyedLimiter::default() }
     }
 
     /// Counts one more connection; `None` if the address has as many as it may.
     pub fn acquire(&self, address: IpAddr) -> Option<AddressPermit> {
         let address = address.to_canonical();
         if contains(&self.limits.exempt, address) {
-            return Some(AddressPermit(None));
+            return Some(AddressPermit { _permit: None });
         }
-        let group = AddressGroup::of(address);
-        let mut counts = self.counts.lock();
-        let count = counts.entry(group).or_default();
-        if *count >= self.limits.connections_per_address {
-            return None;
-        }
-        *count += 1;
-        Some(AddressPermit(Some((Arc::clone(&self.counts), group))))
-    }
-}
-
-impl Drop for AddressPermit {
-    fn drop(&mut self) {
-        let Some((counts, group)) = self.0.take() else { return };
-        let mut counts = counts.lock();
-        if let Some(count) = counts.get_mut(&group) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&group);
-            }
-        }
+        let permit = self.connections.acquire(AddressGroup::of(address), self.limits.connections_per_address)?;
+        Some(AddressPermit { _permit: Some(permit) })
     }
 }
 
@@ -90,7 +69,7 @@ mod tests {
     #[test]
     fn connections_of_an_address_are_bounded_and_released() {
         let limits = AddressLimits { connections_per_address: 2, exempt: vec!["127.0.0.0/8".parse().unwrap()] };
-        let limiter = AddressLimiter { limits, counts: Arc::default() };
+        let limiter = AddressLimiter { limits, connections: KeyedLimiter::default() };
         let acquire = |address: &str| limiter.acquire(address.parse().unwrap());
         let held = [acquire("192.0.2.1").unwrap(), acquire("::ffff:192.0.2.1").unwrap()];
         assert!(acquire("192.0.2.1").is_none());
@@ -103,6 +82,6 @@ mod tests {
         }
         drop(held);
         assert!(acquire("192.0.2.1").is_some());
-        assert_eq!(limiter.counts.lock().len(), 3, "an address without connections takes no memory");
+        assert_eq!(limiter.connections.len(), 3, "an address without connections takes no memory");
     }
 }

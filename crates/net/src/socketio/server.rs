@@ -165,7 +165,7 @@ impl SocketIoServer {
         let max_bytes = self.options.limits.message_bytes;
         let (head, body) = request.into_parts();
         // The whole body is read before any packet is processed, so that a refused request has no effect.
-        let limits = BodyLimits { max_bytes, timeout: within, too_large: None };
+        let limits = BodyLimits { max_bytes, timeout: within, is_steady: false, too_large: None };
         let body = match read_body(body, limits, &*self.handler).await {
             Ok(body) => body,
             Err(refused) => {

@@ -6,6 +6,7 @@ use serde_json::Number;
 use crate::history::{HistoryId, Row};
 use crate::ids::SessionId;
 use crate::raw_json::RawJson;
+use crate::stopwatch::canonical::canonical;
 use crate::stopwatch::session::Stopwatch;
 use crate::time::{Millis, Timestamp};
 
@@ -19,7 +20,7 @@ pub struct Finished {
     /// The session, if it was stopped here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
-    /// The label, if it was stopped here.
+    /// The label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// The group's id.
@@ -99,13 +100,18 @@ impl Finished {
         }
     }
 
-    /// Returns the id of the row: the session's id, or a hash (xxh3-128) of the whole row, so that a row that is imported
-    /// twice stays one row.
+    /// Returns the id of the row: the session's id, or that of the row's content.
     pub fn row_id(&self) -> HistoryId {
         match &self.session {
             Some(session) => HistoryId::of("session", session.as_str()),
-            None => HistoryId::of("row", &format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&self.encode()))),
+            None => self.content_id(),
         }
+    }
+
+    /// Returns a hash (xxh3-128) of the row in its canonical form. Rows with the same content have the same id, whatever
+    /// file format they come from; a session that was stopped here has the id of the row that is exported for it.
+    pub fn content_id(&self) -> HistoryId {
+        HistoryId::of("row", &format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&canonical(self).encode())))
     }
 
     pub(crate) fn row(&self) -> Row {

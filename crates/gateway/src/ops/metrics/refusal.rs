@@ -29,8 +29,12 @@ pub(crate) enum Refusal {
     HeadBytes,
     /// The size of a request body.
     BodyBytes,
-    /// The number of large bodies that are read at once.
+    /// The bytes of large bodies that are read at once.
     Bodies,
+    /// The number of the user's bodies that are read at once.
+    BodiesOfUser,
+    /// The number of the address's bodies that are read at once.
+    BodiesOfAddress,
     /// A request, or a client's first message, did not arrive in time.
     Time,
     /// The rate of imports of the user.
@@ -58,6 +62,8 @@ impl Label for Refusal {
             Self::HeadBytes,
             Self::BodyBytes,
             Self::Bodies,
+            Self::BodiesOfUser,
+            Self::BodiesOfAddress,
             Self::Time,
             Self::ImportsOfUser,
             Self::ImportsOfAddress,
@@ -83,6 +89,8 @@ impl Label for Refusal {
             Self::HeadBytes => "head_bytes",
             Self::BodyBytes => "body_bytes",
             Self::Bodies => "bodies",
+            Self::BodiesOfUser => "bodies_of_user",
+            Self::BodiesOfAddress => "bodies_of_address",
             Self::Time => "time",
             Self::ImportsOfUser => "imports_of_user",
             Self::ImportsOfAddress => "imports_of_address",
@@ -141,6 +149,8 @@ impl From<NetLimit> for Refusal {
             NetLimit::HeadBytes => Self::HeadBytes,
             NetLimit::BodyBytes => Self::BodyBytes,
             NetLimit::Bodies => Self::Bodies,
+            NetLimit::BodiesOfUser => Self::BodiesOfUser,
+            NetLimit::BodiesOfAddress => Self::BodiesOfAddress,
             NetLimit::Time => Self::Time,
         }
     }

@@ -12,7 +12,7 @@ use futures_util::stream;
 use serde::Deserialize;
 use timers::Scope;
 use timers::stopwatch::Finished;
-use wire::clockit::rows::{header as csv_header, to_csv, to_json};
+use wire::clockit::rows::{BYTE_ORDER_MARK, header as csv_header, to_csv, to_json, to_spreadsheet_csv};
 
 use crate::http::authenticated_user::AuthenticatedUser;
 use crate::http::error::error;
@@ -32,6 +32,11 @@ pub(crate) struct SessionListQuery {
     before: Option<String>,
 }
 
+#[derive(Deserialize)]
+pub(crate) struct CsvQuery {
+    bom: Option<String>,
+}
+
 /// `GET /sessions?limit=&before=`: `{sessions, next}`, newest first; the last page has no `next`.
 pub(crate) async fn list(
     State(node): State<Arc<Node>>,
@@ -49,22 +54,34 @@ pub(crate) async fn list(
     }
 }
 
-/// `GET /sessions.csv`: all sessions, newest first, page by page as the client reads.
-pub(crate) async fn csv(State(node): State<Arc<Node>>, user: AuthenticatedUser<Clockit>) -> Response {
+/// `GET /sessions.csv?bom=`: all sessions, newest first, page by page as the client reads. With `bom=1` the file is for
+/// a spreadsheet.
+pub(crate) async fn csv(
+    State(node): State<Arc<Node>>,
+    user: AuthenticatedUser<Clockit>,
+    UrlQuery(query): UrlQuery<CsvQuery>,
+) -> Response {
+    let is_for_spreadsheet = match query.bom.as_deref() {
+        None | Some("0") => false,
+        Some("1") => true,
+        Some(_) => return error(StatusCode::BAD_REQUEST, "Bad request", "bom must be 0 or 1"),
+    };
     let scope = Scope::user(&user.id);
     // The first page is read before the answer begins, so that an unavailable store gives a clean error.
     let first = match node.engine.store().history(&scope, &Query { before: None, limit: PAGE_MAX }).await {
         Ok(page) => page,
         Err(fault) => return failed(&node, &scope, &fault),
     };
-    let pages = stream::unfold(Some((node, scope, Ok(first), true)), |state| async move {
+    let pages = stream::unfold(Some((node, scope, Ok(first), true)), move |state| async move {
         let (node, scope, page, is_first) = state?;
         let page: Page = match page {
             Ok(page) => page,
             Err(fault) => return Some((Err(fault), None)),
         };
-        let mut text = if is_first { csv_header() } else { String::new() };
-        page.rows.iter().filter_map(read).for_each(|row| text.push_str(&to_csv(&row)));
+        let mark = if is_for_spreadsheet { BYTE_ORDER_MARK } else { "" };
+        let mut text = if is_first { format!("{mark}{}", csv_header()) } else { String::new() };
+        let write = if is_for_spreadsheet { to_spreadsheet_csv } else { to_csv };
+        page.rows.iter().filter_map(read).for_each(|row| text.push_str(&write(&row)));
         let next = match page.next {
             None => None,
             Some(before) => {

@@ -3,94 +3,107 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{Extensions, HeaderMap, StatusCode, header};
+use axum::extract::{Request as HttpRequest, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use engine::{Effect, ExecuteError, Request};
+use net::limits::NetLimit;
+use net::proxy::client_address;
+use net::request_body::{BodyLimits, BodyReader, refuse_encoding};
 use serde_json::json;
-use timers::stopwatch::{Finished, StopwatchCommand};
 use timers::{ROWS_MAX, Scope, UserId};
-use tracing::Instrument;
-use wire::clockit::rows::{RowFault, from_csv, from_json};
+use wire::clockit::rows::{RowFault, RowFormat, RowReader};
 
 use crate::http::authenticated_user::AuthenticatedUser;
 use crate::http::error::error;
 use crate::node::Node;
-use crate::session::fault::fault;
 use crate::systems::clockit::Clockit;
-use net::limits::NetLimit;
-use net::proxy::client_address;
-use net::request_body::{BodyLimits, read_body};
+use crate::systems::clockit::import::{Import, ImportError, Imported};
+
+/// Bytes of a row besides the texts and goals of a session: ids, times, and escapes of control characters. A session that
+/// was stopped here can be as large as its board.
+const ROW_OVERHEAD_BYTES: usize = 64 * 1024;
 
 /// Answers `{stored, repeated}`, or 422 with every bad cell.
 pub(crate) async fn ingest(
     State(node): State<Arc<Node>>,
     user: AuthenticatedUser<Clockit>,
-    extensions: Extensions,
-    headers: HeaderMap,
-    body: Body,
+    request: HttpRequest,
 ) -> Response {
-    let address = client_address(&extensions, &headers, &node.settings.public.proxy);
-    if let Some(refused) = node.imports.refuse(&user.id, address, &node.metrics) {
-        return refused;
+    match import(&node, &user.id, request).await {
+        Ok(Imported { stored, repeated }) => Json(json!({ "stored": stored, "repeated": repeated })).into_response(),
+        Err(refusal) => refusal,
     }
+}
+
+async fn import(node: &Arc<Node>, user: &UserId, request: HttpRequest) -> Result<Imported, Response> {
+    let (head, body) = request.into_parts();
+    refuse_encoding(&head.headers)?;
+    let format = format(&head.headers)?;
+    let address = client_address(&head.extensions, &head.headers, &node.settings.public.proxy);
+    if let Some(refused) = node.imports.refuse(user, address, &node.metrics) {
+        return Err(refused);
+    }
+    // Held until the rows are stored, as is the reader with its share of the memory for bodies.
+    let _slot = node.body_slots.acquire(user, address).map_err(|limit| too_many(node, limit))?;
     let limits = BodyLimits {
         max_bytes: node.settings.systems.clockit.ingest_bytes,
         timeout: node.settings.limits.request_within,
+        is_steady: true,
         too_large: Some(NetLimit::BodyBytes),
     };
-    let bytes = match read_body(body, limits, &*node.metrics).await {
-        Ok(bytes) => bytes,
-        Err(refusal) => return refusal,
-    };
-    let rows = match read(&headers, &bytes) {
-        Ok(rows) => rows,
-        Err(faults) => return unprocessable("some rows are wrong; none was stored", &faults),
-    };
-    if rows.len() > ROWS_MAX {
-        return unprocessable(&format!("{} rows, but at most {ROWS_MAX} at once", rows.len()), &[]);
+    let mut body = BodyReader::new(body, limits, &*node.metrics)?;
+    let mut reader = RowReader::new(format, node.settings.rules.stopwatch.board_bytes + ROW_OVERHEAD_BYTES);
+    let mut import = Import::new(node, Scope::user(user));
+    let mut rows = Vec::new();
+    while let Some(part) = body.next().await? {
+        reader.push(&part, &mut rows);
+        if reader.has_fault() || import.is_too_large() {
+            // No row will be stored. The rest is read for more faults, and so that the client reads the answer.
+            rows = Vec::new();
+            import.clear();
+        } else if rows.len() >= ROWS_MAX {
+            import.add(std::mem::take(&mut rows)).await.map_err(refusal)?;
+        }
     }
-    store(&node, &user.id, rows).await
+    if let Err(faults) = reader.finish(&mut rows) {
+        return Err(unprocessable("some rows are wrong; none was stored", &faults));
+    }
+    import.add(rows).await.map_err(refusal)?;
+    import.store().await.map_err(refusal)
 }
 
-fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<Finished>, Vec<RowFault>> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let looks_like_json = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    if kind.contains("json") || (!kind.contains("csv") && looks_like_json) {
-        let not_utf8 = || RowFault { line: 0, column: String::new(), message: "must be UTF-8".to_owned() };
-        return from_json(std::str::from_utf8(bytes).map_err(|_| vec![not_utf8()])?);
+/// Returns the format that the client names, if it names one. A client that does not know better sends CSV as a text, a
+/// form or bytes.
+fn format(headers: &HeaderMap) -> Result<Option<RowFormat>, Response> {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(b"".as_slice(), HeaderValue::as_bytes);
+    let kind = String::from_utf8_lossy(kind).to_ascii_lowercase();
+    if kind.starts_with("multipart/") {
+        let message = "send the file itself as the body, for example with `curl --data-binary @file`";
+        return Err(error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", message));
     }
-    from_csv(bytes)
+    Ok(match () {
+        () if kind.contains("json") => Some(RowFormat::Json),
+        () if kind.contains("csv") => Some(RowFormat::Csv),
+        () => None,
+    })
 }
 
-async fn store(node: &Arc<Node>, user: &UserId, rows: Vec<Finished>) -> Response {
-    let given = rows.len();
-    if given == 0 {
-        return Json(json!({ "stored": 0, "repeated": 0 })).into_response();
-    }
-    let request = Request { scope: Scope::user(user), command: StopwatchCommand::Ingest(rows).into(), id: None };
-    let node = Arc::clone(node);
-    // A task of its own, so that a client that leaves does not interrupt the command.
-    let done = tokio::spawn(async move { node.execute(request).await }.in_current_span()).await;
-    match done {
-        Ok(Ok(outcome)) => {
-            let stored = match outcome.effect {
-                Effect::Change(change) => change.archive.len(),
-                Effect::Nothing | Effect::Repeated => 0,
-            };
-            Json(json!({ "stored": stored, "repeated": given - stored })).into_response()
+fn too_many(node: &Node, limit: NetLimit) -> Response {
+    node.metrics.refused(limit.into());
+    let mut answer =
+        error(StatusCode::TOO_MANY_REQUESTS, "Too many requests", "too many of your files are being read; try again");
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+}
+
+fn refusal(failed: ImportError) -> Response {
+    match failed {
+        ImportError::TooManyRows => {
+            unprocessable(&format!("at most {ROWS_MAX} new rows at once; none was stored"), &[])
         }
-        Ok(Err(failed @ ExecuteError::Refused(_))) => unprocessable(&failed.to_string(), &[]),
-        Ok(Err(failed)) if failed.is_damage() => {
-            error(StatusCode::INTERNAL_SERVER_ERROR, "Damaged", &fault(&failed, true).message)
-        }
-        Ok(Err(failed)) => {
-            // A row that is sent twice is stored once, so a retry is always safe.
-            error(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", &fault(&failed, true).message)
-        }
-        Err(panicked) => {
-            tracing::error!(%panicked, "a request panicked");
+        ImportError::Refused(message) => unprocessable(&message, &[]),
+        ImportError::Unavailable(message) => error(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", &message),
+        ImportError::Panicked => {
             error(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", "the rows could not be stored")
         }
     }

@@ -4,8 +4,9 @@ use timers::stopwatch::Finished;
 
 use crate::clockit::rows::cell::{Cell, Kind};
 
-/// The columns of a CSV file, in the order in which the VS Code extension writes them.
-pub const COLUMNS: [&str; 18] = [
+/// The columns of a CSV file, in the order in which the VS Code extension writes them, and the label, which it does not
+/// know.
+pub const COLUMNS: [&str; 19] = [
     "startedIso",
     "endedIso",
     "durationSeconds",
@@ -24,6 +25,7 @@ pub const COLUMNS: [&str; 18] = [
     "issueKey",
     "comment",
     "goals",
+    "label",
 ];
 
 /// The required columns.
@@ -80,12 +82,13 @@ fn text_field<'r>(row: &'r mut Finished, column: &str) -> Option<&'r mut Option<
         "branch" => &mut row.branch,
         "issueKey" => &mut row.issue_key,
         "comment" => &mut row.comment,
+        "label" => &mut row.label,
         _ => return None,
     })
 }
 
 /// Returns the values of a row in the order of [`COLUMNS`].
-pub(crate) fn cells(row: &Finished) -> [Option<Cell>; 18] {
+pub(crate) fn cells(row: &Finished) -> [Option<Cell>; 19] {
     let number = |field: &Option<_>| field.clone().map(Cell::Number);
     let json = |field: &Option<_>| field.clone().map(Cell::Json);
     let text = |field: &Option<_>| field.clone().map(Cell::Text);
@@ -108,6 +111,7 @@ pub(crate) fn cells(row: &Finished) -> [Option<Cell>; 18] {
         text(&row.issue_key),
         text(&row.comment),
         json(&row.goals),
+        text(&row.label),
     ]
 }
 

@@ -1,21 +1,35 @@
 //! Instants as ISO 8601 texts.
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
+use jiff::fmt::temporal::Pieces;
 use timers::Timestamp;
 
-/// Reads an instant with its offset, e.g. `2026-11-20T10:00:00.250Z`.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
+/// Reads an instant with its offset, e.g. `2026-11-20T10:00:00.250Z`, up to the end of the year 9999.
 pub(crate) fn read(text: &str) -> Result<Timestamp, String> {
-    let instant: jiff::Timestamp =
-        text.trim().parse().map_err(|_| "must be an ISO 8601 instant such as 2026-11-20T10:00:00.000Z".to_owned())?;
-    u64::try_from(instant.as_millisecond()).map(Timestamp).map_err(|_| "must not be before 1970".to_owned())
+    let instant = parse(text.trim()).ok_or("must be an ISO 8601 instant such as 2026-11-20T10:00:00.000Z")?;
+    let millis = u64::try_from(instant.as_millis()).map_err(|_| "must not be before 1970")?;
+    civil(Timestamp(millis)).map(|_| Timestamp(millis)).ok_or_else(|| "must not be after the year 9999".to_owned())
+}
+
+/// Returns the time since the epoch. `jiff::Timestamp` ends 26 hours before the year 9999 does, so that it can be shown
+/// in any time zone.
+fn parse(text: &str) -> Option<SignedDuration> {
+    let pieces = Pieces::parse(text).ok()?;
+    let local = pieces.date().to_datetime(pieces.time()?);
+    let offset = SignedDuration::from_secs(pieces.to_numeric_offset()?.seconds().into());
+    Some(local.duration_since(EPOCH) - offset)
+}
+
+fn civil(instant: Timestamp) -> Option<DateTime> {
+    EPOCH.checked_add(SignedDuration::from_millis(i64::try_from(instant.0).ok()?)).ok()
 }
 
 /// Writes an instant as JavaScript's `toISOString` does.
 pub(crate) fn write(instant: Timestamp) -> String {
-    let millis = i64::try_from(instant.0).unwrap_or(i64::MAX);
-    match jiff::Timestamp::from_millisecond(millis) {
-        Ok(instant) => instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
-        Err(_) => jiff::Timestamp::MAX.to_string(),
-    }
+    civil(instant).unwrap_or(DateTime::MAX).strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 #[cfg(test)]
@@ -25,9 +39,20 @@ mod tests {
     #[test]
     fn an_instant_is_read_in_any_zone_and_written_in_utc_with_milliseconds() {
         assert_eq!(write(read("2026-11-20T11:00:00.25+01:00").unwrap()), "2026-11-20T10:00:00.250Z");
+        assert_eq!(write(read("2026-11-20T05:00:00-05:30").unwrap()), "2026-11-20T10:30:00.000Z");
         assert_eq!(write(Timestamp(0)), "1970-01-01T00:00:00.000Z");
         assert_eq!(read("1969-12-31T23:59:59Z"), Err("must not be before 1970".to_owned()));
-        assert!(read("2026-11-20").is_err());
-        assert!(read("yesterday").is_err());
+        for text in ["2026-11-20", "2026-11-20T10:00:00", "yesterday", "", "2026-02-30T10:00:00Z"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_instant_is_the_end_of_the_year_9999() {
+        for last in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59+02:00"] {
+            assert_eq!(read(&write(read(last).unwrap())), read(last));
+        }
+        assert_eq!(write(read("9999-12-31T23:59:59Z").unwrap()), "9999-12-31T23:59:59.000Z");
+        assert_eq!(read("9999-12-31T23:59:59-02:00"), Err("must not be after the year 9999".to_owned()));
     }
 }

@@ -1,5 +1,7 @@
 //! Rows as JSON.
 
+mod elements;
+
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use timers::stopwatch::Finished;
@@ -7,44 +9,62 @@ use timers::{Fields, RawJson};
 
 use crate::clockit::rows::cell::Cell;
 use crate::clockit::rows::column::{COLUMNS, REQUIRED, cells, kind, set};
-use crate::clockit::rows::csv::finish;
-use crate::clockit::rows::{FAULTS_MAX, ROW_BYTES_MAX, RowFault, iso};
+use crate::clockit::rows::json::elements::{Element, Elements};
+use crate::clockit::rows::{Faults, iso};
 
-/// Reads `{sessions: […]}`, whose keys have the names of the columns. Unknown keys and nulls are skipped.
-///
-/// # Errors
-/// All faults, up to [`FAULTS_MAX`]; no row is imported.
-pub fn from_json(text: &str) -> Result<Vec<Finished>, Vec<RowFault>> {
-    let whole = |column: &str, message: String| vec![RowFault { line: 0, column: column.to_owned(), message }];
-    let mut body: Fields =
-        serde_json::from_str(text).map_err(|error| whole("", format!("must be a JSON object: {error}")))?;
-    let sessions: Vec<RawJson> =
-        body.require("sessions").map_err(|bad| whole("sessions", format!("sessions {}", bad.reason)))?;
-    let mut rows = Vec::new();
-    let mut faults = Vec::new();
-    for (line, session) in (1..).zip(&sessions) {
-        read_row(session, line, &mut rows, &mut faults);
-        if faults.len() >= FAULTS_MAX {
-            break;
-        }
-    }
-    faults.truncate(FAULTS_MAX);
-    if faults.is_empty() { Ok(rows) } else { Err(faults) }
+/// The key of the rows.
+const SESSIONS: &str = "sessions";
+
+/// Reads `{sessions: […]}` as it arrives.
+pub(crate) struct JsonReader {
+    elements: Elements,
+    row_bytes_max: usize,
 }
 
-fn read_row(json: &RawJson, line: u64, rows: &mut Vec<Finished>, faults: &mut Vec<RowFault>) {
-    let before = faults.len();
-    let mut fault = |column: &str, message: String| faults.push(RowFault { line, column: column.to_owned(), message });
-    if json.as_str().len() > ROW_BYTES_MAX {
-        fault("", format!("a row is at most {ROW_BYTES_MAX} bytes"));
+impl JsonReader {
+    pub(crate) fn new(row_bytes_max: usize) -> Self {
+        Self { elements: Elements::new(SESSIONS, row_bytes_max), row_bytes_max }
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8], rows: &mut Vec<Finished>, faults: &mut Faults) {
+        let bytes_max = self.row_bytes_max;
+        self.elements.push(bytes, |element| read_row(&element, bytes_max, rows, faults));
+    }
+
+    /// Judges the text around the rows.
+    pub(crate) fn finish(self, faults: &mut Faults) {
+        if let Some(line) = self.elements.unfinished() {
+            return faults.add(line, "", "the body ends within this element");
+        }
+        if self.elements.is_repeated() {
+            faults.add(0, SESSIONS, "is given twice");
+        }
+        let Ok(rest) = std::str::from_utf8(self.elements.rest()) else { return faults.add(0, "", "must be UTF-8") };
+        match serde_json::from_str::<Fields>(rest) {
+            Err(error) => faults.add(0, "", format!("must be a JSON object: {error}")),
+            Ok(mut fields) => {
+                if let Err(bad) = fields.require::<Vec<RawJson>>(SESSIONS) {
+                    faults.add(0, SESSIONS, bad.reason);
+                }
+            }
+        }
+    }
+}
+
+fn read_row(element: &Element<'_>, bytes_max: usize, rows: &mut Vec<Finished>, faults: &mut Faults) {
+    let (before, line) = (faults.count(), element.number);
+    if faults.is_full() {
         return;
     }
-    let Ok(mut fields) = serde_json::from_str::<Fields>(json.as_str()) else {
-        fault("", "must be an object".to_owned());
-        return;
+    let mut fields = match parse(element, bytes_max) {
+        Ok(fields) => fields,
+        Err(message) => return faults.add(line, "", message),
     };
     let mut row = Finished::default();
     for column in COLUMNS {
+        if fields.is_repeated(column) {
+            faults.add(line, column, "is given twice");
+        }
         let cell = match fields.take::<RawJson>(column) {
             Ok(Some(json)) => kind(column).read_json(json),
             Ok(None) if REQUIRED.contains(&column) => Err("is missing".to_owned()),
@@ -52,17 +72,28 @@ fn read_row(json: &RawJson, line: u64, rows: &mut Vec<Finished>, faults: &mut Ve
             Err(bad) => Err(bad.reason),
         };
         match cell {
+            // An empty cell of CSV is an absent field too.
+            Ok(Cell::Text(text)) if text.is_empty() => {}
             Ok(cell) => set(&mut row, column, cell),
-            Err(message) => fault(column, message),
+            Err(message) => faults.add(line, column, message),
         }
     }
-    if faults.len() == before {
-        finish(row, line, rows, faults);
+    if faults.count() == before {
+        faults.accept(row, line, rows);
     }
 }
 
-/// Writes one row as an object: its columns by name, and for a session that was stopped here also `sessionId`, `label`,
-/// `groupId` and `groupName`.
+fn parse(element: &Element<'_>, bytes_max: usize) -> Result<Fields, String> {
+    if element.is_too_large {
+        return Err(format!("a row is at most {bytes_max} bytes"));
+    }
+    let json = std::str::from_utf8(element.json).map_err(|_| "must be UTF-8".to_owned())?;
+    serde_json::from_str(json)
+        .map_err(|error| if error.is_data() { "must be an object".to_owned() } else { format!("is not JSON: {error}") })
+}
+
+/// Writes one row as an object: its columns by name, and for a session that was stopped here also `sessionId`, `groupId`
+/// and `groupName`.
 pub fn to_json(row: &Finished) -> String {
     serde_json::to_string(&Named(row)).expect("rows have no key that JSON can't write")
 }
@@ -76,7 +107,7 @@ impl Serialize for Named<'_> {
         if let Some(session) = &row.session {
             map.serialize_entry("sessionId", session)?;
         }
-        for (name, text) in [("label", &row.label), ("groupId", &row.group_id), ("groupName", &row.group_name)] {
+        for (name, text) in [("groupId", &row.group_id), ("groupName", &row.group_name)] {
             if let Some(text) = text {
                 map.serialize_entry(name, text)?;
             }
