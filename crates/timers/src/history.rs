@@ -59,7 +59,7 @@ impl<'de> Deserialize<'de> for HistoryId {
 }
 
 /// One row of a scope's history.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
     /// The row's id.
     pub id: HistoryId,

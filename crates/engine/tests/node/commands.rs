@@ -137,7 +137,7 @@ async fn existing_rows_are_not_ingested_again_from_a_view() {
     let (_, _, one, _, _) = pair().await;
     let _feed = one.hub().join(&ann()).await.unwrap();
     let row = stopwatch::Finished { started: Timestamp(1), ended: Timestamp(2), ..Default::default() };
-    let ingest = || ask(Ask::Ingest(vec![row.clone()]));
+    let ingest = || ask(Ask::Ingest(vec![row.row()]));
     assert!(matches!(one.execute(ingest()).await.unwrap().effect, Effect::Change(_)));
     assert!(matches!(one.execute(ingest()).await.unwrap().effect, Effect::Nothing));
 }
@@ -180,7 +180,7 @@ async fn too_many_rows_are_not_requested_from_the_store() {
     let (one, faults) = node(&store, &clocks, "one");
     sleep(Duration::from_secs(2)).await; // tidy: allow: virtual time
     let rows = (0..20_000)
-        .map(|n| stopwatch::Finished { started: Timestamp(n), ended: Timestamp(n), ..Default::default() })
+        .map(|n| stopwatch::Finished { started: Timestamp(n), ended: Timestamp(n), ..Default::default() }.row())
         .collect();
     let outcome = one.execute(Request { command: Command::Stopwatch(Ask::Ingest(rows)), ..start(None, None) }).await;
     assert!(matches!(outcome, Err(ExecuteError::Refused(Refusal::Stopwatch(StopwatchRefusal::TooManyRows)))));

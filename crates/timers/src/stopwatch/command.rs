@@ -4,11 +4,10 @@ use serde::Serialize;
 
 use crate::change::ROWS_MAX;
 use crate::command::CommandId;
-use crate::history::HistoryId;
+use crate::history::{HistoryId, Row};
 use crate::ids::{GoalId, SessionId};
 use crate::position::Revision;
 use crate::scope::Scope;
-use crate::stopwatch::finished::Finished;
 use crate::stopwatch::goal::Goal;
 
 /// One request about stopwatch sessions.
@@ -29,8 +28,8 @@ pub enum StopwatchCommand {
     Attach(SessionId, Goal),
     /// Detach a goal from a session.
     Detach(SessionId, GoalId),
-    /// Import sessions that finished elsewhere.
-    Ingest(Vec<Finished>),
+    /// Import sessions that finished elsewhere. They are encoded, because a command may be decided several times.
+    Ingest(Vec<Row>),
 }
 
 /// The texts and goals of a session to start. Absent fields stay as they are.
@@ -68,7 +67,7 @@ impl StopwatchCommand {
         match self {
             // A longer list is refused, so the store is not asked about it.
             Self::Ingest(rows) if rows.len() > ROWS_MAX => Vec::new(),
-            Self::Ingest(rows) => rows.iter().map(Finished::row_id).collect(),
+            Self::Ingest(rows) => rows.iter().map(|row| row.id.clone()).collect(),
             Self::Start(_)
             | Self::Stop(_)
             | Self::Pause(_)

@@ -114,7 +114,8 @@ impl Finished {
         HistoryId::of("row", &format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&canonical(self).encode())))
     }
 
-    pub(crate) fn row(&self) -> Row {
+    /// Encodes the row for the history.
+    pub fn row(&self) -> Row {
         let json = String::from_utf8(self.encode()).expect("JSON is UTF-8");
         Row { id: self.row_id(), at: self.ended, body: RawJson::new(&json).expect("just written as JSON") }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::change::ROWS_MAX;
 use crate::command::CommandId;
 use crate::draft::Draft;
-use crate::history::{ExistingRows, HistoryId};
+use crate::history::{ExistingRows, HistoryId, Row};
 use crate::ids::{GoalId, SessionId};
 use crate::stopwatch::command::{Start, StopwatchCommand, derive_session_id};
 use crate::stopwatch::finished::Finished;
@@ -181,14 +181,14 @@ fn detach(draft: &mut Draft<'_>, id: &SessionId, goal: &GoalId) -> Result<(), St
     Ok(())
 }
 
-fn ingest(draft: &mut Draft<'_>, existing: &ExistingRows, rows: &[Finished]) -> Result<(), StopwatchRefusal> {
+fn ingest(draft: &mut Draft<'_>, existing: &ExistingRows, rows: &[Row]) -> Result<(), StopwatchRefusal> {
     if rows.len() > ROWS_MAX {
         return Err(StopwatchRefusal::TooManyRows);
     }
     let mut seen = BTreeSet::new();
-    for row in rows.iter().map(Finished::row) {
-        if !existing.0.contains(&row.id) && seen.insert(row.id.clone()) {
-            draft.archive(row);
+    for row in rows {
+        if !existing.0.contains(&row.id) && seen.insert(&row.id) {
+            draft.archive(row.clone());
         }
     }
     Ok(())

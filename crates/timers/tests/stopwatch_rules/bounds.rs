@@ -124,20 +124,20 @@ fn a_stop_writes_a_history_row_and_a_later_stop_replaces_it() {
 #[test]
 fn repeated_rows_are_archived_once() {
     let mut fixture = Fixture::new();
-    let row = |n: u64| Finished { started: Timestamp(n), ended: Timestamp(n + 1), ..Finished::default() };
+    let row = |n: u64| Finished { started: Timestamp(n), ended: Timestamp(n + 1), ..Finished::default() }.row();
     let change = fixture.apply(0, StopwatchCommand::Ingest(vec![row(1), row(2), row(1)]));
     assert_eq!(change.archive.len(), 2);
     let command = Command::Stopwatch(StopwatchCommand::Ingest(vec![row(1), row(2)]));
     let all = ExistingRows(command.required_rows().into_iter().collect());
     let again = decide(&fixture.board, &all, &command, CommandId(1), fixture.at(1), &fixture.limits);
     assert_eq!(again, Ok(Decision::Nothing));
-    let half = ExistingRows(BTreeSet::from([row(1).row_id()]));
+    let half = ExistingRows(BTreeSet::from([row(1).id]));
     let Ok(Decision::Change(change)) =
         decide(&fixture.board, &half, &command, CommandId(1), fixture.at(1), &fixture.limits)
     else {
         panic!("one row is new");
     };
-    assert_eq!(change.archive[0].id, row(2).row_id());
+    assert_eq!(change.archive[0].id, row(2).id);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn rows_and_goals_are_accepted_up_to_their_limits() {
     let rows = |n: usize| {
         let row =
             |n: usize| Finished { started: Timestamp(n as u64), ended: Timestamp(n as u64), ..Finished::default() };
-        StopwatchCommand::Ingest((0..n).map(row).collect())
+        StopwatchCommand::Ingest((0..n).map(|n| row(n).row()).collect())
     };
     assert!(fixture.decide(0, rows(ROWS_MAX)).is_ok());
     assert_eq!(fixture.decide(0, rows(ROWS_MAX + 1)), Err(Refusal::Stopwatch(StopwatchRefusal::TooManyRows)));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engine::store::{Fault, HistoryCursor, Query};
 use engine::{Effect, ExecuteError, Request};
 use timers::stopwatch::{Finished, StopwatchCommand};
-use timers::{HistoryId, ROWS_MAX, Scope, Timestamp};
+use timers::{HistoryId, ROWS_MAX, Row, Scope, Timestamp};
 use tracing::Instrument;
 
 use crate::node::Node;
@@ -23,7 +23,7 @@ pub(super) struct Import<'n> {
     node: &'n Arc<Node>,
     scope: Scope,
     given: usize,
-    rows: Vec<Finished>,
+    rows: Vec<Row>,
     is_too_large: bool,
 }
 
@@ -69,7 +69,7 @@ impl<'n> Import<'n> {
     pub(super) async fn add(&mut self, mut rows: Vec<Finished>) -> Result<(), ImportError> {
         self.given += rows.len();
         self.remove_stopped_sessions(&mut rows).await?;
-        self.rows.append(&mut rows);
+        self.rows.extend(rows.iter().map(Finished::row));
         if self.rows.len() > ROWS_MAX {
             self.remove_existing().await?;
             self.is_too_large |= self.rows.len() > ROWS_MAX;
@@ -108,7 +108,7 @@ impl<'n> Import<'n> {
     /// Removes rows that the file repeats, and those that were imported before.
     async fn remove_existing(&mut self) -> Result<(), ImportError> {
         let mut seen = BTreeSet::new();
-        let ids: Vec<HistoryId> = self.rows.iter().map(Finished::row_id).collect();
+        let ids: Vec<HistoryId> = self.rows.iter().map(|row| row.id.clone()).collect();
         let existing = self.node.engine.store().load(&self.scope, &ids).await?.existing;
         let mut ids = ids.into_iter();
         self.rows.retain(|_| ids.next().is_some_and(|id| !existing.contains(&id) && seen.insert(id)));
