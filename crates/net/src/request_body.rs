@@ -72,6 +72,17 @@ impl<'o> BodyReader<'o> {
         if self.received > UNRESERVED_BYTES && self.reservation.is_none() && !self.body.is_end_stream() {
             self.reserve().await?;
         }
+        self.part().await
+    }
+
+    /// Reads the rest of a body that was refused, so that the client reads the answer: a connection with unread bytes is
+    /// reset when it closes.
+    pub async fn discard(mut self) {
+        self.reservation = None;
+        while let Ok(Some(_)) = self.part().await {}
+    }
+
+    async fn part(&mut self) -> Result<Option<Bytes>, Response> {
         loop {
             let Some(frame) = self.frame().await? else { return Ok(None) };
             let Ok(part) = frame.into_data() else { continue };
@@ -239,6 +250,19 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(20)).await;
         }
         assert_eq!(parts, 20);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rest_of_a_refused_body_is_read_and_dropped() {
+        let left = std::sync::Arc::new(Mutex::new(20));
+        let parts = stream::unfold(std::sync::Arc::clone(&left), |left| async move {
+            *left.lock() -= 1;
+            let is_over = *left.lock() == 0;
+            (!is_over).then(|| (Ok::<_, Infallible>(Bytes::from_static(b"x")), left))
+        });
+        let refusals = Refusals::default();
+        BodyReader::new(Body::from_stream(parts), LIMITS, &refusals).unwrap().discard().await;
+        assert_eq!(*left.lock(), 0);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request as HttpRequest, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use net::limits::NetLimit;
@@ -23,6 +24,10 @@ use crate::systems::clockit::import::{Import, ImportError, Imported};
 /// was stopped here can be as large as its board.
 const ROW_OVERHEAD_BYTES: usize = 64 * 1024;
 
+/// Answers that may be sent before the body is read.
+const EARLY_ANSWERS: [StatusCode; 3] =
+    [StatusCode::UNSUPPORTED_MEDIA_TYPE, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+
 /// Answers `{stored, repeated}`, or 422 with every bad cell.
 pub(crate) async fn ingest(
     State(node): State<Arc<Node>>,
@@ -37,14 +42,6 @@ pub(crate) async fn ingest(
 
 async fn import(node: &Arc<Node>, user: &UserId, request: HttpRequest) -> Result<Imported, Response> {
     let (head, body) = request.into_parts();
-    refuse_encoding(&head.headers)?;
-    let format = format(&head.headers)?;
-    let address = client_address(&head.extensions, &head.headers, &node.settings.public.proxy);
-    if let Some(refused) = node.imports.refuse(user, address, &node.metrics) {
-        return Err(refused);
-    }
-    // Held until the rows are stored, as is the reader with its share of the memory for bodies.
-    let _slot = node.body_slots.acquire(user, address).map_err(|limit| too_many(node, limit))?;
     let limits = BodyLimits {
         max_bytes: node.settings.systems.clockit.ingest_bytes,
         timeout: node.settings.limits.request_within,
@@ -52,6 +49,27 @@ async fn import(node: &Arc<Node>, user: &UserId, request: HttpRequest) -> Result
         too_large: Some(NetLimit::BodyBytes),
     };
     let mut body = BodyReader::new(body, limits, &*node.metrics)?;
+    let imported = import_body(node, user, &head, &mut body).await;
+    if imported.as_ref().is_err_and(|refusal| EARLY_ANSWERS.contains(&refusal.status())) {
+        body.discard().await;
+    }
+    imported
+}
+
+async fn import_body(
+    node: &Arc<Node>,
+    user: &UserId,
+    head: &Parts,
+    body: &mut BodyReader<'_>,
+) -> Result<Imported, Response> {
+    refuse_encoding(&head.headers)?;
+    let format = format(&head.headers)?;
+    let address = client_address(&head.extensions, &head.headers, &node.settings.public.proxy);
+    if let Some(refused) = node.imports.refuse(user, address, &node.metrics) {
+        return Err(refused);
+    }
+    // Held until the rows are stored, as is the body's share of the memory for bodies.
+    let _slot = node.body_slots.acquire(user, address).map_err(|limit| too_many(node, limit))?;
     let mut reader = RowReader::new(format, node.settings.rules.stopwatch.board_bytes + ROW_OVERHEAD_BYTES);
     let mut import = Import::new(node, Scope::user(user));
     let mut rows = Vec::new();
