@@ -53,14 +53,9 @@ pub struct BodyReader<'o> {
 
 impl<'o> BodyReader<'o> {
     /// Prepares to read a body.
-    ///
-    /// # Errors
-    /// The answer to send: 413 if the client has announced too many bytes.
-    pub fn new(body: Body, limits: BodyLimits, observer: &'o dyn NetObserver) -> Result<Self, Response> {
-        let announced = body.size_hint().lower();
-        let patience = Patience::new(announced, limits.timeout);
-        let reader = Self { body, limits, observer, received: 0, waited: Duration::ZERO, patience, reservation: None };
-        if announced > limits.max_bytes as u64 { Err(reader.too_large()) } else { Ok(reader) }
+    pub fn new(body: Body, limits: BodyLimits, observer: &'o dyn NetObserver) -> Self {
+        let patience = Patience::new(body.size_hint().lower(), limits.timeout);
+        Self { body, limits, observer, received: 0, waited: Duration::ZERO, patience, reservation: None }
     }
 
     /// Returns the next part; `None` at the end. From 64 KiB on, it first waits until the whole body has a share of the
@@ -69,6 +64,10 @@ impl<'o> BodyReader<'o> {
     /// # Errors
     /// The answer to send: 413, 408, 400, or 503 if too many large bodies are being read.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Response> {
+        let announced = self.body.size_hint().lower().saturating_add(self.received as u64);
+        if announced > self.limits.max_bytes as u64 {
+            return Err(self.too_large());
+        }
         if self.received > UNRESERVED_BYTES && self.reservation.is_none() && !self.body.is_end_stream() {
             self.reserve().await?;
         }
@@ -147,7 +146,7 @@ impl<'o> BodyReader<'o> {
 /// # Errors
 /// Those of [`BodyReader`].
 pub async fn read_body(body: Body, limits: BodyLimits, observer: &dyn NetObserver) -> Result<Bytes, Response> {
-    let mut reader = BodyReader::new(body, limits, observer)?;
+    let mut reader = BodyReader::new(body, limits, observer);
     let Some(first) = reader.next().await? else { return Ok(Bytes::new()) };
     let Some(second) = reader.next().await? else { return Ok(first) };
     let mut bytes = BytesMut::from(first);
@@ -158,19 +157,16 @@ pub async fn read_body(body: Body, limits: BodyLimits, observer: &dyn NetObserve
     Ok(bytes.freeze())
 }
 
-/// Checks that a body is not compressed.
-///
-/// # Errors
-/// 415 with the encodings that are accepted (RFC 7694): none.
-pub fn refuse_encoding(headers: &HeaderMap) -> Result<(), Response> {
+/// Returns the refusal of a compressed body: 415 with the encodings that are accepted (RFC 7694), which are none.
+pub fn encoding_refusal(headers: &HeaderMap) -> Option<Response> {
     let is_plain = |value: &HeaderValue| value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"identity");
     if headers.get_all(header::CONTENT_ENCODING).iter().all(is_plain) {
-        return Ok(());
+        return None;
     }
     let message = "the body must not be compressed: send it without Content-Encoding";
     let mut answer = error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", message);
     answer.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    Err(answer)
+    Some(answer)
 }
 
 #[cfg(test)]
@@ -243,7 +239,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_time_in_which_the_caller_works_does_not_count() {
         let refusals = Refusals::default();
-        let mut reader = BodyReader::new(body(1024, 20, Duration::ZERO), LIMITS, &refusals).unwrap();
+        let mut reader = BodyReader::new(body(1024, 20, Duration::ZERO), LIMITS, &refusals);
         let mut parts = 0;
         while reader.next().await.unwrap().is_some() {
             parts += 1;
@@ -261,7 +257,7 @@ mod tests {
             (!is_over).then(|| (Ok::<_, Infallible>(Bytes::from_static(b"x")), left))
         });
         let refusals = Refusals::default();
-        BodyReader::new(Body::from_stream(parts), LIMITS, &refusals).unwrap().discard().await;
+        BodyReader::new(Body::from_stream(parts), LIMITS, &refusals).discard().await;
         assert_eq!(*left.lock(), 0);
     }
 
@@ -269,13 +265,13 @@ mod tests {
     fn a_compressed_body_is_refused() {
         let check = |values: &[&'static str]| {
             let values = values.iter().map(|value| (header::CONTENT_ENCODING, HeaderValue::from_static(value)));
-            refuse_encoding(&values.collect::<HeaderMap>()).map_err(|answer| answer.status())
+            encoding_refusal(&values.collect::<HeaderMap>()).map(|answer| answer.status())
         };
         for plain in [&[][..], &["identity"], &["Identity"], &[""]] {
-            assert_eq!(check(plain), Ok(()), "{plain:?}");
+            assert_eq!(check(plain), None, "{plain:?}");
         }
         for encoded in [&["gzip"][..], &["br"], &["identity, gzip"], &["identity", "zstd"]] {
-            assert_eq!(check(encoded), Err(StatusCode::UNSUPPORTED_MEDIA_TYPE), "{encoded:?}");
+            assert_eq!(check(encoded), Some(StatusCode::UNSUPPORTED_MEDIA_TYPE), "{encoded:?}");
         }
     }
 }

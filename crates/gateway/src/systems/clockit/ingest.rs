@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use net::limits::NetLimit;
 use net::proxy::client_address;
-use net::request_body::{BodyLimits, BodyReader, refuse_encoding};
+use net::request_body::{BodyLimits, BodyReader, encoding_refusal};
 use serde_json::json;
 use timers::{ROWS_MAX, Scope, UserId};
 use wire::clockit::rows::{RowFault, RowFormat, RowReader};
@@ -48,7 +48,7 @@ async fn import(node: &Arc<Node>, user: &UserId, request: HttpRequest) -> Result
         is_steady: true,
         too_large: Some(NetLimit::BodyBytes),
     };
-    let mut body = BodyReader::new(body, limits, &*node.metrics)?;
+    let mut body = BodyReader::new(body, limits, &*node.metrics);
     let imported = import_body(node, user, &head, &mut body).await;
     if imported.as_ref().is_err_and(|refusal| EARLY_ANSWERS.contains(&refusal.status())) {
         body.discard().await;
@@ -62,15 +62,17 @@ async fn import_body(
     head: &Parts,
     body: &mut BodyReader<'_>,
 ) -> Result<Imported, Response> {
-    refuse_encoding(&head.headers)?;
-    let format = format(&head.headers)?;
+    let kind = content_type(&head.headers);
+    if let Some(refusal) = encoding_refusal(&head.headers).or_else(|| form_refusal(&kind)) {
+        return Err(refusal);
+    }
     let address = client_address(&head.extensions, &head.headers, &node.settings.public.proxy);
     if let Some(refused) = node.imports.refuse(user, address, &node.metrics) {
         return Err(refused);
     }
     // Held until the rows are stored, as is the body's share of the memory for bodies.
     let _slot = node.body_slots.acquire(user, address).map_err(|limit| too_many(node, limit))?;
-    let mut reader = RowReader::new(format, node.settings.rules.stopwatch.board_bytes + ROW_OVERHEAD_BYTES);
+    let mut reader = RowReader::new(format(&kind), node.settings.rules.stopwatch.board_bytes + ROW_OVERHEAD_BYTES);
     let mut import = Import::new(node, Scope::user(user));
     let mut rows = Vec::new();
     while let Some(part) = body.next().await? {
@@ -90,20 +92,28 @@ async fn import_body(
     import.store().await.map_err(refusal)
 }
 
+fn content_type(headers: &HeaderMap) -> String {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(b"".as_slice(), HeaderValue::as_bytes);
+    String::from_utf8_lossy(kind).to_ascii_lowercase()
+}
+
+/// Returns the refusal of a file within a form.
+fn form_refusal(content_type: &str) -> Option<Response> {
+    let message = "send the file itself as the body, for example with `curl --data-binary @file`";
+    let refusal = || error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", message);
+    content_type.starts_with("multipart/").then(refusal)
+}
+
 /// Returns the format that the client names, if it names one. A client that does not know better sends CSV as a text, a
 /// form or bytes.
-fn format(headers: &HeaderMap) -> Result<Option<RowFormat>, Response> {
-    let kind = headers.get(header::CONTENT_TYPE).map_or(b"".as_slice(), HeaderValue::as_bytes);
-    let kind = String::from_utf8_lossy(kind).to_ascii_lowercase();
-    if kind.starts_with("multipart/") {
-        let message = "send the file itself as the body, for example with `curl --data-binary @file`";
-        return Err(error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", message));
+fn format(content_type: &str) -> Option<RowFormat> {
+    if content_type.contains("json") {
+        Some(RowFormat::Json)
+    } else if content_type.contains("csv") {
+        Some(RowFormat::Csv)
+    } else {
+        None
     }
-    Ok(match () {
-        () if kind.contains("json") => Some(RowFormat::Json),
-        () if kind.contains("csv") => Some(RowFormat::Csv),
-        () => None,
-    })
 }
 
 fn too_many(node: &Node, limit: NetLimit) -> Response {

@@ -172,7 +172,10 @@ impl Splitter {
 mod tests {
     use super::*;
 
-    fn split(csv: &str) -> Result<Vec<(u64, Vec<String>)>, (u64, usize)> {
+    /// A record's line and cells.
+    type Expected = (u64, Vec<String>);
+
+    fn split(csv: &str) -> Result<Vec<Expected>, (u64, usize)> {
         let mut records = Vec::new();
         let mut splitter = Splitter::new(1000);
         let mut each = |record: &Record| {
@@ -186,7 +189,7 @@ mod tests {
         split.map(|()| records).map_err(|fault| (fault.line, fault.cell))
     }
 
-    fn record(line: u64, cells: &[&str]) -> (u64, Vec<String>) {
+    fn record(line: u64, cells: &[&str]) -> Expected {
         (line, cells.iter().map(|cell| (*cell).to_owned()).collect())
     }
 
