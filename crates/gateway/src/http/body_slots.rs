@@ -53,9 +53,7 @@ mod tests {
         let proxy =
             ProxyOptions { networks: Vec::new(), header: net::proxy::ForwardedHeader::Forwarded, protocol: false };
         let slots = BodySlots::new(limits, &proxy);
-        let acquire = |user: &str, address: &str| {
-            slots.acquire(&UserId::new(user).unwrap(), address.parse().unwrap()).map_err(|limit| limit)
-        };
+        let acquire = |user: &str, address: &str| slots.acquire(&UserId::new(user).unwrap(), address.parse().unwrap());
         let held: Vec<_> =
             (0..BODIES_OF_USER_MAX).map(|_| acquire("eve", "127.0.0.1").unwrap_or_else(|_| panic!())).collect();
         assert_eq!(acquire("eve", "192.0.2.1").err(), Some(NetLimit::BodiesOfUser));

@@ -104,7 +104,7 @@ async fn an_export_is_imported_without_a_new_row_by_any_route() {
         client.must("session-attach", &format!("g{nth}"), json!({ "sessionId": "large", "goal": goal })).await;
     }
     client.must("session-stop", "stop large", json!({ "sessionId": "large" })).await;
-    let rows = |from: u32| (from..from + 4000).map(|nth| row(nth)).collect::<String>();
+    let rows = |from: u32| (from..from + 4000).map(row).collect::<String>();
     for from in [0, 4000, 8000] {
         assert_eq!(ingest(&node, "text/csv", &rows(from)).await, (4000, 0));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use engine::store::{Fault, HistoryCursor, Query};
+use engine::store::{Fault, FaultKind, HistoryCursor, Query};
 use engine::{Effect, ExecuteError, Request};
 use timers::stopwatch::{Finished, StopwatchCommand};
 use timers::{HistoryId, ROWS_MAX, Row, Scope, Timestamp};
@@ -40,14 +40,9 @@ pub(super) enum ImportError {
     Refused(String),
     /// The store is unavailable. A row that is sent twice is stored once, so a retry is always safe.
     Unavailable(String),
+    /// The user's stored data is damaged.
+    Damaged(String),
     Panicked,
-}
-
-impl From<Fault> for ImportError {
-    fn from(fault: Fault) -> Self {
-        tracing::warn!(%fault, "the history cannot be read");
-        Self::Unavailable("the store is unavailable; try again".to_owned())
-    }
 }
 
 impl<'n> Import<'n> {
@@ -96,6 +91,7 @@ impl<'n> Import<'n> {
                 Effect::Nothing | Effect::Repeated => 0,
             },
             Ok(Err(failed @ ExecuteError::Refused(_))) => return Err(ImportError::Refused(failed.to_string())),
+            Ok(Err(failed)) if failed.is_damage() => return Err(ImportError::Damaged(fault(&failed, true).message)),
             Ok(Err(failed)) => return Err(ImportError::Unavailable(fault(&failed, true).message)),
             Err(panicked) => {
                 tracing::error!(%panicked, "a request panicked");
@@ -109,7 +105,8 @@ impl<'n> Import<'n> {
     async fn remove_existing(&mut self) -> Result<(), ImportError> {
         let mut seen = BTreeSet::new();
         let ids: Vec<HistoryId> = self.rows.iter().map(|row| row.id.clone()).collect();
-        let existing = self.node.engine.store().load(&self.scope, &ids).await?.existing;
+        let loaded = self.node.engine.store().load(&self.scope, &ids).await;
+        let existing = loaded.map_err(|fault| self.read_failed(&fault))?.existing;
         let mut ids = ids.into_iter();
         self.rows.retain(|_| ids.next().is_some_and(|id| !existing.contains(&id) && seen.insert(id)));
         Ok(())
@@ -119,11 +116,20 @@ impl<'n> Import<'n> {
     /// id, so they are found by their instant. An exported session has a label, which no editor writes.
     async fn remove_stopped_sessions(&self, rows: &mut Vec<Finished>) -> Result<(), ImportError> {
         let instants = rows.iter().filter(|row| row.label.is_some()).map(|row| row.ended).collect();
-        let stopped = self.stopped_sessions(instants).await?;
+        let stopped = self.stopped_sessions(instants).await.map_err(|fault| self.read_failed(&fault))?;
         if !stopped.is_empty() {
             rows.retain(|row| !stopped.contains(&row.content_id()));
         }
         Ok(())
+    }
+
+    fn read_failed(&self, fault: &Fault) -> ImportError {
+        if fault.kind() == FaultKind::Damaged {
+            self.node.engine.hub().report_if_damaged(&self.scope, fault);
+            return ImportError::Damaged("the stored data is damaged and cannot be used".to_owned());
+        }
+        tracing::warn!(%fault, "the history cannot be read");
+        ImportError::Unavailable("the store is unavailable; try again".to_owned())
     }
 
     /// Returns the contents of the sessions that were stopped at these instants.

@@ -131,6 +131,7 @@ fn refusal(failed: ImportError) -> Response {
         }
         ImportError::Refused(message) => unprocessable(&message, &[]),
         ImportError::Unavailable(message) => error(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", &message),
+        ImportError::Damaged(message) => error(StatusCode::INTERNAL_SERVER_ERROR, "Damaged", &message),
         ImportError::Panicked => {
             error(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", "the rows could not be stored")
         }
