@@ -1,7 +1,7 @@
 //! Reads request bodies, within limits.
 
-mod patience;
 mod reservation;
+mod stall_allowance;
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::http_error::{error, unavailable};
 use crate::limits::{NetLimit, NetObserver};
-use patience::Patience;
 use reservation::{Reservation, TOTAL_KIB};
+use stall_allowance::StallAllowance;
 
 /// Bytes of a body that are read without a reservation: a client that announces a large body and sends little holds
 /// nothing that others need. The number of connections bounds them.
@@ -47,15 +47,15 @@ pub struct BodyReader<'o> {
     received: usize,
     /// How long the client was waited for. The time in which the caller works on a part does not count.
     waited: Duration,
-    patience: Patience,
+    allowance: StallAllowance,
     reservation: Option<Reservation<'static>>,
 }
 
 impl<'o> BodyReader<'o> {
     /// Prepares to read a body.
     pub fn new(body: Body, limits: BodyLimits, observer: &'o dyn NetObserver) -> Self {
-        let patience = Patience::new(body.size_hint().lower(), limits.timeout);
-        Self { body, limits, observer, received: 0, waited: Duration::ZERO, patience, reservation: None }
+        let allowance = StallAllowance::new(body.size_hint().lower(), limits.timeout);
+        Self { body, limits, observer, received: 0, waited: Duration::ZERO, allowance, reservation: None }
     }
 
     /// Returns the next part; `None` at the end. From 64 KiB on, it first waits until the whole body has a share of the
@@ -101,14 +101,14 @@ impl<'o> BodyReader<'o> {
             self.observer.refused(NetLimit::Bodies);
             return Err(unavailable("too many large requests are being read; try again"));
         };
-        self.patience = Patience::new(bytes, self.limits.timeout);
+        self.allowance = StallAllowance::new(bytes, self.limits.timeout);
         self.reservation = Some(reservation);
         Ok(())
     }
 
     async fn frame(&mut self) -> Result<Option<Frame<Bytes>>, Response> {
         let left = self.limits.timeout.saturating_sub(self.waited);
-        let within = if self.limits.is_steady { left.min(self.patience.left()) } else { left };
+        let within = if self.limits.is_steady { left.min(self.allowance.left()) } else { left };
         let since = Instant::now();
         let frame = timeout(within, self.body.frame()).await;
         let waited = since.elapsed();
@@ -116,7 +116,7 @@ impl<'o> BodyReader<'o> {
         match frame {
             Ok(None) => Ok(None),
             Ok(Some(Ok(frame))) => {
-                self.patience.record(waited, frame.data_ref().map_or(0, Bytes::len));
+                self.allowance.record(waited, frame.data_ref().map_or(0, Bytes::len));
                 Ok(Some(frame))
             }
             Ok(Some(Err(failure))) => {
@@ -200,7 +200,7 @@ mod tests {
             if left == 0 {
                 return None;
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(pause).await; // tidy: allow: the clock is paused
             Some((Ok::<_, Infallible>(Bytes::from(vec![b'x'; part])), left - 1))
         }))
     }
@@ -243,7 +243,7 @@ mod tests {
         let mut parts = 0;
         while reader.next().await.unwrap().is_some() {
             parts += 1;
-            tokio::time::sleep(Duration::from_secs(20)).await;
+            tokio::time::sleep(Duration::from_secs(20)).await; // tidy: allow: the clock is paused
         }
         assert_eq!(parts, 20);
     }

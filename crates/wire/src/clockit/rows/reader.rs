@@ -20,12 +20,12 @@ pub enum RowFormat {
 
 /// Reads rows as their file arrives. It keeps one row; the caller keeps the complete ones.
 pub struct RowReader {
-    state: State,
+    state: ReaderState,
     faults: Faults,
     row_bytes_max: usize,
 }
 
-enum State {
+enum ReaderState {
     /// The first line has not ended.
     Head {
         format: Option<RowFormat>,
@@ -40,7 +40,7 @@ enum State {
 impl RowReader {
     /// Creates a reader. Without a format, a file that begins with `{` is JSON.
     pub fn new(format: Option<RowFormat>, row_bytes_max: usize) -> Self {
-        let state = State::Head { format, bytes: Vec::new() };
+        let state = ReaderState::Head { format, bytes: Vec::new() };
         Self { state, faults: Faults::default(), row_bytes_max }
     }
 
@@ -48,15 +48,15 @@ impl RowReader {
     /// and the rest of the file is read for more faults.
     pub fn push(&mut self, part: &[u8], rows: &mut Vec<Finished>) {
         match &mut self.state {
-            State::Head { bytes, .. } => {
+            ReaderState::Head { bytes, .. } => {
                 bytes.extend_from_slice(part);
                 if bytes.len() >= HEAD_BYTES || first_line(bytes).is_some() {
                     self.begin(rows);
                 }
             }
-            State::Csv(reader) => reader.push(part, rows, &mut self.faults),
-            State::Json(reader) => reader.push(part, rows, &mut self.faults),
-            State::Foreign => {}
+            ReaderState::Csv(reader) => reader.push(part, rows, &mut self.faults),
+            ReaderState::Json(reader) => reader.push(part, rows, &mut self.faults),
+            ReaderState::Foreign => {}
         }
     }
 
@@ -72,16 +72,16 @@ impl RowReader {
     pub fn finish(mut self, rows: &mut Vec<Finished>) -> Result<(), Vec<RowFault>> {
         self.begin(rows);
         match self.state {
-            State::Csv(reader) => reader.finish(rows, &mut self.faults),
-            State::Json(reader) => reader.finish(&mut self.faults),
-            State::Head { .. } | State::Foreign => {}
+            ReaderState::Csv(reader) => reader.finish(rows, &mut self.faults),
+            ReaderState::Json(reader) => reader.finish(&mut self.faults),
+            ReaderState::Head { .. } | ReaderState::Foreign => {}
         }
         if self.faults.count() == 0 { Ok(()) } else { Err(self.faults.0) }
     }
 
     /// Chooses the format by the first line.
     fn begin(&mut self, rows: &mut Vec<Finished>) {
-        let State::Head { format, bytes } = &mut self.state else { return };
+        let ReaderState::Head { format, bytes } = &mut self.state else { return };
         let (format, bytes) = (*format, std::mem::take(bytes));
         let without_mark = bytes.strip_prefix(BYTE_ORDER_MARK.as_bytes());
         let text = without_mark.unwrap_or(&bytes);
@@ -95,10 +95,10 @@ impl RowReader {
         self.state = match (foreign, format) {
             (Some(message), _) => {
                 self.faults.add(1, "", message);
-                State::Foreign
+                ReaderState::Foreign
             }
-            (None, RowFormat::Csv) => State::Csv(CsvReader::new(without_mark.is_some(), self.row_bytes_max)),
-            (None, RowFormat::Json) => State::Json(JsonReader::new(self.row_bytes_max)),
+            (None, RowFormat::Csv) => ReaderState::Csv(CsvReader::new(without_mark.is_some(), self.row_bytes_max)),
+            (None, RowFormat::Json) => ReaderState::Json(JsonReader::new(self.row_bytes_max)),
         };
         self.push(text, rows);
     }

@@ -8,7 +8,7 @@ const CELLS_MAX: usize = 1024;
 
 /// Splits RFC 4180 records. Lines end with LF, CRLF or CR; blank lines are skipped.
 pub(crate) struct Splitter {
-    state: State,
+    state: CellState,
     record: Record,
     bytes_max: usize,
     /// The line of the next byte.
@@ -41,7 +41,7 @@ pub(crate) struct QuoteFault {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum CellState {
     RecordStart,
     CellStart,
     Unquoted,
@@ -61,7 +61,7 @@ impl Record {
 impl Splitter {
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self {
-            state: State::RecordStart,
+            state: CellState::RecordStart,
             record: Record::default(),
             bytes_max,
             line: 1,
@@ -76,30 +76,30 @@ impl Splitter {
             let line = self.line;
             self.count_line(byte);
             let is_line_end = matches!(byte, b'\r' | b'\n');
-            if self.state == State::RecordStart && is_line_end {
+            if self.state == CellState::RecordStart && is_line_end {
                 continue;
             }
-            if self.state == State::RecordStart {
+            if self.state == CellState::RecordStart {
                 self.record.line = line;
-                self.state = State::CellStart;
+                self.state = CellState::CellStart;
             }
             match (self.state, byte) {
-                (State::Quoted, b'"') => self.state = State::AfterQuote,
-                (State::AfterQuote, b'"') => {
+                (CellState::Quoted, b'"') => self.state = CellState::AfterQuote,
+                (CellState::AfterQuote, b'"') => {
                     self.keep(byte);
-                    self.state = State::Quoted;
+                    self.state = CellState::Quoted;
                 }
-                (State::Quoted, _) => self.keep(byte),
+                (CellState::Quoted, _) => self.keep(byte),
                 (_, b'\r' | b'\n') => self.end_record(&mut each),
                 (_, b',') => self.end_cell(),
-                (State::AfterQuote, _) => return Err(self.text_after_quote(line)),
-                (State::Unquoted, b'"') => return Err(self.stray_quote(line)),
+                (CellState::AfterQuote, _) => return Err(self.text_after_quote(line)),
+                (CellState::Unquoted, b'"') => return Err(self.stray_quote(line)),
                 (_, b'"') => {
                     self.quote_line = line;
-                    self.state = State::Quoted;
+                    self.state = CellState::Quoted;
                 }
                 (_, _) => {
-                    self.state = State::Unquoted;
+                    self.state = CellState::Unquoted;
                     self.keep(byte);
                 }
             }
@@ -110,12 +110,12 @@ impl Splitter {
     /// Passes on the last record if no line end completed it.
     pub(crate) fn finish(&mut self, mut each: impl FnMut(&Record)) -> Result<(), QuoteFault> {
         match self.state {
-            State::RecordStart => Ok(()),
-            State::Quoted => {
+            CellState::RecordStart => Ok(()),
+            CellState::Quoted => {
                 let message = "the quote that begins this cell is not closed before the file ends".to_owned();
                 Err(QuoteFault { line: self.quote_line, cell: self.record.len, message })
             }
-            State::CellStart | State::Unquoted | State::AfterQuote => {
+            CellState::CellStart | CellState::Unquoted | CellState::AfterQuote => {
                 self.end_record(&mut each);
                 Ok(())
             }
@@ -141,7 +141,7 @@ impl Splitter {
             self.record.ends.push(self.record.bytes.len());
         }
         self.record.len += 1;
-        self.state = State::CellStart;
+        self.state = CellState::CellStart;
     }
 
     fn end_record(&mut self, each: &mut impl FnMut(&Record)) {
@@ -151,7 +151,7 @@ impl Splitter {
         self.record.is_too_large = false;
         self.record.bytes.clear();
         self.record.ends.clear();
-        self.state = State::RecordStart;
+        self.state = CellState::RecordStart;
     }
 
     fn text_after_quote(&self, line: u64) -> QuoteFault {

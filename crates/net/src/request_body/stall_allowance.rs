@@ -9,12 +9,12 @@ const STALL_MAX: Duration = Duration::from_secs(5);
 const RATE_MIN: f64 = 16.0 * 1024.0;
 
 /// The time that a client has before its body counts as stalled. Each byte that arrives gives some, up to [`STALL_MAX`].
-pub(super) struct Patience {
+pub(super) struct StallAllowance {
     left: Duration,
     seconds_per_byte: f64,
 }
 
-impl Patience {
+impl StallAllowance {
     /// Starts to wait for a body. A larger one holds more, and must arrive faster: at the rate with which it arrives just
     /// within `timeout`.
     pub(super) fn new(bytes: u64, timeout: Duration) -> Self {
@@ -41,15 +41,15 @@ mod tests {
     #[test]
     fn a_body_may_stall_and_must_keep_its_rate() {
         let seconds = Duration::from_secs;
-        let mut patience = Patience::new(1_000_000, seconds(30));
-        patience.record(seconds(4), 10);
-        assert!(patience.left() < seconds(2), "one stall used up most");
-        patience.record(seconds(0), 1_000_000);
-        assert_eq!(patience.left(), STALL_MAX, "fast clients earn no more");
+        let mut allowance = StallAllowance::new(1_000_000, seconds(30));
+        allowance.record(seconds(4), 10);
+        assert!(allowance.left() < seconds(2), "one stall used up most");
+        allowance.record(seconds(0), 1_000_000);
+        assert_eq!(allowance.left(), STALL_MAX, "fast clients earn no more");
         let keeps = |bytes_per_second: usize| {
-            let mut patience = Patience::new(3_000_000, seconds(30));
-            (0..1000).for_each(|_| patience.record(seconds(1), bytes_per_second));
-            patience.left() > seconds(1)
+            let mut allowance = StallAllowance::new(3_000_000, seconds(30));
+            (0..1000).for_each(|_| allowance.record(seconds(1), bytes_per_second));
+            allowance.left() > seconds(1)
         };
         assert!(keeps(100_000) && !keeps(90_000));
     }
