@@ -8,6 +8,7 @@ pub(crate) mod drain;
 pub(crate) mod engine_telemetry;
 pub(crate) mod internal;
 mod key_reload;
+mod memory_release;
 pub(crate) mod metrics;
 pub(crate) mod serve;
 pub(crate) mod telemetry;

@@ -74,6 +74,11 @@ impl<'o> BodyReader<'o> {
         self.part().await
     }
 
+    /// Returns the number of bytes that were read.
+    pub fn received(&self) -> usize {
+        self.received
+    }
+
     /// Reads the rest of a body that was refused, so that the client reads the answer: a connection with unread bytes is
     /// reset when it closes.
     pub async fn discard(mut self) {

@@ -1,6 +1,7 @@
 //! Limits the large requests that one user and one address may send at once.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use net::limits::{AddressLimiter, AddressLimits, AddressPermit, KeyedLimiter, KeyedPermit, NetLimit};
 use net::proxy::ProxyOptions;
@@ -17,6 +18,7 @@ const BODIES_OF_ADDRESS_MAX: usize = 16;
 pub(crate) struct BodySlots {
     users: KeyedLimiter<UserId>,
     addresses: AddressLimiter,
+    bytes_read: AtomicU64,
 }
 
 /// The right to send one body; dropping it releases it.
@@ -29,7 +31,11 @@ impl BodySlots {
     /// Creates the limiter, which exempts the same addresses as the limit of connections does.
     pub(crate) fn new(limits: AddressLimits, proxy: &ProxyOptions) -> Self {
         let limits = AddressLimits { connections_per_address: BODIES_OF_ADDRESS_MAX, ..limits };
-        Self { users: KeyedLimiter::default(), addresses: AddressLimiter::new(limits, proxy) }
+        Self {
+            users: KeyedLimiter::default(),
+            addresses: AddressLimiter::new(limits, proxy),
+            bytes_read: AtomicU64::new(0),
+        }
     }
 
     /// Counts one more body.
@@ -40,6 +46,16 @@ impl BodySlots {
         let user = self.users.acquire(user.clone(), BODIES_OF_USER_MAX).ok_or(NetLimit::BodiesOfUser)?;
         let address = self.addresses.acquire(address).ok_or(NetLimit::BodiesOfAddress)?;
         Ok(BodySlot { _user: user, _address: address })
+    }
+
+    /// Counts the bytes of a body that was read.
+    pub(crate) fn count_bytes(&self, bytes: usize) {
+        self.bytes_read.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Returns the number of bytes of all bodies that were read.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.bytes_read.load(Ordering::Relaxed)
     }
 }
 

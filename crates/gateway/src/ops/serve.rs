@@ -31,7 +31,7 @@ use crate::ops::drain::{Drain, ShutdownSource};
 use crate::ops::engine_telemetry::EngineTelemetry;
 use crate::ops::metrics::{self, Metrics, Timings};
 use crate::ops::telemetry::Telemetry;
-use crate::ops::{disconnect, internal, key_reload};
+use crate::ops::{disconnect, internal, key_reload, memory_release};
 use crate::session::connections::Connections;
 
 /// Connections that wait to be accepted, so that the kernel refuses none when many clients reconnect at once.
@@ -74,6 +74,7 @@ async fn serve_with(settings: Settings, telemetry: &Telemetry, mut tasks: Critic
     let internal_routes = internal::routes(Arc::clone(&node));
     let internal_server = server::serve(internal_listener, internal_routes, internal_options, pending());
     tasks.spawn("internal server", internal_server);
+    tasks.spawn("memory release", memory_release::run(Arc::clone(&node)));
     tasks.spawn("disconnect orders", disconnect::watch(Arc::clone(&node)));
     if !node.settings.key_files.is_empty() {
         tasks.spawn("key reload", key_reload::reload_on_change(Arc::clone(&node)));

@@ -10,7 +10,7 @@ use super::node::{Node, scope};
 impl Node {
     async fn import(&self, user: &str, rows: std::ops::Range<u64>) -> Result<Outcome, ExecuteError> {
         let row = |nth| Finished { started: Timestamp(nth), ended: Timestamp(nth + 1), ..Finished::default() };
-        let command = StopwatchCommand::Ingest(rows.map(row).collect()).into();
+        let command = StopwatchCommand::Ingest(rows.map(|nth| row(nth).row()).collect()).into();
         self.engine.execute(Request { scope: scope(user), command, id: None }).await
     }
 }

@@ -50,6 +50,7 @@ async fn import(node: &Arc<Node>, user: &UserId, request: HttpRequest) -> Result
     };
     let mut body = BodyReader::new(body, limits, &*node.metrics);
     let imported = import_body(node, user, &head, &mut body).await;
+    node.body_slots.count_bytes(body.received());
     if imported.as_ref().is_err_and(|refusal| EARLY_ANSWERS.contains(&refusal.status())) {
         body.discard().await;
     }
