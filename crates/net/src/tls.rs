@@ -106,9 +106,17 @@ fn server_config(files: &TlsFiles, (certificates, key): &FileContents) -> Result
     if chain.is_empty() {
         return Err(in_certificate_file("the file contains no certificate".to_owned()));
     }
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| in_key_file(error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_slice(key);
+    let key = key.map_err(|error| in_key_file(format!("the file contains no private key (PEM): {error}")))?;
     let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
-    let mut config = config.map_err(|error| in_key_file(error.to_string()))?;
+    let mut config = config.map_err(|error| {
+        if matches!(error, rustls::Error::InconsistentKeys(_)) {
+            return in_key_file("the key does not match the certificate".to_owned());
+        }
+        // A key cannot be compared with an unreadable certificate.
+        let is_of_certificate = matches!(error, rustls::Error::InvalidCertificate(_));
+        if is_of_certificate { in_certificate_file(error.to_string()) } else { in_key_file(error.to_string()) }
+    })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }

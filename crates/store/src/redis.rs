@@ -35,6 +35,7 @@ mod slot_owners;
 mod span;
 mod store;
 mod subscription_task;
+mod url_parameters;
 
 pub use address::{BadUrl, RedisUrl};
 pub use sessions::Sessions;

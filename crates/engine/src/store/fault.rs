@@ -56,6 +56,7 @@ impl fmt::Display for Fault {
 
 impl Error for Fault {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(self.cause.as_ref())
+        // The text of the fault contains that of its cause.
+        self.cause.source()
     }
 }

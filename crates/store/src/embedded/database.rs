@@ -35,7 +35,7 @@ pub enum OpenError {
     InUse(PathBuf),
     /// The operating system or the file reports an error.
     #[error("{0} can't be used as a store: {1}")]
-    Failed(PathBuf, #[source] Box<dyn std::error::Error + Send + Sync>),
+    Failed(PathBuf, Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// A handle to the open file.

@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::redis::slot_owners::Address;
+use crate::redis::url_parameters;
 use crate::tls;
 
 /// The address of a Redis.
@@ -20,7 +21,7 @@ pub struct RedisUrl(String);
 pub enum BadUrl {
     /// The scheme is not supported.
     #[error(
-        "must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster://, \
+        "it must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster://, \
          rediss+cluster:// or unix://"
     )]
     Scheme,
@@ -58,6 +59,7 @@ impl FromStr for RedisUrl {
 
     fn from_str(text: &str) -> Result<Self, BadUrl> {
         driver_config(text)?;
+        url_parameters::check(text).map_err(BadUrl::Rest)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -173,6 +175,7 @@ mod tests {
     fn an_invalid_address_is_rejected_with_its_reason() {
         assert_eq!("http://host".parse::<RedisUrl>(), Err(BadUrl::Scheme));
         assert!(matches!("redis://host:port".parse::<RedisUrl>(), Err(BadUrl::Rest(_))));
+        assert!(matches!("redis://host:6380?db=2".parse::<RedisUrl>(), Err(BadUrl::Rest(_))));
         assert!("redis://host:6380/2".parse::<RedisUrl>().is_ok());
         assert!("redis+cluster://host:7000?node=other:7001".parse::<RedisUrl>().is_ok());
         assert!("redis+cluster://host:7000/0".parse::<RedisUrl>().is_ok());

@@ -11,6 +11,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use crate::redis::fault::readable;
+
 /// Timeout of a command. Well below a command's lifetime in the engine, so that after a timeout the same commit
 /// can be sent again.
 pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -91,7 +93,7 @@ impl ErrorLog {
     pub(crate) fn log(&self, error: &str) {
         let mut logged_at = self.logged_at.lock();
         if logged_at.is_none_or(|logged_at| logged_at.elapsed() > LOG_INTERVAL) {
-            tracing::error!(server = %self.server, %error, "Redis can't be used; retrying");
+            tracing::error!(server = %self.server, error = readable(error), "Redis can't be used; retrying");
             *logged_at = Some(Instant::now());
         }
     }

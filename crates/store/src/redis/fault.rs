@@ -1,5 +1,7 @@
 //! Maps the driver's errors to faults of the port.
 
+use std::io;
+
 use engine::store::{Fault, FaultKind};
 use fred::error::{Error, ErrorKind};
 
@@ -30,7 +32,7 @@ pub(crate) fn fault(error: Error) -> Fault {
     } else {
         FaultKind::Damaged
     };
-    Fault::new(kind, error)
+    Fault::new(kind, readable(error.details()))
 }
 
 /// Maps an error of a commit. After an error inside the script it is unknown what was written.
@@ -45,7 +47,28 @@ pub(crate) fn commit_fault(error: Error) -> Fault {
     } else {
         FaultKind::Unknown
     };
-    Fault::new(kind, error)
+    Fault::new(kind, readable(error.details()))
+}
+
+/// Returns the text of an error as the operating system words it. The driver keeps the debug form of I/O errors:
+/// `Os { code: 111, kind: ConnectionRefused, message: "Connection refused" }`.
+pub(crate) fn readable(details: &str) -> String {
+    let parts = |start: &str| {
+        let (before, rest) = details.split_once(start)?;
+        let (inner, after) = rest.rsplit_once(" }")?;
+        Some((before, inner, after))
+    };
+    if let Some((before, inner, after)) = parts("Os { code: ")
+        && let Some(code) = inner.split(',').next().and_then(|code| code.parse().ok())
+    {
+        return format!("{before}{}{after}", io::Error::from_raw_os_error(code));
+    }
+    if let Some((before, inner, after)) = parts("Custom { kind: ")
+        && let Some((_, error)) = inner.split_once(", error: ")
+    {
+        return format!("{before}{}{after}", error.trim_matches('"'));
+    }
+    details.to_owned()
 }
 
 /// Returns the replies of a pipeline, which are judged one by one.
@@ -141,6 +164,25 @@ mod tests {
         assert!(each_reply::<u8>(vec![broken()], 3).is_err());
         assert!(each_reply::<u8>(vec![broken()], 1).is_err());
         assert!(each_reply(vec![Ok(1)], 3).is_err());
+    }
+
+    #[test]
+    fn an_error_of_the_operating_system_is_readable() {
+        let refused = io::Error::from_raw_os_error(111);
+        let host = io::Error::other("failed to lookup address information");
+        for (details, expected) in [
+            (format!("{refused:?}"), refused.to_string()),
+            (format!("no reply: {refused:?}."), format!("no reply: {refused}.")),
+            (format!("{host:?}"), host.to_string()),
+            ("LOADING Redis is loading".to_owned(), "LOADING Redis is loading".to_owned()),
+            ("Os { code: x }".to_owned(), "Os { code: x }".to_owned()),
+        ] {
+            assert_eq!(readable(&details), expected);
+        }
+        assert_eq!(
+            fault(Error::from(refused)).to_string(),
+            "the store did not answer: Connection refused (os error 111)"
+        );
     }
 
     #[test]

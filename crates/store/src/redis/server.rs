@@ -17,7 +17,7 @@ use crate::redis::commit::{self, CommitWindow};
 use crate::redis::connections::{Connections, Connector};
 use crate::redis::decode::{self, CommitReply};
 use crate::redis::driver::is_up;
-use crate::redis::fault::{commit_fault, fault, is_redirect, is_server_reply, not_connected};
+use crate::redis::fault::{commit_fault, fault, is_redirect, is_server_reply, not_connected, readable};
 use crate::redis::keys::beat_shard;
 use crate::redis::probe::Probe;
 use crate::redis::replica_wait::{Acked, ReplicaWait, ReplicaWaitTask, WaitRequest};
@@ -260,7 +260,7 @@ impl Server {
 
     /// Returns the reason if the server is not usable.
     pub(crate) fn ready(&self) -> Result<(), String> {
-        self.readiness.borrow().clone()
+        self.readiness.borrow().clone().map_err(|reason| readable(&reason))
     }
 
     /// Sends a request to the subscription task; waits while its queue is full.
