@@ -65,7 +65,19 @@ impl Node {
 
     /// Starts a node with additional environment variables, without waiting.
     pub fn launch_in(settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
+        Self::launch_at(tempfile::tempdir().unwrap(), settings, environment)
+    }
+
+    /// Starts a node with a configuration file and further settings, and waits until it is ready.
+    pub async fn start_with_file(file: &str, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("tickcast.toml"), file).unwrap();
+        let mut node = Self::launch_at(folder, settings, &[]);
+        node.is_ready().await;
+        node
+    }
+
+    fn launch_at(folder: TempDir, settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
         let (public, internal) = (free_port(), free_port());
         let (settings, environment) = (owned(settings), owned(environment));
         let process = spawn(folder.path(), public, internal, &settings, &environment);

@@ -2,14 +2,16 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::port;
+use crate::{Certificates, port};
 
 /// An HTTP server with one page; stops when dropped.
 pub struct Site {
+    scheme: &'static str,
     port: u16,
     page: Arc<Mutex<Page>>,
     _task: AbortOnDropHandle<()>,
@@ -27,17 +29,29 @@ impl Site {
     /// # Panics
     /// If it cannot listen, or outside of a runtime.
     pub fn start(body: &str) -> Self {
+        Self::start_at("http", body, None)
+    }
+
+    /// Starts to serve a page over TLS.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn start_over_tls(body: &str, certificates: &Certificates) -> Self {
+        Self::start_at("https", body, Some(certificates.acceptor()))
+    }
+
+    fn start_at(scheme: &'static str, body: &str, tls: Option<TlsAcceptor>) -> Self {
         let (listener, port) = port::listen();
         listener.set_nonblocking(true).unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
         let page = Arc::new(Mutex::new(Page { status: 200, body: body.to_owned(), requests: 0 }));
-        let task = AbortOnDropHandle::new(tokio::spawn(serve(listener, Arc::clone(&page))));
-        Self { port, page, _task: task }
+        let task = AbortOnDropHandle::new(tokio::spawn(serve(listener, tls, Arc::clone(&page))));
+        Self { scheme, port, page, _task: task }
     }
 
     /// Returns its address.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/keys", self.port)
+        format!("{}://127.0.0.1:{}/keys", self.scheme, self.port)
     }
 
     /// Replaces the response.
@@ -52,16 +66,22 @@ impl Site {
     }
 }
 
-async fn serve(listener: TcpListener, page: Arc<Mutex<Page>>) {
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, page: Arc<Mutex<Page>>) {
     loop {
-        if let Ok((client, _)) = listener.accept().await {
-            // The client may disconnect before the response.
-            answer(client, &page).await.ok();
+        let Ok((client, _)) = listener.accept().await else { continue };
+        // The client may disconnect before the response.
+        match &tls {
+            None => drop(answer(client, &page).await),
+            Some(tls) => {
+                if let Ok(client) = tls.accept(client).await {
+                    answer(client, &page).await.ok();
+                }
+            }
         }
     }
 }
 
-async fn answer(mut client: TcpStream, page: &Mutex<Page>) -> std::io::Result<()> {
+async fn answer(mut client: impl AsyncRead + AsyncWrite + Unpin, page: &Mutex<Page>) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(client.read_u8().await?);

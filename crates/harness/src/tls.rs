@@ -1,9 +1,14 @@
 //! Certificates for tests.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// A certificate authority and a server certificate for loopback, in files.
 pub struct Certificates {
@@ -54,6 +59,14 @@ impl Certificates {
     /// Returns the file of the authority's certificate.
     pub fn authority(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
+    }
+
+    /// Returns an acceptor of TLS connections with this certificate.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        let chain = vec![CertificateDer::from_pem_file(self.certificate()).unwrap()];
+        let key = PrivateKeyDer::from_pem_file(self.key()).unwrap();
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
+        TlsAcceptor::from(Arc::new(config))
     }
 
     /// Returns the Redis options for TLS on a second port.
