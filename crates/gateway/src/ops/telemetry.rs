@@ -8,15 +8,17 @@ mod otlp_grpc;
 mod otlp_http;
 pub(crate) mod traces;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Meter, MeterProvider};
-use opentelemetry::{Key, KeyValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use prometheus::Registry;
 
@@ -47,9 +49,10 @@ impl Telemetry {
     /// Starts logging and exporting. Must be called on the runtime.
     pub(crate) fn start(settings: &Settings) -> Result<Self> {
         let mut otel = OtelSettings::read();
-        let (exports, resource) = (Arc::<ExportStats>::default(), resource(&settings.node_id));
+        let (exports, resource) = (Arc::<ExportStats>::default(), resource(&settings.node_id, &otel.attributes));
         // The node serves clients even if it cannot export.
-        let tracer = otel.traces.then(|| otlp::tracer(resource.clone(), &exports));
+        let tracer = otel.traces.as_ref();
+        let tracer = tracer.map(|exporter| otlp::tracer(exporter, &otel.batches, resource.clone(), &exports));
         let tracer = tracer.and_then(|tracer| tracer.map_err(|error| otel.disable("traces", &error)).ok());
         let (registry, mut meter) = (Registry::new(), SdkMeterProvider::builder().with_resource(resource));
         // Without a reader the instruments record nothing.
@@ -57,8 +60,8 @@ impl Telemetry {
             let prometheus = opentelemetry_prometheus::exporter().with_registry(registry.clone());
             meter = meter.with_reader(prometheus.scope_info_enabled(false).without_target_info().build()?);
         }
-        if otel.metrics {
-            match otlp::metrics(&exports) {
+        if let Some(exporter) = &otel.metrics {
+            match otlp::metrics(exporter, &otel, &exports) {
                 Ok(reader) => meter = meter.with_reader(reader),
                 Err(error) => otel.disable("metrics", &error),
             }
@@ -107,18 +110,13 @@ impl Telemetry {
     }
 }
 
-/// Returns the resource that exports name. The environment takes precedence (`OTEL_SERVICE_NAME`,
-/// `OTEL_RESOURCE_ATTRIBUTES`).
-fn resource(node: &str) -> Resource {
-    let configured = Resource::builder().build();
-    let is_configured = |name: &'static str| {
-        configured.get_ref(&Key::new(name)).is_some_and(|value| !value.as_str().starts_with("unknown_service"))
-    };
-    let defaults = [
-        ("service.name", SERVICE_NAME.to_owned()),
-        ("service.version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("service.instance.id", node.to_owned()),
-    ];
-    let defaults = defaults.into_iter().filter(|(name, _)| !is_configured(name));
-    Resource::builder().with_attributes(defaults.map(|(name, value)| KeyValue::new(name, value))).build()
+/// Returns the resource that exports name. The attributes of the environment take precedence.
+fn resource(node: &str, configured: &[(String, String)]) -> Resource {
+    let defaults =
+        [("service.name", SERVICE_NAME), ("service.version", env!("CARGO_PKG_VERSION")), ("service.instance.id", node)];
+    let configured = configured.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    // Of two attributes with one name the last counts.
+    let attributes: BTreeMap<&str, &str> = defaults.into_iter().chain(configured).collect();
+    let attributes = attributes.iter().map(|(name, value)| KeyValue::new((*name).to_owned(), (*value).to_owned()));
+    Resource::builder_empty().with_detector(Box::new(TelemetryResourceDetector)).with_attributes(attributes).build()
 }

@@ -1,32 +1,46 @@
 //! The environment variables of OpenTelemetry, by the names of its specification.
 //!
 //! An invalid value is reported and ignored, as the specification demands: such variables are often set for all programs
-//! of a cluster alike.
+//! of a cluster alike. For the same reason names of values are compared without case. The SDK reads the variables too, by
+//! rules of its own; so what it would read is given to it.
 
-use std::env;
-use std::path::Path;
+mod exporter;
+mod pairs;
+mod variables;
 
-/// The interval of span exports, the size of the span queue and of a batch, and the interval of metric exports.
-pub(super) const SPAN_EXPORT_DELAY: &str = "OTEL_BSP_SCHEDULE_DELAY";
-pub(super) const SPAN_QUEUE_SIZE: &str = "OTEL_BSP_MAX_QUEUE_SIZE";
-pub(super) const SPAN_BATCH_SIZE: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
-pub(super) const METRIC_EXPORT_INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
+use std::ffi::OsString;
+use std::time::Duration;
 
-/// Returns whether a variable is zero, which the SDK would apply literally.
-pub(super) fn is_zero(name: &str) -> bool {
-    variable(name).is_some_and(|value| value.trim().parse() == Ok(0))
-}
+use opentelemetry_sdk::metrics::Temporality;
+
+pub(super) use exporter::{ExporterSettings, Protocol, Signal};
+use pairs::attributes;
+use variables::Variables;
+
+/// Variables that only the SDK reads. Here they are only checked.
+const NUMBERS_OF_THE_SDK: [&str; 4] = [
+    "OTEL_BSP_EXPORT_TIMEOUT",
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_SPAN_EVENT_COUNT_LIMIT",
+    "OTEL_SPAN_LINK_COUNT_LIMIT",
+];
 
 /// The settings of OpenTelemetry from the environment.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct OtelSettings {
     /// Whether nothing is exported or measured.
     pub(super) is_disabled: bool,
-    /// Whether spans are exported.
-    pub(super) traces: bool,
-    /// Whether metrics are exported, besides being served at `/metrics`.
-    pub(super) metrics: bool,
+    /// The exporter of spans, if they are exported.
+    pub(super) traces: Option<ExporterSettings>,
+    /// The exporter of metrics, if they are exported, besides being served at `/metrics`.
+    pub(super) metrics: Option<ExporterSettings>,
     pub(super) sampler: Sampler,
+    pub(super) batches: BatchSettings,
+    /// The interval of metric exports.
+    pub(super) metric_interval: Option<Duration>,
+    pub(super) temporality: Option<Temporality>,
+    /// The attributes of the resource.
+    pub(super) attributes: Vec<(String, String)>,
     /// The invalid values that are ignored, for the log.
     pub(super) warnings: Vec<String>,
 }
@@ -40,57 +54,12 @@ pub(super) struct Sampler {
     pub(super) ratio: f64,
 }
 
-/// The transport of an exporter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
-    Http,
-    Grpc,
-}
-
-/// A signal of OpenTelemetry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signal {
-    Traces,
-    Metrics,
-}
-
-impl Signal {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Traces => "traces",
-            Self::Metrics => "metrics",
-        }
-    }
-
-    /// Returns the name of the signal's own variable.
-    pub(super) fn variable(self, name: &str) -> String {
-        let signal = self.name().to_ascii_uppercase();
-        format!("OTEL_EXPORTER_OTLP_{signal}_{name}")
-    }
-}
-
-/// Returns the name of the variable for all signals.
-pub(super) fn common(name: &str) -> String {
-    format!("OTEL_EXPORTER_OTLP_{name}")
-}
-
-/// Returns the value of a variable; an empty one counts as unset.
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.trim().is_empty())
-}
-
-/// Returns the value for one signal, or else for all.
-pub(super) fn signal_variable(signal: Signal, name: &str) -> Option<String> {
-    variable(&signal.variable(name)).or_else(|| variable(&common(name)))
-}
-
-/// Returns the transport of a signal.
-pub(super) fn protocol(signal: Signal) -> Protocol {
-    protocol_of(signal_variable(signal, "PROTOCOL").as_deref())
-}
-
-fn protocol_of(value: Option<&str>) -> Protocol {
-    if value == Some("grpc") { Protocol::Grpc } else { Protocol::Http }
+/// The batches of spans; the SDK's defaults where a value is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct BatchSettings {
+    pub(super) delay: Option<Duration>,
+    pub(super) queue_size: Option<usize>,
+    pub(super) batch_size: Option<usize>,
 }
 
 impl OtelSettings {
@@ -101,36 +70,45 @@ impl OtelSettings {
 
     /// Reads the environment of the process.
     pub(super) fn read() -> Self {
-        Self::of(variable)
+        Self::of(|name| std::env::var_os(name))
     }
 
-    fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let mut warnings = Vec::new();
-        let is_disabled = variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        let mut is_exported = |signal: Signal, others: &[&str]| {
-            let name = format!("OTEL_{}_EXPORTER", signal.name().to_ascii_uppercase());
-            let endpoint = variable(&signal.variable("ENDPOINT")).or_else(|| variable(&common("ENDPOINT")));
-            let endpoint = endpoint.filter(|endpoint| is_endpoint(endpoint));
-            // Without an address nothing is exported: a new user's machine has no collector.
-            let Some(exporters) = variable(&name) else { return endpoint.is_some() };
-            let exporters: Vec<&str> = exporters.split(',').map(str::trim).collect();
-            for exporter in &exporters {
-                if !["otlp", "none"].contains(exporter) && !others.contains(exporter) {
-                    warnings.push(format!("{name}: {exporter:?} is unknown; supported are otlp and none"));
-                }
-            }
-            exporters.contains(&"otlp")
+    fn of(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let variables = Variables::new(&variable);
+        let is_disabled = variables.boolean("OTEL_SDK_DISABLED").unwrap_or_default();
+        let traces = ExporterSettings::read(&variables, Signal::Traces);
+        let metrics = ExporterSettings::read(&variables, Signal::Metrics);
+        let sampler = sampler(&variables);
+        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let batches = BatchSettings {
+            delay: variables.positive("OTEL_BSP_SCHEDULE_DELAY").map(Duration::from_millis),
+            queue_size: variables.positive("OTEL_BSP_MAX_QUEUE_SIZE").map(count),
+            batch_size: variables.positive("OTEL_BSP_MAX_EXPORT_BATCH_SIZE").map(count),
         };
-        let (traces, metrics) = (is_exported(Signal::Traces, &[]), is_exported(Signal::Metrics, &["prometheus"]));
-        let sampler = sampler(&variable, &mut warnings);
-        check_values(&variable, &mut warnings);
-        Self { is_disabled, traces: traces && !is_disabled, metrics: metrics && !is_disabled, sampler, warnings }
+        let metric_interval = variables.positive("OTEL_METRIC_EXPORT_INTERVAL").map(Duration::from_millis);
+        let temporality = variables.parsed("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", |text| {
+            text.parse().map_err(|()| "cumulative, delta or lowmemory".to_owned())
+        });
+        for name in NUMBERS_OF_THE_SDK {
+            variables.parsed(name, |text| text.parse::<u32>().map_err(|_| "a whole number".to_owned()));
+        }
+        Self {
+            is_disabled,
+            traces: traces.filter(|_| !is_disabled),
+            metrics: metrics.filter(|_| !is_disabled),
+            sampler,
+            batches,
+            metric_interval,
+            temporality,
+            attributes: attributes(&variables),
+            warnings: variables.into_warnings(),
+        }
     }
 }
 
-fn sampler(variable: &impl Fn(&str) -> Option<String>, warnings: &mut Vec<String>) -> Sampler {
+fn sampler(variables: &Variables<'_>) -> Sampler {
     const ALL: Sampler = Sampler { respects_parent: true, ratio: 1.0 };
-    let Some(name) = variable("OTEL_TRACES_SAMPLER") else { return ALL };
+    let Some(name) = variables.get("OTEL_TRACES_SAMPLER").map(|name| name.to_ascii_lowercase()) else { return ALL };
     let (respects_parent, root) = match name.strip_prefix("parentbased_") {
         Some(root) => (true, root),
         None => (false, name.as_str()),
@@ -138,120 +116,22 @@ fn sampler(variable: &impl Fn(&str) -> Option<String>, warnings: &mut Vec<String
     let ratio = match root {
         "always_on" => 1.0,
         "always_off" => 0.0,
-        "traceidratio" => ratio(variable, warnings),
+        "traceidratio" => ratio(variables),
         _ => {
-            warnings.push(format!("OTEL_TRACES_SAMPLER: {name:?} is unknown; everything is sampled"));
+            variables.warn(format!("OTEL_TRACES_SAMPLER: {name:?} is unknown; everything is sampled"));
             return ALL;
         }
     };
     Sampler { respects_parent, ratio }
 }
 
-fn ratio(variable: &impl Fn(&str) -> Option<String>, warnings: &mut Vec<String>) -> f64 {
-    let Some(text) = variable("OTEL_TRACES_SAMPLER_ARG") else { return 1.0 };
-    match text.trim().parse::<f64>() {
-        Ok(ratio) if (0.0..=1.0).contains(&ratio) => ratio,
-        Ok(_) | Err(_) => {
-            warnings
-                .push(format!("OTEL_TRACES_SAMPLER_ARG: {text:?} is not a number from 0 to 1; everything is sampled"));
-            1.0
-        }
-    }
-}
-
-/// Checks the variables that the SDK reads by itself, and whose invalid values it ignores silently.
-fn check_values(variable: &impl Fn(&str) -> Option<String>, warnings: &mut Vec<String>) {
-    for name in ["PROTOCOL", "COMPRESSION", "ENDPOINT", "TIMEOUT", "CERTIFICATE"] {
-        for full_name in [common(name), Signal::Traces.variable(name), Signal::Metrics.variable(name)] {
-            let Some(value) = variable(&full_name) else { continue };
-            let (is_valid, expected) = match name {
-                "PROTOCOL" => (["grpc", "http/protobuf"].contains(&value.as_str()), "grpc or http/protobuf"),
-                "COMPRESSION" => (["gzip", "none"].contains(&value.as_str()), "gzip or none"),
-                "ENDPOINT" => (is_endpoint(&value), "an address such as http://collector:4318"),
-                "CERTIFICATE" => (Path::new(&value).is_file(), "a file"),
-                _ => (value.parse::<u64>().is_ok(), "a number of milliseconds"),
-            };
-            if !is_valid {
-                warnings.push(format!("{full_name}: {value:?} is not {expected}"));
-            }
-        }
-    }
-    for name in [SPAN_EXPORT_DELAY, SPAN_QUEUE_SIZE, SPAN_BATCH_SIZE, METRIC_EXPORT_INTERVAL] {
-        if let Some(value) = variable(name).filter(|value| value.parse::<u64>().ok().is_none_or(|number| number == 0)) {
-            warnings.push(format!("{name}: {value:?} is not a whole number above 0"));
-        }
-    }
-}
-
-fn is_endpoint(text: &str) -> bool {
-    let uri = text.parse::<axum::http::Uri>();
-    uri.is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+fn ratio(variables: &Variables<'_>) -> f64 {
+    let ratio = variables.parsed("OTEL_TRACES_SAMPLER_ARG", |text| match text.parse::<f64>() {
+        Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
+        Ok(_) | Err(_) => Err("a number from 0 to 1; everything is sampled".to_owned()),
+    });
+    ratio.unwrap_or(1.0)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(variables: &[(&str, &str)]) -> OtelSettings {
-        OtelSettings::of(|name| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        })
-    }
-
-    const ALL: Sampler = Sampler { respects_parent: true, ratio: 1.0 };
-
-    #[test]
-    fn nothing_is_exported_without_an_endpoint_or_an_exporter() {
-        let defaults = read(&[]);
-        let (traces, metrics, is_disabled) = (false, false, false);
-        assert_eq!(defaults, OtelSettings { is_disabled, traces, metrics, sampler: ALL, warnings: Vec::new() });
-        for (variables, traces, metrics) in [
-            (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318")][..], true, true),
-            (&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://c:4318/v1/traces")], true, false),
-            (&[("OTEL_TRACES_EXPORTER", "otlp")], true, false),
-            (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c"), ("OTEL_METRICS_EXPORTER", "none")], true, false),
-            (&[("OTEL_METRICS_EXPORTER", "prometheus,otlp")], false, true),
-            (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c"), ("OTEL_SDK_DISABLED", "true")], false, false),
-        ] {
-            let read = read(variables);
-            assert_eq!((read.traces, read.metrics, read.warnings), (traces, metrics, Vec::new()), "{variables:?}");
-        }
-    }
-
-    #[test]
-    fn the_samplers_of_the_specification_are_supported() {
-        for (name, argument, respects_parent, ratio) in [
-            ("always_on", "", false, 1.0),
-            ("always_off", "", false, 0.0),
-            ("traceidratio", "0.25", false, 0.25),
-            ("parentbased_always_on", "", true, 1.0),
-            ("parentbased_always_off", "", true, 0.0),
-            ("parentbased_traceidratio", "0.01", true, 0.01),
-        ] {
-            let argument = Some(("OTEL_TRACES_SAMPLER_ARG", argument)).filter(|(_, argument)| !argument.is_empty());
-            let variables: Vec<(&str, &str)> = [("OTEL_TRACES_SAMPLER", name)].into_iter().chain(argument).collect();
-            assert_eq!(read(&variables).sampler, Sampler { respects_parent, ratio }, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_invalid_value_is_reported_and_ignored() {
-        for (name, value) in [
-            ("OTEL_TRACES_EXPORTER", "zipkin"),
-            ("OTEL_TRACES_SAMPLER", "xray"),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
-            ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "brotli"),
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector:4318"),
-            ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
-            ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
-            ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere"),
-        ] {
-            let read = read(&[(name, value)]);
-            assert_eq!(read.sampler, ALL);
-            let [warning] = &read.warnings[..] else { panic!("{name}: {:?}", read.warnings) };
-            assert!(warning.starts_with(name) && warning.contains(value), "{warning}");
-        }
-        let ratio = read(&[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "1.5")]);
-        assert_eq!((ratio.sampler.ratio, ratio.warnings.len()), (1.0, 1));
-    }
-}
+mod tests;

@@ -1,13 +1,16 @@
 //! The export of spans and metrics to a collector. Exporters have threads and bounded queues of their own: a collector
 //! that is unavailable, slow or failing costs the data, and nothing else.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::Context;
-use opentelemetry_otlp::{MetricExporter, SpanExporter, WithHttpConfig, WithTonicConfig};
+use opentelemetry_otlp::tonic_types::metadata::MetadataMap;
+use opentelemetry_otlp::{
+    Compression, MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
+};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
@@ -20,17 +23,11 @@ use opentelemetry_sdk::trace::{
 };
 use parking_lot::Mutex;
 
-use crate::ops::telemetry::environment::{
-    METRIC_EXPORT_INTERVAL, Protocol, SPAN_BATCH_SIZE, SPAN_EXPORT_DELAY, SPAN_QUEUE_SIZE, Signal, is_zero, protocol,
-    signal_variable,
-};
+use crate::ops::telemetry::environment::{BatchSettings, ExporterSettings, OtelSettings, Protocol, Signal};
 use crate::ops::telemetry::otlp_grpc::tls_channel;
 use crate::ops::telemetry::otlp_http::OtlpHttpClient;
 
-/// Time limit of an export, unless the environment sets one.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The interval between exports of metrics, if the environment sets it to zero.
+/// The interval between exports of metrics, unless the environment sets one.
 const DEFAULT_METRIC_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Counts the exports of all signals.
@@ -95,74 +92,85 @@ impl SignalStats {
 }
 
 /// Creates the tracer provider. Must be called on the runtime.
-pub(super) fn tracer(resource: Resource, stats: &Arc<ExportStats>) -> Result<SdkTracerProvider, String> {
-    let exporter = match protocol(Signal::Traces) {
-        Protocol::Grpc => with_tls(SpanExporter::builder().with_tonic(), Signal::Traces)?.build(),
-        Protocol::Http => {
-            SpanExporter::builder().with_http().with_http_client(http_client(Signal::Traces, stats)?).build()
-        }
+pub(super) fn tracer(
+    settings: &ExporterSettings,
+    batches: &BatchSettings,
+    resource: Resource,
+    stats: &Arc<ExportStats>,
+) -> Result<SdkTracerProvider, String> {
+    let exporter = match settings.protocol {
+        Protocol::Grpc => over_grpc(SpanExporter::builder().with_tonic(), settings)?.build(),
+        Protocol::Http => over_http(SpanExporter::builder().with_http(), settings, Signal::Traces, stats)?.build(),
     };
     let exporter = exporter.map_err(|error| error.to_string())?;
     let exporter = CountingExporter { exporter, stats: Arc::clone(stats) };
+    let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batch_config(batches)).build();
     let provider = SdkTracerProvider::builder()
         // `Traces` decides before it creates a span.
         .with_sampler(Sampler::AlwaysOn)
         .with_resource(resource)
         .with_span_processor(EndedSpanCounter(Arc::clone(stats)))
-        .with_span_processor(BatchSpanProcessor::builder(exporter).with_batch_config(batch_config()).build());
+        .with_span_processor(processor);
     Ok(provider.build())
 }
 
 /// Creates the reader that exports metrics periodically. Must be called on the runtime.
-pub(super) fn metrics(stats: &Arc<ExportStats>) -> Result<PeriodicReader<impl PushMetricExporter + use<>>, String> {
-    let exporter = match protocol(Signal::Metrics) {
-        Protocol::Grpc => with_tls(MetricExporter::builder().with_tonic(), Signal::Metrics)?.build(),
-        Protocol::Http => {
-            MetricExporter::builder().with_http().with_http_client(http_client(Signal::Metrics, stats)?).build()
-        }
+pub(super) fn metrics(
+    settings: &ExporterSettings,
+    otel: &OtelSettings,
+    stats: &Arc<ExportStats>,
+) -> Result<PeriodicReader<impl PushMetricExporter + use<>>, String> {
+    let builder = MetricExporter::builder().with_temporality(otel.temporality.unwrap_or_default());
+    let exporter = match settings.protocol {
+        Protocol::Grpc => over_grpc(builder.with_tonic(), settings)?.build(),
+        Protocol::Http => over_http(builder.with_http(), settings, Signal::Metrics, stats)?.build(),
     };
     let exporter = exporter.map_err(|error| error.to_string())?;
     let exporter = CountingExporter { exporter, stats: Arc::clone(stats) };
-    let mut reader = PeriodicReader::builder(exporter);
-    if is_zero(METRIC_EXPORT_INTERVAL) {
-        reader = reader.with_interval(DEFAULT_METRIC_INTERVAL);
-    }
-    Ok(reader.build())
+    let interval = otel.metric_interval.unwrap_or(DEFAULT_METRIC_INTERVAL);
+    Ok(PeriodicReader::builder(exporter).with_interval(interval).build())
 }
 
-/// Returns the configuration of span batches from the environment, with the defaults in place of invalid zeros.
-fn batch_config() -> BatchConfig {
-    let mut config = BatchConfigBuilder::default();
-    if is_zero(SPAN_EXPORT_DELAY) {
-        config = config.with_scheduled_delay(OTEL_BSP_SCHEDULE_DELAY_DEFAULT);
-    }
-    if is_zero(SPAN_QUEUE_SIZE) {
-        config = config.with_max_queue_size(OTEL_BSP_MAX_QUEUE_SIZE_DEFAULT);
-    }
-    if is_zero(SPAN_BATCH_SIZE) {
-        config = config.with_max_export_batch_size(OTEL_BSP_MAX_EXPORT_BATCH_SIZE_DEFAULT);
-    }
-    config.build()
+/// Returns the configuration of span batches.
+fn batch_config(settings: &BatchSettings) -> BatchConfig {
+    BatchConfigBuilder::default()
+        .with_scheduled_delay(settings.delay.unwrap_or(OTEL_BSP_SCHEDULE_DELAY_DEFAULT))
+        .with_max_queue_size(settings.queue_size.unwrap_or(OTEL_BSP_MAX_QUEUE_SIZE_DEFAULT))
+        .with_max_export_batch_size(settings.batch_size.unwrap_or(OTEL_BSP_MAX_EXPORT_BATCH_SIZE_DEFAULT))
+        .build()
 }
 
-fn http_client(signal: Signal, stats: &Arc<ExportStats>) -> Result<OtlpHttpClient, String> {
-    let timeout = signal_variable(signal, "TIMEOUT").and_then(|text| text.parse().ok());
-    let timeout = timeout.map_or(DEFAULT_TIMEOUT, Duration::from_millis);
+fn over_http<B: WithExportConfig + WithHttpConfig>(
+    builder: B,
+    settings: &ExporterSettings,
+    signal: Signal,
+    stats: &Arc<ExportStats>,
+) -> Result<B, String> {
     let stats = Arc::clone(stats);
     let on_error = Box::new(move |error| stats.of(signal).set_http_error(error));
-    OtlpHttpClient::new(ca_file(signal).as_deref(), timeout, on_error)
+    let client = OtlpHttpClient::new(settings.ca_file.as_deref(), settings.timeout, on_error)?;
+    // The builder takes texts only.
+    let text = |(name, value): &(HeaderName, HeaderValue)| Some((name.to_string(), value.to_str().ok()?.to_owned()));
+    let builder = builder
+        .with_protocol(opentelemetry_otlp::Protocol::HttpBinary)
+        .with_endpoint(settings.endpoint.as_str())
+        .with_timeout(settings.timeout)
+        .with_headers(settings.headers.iter().filter_map(text).collect())
+        .with_http_client(client);
+    Ok(if settings.compresses { builder.with_compression(Compression::Gzip) } else { builder })
 }
 
-fn ca_file(signal: Signal) -> Option<PathBuf> {
-    signal_variable(signal, "CERTIFICATE").map(PathBuf::from)
-}
-
-/// Configures TLS if the address of the collector begins with `https`.
-fn with_tls<B: WithTonicConfig>(builder: B, signal: Signal) -> Result<B, String> {
-    match signal_variable(signal, "ENDPOINT").filter(|endpoint| endpoint.starts_with("https")) {
-        Some(endpoint) => Ok(builder.with_channel(tls_channel(&endpoint, ca_file(signal).as_deref())?)),
-        None => Ok(builder),
+/// Configures TLS too if the address of the collector begins with `https`.
+fn over_grpc<B: WithExportConfig + WithTonicConfig>(builder: B, settings: &ExporterSettings) -> Result<B, String> {
+    let builder = builder
+        .with_endpoint(settings.endpoint.as_str())
+        .with_timeout(settings.timeout)
+        .with_metadata(MetadataMap::from_headers(settings.headers.iter().cloned().collect::<HeaderMap>()));
+    let builder = if settings.compresses { builder.with_compression(Compression::Gzip) } else { builder };
+    if !settings.endpoint.starts_with("https") {
+        return Ok(builder);
     }
+    Ok(builder.with_channel(tls_channel(&settings.endpoint, settings.ca_file.as_deref())?))
 }
 
 /// Counts the spans that end.
