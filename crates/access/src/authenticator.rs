@@ -103,6 +103,11 @@ impl Authenticator {
         self.is_trusted_mode || !self.issuers.is_empty() || !self.tokens.read().is_empty()
     }
 
+    /// Returns whether clients may send the cookie of a session.
+    pub fn accepts_sessions(&self) -> bool {
+        self.sessions.is_some()
+    }
+
     /// Returns whether clients without credentials become guests.
     pub fn accepts_guests(&self) -> bool {
         self.accepts_guests
@@ -144,10 +149,10 @@ impl Authenticator {
         let result = if self.has_session_cookie(credentials) {
             self.authenticate(credentials, system).await
         } else {
-            Err(Denied::rejected("there is no token, and guests are not accepted"))
+            Err(Denied::Missing)
         };
         match result {
-            Err(Denied::Rejected(_)) if accept_guests => Ok(Identity::guest()),
+            Err(Denied::Missing | Denied::Rejected(_)) if accept_guests => Ok(Identity::guest()),
             result => result,
         }
     }
@@ -157,7 +162,8 @@ impl Authenticator {
     /// Costs a read of the session store for a session, and a fetch of at most 5 s for a token with an unknown key.
     ///
     /// # Errors
-    /// - [`Denied::Rejected`]: the credentials are missing, invalid or contradictory.
+    /// - [`Denied::Missing`]: there are no credentials.
+    /// - [`Denied::Rejected`]: the credentials are invalid or contradictory.
     /// - [`Denied::Unavailable`]: the keys or the session store are not available; a retry may help.
     pub async fn authenticate(&self, credentials: &Credentials, system: &str) -> Result<Identity, Denied> {
         let identity = match (&credentials.token, &self.sessions, &credentials.user_id) {
@@ -168,7 +174,7 @@ impl Authenticator {
                 return Ok(Identity { user, method: AuthMethod::UserId, validity: Validity::Unlimited });
             }
             (None, _, Some(_)) => return Err(Denied::rejected("a userId without a token")),
-            (None, _, None) => return Err(Denied::rejected("there is no token")),
+            (None, _, None) => return Err(Denied::Missing),
         };
         if credentials.user_id.as_ref().is_some_and(|user| user != identity.user.as_str()) {
             return Err(Denied::rejected("the userId contradicts the other credentials"));

@@ -56,6 +56,11 @@ impl Credentials {
         self.token.is_some()
     }
 
+    /// Returns whether there is a user id.
+    pub fn has_user_id(&self) -> bool {
+        self.user_id.is_some()
+    }
+
     /// Returns whether there is neither a user id nor a token.
     pub(crate) fn is_empty(&self) -> bool {
         self.user_id.is_none() && self.token.is_none()

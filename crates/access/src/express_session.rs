@@ -76,7 +76,7 @@ impl ExpressSessions {
     /// Returns the identity of the session that the cookie names.
     pub(crate) async fn authenticate(&self, credentials: &Credentials) -> Result<Identity, Denied> {
         let cookie = credentials.cookie(&self.settings.cookie);
-        let cookie = cookie.ok_or_else(|| Denied::rejected("there is no session cookie"))?;
+        let cookie = cookie.ok_or(Denied::Missing)?;
         let sid = verify_cookie(cookie, &self.keys.read());
         let sid = sid.ok_or_else(|| Denied::rejected("the signature of the session cookie is invalid"))?;
         let key = format!("{}{sid}", self.settings.prefix);
@@ -102,7 +102,7 @@ impl ExpressSessions {
     pub(crate) async fn belongs_to(&self, session: &ExpressSession, user: &UserId) -> Result<bool, Denied> {
         match self.read(&session.key).await {
             Ok((owner, _)) => Ok(owner == *user),
-            Err(Denied::Rejected(_)) => Ok(false),
+            Err(Denied::Missing | Denied::Rejected(_)) => Ok(false),
             Err(unavailable @ Denied::Unavailable(_)) => Err(unavailable),
         }
     }

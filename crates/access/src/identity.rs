@@ -53,7 +53,10 @@ pub enum ValidityEnd {
 /// Why a client could not be authenticated. The text is for the log only.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    /// The credentials are missing or invalid; a retry will not help.
+    /// There are no credentials that the configuration accepts.
+    #[error("there are no credentials")]
+    Missing,
+    /// The credentials are invalid; a retry will not help.
     #[error("{0}")]
     Rejected(String),
     /// The credentials cannot be checked now; the client may retry.

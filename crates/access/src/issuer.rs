@@ -1,6 +1,7 @@
 //! Issuers of JSON Web Tokens (RFC 7519), and the verification of their tokens.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use jsonwebtoken::errors::ErrorKind;
@@ -13,7 +14,7 @@ use crate::authenticator::TlsClient;
 use crate::identity::{AuthMethod, Denied, Identity, Validity, parse_verified_user_id};
 use crate::jwks::Jwks;
 use crate::keys::{PublicKey, VerificationKey};
-use crate::settings::IssuerSettings;
+use crate::settings::{ExpiryPolicy, IssuerSettings};
 use crate::user_namespaces::UserNamespaces;
 
 /// Longest accepted token in bytes; real ones are below 2 KB.
@@ -22,11 +23,16 @@ const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// Longest validity of a token: clocks cannot represent every later instant.
 const VALIDITY_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
+/// Largest share by which the maximum age of a connection is shortened at random.
+const AGE_JITTER: f64 = 0.1;
+
 /// An issuer of tokens, with its keys.
 pub(crate) struct Issuer {
     pub(crate) settings: IssuerSettings,
     keys: RwLock<Vec<VerificationKey>>,
     pub(crate) jwks: Option<Arc<Jwks>>,
+    /// Whether the rejection of a signature has been logged.
+    has_logged_rejection: AtomicBool,
 }
 
 /// The claims of a token.
@@ -40,12 +46,19 @@ impl Issuer {
             Some(jwks) => Some(Arc::new(Jwks::new(jwks, tls_client(jwks.ca_file.as_deref())?))),
             None => None,
         };
-        Ok(Self { keys: RwLock::new(keys_of(settings)), jwks, settings: settings.clone() })
+        Ok(Self {
+            keys: RwLock::new(keys_of(settings)),
+            jwks,
+            settings: settings.clone(),
+            has_logged_rejection: AtomicBool::new(false),
+        })
     }
 
     /// Replaces the secrets and the public keys from files.
     pub(crate) fn replace_keys(&self, settings: &IssuerSettings) {
         *self.keys.write() = keys_of(settings);
+        // The new keys may be wrong.
+        self.has_logged_rejection.store(false, Ordering::Relaxed);
     }
 
     /// Returns whether a token with this `iss` can be from this issuer, and `system` accepts the issuer's tokens.
@@ -63,6 +76,7 @@ impl Issuer {
             return Err(Denied::rejected("the token has critical extensions"));
         }
         let mut rejection = Denied::rejected("no key matches the token");
+        let mut reason = "no key of the issuer has the algorithm and the id (kid) that the token names";
         for key in self.keys_for(&header).await? {
             match decode::<Claims>(token, &key.decoding, &self.validation(header.alg)) {
                 Ok(decoded) => {
@@ -71,11 +85,28 @@ impl Issuer {
                     let validity = self.validity(&decoded.claims);
                     return Ok(Identity { user, method: AuthMethod::Token, validity });
                 }
-                Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => rejection = invalid(&error),
+                Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {
+                    rejection = invalid(&error);
+                    reason = "the token is not signed with a key of the issuer";
+                }
                 Err(error) => return Err(invalid(&error)),
             }
         }
+        self.log_rejection_once(reason);
         Err(rejection)
+    }
+
+    /// Logs the first token without a valid signature: a wrong key rejects every client and looks like nothing else. Later
+    /// ones are not logged, because anyone can send such tokens.
+    fn log_rejection_once(&self, reason: &str) {
+        if !self.has_logged_rejection.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                issuer = self.settings.table(),
+                reason,
+                "a token is rejected; if this happens to every client, the configured keys are not those of the issuer \
+                 (logged once for each issuer)"
+            );
+        }
     }
 
     async fn keys_for(&self, header: &Header) -> Result<Vec<VerificationKey>, Denied> {
@@ -116,14 +147,23 @@ impl Issuer {
         validation
     }
 
-    /// Returns until when the token is accepted: its `exp` and the leeway.
+    /// Returns until when a connection that the token authenticates now is accepted.
     fn validity(&self, claims: &Claims) -> Validity {
+        let now = SystemTime::now();
+        let expiry = (self.settings.expiry == ExpiryPolicy::Enforce).then(|| self.expiry(claims, now));
+        // Jitter: many clients may have connected at the same time.
+        let jitter = 1.0 - fastrand::f64() * AGE_JITTER;
+        let oldest = self.settings.max_connection_age.map(|age| now + age.min(VALIDITY_MAX).mul_f64(jitter));
+        expiry.into_iter().chain(oldest).min().map_or(Validity::Unlimited, Validity::Until)
+    }
+
+    /// Returns when the token expires: its `exp` and the leeway.
+    fn expiry(&self, claims: &Claims, now: SystemTime) -> SystemTime {
         let expires = claims.get("exp").and_then(Value::as_f64).unwrap_or_default().max(0.0);
         let since_1970 = Duration::try_from_secs_f64(expires).unwrap_or(Duration::MAX);
-        let now = SystemTime::now();
         let latest = now + VALIDITY_MAX;
         let expires = SystemTime::UNIX_EPOCH.checked_add(since_1970).unwrap_or(latest);
-        Validity::Until(expires.checked_add(self.settings.leeway).unwrap_or(latest).min(latest))
+        expires.checked_add(self.settings.leeway).unwrap_or(latest).min(latest)
     }
 }
 

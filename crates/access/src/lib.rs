@@ -31,4 +31,4 @@ pub use origin::OriginPattern;
 pub use origin_check::is_allowed_origin;
 pub use secret::Secret;
 pub use session_store::{SessionStore, SessionStoreError};
-pub use settings::{AuthMode, AuthSettings, ExpressSessionSettings, IssuerSettings, JwksSettings};
+pub use settings::{AuthMode, AuthSettings, ExpiryPolicy, ExpressSessionSettings, IssuerSettings, JwksSettings};

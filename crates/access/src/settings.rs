@@ -39,6 +39,15 @@ pub enum AuthMode {
     ExpressSession,
 }
 
+/// What the expiry of a token means for the connection that it has authenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpiryPolicy {
+    /// The connection closes when the token expires.
+    Enforce,
+    /// The token is checked when the connection opens, and not again.
+    AtConnect,
+}
+
 /// An issuer of JSON Web Tokens.
 #[derive(Clone, Debug)]
 pub struct IssuerSettings {
@@ -60,6 +69,10 @@ pub struct IssuerSettings {
     pub user_claims: Vec<String>,
     /// The tolerated difference between clocks, for `exp` and `nbf`.
     pub leeway: Duration,
+    /// What the expiry of a token means for open connections.
+    pub expiry: ExpiryPolicy,
+    /// The time after its last token after which a connection closes; `None` for no limit.
+    pub max_connection_age: Option<Duration>,
     /// The systems that accept the issuer's tokens, by name; all if empty.
     pub systems: Vec<String>,
 }
@@ -118,6 +131,33 @@ impl fmt::Display for AuthMode {
     }
 }
 
+impl ExpiryPolicy {
+    const ALL: [Self; 2] = [Self::Enforce, Self::AtConnect];
+
+    /// Returns the name of the policy in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::AtConnect => "at_connect",
+        }
+    }
+}
+
+impl FromStr for ExpiryPolicy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let policy = Self::ALL.into_iter().find(|policy| policy.name() == text);
+        policy.ok_or_else(|| format!("it must be one of {}", Self::ALL.map(Self::name).join(", ")))
+    }
+}
+
+impl fmt::Display for ExpiryPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl Default for IssuerSettings {
     /// An issuer without keys, for all systems.
     fn default() -> Self {
@@ -131,12 +171,19 @@ impl Default for IssuerSettings {
             audience: Vec::new(),
             user_claims: vec!["sub".to_owned(), "id".to_owned()],
             leeway: Duration::from_secs(30),
+            expiry: ExpiryPolicy::Enforce,
+            max_connection_age: None,
             systems: Vec::new(),
         }
     }
 }
 
 impl IssuerSettings {
+    /// Returns the key of the issuer's table in the configuration.
+    pub fn table(&self) -> String {
+        self.namespace.as_ref().map_or("auth.jwt".to_owned(), |name| format!("auth.issuers.{name}"))
+    }
+
     /// Returns whether the issuer has any key, or an address to fetch keys from.
     pub fn has_keys(&self) -> bool {
         !self.secrets.is_empty() || !self.public_keys.is_empty() || self.jwks.is_some()

@@ -1,6 +1,6 @@
 //! Entry points to the parsers of the gateway, for `fuzz`.
 
-use crate::ops::config::{Reader, Settings, parse_file, show};
+use crate::ops::config::{KeyFiles, Reader, Settings, parse_file, show};
 
 /// Reads a configuration file. Neither the rendered settings nor the errors contain a secret.
 pub fn configuration(text: &str) {
@@ -8,13 +8,14 @@ pub fn configuration(text: &str) {
     if text.contains("file") {
         return;
     }
-    let Ok(raw) = parse_file(text) else { return };
+    let Ok(raw) = parse_file(text, "the file") else { return };
+    let key_files = KeyFiles::of(&raw);
     let mut reader = Reader::new(raw);
-    let settings = Settings::read(&mut reader);
+    let settings = Settings::read(&mut reader, key_files);
     let secrets = settings.auth.access.issuers.iter().flat_map(|issuer| &issuer.secrets);
     let secrets: Vec<String> = secrets.map(|secret| secret.reveal().to_owned()).collect();
     let output = match reader.finish() {
-        Ok(in_force) => show(&in_force),
+        Ok((in_force, _)) => show(&in_force),
         Err(errors) => errors.iter().map(ToString::to_string).collect(),
     };
     // A shorter text is not accepted as a secret, and the value of another key may contain the same text.

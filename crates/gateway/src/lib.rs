@@ -13,13 +13,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::ops::config::{self, ConfigError, EXIT_CONFIG, Setting, Settings, Sources};
+use crate::ops::config::{self, ConfigError, EXIT_CONFIG, Loaded, Setting, Sources};
 use crate::ops::serve::{self, Served};
 use crate::ops::telemetry::Telemetry;
 
 /// Keeps running timers on the server and shows the same second on every device.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(name = "tickcast", version)]
 struct Arguments {
     /// The configuration file; by default `tickcast.toml`, if it exists
     #[arg(long, global = true, value_name = "FILE")]
@@ -54,17 +54,27 @@ enum ConfigCommand {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let sources = Sources { file: arguments.config, flags: arguments.set };
-    let (settings, shown) = match config::load(&sources) {
+    let loaded = match config::load(&sources) {
         Ok(loaded) => loaded,
         Err(errors) => return refuse(&errors),
     };
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => run(settings),
+        Command::Serve => run(loaded),
         Command::Config { command: ConfigCommand::Check } => {
+            warn(&loaded.warnings);
             println!("the configuration is valid");
             ExitCode::SUCCESS
         }
-        Command::Config { command: ConfigCommand::Show } => show(&shown),
+        Command::Config { command: ConfigCommand::Show } => {
+            warn(&loaded.warnings);
+            show(&loaded.in_force)
+        }
+    }
+}
+
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
     }
 }
 
@@ -81,13 +91,16 @@ fn show(settings: &[Setting]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn run(settings: Settings) -> ExitCode {
+fn run(Loaded { settings, warnings, .. }: Loaded) -> ExitCode {
     let running = || -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let telemetry = {
             let _on_runtime = runtime.enter();
             Telemetry::start(&settings)?
         };
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
         let served = runtime.block_on(serve::serve(settings, &telemetry));
         // The runtime's threads continue meanwhile and export the last telemetry, unless the end is to be immediate.
         if matches!(&served, Ok(Served { at_once: false, .. })) {

@@ -8,9 +8,12 @@ mod gateway {
     mod clock_steps;
     mod clockit;
     mod configuration;
+    mod configuration_files;
+    mod configuration_values;
     mod damage;
     mod disconnect;
     mod faults;
+    mod firebase;
     mod heartbeat;
     mod history;
     mod hostile;

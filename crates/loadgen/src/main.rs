@@ -24,7 +24,7 @@ use crate::scenario::Scenario;
 
 /// Simulates many clients of Tickcast and measures what they receive.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -249,6 +249,41 @@ async fn equal_user_ids_of_two_issuers_are_two_users() {
 }
 
 #[test]
+fn a_connection_is_valid_until_the_earlier_of_expiry_and_maximum_age() {
+    let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
+    let now = SystemTime::now();
+    let claims = |expires_in: Duration| {
+        let exp = (now + expires_in).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+        Claims::from_iter([("exp".to_owned(), json!(exp))])
+    };
+    for (expiry, max_age, expires_in, expected) in [
+        (ExpiryPolicy::Enforce, None, minute, Some(minute)),
+        (ExpiryPolicy::Enforce, Some(hour), minute, Some(minute)),
+        (ExpiryPolicy::Enforce, Some(minute), hour, Some(minute)),
+        (ExpiryPolicy::Enforce, None, VALIDITY_MAX * 2, Some(VALIDITY_MAX)),
+        (ExpiryPolicy::AtConnect, None, minute, None),
+        (ExpiryPolicy::AtConnect, Some(hour), minute, Some(hour)),
+        (ExpiryPolicy::AtConnect, Some(Duration::MAX), minute, Some(VALIDITY_MAX)),
+    ] {
+        let issuer = issuers(&[settings(|issuer| {
+            issuer.leeway = Duration::ZERO;
+            issuer.expiry = expiry;
+            issuer.max_connection_age = max_age;
+        })]);
+        let remaining = match issuer[0].validity(&claims(expires_in)) {
+            Validity::Until(at) => Some(at.duration_since(now).unwrap()),
+            Validity::Unlimited | Validity::Session(_) => None,
+        };
+        // The age is shortened at random, and the clock goes on.
+        let is_near = |expected: Duration| {
+            let range = expected.mul_f64(1.0 - AGE_JITTER) - Duration::from_secs(1)..expected + minute / 2;
+            remaining.is_some_and(|remaining| range.contains(&remaining))
+        };
+        assert!(expected.map_or(remaining.is_none(), is_near), "{expiry}, {max_age:?}: {remaining:?}");
+    }
+}
+
+#[test]
 fn a_file_must_contain_a_public_key() {
     let (signer, private) = (signers().remove(1), pem("PRIVATE KEY", b"x"));
     assert!(signer.public_pem.parse::<PublicKey>().is_ok());

@@ -1,6 +1,8 @@
 //! The configuration: defaults, then `tickcast.toml`, then `TICKCAST__SECTION__KEY`, then `--set`.
 
 mod auth;
+mod environment;
+mod files;
 mod key_files;
 mod listener;
 pub(crate) mod parse;
@@ -8,6 +10,7 @@ mod raw_setting;
 mod reader;
 mod settings;
 mod show;
+mod sources;
 mod store_url;
 
 pub(crate) use auth::AuthConfig;
@@ -15,13 +18,16 @@ pub(crate) use key_files::KeyFiles;
 pub(crate) use listener::{LimitSettings, PublicSettings};
 #[cfg(feature = "fuzzing")]
 pub(crate) use raw_setting::parse_file;
-pub(crate) use raw_setting::{RawSetting, RawSettings, Sources, read_sources};
+pub(crate) use raw_setting::{RawSetting, RawSettings};
 pub(crate) use reader::{ConfigError, Reader};
 pub(crate) use settings::{
     DrainSettings, FanOutRelation, LogFormat, LogSettings, Mode, Settings, StoreSettings, TraceSettings,
 };
 pub(crate) use show::show;
+pub(crate) use sources::Sources;
 pub(crate) use store_url::StoreUrl;
+
+use sources::RawSources;
 
 /// The exit code of a process with an invalid configuration (`EX_CONFIG` of sysexits).
 pub(crate) const EXIT_CONFIG: u8 = 78;
@@ -37,12 +43,24 @@ pub(crate) struct Setting {
     pub(crate) source: String,
 }
 
+/// A valid configuration.
+pub(crate) struct Loaded {
+    pub(crate) settings: Settings,
+    /// All settings, for `config show`.
+    pub(crate) in_force: Vec<Setting>,
+    /// What may not be meant, for the log and for `config check`.
+    pub(crate) warnings: Vec<String>,
+}
+
 /// Reads the settings. The error lists everything that is wrong.
-pub(crate) fn load(sources: &Sources) -> Result<(Settings, Vec<Setting>), Vec<ConfigError>> {
-    let written = read_sources(sources)?;
-    let key_files = KeyFiles::of(&written);
-    let mut reader = Reader::new(written);
+pub(crate) fn load(sources: &Sources) -> Result<Loaded, Vec<ConfigError>> {
+    let RawSources { settings: raw, ignored_variables } = sources::read_sources(sources)?;
+    let key_files = KeyFiles::of(&raw);
+    let mut reader = Reader::new(raw);
     let settings = Settings::read(&mut reader, key_files);
-    let in_force = reader.finish()?;
-    Ok((settings, in_force))
+    let resembling = ignored_variables.iter().filter_map(|name| environment::warning(name, reader.known_keys()));
+    let resembling: Vec<String> = resembling.collect();
+    resembling.into_iter().for_each(|warning| reader.warn(warning));
+    let (in_force, warnings) = reader.finish()?;
+    Ok(Loaded { settings, in_force, warnings })
 }

@@ -279,7 +279,7 @@ mod tests {
     fn a_node_stops_serving_when_one_of_its_tasks_panics() {
         let flags = ["store.url=memory://", "public.listen=127.0.0.1:0", "internal.listen=127.0.0.1:0"];
         let sources = Sources { file: None, flags: flags.map(str::to_owned).to_vec() };
-        let (settings, _) = config::load(&sources).expect("a valid configuration");
+        let settings = config::load(&sources).expect("a valid configuration").settings;
         // The telemetry may not be dropped on the runtime.
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let telemetry = {

@@ -146,7 +146,9 @@ async fn authenticate(node: &Node, credentials: &Credentials, system: System) ->
     match auth.authenticate_or_guest(credentials, system.name(), auth.accepts_guests()).await {
         Ok(identity) => Handshake::Authenticated(identity),
         // Every visitor of the web server has a cookie, and may send a token later.
-        Err(Denied::Rejected(_)) if has_cookie && !credentials.has_token() && auth.accepts_tokens() => {
+        Err(Denied::Missing | Denied::Rejected(_))
+            if has_cookie && !credentials.has_token() && auth.accepts_tokens() =>
+        {
             Handshake::Unauthenticated
         }
         Err(denied) => Handshake::Closing(denied_reason(node, &denied)),
@@ -258,7 +260,7 @@ pub(super) fn close_reason(end: ValidityEnd) -> CloseReason {
 fn denied_reason(node: &Node, denied: &Denied) -> CloseReason {
     node.record_auth_failure(denied);
     match denied {
-        Denied::Rejected(_) => CloseReason::Unauthorized,
+        Denied::Missing | Denied::Rejected(_) => CloseReason::Unauthorized,
         Denied::Unavailable(_) => CloseReason::overloaded(),
     }
 }

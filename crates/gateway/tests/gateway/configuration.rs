@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use harness::binary;
 
-fn run(arguments: &[&str], environment: &[(&str, &str)], file: &str) -> (Output, String) {
+pub(super) fn run(arguments: &[&str], environment: &[(&str, &str)], file: &str) -> (Output, String) {
     let folder = tempfile::tempdir().unwrap();
     if !file.is_empty() {
         std::fs::write(folder.path().join("tickcast.toml"), file).unwrap();

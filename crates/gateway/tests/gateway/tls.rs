@@ -116,6 +116,10 @@ async fn an_unusable_certificate_is_reported_at_the_start() {
     let (certificate, key) = (file(&certificates.certificate()), file(&certificates.key()));
     let settings = [("public.tls.certificate_file", certificate.as_str()), ("public.tls.key_file", key.as_str())];
     let mut node = Node::launch(&settings);
-    assert!(!node.ended().await.success());
-    assert!(node.log().contains("public.tls: ") && node.log().contains("server.key"), "{}", node.log());
+    assert_eq!(node.ended().await.code(), Some(78));
+    assert!(
+        node.log().contains("public.tls.key_file cannot be used: ") && node.log().contains("server.key"),
+        "{}",
+        node.log()
+    );
 }

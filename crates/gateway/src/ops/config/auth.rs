@@ -7,14 +7,15 @@ use std::fmt;
 use std::time::Duration;
 
 use access::{
-    Algorithm, AuthMode, AuthSettings, Authenticator, ExpressSessionSettings, IssuerSettings, JwksSettings, PublicKey,
-    Secret,
+    Algorithm, AuthMode, AuthSettings, Authenticator, ExpiryPolicy, ExpressSessionSettings, IssuerSettings,
+    JwksSettings, PublicKey, Secret,
 };
 use axum::http::Uri;
 use timers::UserId;
 
 use crate::ops::config::auth::session_store::SessionStoreSettings;
-use crate::ops::config::parse::{boolean, file, period, span, text};
+use crate::ops::config::files::ca_file;
+use crate::ops::config::parse::{boolean, period, span, text};
 use crate::ops::config::{Mode, Reader, StoreSettings};
 use crate::systems::System;
 
@@ -74,8 +75,23 @@ fn check(reader: &mut Reader, mode: Mode, access: &AuthSettings) {
     if has(AuthMode::Jwt) && access.issuers.is_empty() {
         reader.error("auth.jwt.secret", "is required for the mode jwt, or public_key_files, or jwks_url");
     }
+    for issuer in access.issuers.iter().filter(|_| mode == Mode::Production) {
+        warn_of_expiry(reader, issuer);
+    }
     if !access.issuers.is_empty() && !has(AuthMode::Jwt) && !has(AuthMode::Trusted) {
         reader.error("auth.modes", "must contain jwt, because issuers of tokens are configured");
+    }
+}
+
+/// Warns if connections outlive the tokens of an issuer.
+fn warn_of_expiry(reader: &mut Reader, issuer: &IssuerSettings) {
+    if issuer.expiry == ExpiryPolicy::AtConnect {
+        let end =
+            issuer.max_connection_age.map_or("without a limit (max_connection_age is not set)".to_owned(), |age| {
+                format!("for up to {:#}", jiff::SignedDuration::try_from(age).unwrap_or(jiff::SignedDuration::MAX))
+            });
+        let table = issuer.table();
+        reader.warn(format!("{table}.expiry is at_connect: connections outlive their tokens, {end}"));
     }
 }
 
@@ -136,6 +152,8 @@ fn issuer(reader: &mut Reader, namespace: Option<String>, mode: Mode) -> IssuerS
         audience: reader.list(&key("audience"), default.audience, |text| Ok(text.to_owned())),
         user_claims: reader.list(&key("user_claims"), default.user_claims, |text| Ok(text.to_owned())),
         leeway: leeway(reader, &key("leeway"), default.leeway),
+        expiry: reader.value(&key("expiry"), default.expiry, str::parse),
+        max_connection_age: max_connection_age(reader, &key("max_connection_age")),
         systems: systems.iter().map(System::to_string).collect(),
         namespace,
     }
@@ -157,6 +175,15 @@ fn leeway(reader: &mut Reader, key: &str, default: Duration) -> Duration {
     leeway
 }
 
+/// Reads the maximum age of a connection; none if it is zero.
+fn max_connection_age(reader: &mut Reader, key: &str) -> Option<Duration> {
+    let age = span(reader, key, Duration::ZERO);
+    if !age.is_zero() && age < Duration::from_secs(1) {
+        reader.error(key, "must be 0s (no limit) or at least 1s");
+    }
+    (!age.is_zero()).then_some(age)
+}
+
 fn jwks(reader: &mut Reader, key: &impl Fn(&str) -> String, mode: Mode) -> Option<JwksSettings> {
     let url = reader.value(&key("jwks_url"), String::new(), |text| match text.parse::<Uri>() {
         _ if text.is_empty() => Ok(String::new()),
@@ -170,7 +197,7 @@ fn jwks(reader: &mut Reader, key: &impl Fn(&str) -> String, mode: Mode) -> Optio
         Ok(url) if matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some() => Ok(text.to_owned()),
         Ok(_) | Err(_) => Err("it must be an address that begins with https:// or http://".to_owned()),
     });
-    let ca_file = file(reader, &key("jwks_ca_file"));
+    let ca_file = ca_file(reader, &key("jwks_ca_file"));
     let refresh_every = period(reader, &key("jwks_every"), Duration::from_secs(300));
     let url = url.parse().ok()?;
     Some(JwksSettings { url, ca_file, refresh_every })

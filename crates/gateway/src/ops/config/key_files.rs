@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use access::AuthSettings;
 
+use crate::ops::config::raw_setting::trimmed;
 use crate::ops::config::settings::read_auth;
 use crate::ops::config::{RawSetting, RawSettings, Reader};
 
@@ -21,11 +22,11 @@ pub(crate) struct KeyFiles {
 }
 
 impl KeyFiles {
-    pub(super) fn of(written: &RawSettings) -> Self {
+    pub(crate) fn of(written: &RawSettings) -> Self {
         let named =
             written.iter().filter(|(key, _)| key.starts_with("auth.") && KEYS.iter().any(|end| key.ends_with(end)));
         let files = named.flat_map(|(key, (setting, _))| match setting.clone() {
-            RawSetting::Text(path) if !key.ends_with("_files") => vec![path],
+            RawSetting::Text(path) if !key.ends_with("_files") => vec![trimmed(&path).to_owned()],
             setting @ (RawSetting::Text(_) | RawSetting::List(_)) => setting.into_list(),
         });
         let files = files.filter(|file| !file.is_empty()).map(PathBuf::from);
@@ -81,7 +82,7 @@ mod tests {
             "auth.modes=jwt".to_owned(),
             "store.url=memory://".to_owned(),
         ];
-        let (settings, _) = load(&Sources { file: None, flags: flags.to_vec() }).expect("a valid configuration");
+        let settings = load(&Sources { file: None, flags: flags.to_vec() }).expect("a valid configuration").settings;
         let files = settings.key_files;
         let secrets = |read: &AuthSettings| read.issuers[0].secrets.iter().map(|it| it.reveal().to_owned()).collect();
         let mut read: Vec<String> = secrets(&files.read().unwrap());

@@ -10,7 +10,8 @@ use net::limits::{AddressLimits, ConnectionLimits};
 use net::proxy::{ForwardedHeader, ProxyOptions};
 use net::tls::TlsFiles;
 
-use crate::ops::config::parse::{address, boolean, count, file, networks, span};
+use crate::ops::config::files::tls_files;
+use crate::ops::config::parse::{address, boolean, count, networks, span};
 use crate::ops::config::{Mode, Reader};
 
 /// Smallest limit of a request head, which the HTTP parser requires.
@@ -53,7 +54,7 @@ impl PublicSettings {
         let listen = if trusted { "127.0.0.1:4000" } else { "0.0.0.0:4000" };
         Self {
             listen: address(reader, "public.listen", listen),
-            tls: tls(reader),
+            tls: tls_files(reader, "public.tls.certificate_file", "public.tls.key_file"),
             origins: origins(reader, mode),
             proxy: proxy(reader),
         }
@@ -101,23 +102,6 @@ fn history_quota(reader: &mut Reader) -> HistoryQuota {
     let HistoryQuota { rows, bytes } = HistoryQuota::DEFAULT;
     let mut most = |key, default| count(reader, key, usize::try_from(default).unwrap_or(usize::MAX)) as u64;
     HistoryQuota { rows: most("limits.history_rows", rows), bytes: most("limits.history_bytes", bytes) }
-}
-
-fn tls(reader: &mut Reader) -> Option<TlsFiles> {
-    let certificate_file = file(reader, "public.tls.certificate_file");
-    let key_file = file(reader, "public.tls.key_file");
-    match (certificate_file, key_file) {
-        (Some(certificate_file), Some(key_file)) => Some(TlsFiles { certificate_file, key_file }),
-        (None, None) => None,
-        (Some(_), None) => {
-            reader.error("public.tls.key_file", "is required with public.tls.certificate_file");
-            None
-        }
-        (None, Some(_)) => {
-            reader.error("public.tls.certificate_file", "is required with public.tls.key_file");
-            None
-        }
-    }
 }
 
 fn proxy(reader: &mut Reader) -> ProxyOptions {

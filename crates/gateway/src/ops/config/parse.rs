@@ -1,8 +1,7 @@
-//! Readers of the common types of settings: counts, durations, files, addresses, networks.
+//! Readers of the common types of settings: counts, durations, addresses, networks.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -56,18 +55,6 @@ pub(crate) fn count_up_to(reader: &mut Reader, key: &str, default: usize, max: u
         Ok(count) if (1..=max).contains(&count) => Ok(count),
         Ok(_) | Err(_) => Err(format!("it must be a whole number from 1 to {max}")),
     })
-}
-
-/// Reads the path of an optional file, which must exist.
-pub(crate) fn file(reader: &mut Reader, key: &str) -> Option<PathBuf> {
-    let named = reader.value(key, String::new(), |text| {
-        if text.is_empty() || Path::new(text).is_file() {
-            Ok(text.to_owned())
-        } else {
-            Err("the file does not exist".to_owned())
-        }
-    });
-    (!named.is_empty()).then(|| named.into())
 }
 
 /// Reads an optional text.

@@ -1,26 +1,14 @@
 //! The settings as the operator wrote them, each with its source.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use config::builder::DefaultState;
-use config::{Config, ConfigBuilder, Environment, File, FileFormat, Value, ValueKind};
+use config::{Config, ConfigBuilder, File, FileFormat, Value, ValueKind};
 
 use crate::ops::config::ConfigError;
 
-const PREFIX: &str = "TICKCAST";
-
-/// The file that is read if it exists and the command line names none.
-const DEFAULT_FILE: &str = "tickcast.toml";
-
-/// The sources of settings besides the environment.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sources {
-    /// The file named on the command line; it must exist.
-    pub(crate) file: Option<PathBuf>,
-    /// `key=value` pairs of the command line.
-    pub(crate) flags: Vec<String>,
-}
+/// A byte order mark, which some editors write at the beginning of a file.
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The value of a setting before it is parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +24,7 @@ impl RawSetting {
     pub(crate) fn into_list(self) -> Vec<String> {
         match self {
             Self::Text(text) => {
-                text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+                text.split(',').map(|part| trimmed(part).to_owned()).filter(|part| !part.is_empty()).collect()
             }
             Self::List(list) => list,
         }
@@ -46,49 +34,21 @@ impl RawSetting {
 /// The values and their sources by dotted key.
 pub(crate) type RawSettings = BTreeMap<String, (RawSetting, String)>;
 
-/// Reads all sources. A later source overrides an earlier one.
-pub(crate) fn read_sources(sources: &Sources) -> Result<RawSettings, Vec<ConfigError>> {
-    let mut values = RawSettings::new();
-    let mut errors = Vec::new();
-    let (file, required) = match &sources.file {
-        Some(file) => (file.clone(), true),
-        None => (PathBuf::from(DEFAULT_FILE), false),
-    };
-    let file_name = file.display().to_string();
-    let in_file = Config::builder().add_source(File::from(file).format(FileFormat::Toml).required(required));
-    collect(in_file, &mut values, &mut errors, |_| file_name.clone(), &file_name);
-    let environment = Environment::with_prefix(PREFIX).prefix_separator("__").separator("__");
-    let variable = |key: &str| format!("{PREFIX}__{}", key.replace('.', "__").to_uppercase());
-    collect(Config::builder().add_source(environment), &mut values, &mut errors, variable, "the environment");
-    for flag in &sources.flags {
-        match flag.split_once('=') {
-            Some((key, value)) => {
-                let value = RawSetting::Text(value.to_owned());
-                values.insert(key.trim().to_owned(), (value, format!("--set {}", key.trim())));
-            }
-            None => {
-                // The rest of a malformed flag may be a secret.
-                let key: String = flag
-                    .chars()
-                    .take_while(|letter| letter.is_ascii_alphanumeric() || "_.".contains(*letter))
-                    .collect();
-                errors.push(ConfigError::new("the command line", &format!("--set {key}…"), "must be key=value"));
-            }
-        }
-    }
-    if errors.is_empty() { Ok(values) } else { Err(errors) }
+/// Removes what tools add around a value: line breaks, spaces and a byte order mark.
+pub(super) fn trimmed(text: &str) -> &str {
+    text.trim_matches(|letter: char| letter.is_whitespace() || letter == BYTE_ORDER_MARK)
 }
 
 /// Parses the text of a configuration file.
-#[cfg(feature = "fuzzing")]
-pub(crate) fn parse_file(text: &str) -> Result<RawSettings, Vec<ConfigError>> {
+pub(crate) fn parse_file(text: &str, name: &str) -> Result<RawSettings, Vec<ConfigError>> {
     let (mut values, mut errors) = (RawSettings::new(), Vec::new());
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let source = Config::builder().add_source(File::from_str(text, FileFormat::Toml));
-    collect(source, &mut values, &mut errors, |_| "the file".to_owned(), "the file");
+    collect(source, &mut values, &mut errors, |_| name.to_owned(), name);
     if errors.is_empty() { Ok(values) } else { Err(errors) }
 }
 
-fn collect(
+pub(super) fn collect(
     source: ConfigBuilder<DefaultState>,
     values: &mut RawSettings,
     errors: &mut Vec<ConfigError>,

@@ -5,6 +5,8 @@ use std::fmt;
 
 use access::Secret;
 
+use crate::ops::config::environment::{visible, words_of};
+use crate::ops::config::raw_setting::{BYTE_ORDER_MARK, trimmed};
 use crate::ops::config::{RawSetting, RawSettings, Setting};
 
 /// An error in the configuration.
@@ -35,16 +37,23 @@ pub(crate) struct Reader {
     from_files: BTreeSet<String>,
     settings: Vec<Setting>,
     errors: Vec<ConfigError>,
+    warnings: Vec<String>,
 }
 
 const DEFAULT: &str = "default";
 
 impl Reader {
     pub(crate) fn new(settings: RawSettings) -> Self {
-        Self { unread: settings, from_files: BTreeSet::new(), settings: Vec::new(), errors: Vec::new() }
+        Self {
+            unread: settings,
+            from_files: BTreeSet::new(),
+            settings: Vec::new(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
-    /// Reads a value. The error of `parse` states what the value must be.
+    /// Reads a value, without the whitespace around it. The error of `parse` states what the value must be.
     pub(crate) fn value<T: fmt::Display>(
         &mut self,
         key: &str,
@@ -57,7 +66,7 @@ impl Reader {
                 self.errors.push(ConfigError::new(&source, key, "must be one value, not a list"));
                 (default, source)
             }
-            Some((RawSetting::Text(text), source)) => match parse(&text) {
+            Some((RawSetting::Text(text), source)) => match parse_text(&text, parse) {
                 Ok(value) => (value, source),
                 Err(reason) => {
                     let quoted = if self.from_files.contains(key) { "***".to_owned() } else { quoted(&text) };
@@ -70,35 +79,40 @@ impl Reader {
         value
     }
 
-    /// Reads secrets of which any is accepted, from the key or, one per line, from the file that `<key>_file` names.
+    /// Reads secrets of which any is accepted, from the key or, one per line, from the file that `<key>_file` names. An
+    /// empty secret counts as unset.
     ///
-    /// Neither `config show` nor an error quotes them.
+    /// A secret in the configuration file is taken as it is written there: it may begin or end with a space. Neither `config show` nor an error quotes them.
     pub(crate) fn secrets(&mut self, key: &str, check: impl Fn(&str) -> Result<(), String>) -> Vec<Secret> {
         self.read_file_of(key);
         let Some((raw, source)) = self.unread.remove(key) else {
             self.note(key, String::new(), DEFAULT.to_owned());
             return Vec::new();
         };
-        self.note(key, "***".to_owned(), source.clone());
         let secrets = match raw {
+            RawSetting::Text(text) if text.is_empty() => Vec::new(),
             RawSetting::Text(text) => vec![text],
             RawSetting::List(list) => list,
         };
+        self.note(key, if secrets.is_empty() { String::new() } else { "***".to_owned() }, source.clone());
         for secret in &secrets {
-            if let Err(reason) = check(secret) {
+            let checked = check(secret).and_then(|()| check_characters(secret).map_err(|found| format!("has {found}")));
+            if let Err(reason) = checked {
                 self.errors.push(ConfigError::new(&source, key, &reason));
             }
         }
         secrets.into_iter().map(Secret::new).collect()
     }
 
-    /// Reads the value of a key from the file that `<key>_file` names, if it is set.
+    /// Reads the value of a key from the file that `<key>_file` names, if it is set and not empty.
     pub(crate) fn read_file_of(&mut self, key: &str) {
         let file_key = format!("{key}_file");
         let (path, source) = match self.unread.remove(&file_key) {
             None => (String::new(), DEFAULT.to_owned()),
+            Some((RawSetting::Text(path), source)) if trimmed(&path).is_empty() => (String::new(), source),
             Some((RawSetting::Text(path), source)) => {
-                if self.unread.contains_key(key) {
+                let path = trimmed(&path).to_owned();
+                if self.unread.get(key).is_some_and(|(value, _)| *value != RawSetting::Text(String::new())) {
                     self.errors.push(ConfigError::new(
                         &source,
                         &file_key,
@@ -145,7 +159,7 @@ impl Reader {
             Some((raw, source)) => {
                 let mut values = Vec::new();
                 for text in raw.into_list() {
-                    match parse(&text) {
+                    match parse_text(&text, &parse) {
                         Ok(value) => values.push(value),
                         Err(reason) => {
                             let reason = format!("contains {}, but {reason}", quoted(&text));
@@ -171,8 +185,11 @@ impl Reader {
         let mut source = DEFAULT.to_owned();
         if let Some((raw, from)) = self.unread.remove(key) {
             for pair in raw.into_list() {
-                match pair.rsplit_once('=') {
+                match pair.rsplit_once('=').map(|(name, value)| (trimmed(name), trimmed(value))) {
                     Some((name, value)) if !name.is_empty() => {
+                        if let Err(found) = check_characters(name) {
+                            self.errors.push(ConfigError::new(&from, key, &format!("has a name with {found}")));
+                        }
                         table.insert(Secret::new(name.to_owned()), value.to_owned());
                     }
                     Some(_) | None => self.errors.push(ConfigError::new(&from, key, "must be name=value pairs")),
@@ -187,7 +204,7 @@ impl Reader {
                 Some((RawSetting::Text(value), from)) => {
                     let secret = &name[prefix.len()..];
                     source = hide(&from, secret);
-                    table.insert(Secret::new(secret.to_owned()), value);
+                    table.insert(Secret::new(secret.to_owned()), trimmed(&value).to_owned());
                 }
                 Some((RawSetting::List(_), from)) => {
                     let from = hide(&from, &name[prefix.len()..]);
@@ -208,6 +225,16 @@ impl Reader {
         self.errors.push(ConfigError::new(&source, key, reason));
     }
 
+    /// Records a setting that is valid but may not be meant.
+    pub(crate) fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    /// Returns the keys that have been read.
+    pub(super) fn known_keys(&self) -> impl Iterator<Item = &str> + Clone {
+        self.settings.iter().map(|setting| setting.key.as_str())
+    }
+
     fn note(&mut self, key: &str, value: String, source: String) {
         self.settings.push(Setting { key: key.to_owned(), value, source });
     }
@@ -217,8 +244,8 @@ impl Reader {
         self.errors.iter().filter(|error| error.key.starts_with(key)).map(ToString::to_string).collect()
     }
 
-    /// Returns the settings in force, or all errors. Unread settings are unknown, which is an error.
-    pub(crate) fn finish(mut self) -> Result<Vec<Setting>, Vec<ConfigError>> {
+    /// Returns the settings in force and the warnings, or all errors. Unread settings are unknown, which is an error.
+    pub(crate) fn finish(mut self) -> Result<(Vec<Setting>, Vec<String>), Vec<ConfigError>> {
         for (key, (_, source)) in &self.unread {
             let near = self.settings.iter().map(|setting| &setting.key).find(|known| is_near(known, key));
             let hint = near.map_or(String::new(), |known| format!(" (did you mean {known}?)"));
@@ -226,21 +253,37 @@ impl Reader {
             let visible = if key.starts_with("auth.") {
                 key.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
             } else {
-                key.clone()
+                visible(key).trim_end_matches('…').to_owned()
             };
             let source = hide(source, key.strip_prefix(&visible).unwrap_or_default().trim_start_matches('.'));
             self.errors.push(ConfigError::new(&source, &visible, &format!("is not a known setting{hint}")));
         }
         self.errors.sort_by(|a, b| (&a.source, &a.key).cmp(&(&b.source, &b.key)));
-        if self.errors.is_empty() { Ok(self.settings) } else { Err(self.errors) }
+        if self.errors.is_empty() { Ok((self.settings, self.warnings)) } else { Err(self.errors) }
     }
 }
 
 /// Reads the non-empty lines of a file.
 fn lines_of(path: &str) -> Result<Vec<String>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("it cannot be read: {error}"))?;
-    let lines: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+    let lines: Vec<String> = text.lines().map(trimmed).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     if lines.is_empty() { Err("it is empty".to_owned()) } else { Ok(lines) }
+}
+
+/// Parses a value, without the whitespace around it.
+fn parse_text<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, String> {
+    let text = trimmed(text);
+    check_characters(text).map_err(|found| format!("it must not contain {found}"))?;
+    parse(text)
+}
+
+/// Checks that a text has no invisible character, which no value contains on purpose; the error describes the one found.
+fn check_characters(text: &str) -> Result<(), String> {
+    match text.chars().find(|letter| letter.is_control() || *letter == BYTE_ORDER_MARK) {
+        Some('\n' | '\r') => Err("a line break".to_owned()),
+        Some(letter) => Err(format!("the character U+{:04X}", u32::from(letter))),
+        None => Ok(()),
+    }
 }
 
 /// Removes a secret from the name of its source: the name of a variable or a flag can contain it.
@@ -256,9 +299,11 @@ fn quoted(text: &str) -> String {
     if text.contains(['@', '?']) { "***".to_owned() } else { format!("{text:?}") }
 }
 
-/// Returns whether two keys have the same last part or differ in one letter.
+/// Returns whether two keys consist of the same words, have the same last part, or differ in one letter.
 fn is_near(known: &str, key: &str) -> bool {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let differing = known.chars().zip(key.chars()).filter(|(a, b)| a != b).count();
-    last(known) == last(key) || (known.len().abs_diff(key.len()) <= 1 && differing <= 2)
+    words_of(known) == words_of(key)
+        || last(known) == last(key)
+        || (known.len().abs_diff(key.len()) <= 1 && differing <= 2)
 }

@@ -8,7 +8,8 @@ use access::{AuthMode, OriginPattern};
 use net::websocket::HeartbeatOptions;
 use timers::Limits;
 
-use crate::ops::config::parse::{address, boolean, file, level, period, prefix, span, words};
+use crate::ops::config::files::{ca_file, check_folder};
+use crate::ops::config::parse::{address, boolean, level, period, prefix, span, words};
 use crate::ops::config::{AuthConfig, KeyFiles, LimitSettings, PublicSettings, Reader, StoreUrl};
 use crate::systems::SystemSettings;
 
@@ -154,11 +155,17 @@ pub(super) fn read_auth(reader: &mut Reader) -> AuthConfig {
 impl StoreSettings {
     fn read(reader: &mut Reader) -> Self {
         reader.read_file_of("store.url");
+        let url = reader.value("store.url", StoreUrl::Embedded("./data".into()), str::parse);
+        if let StoreUrl::Embedded(folder) = &url
+            && let Err(reason) = check_folder(folder)
+        {
+            reader.error("store.url", &format!("is \"{url}\", but {reason}"));
+        }
         Self {
-            url: reader.value("store.url", StoreUrl::Embedded("./data".into()), str::parse),
+            url,
             prefix: reader.value("store.prefix", "tickcast".to_owned(), prefix),
             cluster_name: cluster_name(reader),
-            ca_file: file(reader, "store.ca_file"),
+            ca_file: ca_file(reader, "store.ca_file"),
             replicas_ack: reader.value("store.replicas_ack", 0, replicas),
         }
     }

@@ -125,7 +125,7 @@ impl Refusal {
 impl From<&Denied> for Refusal {
     fn from(denied: &Denied) -> Self {
         match denied {
-            Denied::Rejected(_) => Self::Unauthorized,
+            Denied::Missing | Denied::Rejected(_) => Self::Unauthorized,
             Denied::Unavailable(_) => Self::Unidentified,
         }
     }

@@ -9,7 +9,7 @@ use access::{SessionStore, SessionStoreError};
 use async_trait::async_trait;
 use store::redis::{BadUrl, RedisUrl, Sessions};
 
-use crate::ops::config::parse::file;
+use crate::ops::config::files::ca_file;
 use crate::ops::config::{Reader, StoreSettings, StoreUrl};
 
 /// The address of the Redis that has the sessions.
@@ -27,7 +27,7 @@ impl SessionStoreSettings {
             "" => Ok(OptionalUrl(None)),
             _ => text.parse().map(|url| OptionalUrl(Some(url))).map_err(|error: BadUrl| error.to_string()),
         });
-        let ca_file = file(reader, "auth.express_session.ca_file");
+        let ca_file = ca_file(reader, "auth.express_session.ca_file");
         if !is_enabled {
             return None;
         }
