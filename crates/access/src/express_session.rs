@@ -1,6 +1,7 @@
 //! Sessions of an express server: a signed cookie (express-session) names a key in its store (connect-redis).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -30,6 +31,8 @@ pub(crate) struct ExpressSessions {
     keys: RwLock<Vec<hmac::Key>>,
     store: Arc<dyn SessionStore>,
     namespaces: UserNamespaces,
+    /// Whether the rejection of a signature has been logged.
+    has_logged_rejection: AtomicBool,
 }
 
 /// A reference to one session of an express server.
@@ -60,12 +63,20 @@ impl ExpressSessions {
         store: Arc<dyn SessionStore>,
         namespaces: UserNamespaces,
     ) -> Self {
-        Self { keys: RwLock::new(keys_of(settings)), store, namespaces, settings: settings.clone() }
+        Self {
+            keys: RwLock::new(keys_of(settings)),
+            store,
+            namespaces,
+            settings: settings.clone(),
+            has_logged_rejection: AtomicBool::new(false),
+        }
     }
 
     /// Replaces the secrets that sign the cookies.
     pub(crate) fn replace_keys(&self, settings: &ExpressSessionSettings) {
         *self.keys.write() = keys_of(settings);
+        // The new secrets may be wrong.
+        self.has_logged_rejection.store(false, Ordering::Relaxed);
     }
 
     /// Returns whether the request has a session cookie, valid or not.
@@ -77,12 +88,25 @@ impl ExpressSessions {
     pub(crate) async fn authenticate(&self, credentials: &Credentials) -> Result<Identity, Denied> {
         let cookie = credentials.cookie(&self.settings.cookie);
         let cookie = cookie.ok_or(Denied::Missing)?;
-        let sid = verify_cookie(cookie, &self.keys.read());
-        let sid = sid.ok_or_else(|| Denied::rejected("the signature of the session cookie is invalid"))?;
+        let sid = verify_cookie(cookie, &self.keys.read()).ok_or_else(|| {
+            self.log_rejection_once();
+            Denied::rejected("the signature of the session cookie is invalid")
+        })?;
         let key = format!("{}{sid}", self.settings.prefix);
         let (user, time_to_live) = self.read(&key).await?;
         let validity = Validity::Session(ExpressSession { key, time_to_live });
         Ok(Identity { user, method: AuthMethod::Session, validity })
+    }
+
+    /// Logs the first cookie without a valid signature: a wrong secret rejects every client and looks like nothing else.
+    /// Later ones are not logged, because anyone can send such cookies.
+    fn log_rejection_once(&self) {
+        if !self.has_logged_rejection.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "the signature of a session cookie is rejected; if this happens to every client, \
+                 auth.express_session.secret is not that of the web server (logged once)"
+            );
+        }
     }
 
     /// Returns whether the store has been connected at any time since the start.

@@ -4,6 +4,7 @@
 
 mod telemetry {
     mod collectors;
+    mod environment;
     mod log_lines;
     mod metrics;
     mod traces;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
+use hyper::HeaderMap;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -66,6 +67,8 @@ impl ExportedSpan {
 struct Received {
     spans: Vec<ExportedSpan>,
     metrics: BTreeMap<String, usize>,
+    /// The values of the header `authorization` of each request for spans.
+    authorizations: Vec<Vec<String>>,
 }
 
 type Shared = Arc<Mutex<Received>>;
@@ -122,6 +125,11 @@ impl Collector {
         self.received.lock().unwrap().metrics.keys().cloned().collect()
     }
 
+    /// Returns the values of the header `authorization` of each request for spans received so far.
+    pub fn authorizations(&self) -> Vec<Vec<String>> {
+        self.received.lock().unwrap().authorizations.clone()
+    }
+
     fn names(&self) -> Vec<String> {
         self.spans().iter().map(|span| format!("{} {}", span.node(), span.name)).collect()
     }
@@ -135,6 +143,7 @@ impl TraceService for Service {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        record_authorization(&self.0, request.metadata().as_ref());
         record_spans(&self.0, request.into_inner());
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
@@ -167,6 +176,9 @@ async fn handle_request(
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().to_owned();
+    if path == "/v1/traces" {
+        record_authorization(received, request.headers());
+    }
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let answer = match path.as_str() {
         "/v1/traces" => {
@@ -181,6 +193,11 @@ async fn handle_request(
     };
     let answer = hyper::Response::builder().header("content-type", "application/x-protobuf").body(answer.into());
     Ok(answer.unwrap())
+}
+
+fn record_authorization(received: &Shared, headers: &HeaderMap) {
+    let values = headers.get_all("authorization").iter().map(|value| value.to_str().unwrap().to_owned());
+    received.lock().unwrap().authorizations.push(values.collect());
 }
 
 fn record_spans(received: &Shared, request: ExportTraceServiceRequest) {

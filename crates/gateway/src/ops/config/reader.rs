@@ -82,7 +82,8 @@ impl Reader {
     /// Reads secrets of which any is accepted, from the key or, one per line, from the file that `<key>_file` names. An
     /// empty secret counts as unset.
     ///
-    /// A secret in the configuration file is taken as it is written there: it may begin or end with a space. Neither `config show` nor an error quotes them.
+    /// A secret in the configuration file is taken as it is written there: it may begin or end with a space. Neither
+    /// `config show` nor an error quotes it.
     pub(crate) fn secrets(&mut self, key: &str, check: impl Fn(&str) -> Result<(), String>) -> Vec<Secret> {
         self.read_file_of(key);
         let Some((raw, source)) = self.unread.remove(key) else {
