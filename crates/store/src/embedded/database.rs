@@ -42,10 +42,10 @@ pub enum OpenError {
 #[derive(Clone)]
 pub(crate) struct Handle {
     folder: PathBuf,
-    state: Arc<RwLock<State>>,
+    state: Arc<RwLock<FileState>>,
 }
 
-struct State {
+struct FileState {
     database: Option<Arc<Database>>,
     /// The identity of the open file.
     file: FileId,
@@ -66,7 +66,7 @@ impl Handle {
         // The library syncs the file, but not its directory entry.
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         let file = file_id(folder).map_err(failed)?;
-        let state = State { database: Some(Arc::new(database)), file, failure: None };
+        let state = FileState { database: Some(Arc::new(database)), file, failure: None };
         Ok(Self { folder: folder.to_owned(), state: Arc::new(RwLock::new(state)) })
     }
 

@@ -9,14 +9,14 @@ use crate::redis::shared::REPEAT_INTERVAL;
 
 /// The damaged shards of all servers, according to the last queries.
 #[derive(Default)]
-pub(crate) struct DamagedShards(Mutex<State>);
+pub(crate) struct DamagedShards(Mutex<Damage>);
 
-struct State {
+struct Damage {
     shards: Shards,
     logged_at: Option<Instant>,
 }
 
-impl Default for State {
+impl Default for Damage {
     fn default() -> Self {
         Self { shards: Shards::NONE, logged_at: None }
     }
@@ -32,7 +32,7 @@ impl DamagedShards {
         if all == state.shards && (damaged.is_empty() || !has_lasted()) {
             return false;
         }
-        *state = State { shards: all, logged_at: Some(Instant::now()) };
+        *state = Damage { shards: all, logged_at: Some(Instant::now()) };
         true
     }
 
