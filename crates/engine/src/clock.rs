@@ -84,11 +84,10 @@ impl Clock {
         }
     }
 
-    /// Adds a reading that does not come with a beat, unless it is the first. While a step back is absorbed, such a reading is
-    /// wrong after the store's clock was corrected, until the next beat; so it does not move the clock by a step then.
+    /// Adds a reading that does not come with a beat, unless it is the first. Such a reading does not move the clock forward
+    /// by a step: between a change of the store's clock and the next beat, which absorbs it, the reading may be wrong.
     pub fn refine(&self, now: Timestamp) {
-        let Some(best) = self.ahead() else { return };
-        if self.absorbed() == Millis(0) || self.reading(now).1 <= best + STEP {
+        if self.ahead().is_some_and(|best| self.reading(now).1 <= best + STEP) {
             self.observe(now);
         }
     }

@@ -8,7 +8,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::Meter;
 use timers::MILLIS_PER_BEAT;
 
-use crate::ops::metrics::observed::{Observation, byte_gauges, counters, gauges};
+use crate::ops::metrics::observed::{Observation, counters, gauges};
 
 type Read = fn(&Engine) -> u64;
 
@@ -127,11 +127,6 @@ const GAUGES: &[Observation<Engine>] = &[
         let whole = if engine.store().ready().is_ok() { SHARDS as u64 } else { 0 };
         engine.store().counters().shards.unwrap_or(whole)
     }),
-    (
-        "tickcast.clock.behind.seconds",
-        "How far the store's own clock is behind the time that timers are measured by, after steps back",
-        |engine| engine.clock().absorbed().0 / MILLIS_PER_BEAT,
-    ),
     ("tickcast.views", "Boards held in memory", |engine| engine.hub().scopes() as u64),
     ("tickcast.rooms", "Rooms with members on this node", |engine| engine.presence().count().0 as u64),
     ("tickcast.members", "Members of rooms on this node", |engine| engine.presence().count().1 as u64),
@@ -150,6 +145,13 @@ const GAUGES: &[Observation<Engine>] = &[
     ),
 ];
 
+/// Gauges of seconds.
+const SECOND_GAUGES: &[Observation<Engine>] = &[(
+    "tickcast.clock.behind",
+    "How far the store's own clock is behind the time that timers are measured by, after steps back",
+    |engine| engine.clock().absorbed().0 / MILLIS_PER_BEAT,
+)];
+
 /// Gauges of bytes.
 const BYTE_GAUGES: &[Observation<Engine>] = &[
     (
@@ -165,8 +167,9 @@ const BYTE_GAUGES: &[Observation<Engine>] = &[
 /// Registers the metrics of an engine.
 pub(super) fn observe(meter: &Meter, engine: &Arc<Engine>) {
     counters(meter, engine, COUNTERS);
-    gauges(meter, engine, GAUGES);
-    byte_gauges(meter, engine, BYTE_GAUGES);
+    gauges(meter, engine, "", GAUGES);
+    gauges(meter, engine, "s", SECOND_GAUGES);
+    gauges(meter, engine, "By", BYTE_GAUGES);
     for (name, description, label, values) in LABELLED_COUNTERS {
         let engine: Weak<Engine> = Arc::downgrade(engine);
         meter

@@ -22,5 +22,5 @@ const NODE_GAUGES: &[Observation<Node>] = &[
 pub(crate) fn observe(telemetry: &Telemetry, node: &Arc<Node>) {
     let meter = telemetry.meter();
     engine::observe(&meter, &node.engine);
-    gauges(&meter, node, NODE_GAUGES);
+    gauges(&meter, node, "", NODE_GAUGES);
 }

@@ -22,26 +22,17 @@ pub(super) fn counters<T: Send + Sync + 'static>(meter: &Meter, observed: &Arc<T
     }
 }
 
-/// Registers gauges, which are read as long as `observed` exists.
-pub(super) fn gauges<T: Send + Sync + 'static>(meter: &Meter, observed: &Arc<T>, gauges: &[Observation<T>]) {
-    register_gauges(meter, observed, gauges, None);
-}
-
-/// Registers gauges of bytes, which are read as long as `observed` exists.
-pub(super) fn byte_gauges<T: Send + Sync + 'static>(meter: &Meter, observed: &Arc<T>, gauges: &[Observation<T>]) {
-    register_gauges(meter, observed, gauges, Some("By"));
-}
-
-fn register_gauges<T: Send + Sync + 'static>(
+/// Registers gauges, which are read as long as `observed` exists. `unit` is a code of UCUM, such as `By` for bytes and `s` for
+/// seconds; empty for numbers.
+pub(super) fn gauges<T: Send + Sync + 'static>(
     meter: &Meter,
     observed: &Arc<T>,
+    unit: &'static str,
     gauges: &[Observation<T>],
-    unit: Option<&'static str>,
 ) {
     for (name, description, read) in gauges.iter().copied() {
         let observed: Weak<T> = Arc::downgrade(observed);
-        let gauge = meter.u64_observable_gauge(name).with_description(description);
-        let gauge = if let Some(unit) = unit { gauge.with_unit(unit) } else { gauge };
+        let gauge = meter.u64_observable_gauge(name).with_description(description).with_unit(unit);
         gauge
             .with_callback(move |gauge| {
                 if let Some(observed) = observed.upgrade() {
