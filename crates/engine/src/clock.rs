@@ -20,6 +20,10 @@ const HOLD_STILL_MAX_MS: u64 = 1000;
 /// minute were slow.
 const STEP: i128 = 1000;
 
+/// Largest step forward that a reading without a beat makes, in ms. It lets a commit that is stale because of a small step be
+/// decided again at once; after a larger step, commands wait for the next beat.
+const REFINED_MAX: i128 = 2000;
+
 /// A clock that tells only how much time passes, also while the machine sleeps.
 pub trait Monotonic: Send + Sync + 'static {
     /// Returns the time since a fixed instant.
@@ -84,10 +88,12 @@ impl Clock {
         }
     }
 
-    /// Adds a reading that does not come with a beat, unless it is the first. Such a reading does not move the clock forward
-    /// by a step: between a change of the store's clock and the next beat, which absorbs it, the reading may be wrong.
+    /// Adds a reading that does not come with a beat, unless it is the first. Between a change of the store's clock and the
+    /// next beat, which absorbs it, such a reading may be wrong; so it moves the clock forward by two seconds at most, and
+    /// by no step while one back is absorbed.
     pub fn refine(&self, now: Timestamp) {
-        if self.ahead().is_some_and(|best| self.reading(now).1 <= best + STEP) {
+        let most = if self.absorbed() == Millis(0) { REFINED_MAX } else { STEP };
+        if self.ahead().is_some_and(|best| self.reading(now).1 <= best + most) {
             self.observe(now);
         }
     }
