@@ -82,17 +82,17 @@ impl Node {
         if self.drain.is_leaving() {
             return Err("the node is stopping".to_owned());
         }
-        self.usable()?;
+        self.usable()
+    }
+
+    /// Tells whether clients can be authenticated and shown their timers, or why not.
+    fn usable(&self) -> Result<(), String> {
+        self.engine.store().ready()?;
+        self.auth.ready()?;
         if self.engine.hub().last_beat() == Beat(0) {
-            // If the store became unavailable now, the node could not continue displays.
+            // The node does not know the time yet. If the store became unavailable now, it could not continue displays.
             return Err("no beat was received yet".to_owned());
         }
         Ok(())
-    }
-
-    /// Tells whether clients can be authenticated and subscribed, or why not.
-    fn usable(&self) -> Result<(), String> {
-        self.engine.store().ready()?;
-        self.auth.ready()
     }
 }

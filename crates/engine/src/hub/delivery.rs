@@ -100,10 +100,10 @@ impl DeliveryState {
             return counts;
         };
         if self.last == Beat(0) {
-            // The client came before the first beat of the node; its ticks begin with that.
+            // The client came before the node knew the time; its ticks begin with the first beat.
             self.last = Beat(beat.0.saturating_sub(1));
         }
-        if self.last.0 > beat.0 + FILL_MAX {
+        if beat > Beat(0) && self.last.0 > beat.0 + FILL_MAX {
             // The clock was set back and the numbering of beats restarted.
             self.last = seen.last_beat().min(beat);
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use timers::{Beat, Scope};
+use timers::{Beat, Scope, Timestamp};
 
 use crate::hub::Hub;
 use crate::hub::broadcast::Subscriber;
@@ -48,9 +48,12 @@ impl Subscription {
         self.state.broadcast.snapshot().clone().expect("joining waits for the first view")
     }
 
-    /// Returns the last beat of the node, after which a new listener's ticks begin.
+    /// Returns the last beat of the node, after which a new listener's ticks begin; before the first beat, the current second.
     pub fn last_beat(&self) -> Beat {
-        self.hub.last_beat()
+        match self.hub.last_beat() {
+            Beat(0) => self.hub.clock.now().map_or(Beat(0), Timestamp::beat),
+            beat => beat,
+        }
     }
 
     /// Returns the number of listeners of the scope on this node.
