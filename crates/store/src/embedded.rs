@@ -3,10 +3,12 @@
 mod database;
 mod disk;
 mod expiry;
+mod failure_log;
 mod head;
 mod read;
 mod store;
 mod tables;
+mod transaction;
 mod writer;
 
 pub use database::OpenError;

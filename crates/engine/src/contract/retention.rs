@@ -85,7 +85,7 @@ pub async fn a_history_takes_rows_up_to_its_quota_and_smaller_ones_beyond_it(fix
     // Another scope has its own.
     let commit = fresh(&*store, &scope("ben"), 1).await;
     must(&*store, with_rows(commit, quota, &[("a", "{1}"), ("b", "{22}")])).await;
-    // What was stored without a quota counts: 4 + 4 + 4 bytes.
+    // Rows that were stored without a quota count: 4 + 4 + 4 bytes.
     let exact = HistoryQuota { rows: 4, bytes: 16 };
     let commit = fresh(&*store, &ann, 7).await;
     assert_eq!(full(&*store, with_rows(commit, exact, &[("d", "{44}")])).await, HistoryBound::Bytes(16));

@@ -30,7 +30,7 @@ pub enum Packet {
     },
     /// The packet is invalid.
     Invalid {
-        /// What is wrong with it.
+        /// The fault of the packet.
         reason: &'static str,
         /// The id of the acknowledgement that the client waits for.
         ack: Option<i64>,

@@ -140,7 +140,7 @@ impl Handle {
             file.write_all(&vec![0; bytes])?;
             file.sync_all()
         });
-        // What was written of it takes space as well.
+        // A part of the file may have been written, and takes space.
         fs::remove_file(&path).ok();
         written.map_err(|error| format!("{} can't be written: {error}", path.display()))
     }

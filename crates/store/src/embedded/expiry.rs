@@ -14,7 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::embedded::database::Handle;
 use crate::embedded::head::StoredHead;
 use crate::embedded::tables::{END_INDEX, ENDS, HISTORY_SIZES};
-use crate::embedded::writer::{Job, Tables};
+use crate::embedded::transaction::Tables;
+use crate::embedded::writer::Job;
 
 /// How often the store looks for scopes that have ended.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);

@@ -19,7 +19,8 @@ use tokio::task::spawn_blocking;
 use tracing::{Instrument, Span};
 
 use crate::embedded::database::{Handle, OpenError};
-use crate::embedded::writer::{FailureLog, Job, Reply, Writer};
+use crate::embedded::failure_log::FailureLog;
+use crate::embedded::writer::{Job, Reply, Writer};
 use crate::embedded::{disk, expiry, read};
 use crate::known_scopes::KnownScopes;
 

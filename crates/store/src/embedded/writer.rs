@@ -4,20 +4,20 @@ use parking_lot::Mutex;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use engine::store::{Commit, Committed, Due, Fault, FaultKind, Shards, Signal, SignalSender};
 use engine::{StoreClock, StoreTime, Update};
-use redb::{Database, ReadableTable, Table, WriteTransaction};
-use timers::{DeadlineMove, Scope, Timestamp};
+use redb::Database;
+use timers::{Scope, Timestamp};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::embedded::database::{Handle, failing};
-use crate::embedded::expiry::Retention;
-use crate::embedded::head::StoredHead;
+use crate::embedded::failure_log::FailureLog;
 use crate::embedded::read;
-use crate::embedded::tables::{ABSORBED, CLOCK, CLOSED, DUE, HEADS, ITEMS, PROBE, ROW_INDEX, ROWS, TIME};
+use crate::embedded::tables::{ABSORBED, CLOCK, CLOSED, PROBE, TIME};
+use crate::embedded::transaction::Tables;
 
 /// Most commits in one transaction. In a group of this size writing costs as much as the sync; larger groups
 /// only delay the first commit.
@@ -29,9 +29,6 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// Bytes that a write after a failed one must take, before commits are accepted again: more than most groups, so that a
 /// disk with a few free bytes does not look healthy at every other moment.
 const PROBE_BYTES: usize = 256 << 10;
-
-/// The shortest time between two reports of failed writes.
-const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The sender of a job's result.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Fault>>;
@@ -191,7 +188,12 @@ impl Writer {
 
     fn commit_group(&mut self, group: Vec<(Commit, Reply<Committed>)>) {
         let clock = Arc::clone(&self.clock);
-        match self.write(|database| write_group(database, &group, &clock)) {
+        let written = self.write(|database| {
+            within(database, |tables| {
+                group.iter().map(|(commit, _)| tables.write(commit, &clock)).collect::<Result<Vec<_>, _>>()
+            })
+        });
+        match written {
             Ok(results) => {
                 for ((commit, reply), committed) in group.into_iter().zip(results) {
                     if let Ok(committed) = &committed {
@@ -240,33 +242,6 @@ impl Job {
     }
 }
 
-/// Reports failed writes in the log, a few of many.
-#[derive(Default)]
-pub(crate) struct FailureLog {
-    reported_at: Option<Instant>,
-    /// The failures since then.
-    unreported: u64,
-    /// A failure was reported whose end was not.
-    is_open: bool,
-}
-
-impl FailureLog {
-    fn report(&mut self, reason: &str) {
-        self.unreported += 1;
-        if self.reported_at.is_some_and(|at| at.elapsed() < REPORT_INTERVAL) {
-            return;
-        }
-        tracing::error!(reason, failures = self.unreported, "the store can't be written; the node is not ready");
-        *self = Self { reported_at: Some(Instant::now()), unreported: 0, is_open: true };
-    }
-
-    fn report_end(&mut self) {
-        if std::mem::take(&mut self.is_open) {
-            tracing::info!("the store can be written again");
-        }
-    }
-}
-
 /// Writes to the tables in one transaction.
 fn within<T>(
     database: &Database,
@@ -298,112 +273,6 @@ fn write_probe(database: &Database) -> Result<(), redb::Error> {
     Ok(transaction.commit()?)
 }
 
-fn write_group(
-    database: &Database,
-    group: &[(Commit, Reply<Committed>)],
-    clock: &StoreClock,
-) -> Result<Vec<Result<Committed, Fault>>, redb::Error> {
-    let transaction = database.begin_write()?;
-    let results = write_all(&transaction, group, clock)?;
-    transaction.commit()?;
-    Ok(results)
-}
-
-fn write_all(
-    transaction: &WriteTransaction,
-    group: &[(Commit, Reply<Committed>)],
-    clock: &StoreClock,
-) -> Result<Vec<Result<Committed, Fault>>, redb::Error> {
-    let mut tables = Tables::open(transaction)?;
-    group.iter().map(|(commit, _)| tables.write(commit, clock)).collect()
-}
-
-/// The tables, open in a transaction.
-pub(crate) struct Tables<'t> {
-    pub(crate) heads: Table<'t, &'static str, &'static [u8]>,
-    pub(crate) items: Table<'t, (&'static str, &'static str), &'static [u8]>,
-    pub(crate) rows: Table<'t, (&'static str, &'static str), (u64, &'static [u8])>,
-    pub(crate) row_index: Table<'t, (&'static str, u64, &'static str), ()>,
-    pub(crate) due: Table<'t, (u64, &'static str), ()>,
-    pub(crate) retention: Retention<'t>,
-}
-
-impl<'t> Tables<'t> {
-    pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
-        Ok(Self {
-            heads: transaction.open_table(HEADS)?,
-            items: transaction.open_table(ITEMS)?,
-            rows: transaction.open_table(ROWS)?,
-            row_index: transaction.open_table(ROW_INDEX)?,
-            due: transaction.open_table(DUE)?,
-            retention: Retention::open(transaction)?,
-        })
-    }
-
-    fn postpone(&mut self, due: &Due, to: Timestamp) -> Result<(), redb::Error> {
-        let scope = due.scope.to_string();
-        if self.due.remove((due.at.0, scope.as_str()))?.is_none() {
-            return Ok(());
-        }
-        self.due.insert((to.0, scope.as_str()), ())?;
-        let head = self.heads.get(scope.as_str())?.and_then(|bytes| StoredHead::decode(bytes.value()).ok());
-        if let Some(mut stored) = head {
-            stored.deadline = Some(to);
-            self.heads.insert(scope.as_str(), stored.encode().as_slice())?;
-        }
-        Ok(())
-    }
-
-    /// Writes a commit. A damaged board refuses it, and does not affect the other commits of the group.
-    fn write(&mut self, commit: &Commit, clock: &StoreClock) -> Result<Result<Committed, Fault>, redb::Error> {
-        let scope = commit.scope.to_string();
-        let head = self.heads.get(scope.as_str())?.map(|bytes| StoredHead::decode(bytes.value())).transpose();
-        let mut stored = match head {
-            Ok(head) => head.unwrap_or_default(),
-            Err(damaged) => return Ok(Err(damaged)),
-        };
-        let (sizes, now) = (self.history_sizes(&scope, commit)?, clock.now());
-        let committed = stored.head.take(commit, sizes, now);
-        if !matches!(committed, Committed::Done(..)) {
-            return Ok(Ok(committed));
-        }
-        for key in &commit.removed {
-            self.items.remove((scope.as_str(), key.as_str()))?;
-        }
-        for (key, bytes) in &commit.put {
-            self.items.insert((scope.as_str(), key.as_str()), bytes.as_ref())?;
-        }
-        for row in &commit.archive {
-            let id = row.id.as_str();
-            let before = self.rows.insert((scope.as_str(), id), (row.at.0, row.body.as_ref()))?;
-            if let Some(at) = before.map(|row| row.value().0) {
-                self.row_index.remove((scope.as_str(), at, id))?;
-            }
-            self.row_index.insert((scope.as_str(), row.at.0, id), ())?;
-        }
-        if !commit.archive.is_empty() {
-            self.retention.set_size(&scope, sizes.1)?;
-        }
-        let deadline = match commit.deadline {
-            DeadlineMove::Keep => stored.deadline,
-            DeadlineMove::Clear => None,
-            DeadlineMove::Set(at) => Some(at),
-        };
-        if deadline != stored.deadline {
-            if let Some(at) = stored.deadline {
-                self.due.remove((at.0, scope.as_str()))?;
-            }
-            if let Some(at) = deadline {
-                self.due.insert((at.0, scope.as_str()), ())?;
-            }
-            stored.deadline = deadline;
-        }
-        self.heads.insert(scope.as_str(), stored.encode().as_slice())?;
-        self.retention.apply(&scope, commit.expiry, now)?;
-        Ok(Ok(committed))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -412,7 +281,9 @@ mod tests {
 
     use bytes::Bytes;
     use engine::store::Expiry;
-    use timers::{CommandId, Tag, UserId};
+    use timers::{CommandId, DeadlineMove, Tag, UserId};
+
+    use crate::embedded::tables::HEADS;
 
     fn job(clock: &StoreClock, user: &str) -> (Job, oneshot::Receiver<Result<Committed, Fault>>) {
         let now = clock.now();

@@ -94,7 +94,7 @@ async fn a_primary_that_works_is_left_as_soon_as_the_sentinels_name_another_one(
     nodes[0].start_session("before").await.expect("works");
     let old = &redis.servers[0];
     old.command(&["WAIT", "2", "1000"]).expect("answers");
-    // Whoever waits for its demotion stays for ever.
+    // A node that waited for its demotion would stay for ever.
     old.refuse_demotion();
     redis.fail_over();
     wait_for("another primary", || redis.named_primary().is_some_and(|port| port != old.port())).await;

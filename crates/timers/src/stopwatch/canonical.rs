@@ -63,7 +63,7 @@ fn shortest(number: &Number) -> Number {
 /// empty object or array.
 fn json(json: Option<&RawJson>) -> Option<RawJson> {
     let json = json?;
-    // What is not read, such as JSON that is nested too deeply, is compared as it is.
+    // JSON that cannot be read, such as a value that is nested too deeply, is compared as it is.
     let Ok(value) = serde_json::from_str::<Value>(json.as_str()) else { return Some(json.clone()) };
     if value.as_object().is_some_and(serde_json::Map::is_empty) || value.as_array().is_some_and(Vec::is_empty) {
         return None;
