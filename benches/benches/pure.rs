@@ -5,8 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use timers::stopwatch::{Start, StopwatchCommand};
 use timers::{
-    Board, Command, CommandId, Decision, ExistingRows, Limits, Position, Scope, SessionId, Tag, Timestamp, UserId,
-    decide,
+    Board, Command, CommandId, Decision, Limits, Position, Scope, SessionId, StoredRows, Tag, Timestamp, UserId, decide,
 };
 use wire::clockit::{Seed, V1};
 use wire::{Dialect, TextDialect};
@@ -29,7 +28,7 @@ fn start(nth: usize) -> Command {
 }
 
 fn after(board: &Board, command: &Command) -> Board {
-    match decide(board, &ExistingRows::default(), command, CommandId(1), NOW, &Limits::default()) {
+    match decide(board, &StoredRows::default(), command, CommandId(1), NOW, &Limits::default()) {
         Ok(Decision::Change(change)) => {
             let revision = board.position.revision.next();
             board.after(&change, Position { revision, tag: Tag(revision.0) })
@@ -49,9 +48,7 @@ fn deciding(c: &mut Criterion) {
         let board = board(sessions);
         let pause = Command::Stopwatch(StopwatchCommand::Pause(id(0)));
         group.bench_function(format!("pause, {sessions} sessions"), |b| {
-            b.iter(|| {
-                decide(&board, &ExistingRows::default(), black_box(&pause), CommandId(1), NOW, &Limits::default())
-            });
+            b.iter(|| decide(&board, &StoredRows::default(), black_box(&pause), CommandId(1), NOW, &Limits::default()));
         });
     }
     group.finish();

@@ -8,8 +8,8 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use timers::room::{Joining, RoomCommand};
 use timers::{
-    Board, Change, Command, CommandId, ConnectionId, Decision, ExistingRows, Limits, MemberId, Millis, NodeId,
-    Position, ResumeSecret, RoomId, Scope, Tag, Timestamp, decide,
+    Board, Change, Command, CommandId, ConnectionId, Decision, Limits, MemberId, Millis, NodeId, Position,
+    ResumeSecret, RoomId, Scope, StoredRows, Tag, Timestamp, decide,
 };
 use wire::Dialect;
 use wire::rooms::Rooms;
@@ -46,7 +46,7 @@ fn limits() -> Limits {
 }
 
 fn change(board: &Board, command: &Command, now: Timestamp) -> Change {
-    match decide(board, &ExistingRows::default(), command, CommandId(1), now, &limits()) {
+    match decide(board, &StoredRows::default(), command, CommandId(1), now, &limits()) {
         Ok(Decision::Change(change)) => change,
         other => panic!("{other:?}"),
     }

@@ -115,7 +115,14 @@ mod tests {
     fn check(scope: Scope, position: Position, is_settling: bool, expected: Expiry) {
         let board = Board { position, ..Board::empty(scope) };
         let (put, removed) = Default::default();
-        let change = Change { at: Timestamp(0), put, removed, archive: Vec::new(), deadline: DeadlineMove::Clear };
+        let change = Change {
+            at: Timestamp(0),
+            put,
+            removed,
+            archive: Vec::new(),
+            archive_removed: Default::default(),
+            deadline: DeadlineMove::Clear,
+        };
         let retention = Retention { guest_lifetime: Millis(8000), ..Retention::default() };
         assert_eq!(retention.expiry(&board, &change, is_settling), expected, "{}", board.scope);
     }

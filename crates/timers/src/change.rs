@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::history::Row;
+use crate::history::{HistoryId, Row};
 use crate::item::ItemKey;
 use crate::systems::Item;
 use crate::time::Timestamp;
@@ -15,7 +15,7 @@ pub const ITEMS_MAX: usize = 1000;
 /// Most items that one change removes; the reason is that of [`ITEMS_MAX`].
 pub const REMOVALS_MAX: usize = 1000;
 
-/// Most history rows that one change writes: some years of sessions, which an editor sends in one file.
+/// Most history rows that one change writes and deletes: some years of sessions, which an editor sends in one file.
 pub const ROWS_MAX: usize = 5000;
 
 /// The outcome of [`decide`](crate::decide).
@@ -40,6 +40,8 @@ pub struct Change {
     pub removed: BTreeSet<ItemKey>,
     /// History rows to write; a row of the same id is replaced.
     pub archive: Vec<Row>,
+    /// History rows to delete.
+    pub archive_removed: BTreeSet<HistoryId>,
     /// The move of the scope's entry in the index of deadlines.
     pub deadline: DeadlineMove,
 }

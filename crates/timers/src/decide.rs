@@ -4,14 +4,14 @@ use crate::board::Board;
 use crate::change::{Change, DeadlineMove, Decision};
 use crate::command::CommandId;
 use crate::draft::Draft;
-use crate::history::ExistingRows;
+use crate::history::StoredRows;
 use crate::systems::{self, Command, Limits, Refusal};
 use crate::time::ClusterTime;
 
 /// Decides what a command does to a board at a time.
 ///
 /// Deadlines that have passed are settled first, each dated at its own instant; the time is never taken below that of
-/// the board's last change. Items are kept in cluster time; history rows get dates. `existing` must answer for all rows of [`Command::required_rows`]. No change is larger than
+/// the board's last change. Items are kept in cluster time; history rows get dates. `stored` must answer for all rows of [`Command::required_rows`]. No change is larger than
 /// [`ITEMS_MAX`](crate::ITEMS_MAX), [`REMOVALS_MAX`](crate::REMOVALS_MAX) and [`ROWS_MAX`](crate::ROWS_MAX): if more is
 /// due, the decision is [`Decision::Partial`]. [`Command::Settle`] always gives a change, if only of the deadline, so that
 /// firing moves the entry.
@@ -20,7 +20,7 @@ use crate::time::ClusterTime;
 /// [`Refusal`]: the rules refuse the command, and nothing is changed.
 pub fn decide(
     board: &Board,
-    existing: &ExistingRows,
+    stored: &StoredRows,
     command: &Command,
     id: CommandId,
     time: impl Into<ClusterTime>,
@@ -32,7 +32,7 @@ pub fn decide(
     if draft.is_partial() {
         return Ok(Decision::Partial(settled(draft)));
     }
-    systems::apply(&mut draft, existing, command, id)?;
+    systems::apply(&mut draft, stored, command, id)?;
     if !draft.fits_a_commit() {
         let mut draft = Draft::new(board, time, limits);
         systems::settle(&mut draft);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::board::{Board, all_of_kind};
 use crate::change::{Change, DeadlineMove, ITEMS_MAX, REMOVALS_MAX, ROWS_MAX};
-use crate::history::Row;
+use crate::history::{HistoryId, Row};
 use crate::item::ItemKey;
 use crate::system::ItemType;
 use crate::systems::{Item, Limits};
@@ -21,6 +21,7 @@ pub struct Draft<'a> {
     put: BTreeMap<ItemKey, Arc<Item>>,
     removed: BTreeSet<ItemKey>,
     archive: Vec<Row>,
+    archive_removed: BTreeSet<HistoryId>,
     /// Something that is due was left to the next commit.
     is_partial: bool,
 }
@@ -28,9 +29,19 @@ pub struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// Makes a draft at `time`, or at the time of the board's last change if that is later.
     pub(crate) fn new(board: &'a Board, time: ClusterTime, limits: &'a Limits) -> Self {
-        let (put, removed) = (BTreeMap::new(), BTreeSet::new());
+        let (put, removed, archive_removed) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         let ClusterTime { now, ahead } = time;
-        Self { board, now: now.max(board.at), ahead, limits, put, removed, archive: Vec::new(), is_partial: false }
+        Self {
+            board,
+            now: now.max(board.at),
+            ahead,
+            limits,
+            put,
+            removed,
+            archive: Vec::new(),
+            archive_removed,
+            is_partial: false,
+        }
     }
 
     /// Returns one item of a type.
@@ -73,8 +84,17 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Writes a row of the history; one of the same id is replaced.
     pub(crate) fn archive(&mut self, row: Row) {
+        self.archive_removed.remove(&row.id);
         self.archive.push(row);
+    }
+
+    /// Deletes a row of the history.
+    #[expect(dead_code, reason = "no system deletes rows yet")]
+    pub(crate) fn remove_row(&mut self, id: HistoryId) {
+        self.archive.retain(|row| row.id != id);
+        self.archive_removed.insert(id);
     }
 
     /// Tells whether one more item can be removed in this commit. If not, the rest of what is due is left to the next
@@ -107,11 +127,13 @@ impl<'a> Draft<'a> {
     }
 
     pub(crate) fn fits_a_commit(&self) -> bool {
-        self.put.len() <= ITEMS_MAX && self.removed.len() <= REMOVALS_MAX && self.archive.len() <= ROWS_MAX
+        let rows = self.archive.len() + self.archive_removed.len();
+        self.put.len() <= ITEMS_MAX && self.removed.len() <= REMOVALS_MAX && rows <= ROWS_MAX
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.put.is_empty() && self.removed.is_empty() && self.archive.is_empty()
+        let has_rows = !self.archive.is_empty() || !self.archive_removed.is_empty();
+        self.put.is_empty() && self.removed.is_empty() && !has_rows
     }
 
     /// Tells whether the draft makes the items of a type heavier than `bytes_max`. A draft that makes them lighter passes,
@@ -137,7 +159,7 @@ impl<'a> Draft<'a> {
     }
 
     pub(crate) fn into_change(self, deadline: DeadlineMove) -> Change {
-        let Self { now, put, removed, archive, .. } = self;
-        Change { at: now, put, removed, archive, deadline }
+        let Self { now, put, removed, archive, archive_removed, .. } = self;
+        Change { at: now, put, removed, archive, archive_removed, deadline }
     }
 }

@@ -89,6 +89,10 @@ id!(
     UserId
 );
 id!(
+    /// An organisation, as authentication names it.
+    OrganizationId
+);
+id!(
     /// A stopwatch session; unique within its user.
     SessionId
 );

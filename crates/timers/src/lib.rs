@@ -30,9 +30,10 @@ pub use decide::decide;
 pub use disconnect::DisconnectId;
 pub use draft::Draft;
 pub use fields::{BadField, Fields};
-pub use history::{ExistingRows, HistoryBound, HistoryId, Row};
+pub use history::{HistoryBound, HistoryId, IndexTerm, ROW_TERMS_MAX, RequiredRows, Row, StoredRows};
 pub use ids::{
-    BadId, ClientId, ConnectionId, GoalId, ID_BYTES_MAX, MemberId, NodeId, ResumeSecret, RoomId, SessionId, UserId,
+    BadId, ClientId, ConnectionId, GoalId, ID_BYTES_MAX, MemberId, NodeId, OrganizationId, ResumeSecret, RoomId,
+    SessionId, UserId,
 };
 pub use item::{BadItem, ItemId, ItemKey};
 pub use position::{Position, Revision, Tag};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::ids::{BadId, ID_BYTES_MAX, NodeId, RoomId, UserId, check_id, is_guest_id};
+use crate::ids::{BadId, ID_BYTES_MAX, NodeId, OrganizationId, RoomId, UserId, check_id, is_guest_id};
 use crate::systems::ScopeKind;
 
 /// Longest kind in bytes, so that a kind of a newer version cannot make keys arbitrarily long.
@@ -38,6 +38,11 @@ impl Scope {
     /// Returns the scope of a person.
     pub fn user(id: &UserId) -> Self {
         Self { kind: ScopeKind::User, id: id.as_str().into() }
+    }
+
+    /// Returns the scope of an organisation.
+    pub fn organization(id: &OrganizationId) -> Self {
+        Self { kind: ScopeKind::Organization, id: id.as_str().into() }
     }
 
     /// Returns the scope of a room.
@@ -78,6 +83,11 @@ impl Scope {
     /// Tells whether the scope belongs to an anonymous person, whose timers are kept for a limited time only.
     pub fn is_guest(&self) -> bool {
         self.kind == ScopeKind::User && is_guest_id(&self.id)
+    }
+
+    /// Returns the organisation that the scope belongs to, if it belongs to one.
+    pub fn as_organization(&self) -> Option<OrganizationId> {
+        if self.kind == ScopeKind::Organization { OrganizationId::new(&self.id).ok() } else { None }
     }
 
     /// Returns the room that the scope belongs to, if it belongs to one.

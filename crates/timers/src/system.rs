@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::command::CommandId;
 use crate::draft::Draft;
-use crate::history::{ExistingRows, HistoryId};
+use crate::history::{RequiredRows, StoredRows};
 use crate::item::ItemId;
 use crate::systems::{Item, Limits};
 use crate::time::{Millis, Timestamp};
@@ -24,9 +24,9 @@ pub trait System {
     /// Returns the name of a command in traces: `<system>.<verb>`.
     fn command_name(command: &Self::Command) -> &'static str;
 
-    /// Returns the history rows whose existence [`System::apply`] must know.
-    fn required_rows(_: &Self::Command) -> Vec<HistoryId> {
-        Vec::new()
+    /// Returns the history rows that [`System::apply`] must know.
+    fn required_rows(_: &Self::Command) -> RequiredRows {
+        RequiredRows::default()
     }
 
     /// Carries out the deadlines of the system's items that have passed. Runs before every command.
@@ -43,7 +43,7 @@ pub trait System {
     /// The refusal; the draft is then discarded.
     fn apply(
         draft: &mut Draft<'_>,
-        existing: &ExistingRows,
+        stored: &StoredRows,
         command: &Self::Command,
         id: CommandId,
     ) -> Result<(), Self::Refusal>;

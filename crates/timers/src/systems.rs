@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::command::CommandId;
 use crate::draft::Draft;
-use crate::history::{ExistingRows, HistoryBound, HistoryId};
+use crate::history::{HistoryBound, RequiredRows, StoredRows};
 use crate::item::{BadItem, StoredItem, encode};
 use crate::raw_json::RawJson;
 use crate::system::{ItemType, ItemVariant, System};
@@ -69,11 +69,11 @@ macro_rules! systems {
                 }
             }
 
-            /// Returns the history rows whose existence [`decide`](crate::decide) must know.
-            pub fn required_rows(&self) -> Vec<HistoryId> {
+            /// Returns the history rows that [`decide`](crate::decide) must know.
+            pub fn required_rows(&self) -> RequiredRows {
                 match self {
                     $(Self::$name(command) => crate::$module::$rules::required_rows(command),)+
-                    Self::Settle => Vec::new(),
+                    Self::Settle => RequiredRows::default(),
                 }
             }
         }
@@ -171,12 +171,12 @@ macro_rules! systems {
         /// Applies a command; [`Command::Settle`] expires what is due.
         pub(crate) fn apply(
             draft: &mut Draft<'_>,
-            existing: &ExistingRows,
+            stored: &StoredRows,
             command: &Command,
             id: CommandId,
         ) -> Result<(), Refusal> {
             match command {
-                $(Command::$name(command) => Ok(crate::$module::$rules::apply(draft, existing, command, id)?),)+
+                $(Command::$name(command) => Ok(crate::$module::$rules::apply(draft, stored, command, id)?),)+
                 Command::Settle => {
                     expire(draft);
                     Ok(())
@@ -249,6 +249,8 @@ macro_rules! scope_kinds {
 scope_kinds! {
     /// One person.
     User = "user", expires_when_empty: false;
+    /// One organisation.
+    Organization = "org", expires_when_empty: false;
     /// One room.
     Room = "room", expires_when_empty: true;
     /// One run of a node: its lease, and the rooms in which it has members.

@@ -8,9 +8,9 @@ use timers::node::{NodeCommand, Presence};
 use timers::room::{CountdownPhase, Member, Room};
 use timers::stopwatch::{Start, Stopwatch, StopwatchCommand, StopwatchPhase};
 use timers::{
-    Board, Change, Command, CommandId, ConnectionId, DeadlineMove, Decision, ExistingRows, ITEMS_MAX, ItemKey,
-    ItemType, Limits, MemberId, Millis, NodeId, Position, REMOVALS_MAX, ROWS_MAX, Refusal, ResumeSecret, Revision,
-    RoomId, Scope, SessionId, Tag, Timestamp, UserId, decide,
+    Board, Change, Command, CommandId, ConnectionId, DeadlineMove, Decision, ITEMS_MAX, ItemKey, ItemType, Limits,
+    MemberId, Millis, NodeId, Position, REMOVALS_MAX, ROWS_MAX, Refusal, ResumeSecret, Revision, RoomId, Scope,
+    SessionId, StoredRows, Tag, Timestamp, UserId, decide,
 };
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -55,7 +55,7 @@ fn a_partial_change_of_a_room_includes_the_events_before_its_last_removal() {
     add(&mut board, Room { phase: CountdownPhase::Running { since: NOW, ends_at }, ..room() });
     (0..=REMOVALS_MAX).for_each(|number| add(&mut board, disconnected_member(number, NOW)));
     let expires_at = NOW + limits.room.reconnect_within;
-    let decided = decide(&board, &ExistingRows::default(), &Command::Settle, CommandId(1), expires_at, &limits);
+    let decided = decide(&board, &StoredRows::default(), &Command::Settle, CommandId(1), expires_at, &limits);
     let Ok(Decision::Partial(change)) = decided else { panic!("{decided:?}") };
     let board = board.after(&change, Position::NONE);
     let room = board.get::<Room>(&()).unwrap();
@@ -144,7 +144,7 @@ fn a_stop_under_a_lowered_limit_removes_as_many_of_the_oldest_sessions_as_one_co
 fn apply(board: &mut Board, command: &Command, now: Timestamp, limits: &Limits) -> Result<Vec<Change>, Refusal> {
     let mut changes = Vec::new();
     loop {
-        let (change, is_last) = match decide(board, &ExistingRows::default(), command, CommandId(1), now, limits)? {
+        let (change, is_last) = match decide(board, &StoredRows::default(), command, CommandId(1), now, limits)? {
             Decision::Change(change) => (change, true),
             Decision::Partial(change) => (change, false),
             Decision::Nothing => return Ok(changes),

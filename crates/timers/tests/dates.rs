@@ -4,8 +4,8 @@
 
 use timers::stopwatch::{Finished, Start, Stopwatch, StopwatchCommand};
 use timers::{
-    Beat, Board, ClusterTime, Command, CommandId, Decision, ExistingRows, Item, Limits, Millis, Position, Row, Scope,
-    SessionId, Tag, Timestamp, UserId, decide,
+    Beat, Board, ClusterTime, Command, CommandId, Decision, Item, Limits, Millis, Position, Row, Scope, SessionId,
+    StoredRows, Tag, Timestamp, UserId, decide,
 };
 
 const AHEAD: Millis = Millis(7_200_000);
@@ -15,7 +15,7 @@ const NOW: Timestamp = Timestamp(1_700_000_000_000);
 fn decided(board: &Board, command: StopwatchCommand, now: Timestamp) -> (Board, Vec<Row>) {
     let time = ClusterTime { now, ahead: AHEAD };
     let command = Command::Stopwatch(command);
-    match decide(board, &ExistingRows::default(), &command, CommandId(1), time, &Limits::default()) {
+    match decide(board, &StoredRows::default(), &command, CommandId(1), time, &Limits::default()) {
         Ok(Decision::Change(change)) => {
             let revision = board.position.revision.next();
             let rows = change.archive.clone();

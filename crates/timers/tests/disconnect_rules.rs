@@ -6,14 +6,14 @@ use timers::disconnect::{
     DISCONNECTS_MAX, Disconnect, DisconnectCommand, DisconnectRefusal, DisconnectTarget, ORDER_RETENTION,
 };
 use timers::{
-    Board, Change, Command, CommandId, DeadlineMove, Decision, DisconnectId, ExistingRows, Item, Limits, Millis,
-    Position, Refusal, RoomId, Scope, Tag, Timestamp, UserId, decide,
+    Board, Change, Command, CommandId, DeadlineMove, Decision, DisconnectId, Item, Limits, Millis, Position, Refusal,
+    RoomId, Scope, StoredRows, Tag, Timestamp, UserId, decide,
 };
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
 fn apply(board: &Board, command: &Command, now: Timestamp) -> Result<(Board, Change), Refusal> {
-    match decide(board, &ExistingRows::default(), command, CommandId(1), now, &Limits::default())? {
+    match decide(board, &StoredRows::default(), command, CommandId(1), now, &Limits::default())? {
         Decision::Change(change) => {
             let revision = board.position.revision.next();
             Ok((board.after(&change, Position { revision, tag: Tag(revision.0) }), change))

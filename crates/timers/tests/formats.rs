@@ -7,8 +7,8 @@ use std::sync::Arc;
 use timers::disconnect::{Disconnect, DisconnectTarget};
 use timers::room::{Member, Room, RoomCommand};
 use timers::{
-    Board, Command, CommandId, DeadlineMove, Decision, ExistingRows, Item, ItemKey, Limits, MemberId, Refusal, RoomId,
-    Scope, ScopeKind, Timestamp, decide,
+    Board, Command, CommandId, DeadlineMove, Decision, Item, ItemKey, Limits, MemberId, Refusal, RoomId, Scope,
+    ScopeKind, StoredRows, Timestamp, decide,
 };
 
 const ROOM: &str = r#"{"v":1,"room":{"created":1,"last_activity":2,"duration_ms":3}}"#;
@@ -79,5 +79,5 @@ fn board(scope: Scope, stored: &[(&str, &str)]) -> Board {
 }
 
 fn decide_at(board: &Board, command: &Command, now: Timestamp) -> Result<Decision, Refusal> {
-    decide(board, &ExistingRows::default(), command, CommandId(1), now, &Limits::default())
+    decide(board, &StoredRows::default(), command, CommandId(1), now, &Limits::default())
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use timers::node::{LEASE_DURATION, Lease, NodeCommand, NodeRefusal, Presence};
 use timers::{
-    Board, Command, CommandId, DeadlineMove, Decision, ExistingRows, Item, Limits, NodeId, Position, Refusal, RoomId,
-    Scope, Tag, Timestamp, decide,
+    Board, Command, CommandId, DeadlineMove, Decision, Item, Limits, NodeId, Position, Refusal, RoomId, Scope,
+    StoredRows, Tag, Timestamp, decide,
 };
 
 /// The board of a node, and the current time.
@@ -33,7 +33,7 @@ impl Fixture {
     fn apply_command(&mut self, command: &Command) -> Result<Option<DeadlineMove>, Refusal> {
         let decided = decide(
             &self.board,
-            &ExistingRows::default(),
+            &StoredRows::default(),
             command,
             CommandId(1),
             Timestamp(self.now),

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use timers::room::{CountdownPhase, DURATION_MAX, Joining, Member, Room, RoomCommand};
 use timers::{
-    Board, Command, CommandId, ConnectionId, Decision, ExistingRows, ITEMS_MAX, Item, ItemKey, Limits, MemberId,
-    Millis, NodeId, Position, REMOVALS_MAX, ResumeSecret, RoomId, Scope, Tag, Timestamp, decide,
+    Board, Command, CommandId, ConnectionId, Decision, ITEMS_MAX, Item, ItemKey, Limits, MemberId, Millis, NodeId,
+    Position, REMOVALS_MAX, ResumeSecret, RoomId, Scope, StoredRows, Tag, Timestamp, decide,
 };
 
 const BEGIN: u64 = 1_000_000;
@@ -45,8 +45,7 @@ fn crowd() -> impl Strategy<Value = usize> {
 fn apply(board: &Board, command: &Command, now: u64) -> Board {
     let mut board = board.clone();
     loop {
-        let decided =
-            decide(&board, &ExistingRows::default(), command, CommandId(1), Timestamp(now), &Limits::default());
+        let decided = decide(&board, &StoredRows::default(), command, CommandId(1), Timestamp(now), &Limits::default());
         let (change, is_partial) = match decided {
             Ok(Decision::Change(change)) => (change, false),
             Ok(Decision::Partial(change)) => (change, true),

@@ -4,8 +4,8 @@
 
 use timers::room::{CountdownPhase, DURATION_DEFAULT, Joining, Member, Room, RoomCommand, RoomRefusal};
 use timers::{
-    Beat, Board, Change, Command, CommandId, ConnectionId, DeadlineMove, Decision, ExistingRows, Limits, MemberId,
-    Millis, NodeId, Position, Refusal, ResumeSecret, RoomId, Scope, Tag, Timestamp, decide,
+    Beat, Board, Change, Command, CommandId, ConnectionId, DeadlineMove, Decision, Limits, MemberId, Millis, NodeId,
+    Position, Refusal, ResumeSecret, RoomId, Scope, StoredRows, Tag, Timestamp, decide,
 };
 
 const MINUTE: u64 = 60_000;
@@ -32,7 +32,7 @@ impl Fixture {
     }
 
     fn decide(&self, command: &Command) -> Result<Decision, Refusal> {
-        decide(&self.board, &ExistingRows::default(), command, CommandId(1), Timestamp(self.now), &self.limits)
+        decide(&self.board, &StoredRows::default(), command, CommandId(1), Timestamp(self.now), &self.limits)
     }
 
     /// Applies a command; returns `None` if it changes nothing.

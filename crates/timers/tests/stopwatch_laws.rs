@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use timers::stopwatch::{Goal, Start, Stopwatch, StopwatchCommand, StopwatchPhase, StopwatchRefusal};
 use timers::{
-    Board, Command, CommandId, Decision, ExistingRows, GoalId, Item, Limits, Millis, Position, RawJson, Refusal, Scope,
-    SessionId, Tag, Timestamp, UserId, decide,
+    Board, Command, CommandId, Decision, GoalId, Item, Limits, Millis, Position, RawJson, Refusal, Scope, SessionId,
+    StoredRows, Tag, Timestamp, UserId, decide,
 };
 
 /// A simple model of a session.
@@ -100,7 +100,7 @@ proptest! {
             now += pause;
             let id = request.session(&board.scope, CommandId(0), board.position.revision).unwrap();
             let command = Command::Stopwatch(request.clone());
-            let decided = decide(&board, &ExistingRows::default(), &command, CommandId(nth as u64), Timestamp(now), &limits);
+            let decided = decide(&board, &StoredRows::default(), &command, CommandId(nth as u64), Timestamp(now), &limits);
             let is_start = matches!(request, StopwatchCommand::Start(_));
             if !is_start && !expected.contains_key(id.as_str()) {
                 prop_assert_eq!(decided, Err(Refusal::Stopwatch(StopwatchRefusal::UnknownSession)));
@@ -118,7 +118,7 @@ proptest! {
                 expected.remove(id.as_str());
             } else {
                 expected.entry(id.to_string()).or_default().apply(now, &request);
-                let again = decide(&board, &ExistingRows::default(), &command, CommandId(0), Timestamp(now + 1), &limits);
+                let again = decide(&board, &StoredRows::default(), &command, CommandId(0), Timestamp(now + 1), &limits);
                 prop_assert_eq!(again, Ok(Decision::Nothing), "a repeated command changes nothing");
             }
 
@@ -153,7 +153,7 @@ proptest! {
             session: None, label: "x".into(), goals: None, group_id: None, group_name: None, comment: None,
         }));
         let started_at = Timestamp(1_700_000_000_000 + start);
-        let decided = decide(&board, &ExistingRows::default(), &command, CommandId(0), started_at, &Limits::default());
+        let decided = decide(&board, &StoredRows::default(), &command, CommandId(0), started_at, &Limits::default());
         let Ok(Decision::Change(change)) = decided else { panic!("{decided:?}") };
         let board = board.after(&change, Position::NONE);
         let session = board.all::<Stopwatch>().next().unwrap();

@@ -4,7 +4,7 @@
 
 use timers::stopwatch::StopwatchRefusal;
 use timers::{
-    Beat, Board, Command, CommandId, Decision, ExistingRows, Limits, Position, Refusal, Scope, Tag, Timestamp, UserId,
+    Beat, Board, Command, CommandId, Decision, Limits, Position, Refusal, Scope, StoredRows, Tag, Timestamp, UserId,
     decide,
 };
 use wire::clockit::{Seed, V1};
@@ -19,7 +19,7 @@ fn after(board: &Board, messages: &[&str]) -> Board {
         };
         let command: Command = request.into();
         let now = Timestamp(1_700_000_000_000 + board.position.revision.0 * 1000);
-        let decided = decide(&board, &ExistingRows::default(), &command, CommandId(0), now, &Limits::default());
+        let decided = decide(&board, &StoredRows::default(), &command, CommandId(0), now, &Limits::default());
         let Ok(Decision::Change(change)) = decided else { panic!("{text} gave {decided:?}") };
         let revision = board.position.revision.next();
         board = board.after(&change, Position { revision, tag: Tag(revision.0) });

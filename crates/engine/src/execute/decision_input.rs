@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use timers::{Board, Command, ExistingRows};
+use timers::{Board, Command, StoredRows};
 use tokio::time::sleep;
 
 use crate::engine::Engine;
@@ -15,7 +15,7 @@ use crate::store::RecentId;
 /// A board to decide on.
 pub(super) struct DecisionInput {
     pub(super) board: Arc<Board>,
-    pub(super) existing: ExistingRows,
+    pub(super) existing: StoredRows,
     /// Whether the board was loaded for this command. Only then a no-op or a refusal counts.
     pub(super) is_loaded: bool,
     pub(super) recent: Vec<RecentId>,
@@ -33,7 +33,7 @@ impl Engine {
         let view = self.hub.current(&request.scope)?;
         Some(DecisionInput {
             board: Arc::clone(&view.board),
-            existing: ExistingRows::default(),
+            existing: StoredRows::default(),
             is_loaded: false,
             recent: Vec::new(),
             mark,
@@ -49,7 +49,7 @@ impl Engine {
         let rows = request.command.required_rows();
         loop {
             let mark = self.hub.mark(&request.scope);
-            match self.hub.load(&request.scope, &rows).await {
+            match self.hub.load(&request.scope, &rows.existing).await {
                 Ok((board, existing, recent)) => {
                     return Ok(DecisionInput { board: Arc::new(board), existing, is_loaded: true, recent, mark });
                 }

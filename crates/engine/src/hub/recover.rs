@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use timers::{Board, ExistingRows, HistoryId, Item, Scope};
+use timers::{Board, HistoryId, Item, Scope, StoredRows};
 use tracing::Instrument;
 
 use crate::hub::scope_state::{ScopeState, ViewMark};
@@ -76,12 +76,12 @@ impl Hub {
         &self,
         scope: &Scope,
         rows: &[HistoryId],
-    ) -> Result<(Board, ExistingRows, Vec<RecentId>), JoinError> {
+    ) -> Result<(Board, StoredRows, Vec<RecentId>), JoinError> {
         self.stats.loads.add_one();
         let loaded = self.store.load(scope, rows).await.inspect_err(|fault| self.report_if_damaged(scope, fault))?;
         self.clock.refine(loaded.now);
         let board = decode_board(scope, &loaded).inspect_err(|error| self.report_damage(scope, error))?;
-        Ok((board, ExistingRows(loaded.existing), loaded.recent))
+        Ok((board, StoredRows { existing: loaded.existing, ..StoredRows::default() }, loaded.recent))
     }
 
     /// Counts and logs a fault about a scope if an operator must repair it. The log is limited.

@@ -125,7 +125,7 @@ mod tests {
     use std::time::Instant;
 
     use timers::stopwatch::{Start, StopwatchCommand};
-    use timers::{Board, CommandId, Decision, ExistingRows, Limits, Position, Revision, Scope, Tag, Timestamp, UserId};
+    use timers::{Board, CommandId, Decision, Limits, Position, Revision, Scope, StoredRows, Tag, Timestamp, UserId};
 
     use super::*;
     use crate::clock::BootClock;
@@ -167,7 +167,7 @@ mod tests {
         let board = Board::empty(Scope::user(&UserId::new(user).unwrap()));
         let (command, limits) = (StopwatchCommand::Start(start).into(), Limits::default());
         let decision =
-            timers::decide(&board, &ExistingRows::default(), &command, CommandId(1), Timestamp(1_000), &limits);
+            timers::decide(&board, &StoredRows::default(), &command, CommandId(1), Timestamp(1_000), &limits);
         let Ok(Decision::Change(change)) = decision else { panic!("a change: {decision:?}") };
         board.after(&change, Position { revision: Revision(1), tag: Tag(1) })
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::command::CommandId;
 use crate::disconnect::{DISCONNECTS_MAX, Disconnect, DisconnectId, DisconnectTarget};
 use crate::draft::Draft;
-use crate::history::ExistingRows;
+use crate::history::StoredRows;
 use crate::system::System;
 
 /// The rules of disconnect orders.
@@ -44,7 +44,7 @@ impl System for DisconnectRules {
 
     fn apply(
         draft: &mut Draft<'_>,
-        _: &ExistingRows,
+        _: &StoredRows,
         command: &DisconnectCommand,
         _: CommandId,
     ) -> Result<(), DisconnectRefusal> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::command::CommandId;
 use crate::draft::Draft;
-use crate::history::ExistingRows;
+use crate::history::StoredRows;
 use crate::ids::RoomId;
 use crate::node::command::NodeCommand;
 use crate::node::lease::{LEASE_DURATION, Lease, NodeRefusal, Presence};
@@ -37,7 +37,7 @@ impl System for NodeRules {
         remove_lease_if_cleared(draft);
     }
 
-    fn apply(draft: &mut Draft<'_>, _: &ExistingRows, command: &NodeCommand, _: CommandId) -> Result<(), NodeRefusal> {
+    fn apply(draft: &mut Draft<'_>, _: &StoredRows, command: &NodeCommand, _: CommandId) -> Result<(), NodeRefusal> {
         match command {
             NodeCommand::Begin => {
                 if lease(draft).is_none() {

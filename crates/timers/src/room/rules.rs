@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::command::CommandId;
 use crate::draft::Draft;
-use crate::history::ExistingRows;
+use crate::history::StoredRows;
 use crate::ids::{ConnectionId, MemberId, NodeId};
 use crate::room::command::{Joining, RoomCommand};
 use crate::room::countdown::{ADJUST_MAX, CountdownPhase, DURATION_DEFAULT, DURATION_MAX, Room};
@@ -62,7 +62,7 @@ impl System for RoomRules {
         draft.put(room);
     }
 
-    fn apply(draft: &mut Draft<'_>, _: &ExistingRows, command: &RoomCommand, _: CommandId) -> Result<(), RoomRefusal> {
+    fn apply(draft: &mut Draft<'_>, _: &StoredRows, command: &RoomCommand, _: CommandId) -> Result<(), RoomRefusal> {
         if let RoomCommand::Create(duration, joining) = command {
             return create(draft, *duration, joining);
         }

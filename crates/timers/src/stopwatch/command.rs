@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::change::ROWS_MAX;
 use crate::command::CommandId;
-use crate::history::{HistoryId, Row};
+use crate::history::{RequiredRows, Row};
 use crate::ids::{GoalId, SessionId};
 use crate::position::Revision;
 use crate::scope::Scope;
@@ -63,8 +63,8 @@ impl StopwatchCommand {
         }
     }
 
-    pub(crate) fn required_rows(&self) -> Vec<HistoryId> {
-        match self {
+    pub(crate) fn required_rows(&self) -> RequiredRows {
+        let existing = match self {
             // A longer list is refused, so the store is not asked about it.
             Self::Ingest(rows) if rows.len() > ROWS_MAX => Vec::new(),
             Self::Ingest(rows) => rows.iter().map(|row| row.id.clone()).collect(),
@@ -75,7 +75,8 @@ impl StopwatchCommand {
             | Self::Remove(_)
             | Self::Attach(..)
             | Self::Detach(..) => Vec::new(),
-        }
+        };
+        RequiredRows { existing, bodies: Vec::new() }
     }
 
     /// Returns the session that the command is about, given the command's id and the revision of its commit; `None` for

@@ -117,7 +117,8 @@ impl Finished {
     /// Encodes the row for the history.
     pub fn row(&self) -> Row {
         let json = String::from_utf8(self.encode()).expect("JSON is UTF-8");
-        Row { id: self.row_id(), at: self.ended, body: RawJson::new(&json).expect("just written as JSON") }
+        let body = RawJson::new(&json).expect("just written as JSON");
+        Row { id: self.row_id(), at: self.ended, body, terms: Vec::new() }
     }
 
     /// Reads a row's body.

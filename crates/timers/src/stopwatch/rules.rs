@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::change::ROWS_MAX;
 use crate::command::CommandId;
 use crate::draft::Draft;
-use crate::history::{ExistingRows, HistoryId, Row};
+use crate::history::{RequiredRows, Row, StoredRows};
 use crate::ids::{GoalId, SessionId};
 use crate::stopwatch::command::{Start, StopwatchCommand, derive_session_id};
 use crate::stopwatch::finished::Finished;
@@ -29,7 +29,7 @@ impl System for StopwatchRules {
         command.name()
     }
 
-    fn required_rows(command: &StopwatchCommand) -> Vec<HistoryId> {
+    fn required_rows(command: &StopwatchCommand) -> RequiredRows {
         command.required_rows()
     }
 
@@ -40,7 +40,7 @@ impl System for StopwatchRules {
 
     fn apply(
         draft: &mut Draft<'_>,
-        existing: &ExistingRows,
+        stored: &StoredRows,
         command: &StopwatchCommand,
         id: CommandId,
     ) -> Result<(), StopwatchRefusal> {
@@ -52,7 +52,7 @@ impl System for StopwatchRules {
             StopwatchCommand::Remove(session) => remove(draft, session)?,
             StopwatchCommand::Attach(session, goal) => attach(draft, session, goal)?,
             StopwatchCommand::Detach(session, goal) => detach(draft, session, goal)?,
-            StopwatchCommand::Ingest(rows) => ingest(draft, existing, rows)?,
+            StopwatchCommand::Ingest(rows) => ingest(draft, stored, rows)?,
         }
         let bytes_max = draft.limits.stopwatch.board_bytes;
         if draft.outgrows::<Stopwatch>(bytes_max) { Err(StopwatchRefusal::BoardTooLarge(bytes_max)) } else { Ok(()) }
@@ -181,13 +181,13 @@ fn detach(draft: &mut Draft<'_>, id: &SessionId, goal: &GoalId) -> Result<(), St
     Ok(())
 }
 
-fn ingest(draft: &mut Draft<'_>, existing: &ExistingRows, rows: &[Row]) -> Result<(), StopwatchRefusal> {
+fn ingest(draft: &mut Draft<'_>, stored: &StoredRows, rows: &[Row]) -> Result<(), StopwatchRefusal> {
     if rows.len() > ROWS_MAX {
         return Err(StopwatchRefusal::TooManyRows);
     }
     let mut seen = BTreeSet::new();
     for row in rows {
-        if !existing.0.contains(&row.id) && seen.insert(&row.id) {
+        if !stored.existing.contains(&row.id) && seen.insert(&row.id) {
             draft.archive(row.clone());
         }
     }

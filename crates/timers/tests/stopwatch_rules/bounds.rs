@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use timers::stopwatch::{
     Finished, GOAL_BYTES_MAX, Start, Stopwatch, StopwatchCommand, StopwatchLimits, StopwatchRefusal,
 };
-use timers::{Command, CommandId, DeadlineMove, Decision, ExistingRows, ROWS_MAX, Refusal, Timestamp, decide};
+use timers::{Command, CommandId, DeadlineMove, Decision, ROWS_MAX, Refusal, StoredRows, Timestamp, decide};
 
 use super::fixture::{Fixture, goal, id, start, start_of};
 
@@ -128,10 +128,10 @@ fn repeated_rows_are_archived_once() {
     let change = fixture.apply(0, StopwatchCommand::Ingest(vec![row(1), row(2), row(1)]));
     assert_eq!(change.archive.len(), 2);
     let command = Command::Stopwatch(StopwatchCommand::Ingest(vec![row(1), row(2)]));
-    let all = ExistingRows(command.required_rows().into_iter().collect());
+    let all = StoredRows { existing: command.required_rows().existing.into_iter().collect(), ..StoredRows::default() };
     let again = decide(&fixture.board, &all, &command, CommandId(1), fixture.at(1), &fixture.limits);
     assert_eq!(again, Ok(Decision::Nothing));
-    let half = ExistingRows(BTreeSet::from([row(1).id]));
+    let half = StoredRows { existing: BTreeSet::from([row(1).id]), ..StoredRows::default() };
     let Ok(Decision::Change(change)) =
         decide(&fixture.board, &half, &command, CommandId(1), fixture.at(1), &fixture.limits)
     else {

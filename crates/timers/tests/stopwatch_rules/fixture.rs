@@ -2,8 +2,8 @@
 
 use timers::stopwatch::{Goal, Start, Stopwatch, StopwatchCommand};
 use timers::{
-    Board, Change, Command, CommandId, Decision, ExistingRows, Limits, Position, RawJson, Refusal, Scope, SessionId,
-    Tag, Timestamp, UserId, decide,
+    Board, Change, Command, CommandId, Decision, Limits, Position, RawJson, Refusal, Scope, SessionId, StoredRows, Tag,
+    Timestamp, UserId, decide,
 };
 
 /// The board of one user.
@@ -24,7 +24,7 @@ impl Fixture {
 
     pub(crate) fn decide(&self, millis: u64, command: StopwatchCommand) -> Result<Decision, Refusal> {
         let command = Command::Stopwatch(command);
-        decide(&self.board, &ExistingRows::default(), &command, CommandId(millis), self.at(millis), &self.limits)
+        decide(&self.board, &StoredRows::default(), &command, CommandId(millis), self.at(millis), &self.limits)
     }
 
     pub(crate) fn apply(&mut self, millis: u64, command: StopwatchCommand) -> Change {
@@ -35,7 +35,7 @@ impl Fixture {
     }
 
     pub(crate) fn settle(&mut self, now: Timestamp) -> Change {
-        match decide(&self.board, &ExistingRows::default(), &Command::Settle, CommandId(0), now, &self.limits) {
+        match decide(&self.board, &StoredRows::default(), &Command::Settle, CommandId(0), now, &self.limits) {
             Ok(Decision::Change(change)) => self.commit(change),
             other => panic!("settling gave {other:?}"),
         }

@@ -1,7 +1,7 @@
 //! Commands, texts and ticks of a session.
 
 use timers::stopwatch::{Start, Stopwatch, StopwatchCommand, StopwatchPhase, StopwatchRefusal};
-use timers::{ClientId, Command, CommandId, Decision, ExistingRows, GoalId, ItemKey, Millis, Refusal, decide};
+use timers::{ClientId, Command, CommandId, Decision, GoalId, ItemKey, Millis, Refusal, StoredRows, decide};
 
 use super::fixture::{Fixture, goal, id, start, start_of};
 
@@ -115,7 +115,7 @@ fn a_session_without_an_id_gets_the_same_one_for_the_same_commit() {
     assert!(named.as_str().starts_with("session-") && named.as_str().len() == 44, "{named}");
     let Ok(Decision::Change(change)) = decide(
         &fixture.board,
-        &ExistingRows::default(),
+        &StoredRows::default(),
         &Command::Stopwatch(command),
         CommandId(7),
         fixture.at(0),

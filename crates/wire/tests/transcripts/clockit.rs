@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use timers::stopwatch::StopwatchLimits;
 use timers::{
-    Beat, Board, ClientId, Command, CommandId, Decision, ExistingRows, Limits, Position, Scope, Tag, Timestamp, UserId,
+    Beat, Board, ClientId, Command, CommandId, Decision, Limits, Position, Scope, StoredRows, Tag, Timestamp, UserId,
     decide,
 };
 use wire::clockit::{Seed, V1};
@@ -79,7 +79,7 @@ impl Player {
         let limits =
             Limits { stopwatch: StopwatchLimits { label_chars: 20, ..Default::default() }, ..Limits::default() };
         let before = self.board.clone();
-        match decide(&before, &ExistingRows::default(), &command, id, self.now, &limits) {
+        match decide(&before, &StoredRows::default(), &command, id, self.now, &limits) {
             Ok(Decision::Change(change)) => {
                 let revision = before.position.revision.next();
                 self.board = before.after(&change, Position { revision, tag: Tag(revision.0) });

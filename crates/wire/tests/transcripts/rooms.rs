@@ -8,8 +8,8 @@ use std::fmt::Write;
 
 use timers::room::{Joining, Member, RoomCommand};
 use timers::{
-    Beat, Board, Command, CommandId, ConnectionId, Decision, ExistingRows, Limits, MemberId, NodeId, Position, Refusal,
-    ResumeSecret, RoomId, Scope, Tag, Timestamp, decide,
+    Beat, Board, Command, CommandId, ConnectionId, Decision, Limits, MemberId, NodeId, Position, Refusal, ResumeSecret,
+    RoomId, Scope, StoredRows, Tag, Timestamp, decide,
 };
 use wire::rooms::{RoomRequest, Rooms, joined, left, state};
 use wire::{Dialect, Event, Fault, Rejected, Request, token};
@@ -157,7 +157,7 @@ impl Player {
     fn apply(&mut self, command: &Command) -> Result<(), Refusal> {
         let limits = Limits::default();
         if let Decision::Change(change) =
-            decide(&self.board, &ExistingRows::default(), command, CommandId(1), self.now, &limits)?
+            decide(&self.board, &StoredRows::default(), command, CommandId(1), self.now, &limits)?
         {
             let revision = self.board.position.revision.next();
             self.board = self.board.after(&change, Position { revision, tag: Tag(revision.0) });
