@@ -34,7 +34,7 @@ fn a_member_of_a_newer_format_is_kept_and_the_other_items_are_read() {
 #[test]
 fn a_disconnect_order_of_an_unknown_target_is_kept_and_the_other_orders_are_read() {
     let organisation = r#"{"v":1,"disconnect":{"id":"1","whom":{"organisation":"7"},"at":5}}"#;
-    let scope = r#"{"v":1,"disconnect":{"id":"2","whom":{"scope":"org:7"},"at":6}}"#;
+    let scope = r#"{"v":1,"disconnect":{"id":"2","whom":{"scope":"planet:7"},"at":6}}"#;
     let user = r#"{"v":1,"disconnect":{"id":"3","whom":{"user":"ann"},"at":7}}"#;
     let orders = [("disconnect:1", organisation), ("disconnect:2", scope), ("disconnect:3", user)];
     let board = board(Scope::cluster(), &orders);
@@ -42,12 +42,12 @@ fn a_disconnect_order_of_an_unknown_target_is_kept_and_the_other_orders_are_read
         assert_eq!(String::from_utf8(board.items[key].encode()).unwrap(), stored);
     }
     let targets: Vec<&DisconnectTarget> = board.all::<Disconnect>().map(|order| &order.target).collect();
-    let [DisconnectTarget::Unknown(raw), DisconnectTarget::Scope(org), DisconnectTarget::User(ann)] = targets[..]
+    let [DisconnectTarget::Unknown(raw), DisconnectTarget::Scope(planet), DisconnectTarget::User(ann)] = targets[..]
     else {
         panic!("{targets:?}");
     };
     assert_eq!(raw.as_str(), r#"{"organisation":"7"}"#);
-    assert_eq!((org.to_string().as_str(), org.is_known(), ann.as_str()), ("org:7", false, "ann"));
+    assert_eq!((planet.to_string().as_str(), planet.is_known(), ann.as_str()), ("planet:7", false, "ann"));
     assert_eq!(board.deadline(&Limits::default()), Some(Timestamp(5 + 15 * 60 * 1000)), "orders of any target expire");
 }
 
