@@ -87,6 +87,42 @@ pub(crate) fn write_unknown<M: SerializeMap>(map: &mut M, unknown: &[(String, Ra
     unknown.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))
 }
 
+/// Implements the stored form of a type: an object of the fields that are named here, each required or optional, whose
+/// unknown fields are preserved in `unknown_fields`.
+macro_rules! stored_object {
+    ($type:ident { $($field:ident: $presence:ident),+ $(,)? }) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeMap as _;
+                let mut map = serializer.serialize_map(None)?;
+                $($crate::fields::stored_object!(@write $presence map, stringify!($field), self.$field);)+
+                $crate::fields::write_unknown(&mut map, &self.unknown_fields)?;
+                map.end()
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let read = |mut fields: $crate::fields::Fields| -> Result<Self, $crate::fields::BadField> {
+                    Ok(Self {
+                        $($field: $crate::fields::stored_object!(@read $presence fields, stringify!($field)),)+
+                        unknown_fields: fields.into_unknown(),
+                    })
+                };
+                read(serde::Deserialize::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+    (@write required $map:ident, $name:expr, $value:expr) => { $map.serialize_entry($name, &$value)? };
+    (@write optional $map:ident, $name:expr, $value:expr) => {
+        $crate::fields::write_some(&mut $map, $name, $value.as_ref())?
+    };
+    (@read required $fields:ident, $name:expr) => { $fields.require($name)? };
+    (@read optional $fields:ident, $name:expr) => { $fields.take($name)? };
+}
+
+pub(crate) use stored_object;
+
 /// Returns the parser's message without line and column, which mean nothing within one value.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();

@@ -79,6 +79,10 @@ impl IndexTerm {
         Ok(Self(text.into()))
     }
 
+    pub(crate) fn of(kind: &str, id: impl fmt::Display) -> Self {
+        Self(format!("{kind}:{id}").into())
+    }
+
     /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -62,8 +62,8 @@ macro_rules! id {
         }
 
         impl $crate::item::ItemId for $name {
-            fn as_text(&self) -> &str {
-                &self.0
+            fn as_text(&self) -> std::borrow::Cow<'_, str> {
+                std::borrow::Cow::Borrowed(&self.0)
             }
         }
 

@@ -1,6 +1,6 @@
 //! How items are named on a board, and the form that they are stored in.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ pub struct ItemKey(Arc<str>);
 /// The id of an item among those of its type.
 pub trait ItemId {
     /// Returns the id's text.
-    fn as_text(&self) -> &str;
+    fn as_text(&self) -> Cow<'_, str>;
 }
 
 impl ItemId for () {
-    fn as_text(&self) -> &str {
-        ""
+    fn as_text(&self) -> Cow<'_, str> {
+        "".into()
     }
 }
 
@@ -34,9 +34,10 @@ impl ItemKey {
         Self(Self::text_of::<T>(id).into())
     }
 
-    /// Returns the text of an item's key. Each tick looks an item up, so this costs one allocation and no formatting.
+    /// Returns the text of an item's key. Each tick looks an item up, so this costs one allocation, and no
+    /// formatting for ids that are texts.
     pub(crate) fn text_of<T: ItemType>(id: &T::Id) -> String {
-        [T::KIND, ":", id.as_text()].concat()
+        [T::KIND, ":", &id.as_text()].concat()
     }
 
     /// Wraps a key as it is stored.

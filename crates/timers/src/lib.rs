@@ -19,6 +19,7 @@ mod raw_json;
 pub mod room;
 mod scope;
 pub mod stopwatch;
+pub mod studio;
 mod system;
 mod systems;
 mod time;

@@ -191,6 +191,8 @@ systems! {
     Stopwatch: stopwatch::StopwatchRules [Stopwatch];
     /// A shared countdown and its members (Rooms).
     Room: room::RoomRules [Room, Member];
+    /// An organisation's task types and time entries, and its latest events (Studio).
+    Studio: studio::StudioRules [StudioCounters, TaskType, TimeEntry, StudioEvent];
     /// A node's lease, and the rooms in which it has members.
     Node: node::NodeRules [Lease, Presence];
     /// Orders to disconnect clients on every node.

@@ -4,6 +4,7 @@ use timers::disconnect::DisconnectRefusal;
 use timers::node::NodeRefusal;
 use timers::room::RoomRefusal;
 use timers::stopwatch::StopwatchRefusal;
+use timers::studio::StudioRefusal;
 use timers::{BadField, Refusal};
 
 /// The kind of a fault. Each dialect has its own name for it ([`Dialect::code_name`](crate::Dialect::code_name)).
@@ -109,6 +110,7 @@ impl From<Refusal> for Fault {
         match refusal {
             Refusal::Stopwatch(refusal) => refusal.into(),
             Refusal::Room(refusal) => refusal.into(),
+            Refusal::Studio(refusal) => refusal.into(),
             Refusal::Node(NodeRefusal::LeaseLost) | Refusal::Disconnect(DisconnectRefusal::TooMany) => {
                 Self::of_client(Code::InvalidMessage, refusal.to_string())
             }
@@ -130,6 +132,28 @@ impl From<StopwatchRefusal> for Fault {
             | StopwatchRefusal::TooManySessions(_)
             | StopwatchRefusal::BoardTooLarge(_)
             | StopwatchRefusal::TooManyRows => Code::Limit,
+        };
+        Self::of_client(code, refusal.to_string())
+    }
+}
+
+impl From<StudioRefusal> for Fault {
+    fn from(refusal: StudioRefusal) -> Self {
+        let code = match refusal {
+            StudioRefusal::UnknownTaskType | StudioRefusal::UnknownEntry => Code::NotFound,
+            StudioRefusal::InactiveTaskType
+            | StudioRefusal::AlreadyRunning
+            | StudioRefusal::NotRunning
+            | StudioRefusal::EndBeforeStart
+            | StudioRefusal::StartInFuture
+            | StudioRefusal::TaskTypeTaken(_)
+            | StudioRefusal::EntryTaken(_)
+            | StudioRefusal::EntryWithoutType(_) => Code::InvalidMessage,
+            StudioRefusal::TooManyRunning(_)
+            | StudioRefusal::TooManyTaskTypes(_)
+            | StudioRefusal::TextTooLong(_)
+            | StudioRefusal::BoardTooLarge(_)
+            | StudioRefusal::OutOfIds => Code::Limit,
         };
         Self::of_client(code, refusal.to_string())
     }

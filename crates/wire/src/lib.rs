@@ -4,9 +4,11 @@ pub mod clockit;
 mod dialect;
 mod event;
 mod fault;
+mod iso;
 mod json_text;
 mod message;
 pub mod rooms;
+pub mod studio;
 mod time_sync;
 mod trace;
 

@@ -4,7 +4,7 @@ mod cell;
 mod column;
 mod csv;
 mod foreign;
-mod iso;
+
 mod json;
 mod reader;
 mod splitter;

@@ -3,7 +3,7 @@
 use serde_json::Number;
 use timers::{RawJson, Timestamp};
 
-use crate::clockit::rows::iso;
+use crate::iso;
 
 /// A value with its type.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,7 +6,8 @@ use timers::stopwatch::Finished;
 use crate::clockit::rows::cell::{Cell, Kind};
 use crate::clockit::rows::column::{COLUMNS, REQUIRED, cells, kind, set};
 use crate::clockit::rows::splitter::{QuoteFault, Record, Splitter};
-use crate::clockit::rows::{Faults, iso, spreadsheet};
+use crate::clockit::rows::{Faults, spreadsheet};
+use crate::iso;
 
 const NO_LINE_BREAKS: &str =
     "the file has no line breaks (`curl -d @file` removes them; `curl --data-binary @file` does not)";

@@ -1,7 +1,7 @@
 //! Recognises files of other formats, so that they get one helpful message instead of one for each cell.
 
 use crate::clockit::rows::column::COLUMNS;
-use crate::clockit::rows::iso;
+use crate::iso;
 
 /// The first bytes of files that are no texts in UTF-8.
 const FIRST_BYTES: [(&[u8], &str); 4] = [

@@ -7,10 +7,11 @@ use serde::ser::{SerializeMap, Serializer};
 use timers::stopwatch::Finished;
 use timers::{Fields, RawJson};
 
+use crate::clockit::rows::Faults;
 use crate::clockit::rows::cell::Cell;
 use crate::clockit::rows::column::{COLUMNS, REQUIRED, cells, kind, set};
 use crate::clockit::rows::json::elements::{Element, Elements};
-use crate::clockit::rows::{Faults, iso};
+use crate::iso;
 
 /// The key of the rows.
 const SESSIONS: &str = "sessions";

@@ -3,9 +3,20 @@
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use jiff::fmt::temporal::Pieces;
+use serde::{Serialize, Serializer};
 use timers::Timestamp;
 
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
+/// An instant that is serialised as [`write`] writes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Iso(pub(crate) Timestamp);
+
+impl Serialize for Iso {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&write(self.0))
+    }
+}
 
 /// Reads an instant with its offset, e.g. `2026-11-20T10:00:00.250Z`, up to the end of the year 9999.
 pub(crate) fn read(text: &str) -> Result<Timestamp, String> {

@@ -1,0 +1,22 @@
+//! An organisation's timed work with costs (the Studio contract).
+
+mod command;
+mod counters;
+mod event;
+mod import;
+mod limits;
+mod money;
+mod refusal;
+mod rules;
+mod task_type;
+mod time_entry;
+
+pub use command::{Adjustment, Import, NewTaskType, Start, StudioCommand, TaskTypeChange};
+pub use counters::StudioCounters;
+pub use event::{EVENTS_KEPT, EventKind, StudioEvent};
+pub use limits::StudioLimits;
+pub use money::{BadRate, Cost, Rate, Total, whole_minutes};
+pub use refusal::StudioRefusal;
+pub use rules::StudioRules;
+pub use task_type::{Category, TaskType, TaskTypeId};
+pub use time_entry::{EntryId, Target, TargetKind, TimeEntry};

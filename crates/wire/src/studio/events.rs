@@ -1,0 +1,140 @@
+//! Events to all members of an organisation.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use timers::studio::{Cost, EntryId, EventKind, StudioEvent, TaskType, TimeEntry};
+use timers::{Board, Timestamp};
+
+use crate::event::Event;
+use crate::iso::Iso;
+use crate::studio::number::{Decimal, UserNumber};
+use crate::studio::response::{TargetView, TaskTypeView};
+
+/// Sixtieths of a cent in a unit of the currency.
+const PARTS_PER_UNIT: u32 = 6000;
+
+/// The cost of a finished entry.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CostView {
+    hours: u64,
+    minutes: u64,
+    cost: Decimal,
+    formatted_cost: String,
+}
+
+/// Renders the events that `old` does not have, in order.
+///
+/// If some are lost, the client is told first which entries run that it cannot know from the events that are left.
+pub(crate) fn diff(old: &Board, new: &Board, mut send: impl FnMut(Event)) {
+    let (events, are_some_lost) = StudioEvent::between(old, new);
+    let events: Vec<&StudioEvent> = events.collect();
+    if are_some_lost {
+        let told: BTreeSet<EntryId> =
+            events.iter().filter(|event| event.kind == EventKind::Started).map(|event| event.entry.id).collect();
+        let is_news = |entry: &&TimeEntry| {
+            let known = old.get::<TimeEntry>(&entry.id).is_some_and(|known| known.start == entry.start);
+            !known && !told.contains(&entry.id)
+        };
+        for entry in new.all::<TimeEntry>().filter(is_news) {
+            send(started(new, entry, &entry.created_by, entry.updated_at));
+        }
+    }
+    events.into_iter().for_each(|event| send(render(new, event)));
+}
+
+fn render(board: &Board, event: &StudioEvent) -> Event {
+    match event.kind {
+        EventKind::Started => started(board, &event.entry, &event.user, event.at),
+        EventKind::Stopped => stopped(event),
+        EventKind::Adjusted => adjusted(event),
+    }
+}
+
+fn started(board: &Board, entry: &TimeEntry, user: &str, server_time: Timestamp) -> Event {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Started<'a> {
+        time_entry_id: u64,
+        task_type: Option<TaskTypeView<'a>>,
+        #[serde(flatten)]
+        target: TargetView,
+        start_time: Iso,
+        user_id: UserNumber<'a>,
+        server_time: Timestamp,
+    }
+    Event::new(
+        "timer:started",
+        &Started {
+            time_entry_id: entry.id.0,
+            task_type: board.get::<TaskType>(&entry.task_type).map(TaskTypeView::of),
+            target: entry.target.into(),
+            start_time: Iso(entry.start),
+            user_id: UserNumber(user),
+            server_time,
+        },
+    )
+}
+
+fn stopped(event: &StudioEvent) -> Event {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Stopped<'a> {
+        time_entry_id: u64,
+        end_time: Option<Iso>,
+        duration_minutes: Option<u64>,
+        cost: Option<CostView>,
+        user_id: UserNumber<'a>,
+        server_time: Timestamp,
+    }
+    let entry = &event.entry;
+    Event::new(
+        "timer:stopped",
+        &Stopped {
+            time_entry_id: entry.id.0,
+            end_time: entry.end.map(Iso),
+            duration_minutes: entry.minutes(),
+            cost: entry.cost().map(CostView::of),
+            user_id: UserNumber(&event.user),
+            server_time: event.at,
+        },
+    )
+}
+
+fn adjusted(event: &StudioEvent) -> Event {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Adjusted<'a> {
+        time_entry_id: u64,
+        start_time: Iso,
+        end_time: Option<Iso>,
+        duration_minutes: Option<u64>,
+        user_id: UserNumber<'a>,
+        server_time: Timestamp,
+    }
+    let entry = &event.entry;
+    Event::new(
+        "timer:adjusted",
+        &Adjusted {
+            time_entry_id: entry.id.0,
+            start_time: Iso(entry.start),
+            end_time: entry.end.map(Iso),
+            duration_minutes: entry.minutes(),
+            user_id: UserNumber(&event.user),
+            server_time: event.at,
+        },
+    )
+}
+
+impl CostView {
+    fn of(cost: Cost) -> Self {
+        let cents = cost.cents();
+        Self {
+            hours: cost.hours(),
+            minutes: cost.minutes(),
+            cost: Decimal { numerator: cost.parts(), denominator: PARTS_PER_UNIT },
+            formatted_cost: format!("${}.{:02}", cents / 100, cents % 100),
+        }
+    }
+}
