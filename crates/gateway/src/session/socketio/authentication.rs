@@ -20,7 +20,7 @@ use crate::session::random_ids;
 use crate::session::request_task::RequestTask;
 use crate::session::socketio::connection::{SocketIoConnection, SocketIoOutcome, SocketIoRequest};
 use crate::session::socketio::handler::{Ack, EventHandler};
-use crate::systems::System;
+use crate::systems::{self, System};
 
 /// The identity of a client, and the systems that accept it.
 pub(super) type Authentication = Result<(Identity, Vec<System>), Denied>;
@@ -31,8 +31,8 @@ struct AdmissionPayload {
     token: Option<String>,
 }
 
-/// Authenticates a client for each of the systems. The identity does not depend on the system, but an issuer's tokens can
-/// be limited to some of them.
+/// Authenticates a client for each of the systems. The identity does not depend on the system, but the tokens of an issuer,
+/// and no other credentials, can be limited to some of them.
 async fn authenticate(
     node: &Node,
     systems: &[System],
@@ -42,6 +42,12 @@ async fn authenticate(
     let credentials = credentials?;
     let mut result: Authentication = Err(Denied::Rejected("no system takes events".to_owned()));
     for system in systems {
+        if let Ok((identity, accepted)) = &mut result
+            && identity.method != AuthMethod::Token
+        {
+            accepted.push(*system);
+            continue;
+        }
         let authenticated = node.auth.authenticate_or_guest(&credentials, system.name(), guests).await;
         match (&mut result, authenticated) {
             (Ok((_, accepted)), Ok(_)) => accepted.push(*system),
@@ -115,51 +121,71 @@ impl SocketIoConnection {
             self.push(packet::connect_error(None, "Too many connections"));
             return Ok(());
         }
-        self.handlers.retain(|handler| systems.contains(&handler.system()));
-        self.validity = Box::pin(self.node.auth.validity_end(&identity));
+        self.retain_handlers(&systems);
         self.gauge = Some(ConnectionGauge::new(&self.node.metrics, self.dialect(), identity.method));
         self.origin = span.in_scope(traces::current).map(Box::new);
-        self.user = (identity.method != AuthMethod::Guest).then_some(identity.user);
         self.unauthenticated_since = None;
         self.push(packet::connect(&random_ids::plain()));
+        self.adopt(identity);
         Ok(())
     }
 
-    /// Lets a client leave the namespace. It is unauthenticated until it asks for admission again.
+    /// Keeps the handlers of the systems that accept the client's identity.
+    fn retain_handlers(&mut self, systems: &[System]) {
+        let is_refused = |handler: &mut Box<dyn EventHandler>| !systems.contains(&handler.system());
+        for mut refused in self.handlers.extract_if(.., is_refused) {
+            refused.leave(&self.node);
+        }
+        self.update_joined();
+    }
+
+    /// Gives the connection an identity, and tells the handlers.
+    fn adopt(&mut self, identity: Identity) {
+        self.validity = Box::pin(self.node.auth.validity_end(&identity));
+        for index in 0..self.handlers.len() {
+            self.with_handler(index, |handler, client| handler.admitted(client, &identity));
+        }
+        self.identity = Some(Box::new(identity));
+    }
+
+    /// Lets a client leave the namespace. It is unauthenticated until it asks for admission again, to all systems.
     pub(super) fn leave_namespace(&mut self) {
         let node = Arc::clone(&self.node);
         self.handlers.iter_mut().for_each(|handler| handler.leave(&node));
+        self.handlers = systems::event_handlers(&node, &self.outbox);
         self.unauthenticated_since = Some(Instant::now());
         self.validity = Box::pin(pending());
         self.gauge = None;
-        self.user = None;
+        self.identity = None;
         self.update_joined();
     }
 
     /// Takes a fresh token of the same user. A rejected one changes nothing. One of another user closes the connection:
     /// otherwise one user would act in the other's name.
     pub(super) fn refreshed(&mut self, ack: Ack, result: Authentication) -> Result<(), CloseReason> {
-        match result {
-            // A guest can become a user.
-            Ok((identity, _)) if self.user.is_none() && !self.guard.reassign(&identity.user) => {
-                self.node.metrics.refused(Refusal::ConnectionsOfUser);
-                return Err(CloseReason::TooManyConnections);
-            }
-            Ok((identity, _)) if self.user.as_ref().is_none_or(|user| *user == identity.user) => {
-                self.validity = Box::pin(self.node.auth.validity_end(&identity));
-                if let Some(gauge) = &mut self.gauge {
-                    gauge.set_method(identity.method);
-                }
-                let expires_at = identity.expires_at();
-                self.user = Some(identity.user);
-                self.answer(ack, &Event::authenticated(expires_at));
-            }
-            Ok(_) => return Err(self.dismiss(CloseReason::Forbidden)),
+        let (identity, systems) = match result {
+            Ok(authenticated) => authenticated,
             Err(denied) => {
                 self.node.record_auth_failure(&denied);
                 self.fail(ack, &denied_fault(&denied));
+                return Ok(());
             }
+        };
+        // A guest can become a user.
+        let known = self.identity.as_ref().filter(|known| known.method != AuthMethod::Guest);
+        if known.is_some_and(|known| known.user != identity.user) {
+            return Err(self.dismiss(CloseReason::Forbidden));
         }
+        if !self.guard.reassign(&identity.user) {
+            self.node.metrics.refused(Refusal::ConnectionsOfUser);
+            return Err(CloseReason::TooManyConnections);
+        }
+        self.retain_handlers(&systems);
+        if let Some(gauge) = &mut self.gauge {
+            gauge.set_method(identity.method);
+        }
+        self.answer(ack, &Event::authenticated(identity.expires_at()));
+        self.adopt(identity);
         Ok(())
     }
 

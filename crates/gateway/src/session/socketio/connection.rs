@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use access::ValidityEnd;
+use access::{Identity, ValidityEnd};
 use engine::{ExecuteError, Subscription, TraceParent};
 use net::socketio::{Packet, Socket, Str, packet};
 use net::websocket::CloseReason;
-use timers::{Scope, UserId};
+use timers::Scope;
 use tokio::time::sleep;
 use tracing::Span;
 use wire::{AUTH, Code, Event, Fault};
@@ -44,8 +44,8 @@ pub(super) struct SocketIoConnection {
     pub(super) outbox: Arc<Outbox>,
     pub(super) guard: ConnectionGuard,
     pub(super) handlers: Vec<Box<dyn EventHandler>>,
-    /// The authenticated user; `None` for a guest.
-    pub(super) user: Option<UserId>,
+    /// The client's identity, while it is admitted to the namespace.
+    pub(super) identity: Option<Box<Identity>>,
     /// Ends when the client's authentication is no longer valid.
     pub(super) validity: Pin<Box<dyn Future<Output = ValidityEnd> + Send>>,
     /// Since when the client is not admitted to the namespace; `None` once it is.
@@ -87,7 +87,7 @@ impl SocketIoConnection {
             node,
             socket,
             guard,
-            user: None,
+            identity: None,
             validity: Box::pin(pending()),
             unauthenticated_since: Some(Instant::now()),
             in_flight: None,
@@ -268,7 +268,11 @@ impl SocketIoConnection {
     }
 
     /// Lets a handler act, and sends what it pushed.
-    fn with_handler<R>(&mut self, index: usize, act: impl FnOnce(&mut dyn EventHandler, &Client<'_>) -> R) -> R {
+    pub(super) fn with_handler<R>(
+        &mut self,
+        index: usize,
+        act: impl FnOnce(&mut dyn EventHandler, &Client<'_>) -> R,
+    ) -> R {
         let client = Client { node: &self.node, outbox: &self.outbox };
         self.outbox.flush();
         let result = act(&mut *self.handlers[index], &client);

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use access::Identity;
 use engine::Subscription;
 use net::socketio::{Str, packet};
 use timers::Timestamp;
@@ -38,7 +39,8 @@ pub(crate) struct Client<'c> {
 
 /// One system's part of a Socket.IO connection.
 ///
-/// The connection carries out one request at a time, so a handler begins a request only when it is asked to.
+/// The connection carries out one request at a time, so a handler begins a request only when it is asked to. A handler can
+/// hold a subscription from the admission of the client on, each handler its own.
 pub(crate) trait EventHandler: Send {
     /// Returns the system, for authentication.
     fn system(&self) -> System;
@@ -48,6 +50,10 @@ pub(crate) trait EventHandler: Send {
 
     /// Returns the events that the handler takes. No two systems take the same event.
     fn events(&self) -> &'static [&'static str];
+
+    /// Takes the identity with which the client is admitted to the namespace, and the one that it authenticates as later.
+    /// A handler that needs a scope of the identity joins it by the request of its next [`Self::check`].
+    fn admitted(&mut self, _: &Client<'_>, _: &Identity) {}
 
     /// Begins the request of an event.
     ///
@@ -77,7 +83,8 @@ pub(crate) trait EventHandler: Send {
     /// Returns the subscription to the scope that the client has joined.
     fn subscription(&self) -> Option<&Subscription>;
 
-    /// Leaves, since the client has left the namespace or must not return.
+    /// Leaves: the client has left the namespace, must not return, or its new identity is not accepted by the system. The
+    /// handler is not used again.
     fn leave(&mut self, node: &Arc<Node>);
 
     /// Takes the end of the connection: the client may return.
