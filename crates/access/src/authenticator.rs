@@ -15,10 +15,10 @@ use crate::credentials::Credentials;
 use crate::express_session::{ExpressSession, ExpressSessions};
 use crate::identity::{AuthMethod, Denied, Identity, Validity, ValidityEnd, parse_user_id};
 use crate::issuer::{self, Issuer};
+use crate::namespaces::{Login, Namespaces};
 use crate::secret::Secret;
 use crate::session_store::SessionStore;
 use crate::settings::{AuthMode, AuthSettings, IssuerSettings};
-use crate::user_namespaces::UserNamespaces;
 
 /// Longest sleep before the expiry of a token is compared with the clock again: the clock may be adjusted, and the
 /// machine suspended.
@@ -38,9 +38,10 @@ pub type TlsClient<'a> = &'a dyn Fn(Option<&Path>) -> Result<ClientConfig, Strin
 pub struct Authenticator {
     is_trusted_mode: bool,
     accepts_guests: bool,
+    accepts_test_headers: bool,
     tokens: RwLock<BTreeMap<Secret, UserId>>,
     issuers: Vec<Issuer>,
-    namespaces: UserNamespaces,
+    namespaces: Namespaces,
     sessions: Option<Arc<ExpressSessions>>,
 }
 
@@ -65,12 +66,13 @@ impl Authenticator {
         for jwks in issuers.iter().filter_map(|issuer| issuer.jwks.clone()) {
             tokio::spawn(async move { jwks.refresh_loop().await });
         }
-        let namespaces = UserNamespaces::new(settings);
+        let namespaces = Namespaces::new(settings);
         let sessions = settings.express_session.as_ref().zip(session_store);
         let sessions = sessions.map(|(sessions, store)| ExpressSessions::new(sessions, store, namespaces.clone()));
         Ok(Self {
             is_trusted_mode,
             accepts_guests: settings.guests || is_trusted_mode,
+            accepts_test_headers: settings.test_headers,
             tokens: RwLock::new(settings.tokens.clone()),
             issuers,
             namespaces,
@@ -108,6 +110,11 @@ impl Authenticator {
         self.sessions.is_some()
     }
 
+    /// Returns whether the development headers are accepted without proof.
+    pub fn accepts_test_headers(&self) -> bool {
+        self.accepts_test_headers
+    }
+
     /// Returns whether clients without credentials become guests.
     pub fn accepts_guests(&self) -> bool {
         self.accepts_guests
@@ -127,6 +134,11 @@ impl Authenticator {
         Ok(())
     }
 
+    /// Returns whether a request names a user by a development header, and those are accepted.
+    pub fn has_test_user(&self, credentials: &Credentials) -> bool {
+        self.accepts_test_headers && credentials.test_user.is_some()
+    }
+
     /// Returns whether a request has a session cookie, valid or not, and sessions are accepted.
     pub fn has_session_cookie(&self, credentials: &Credentials) -> bool {
         self.sessions.as_ref().is_some_and(|sessions| sessions.has_cookie(credentials))
@@ -142,7 +154,7 @@ impl Authenticator {
         system: &str,
         accept_guests: bool,
     ) -> Result<Identity, Denied> {
-        if !credentials.is_empty() {
+        if !credentials.is_empty() || self.has_test_user(credentials) {
             return self.authenticate(credentials, system).await;
         }
         // Every visitor of the express server's pages has a cookie, logged in or not.
@@ -157,7 +169,8 @@ impl Authenticator {
         }
     }
 
-    /// Authenticates a client of a system. A token takes precedence over a session, and that over a bare user id.
+    /// Authenticates a client of a system. Development headers take precedence over a token, that over a session, and that
+    /// over a bare user id.
     ///
     /// Costs a read of the session store for a session, and a fetch of at most 5 s for a token with an unknown key.
     ///
@@ -166,15 +179,18 @@ impl Authenticator {
     /// - [`Denied::Rejected`]: the credentials are invalid or contradictory.
     /// - [`Denied::Unavailable`]: the keys or the session store are not available; a retry may help.
     pub async fn authenticate(&self, credentials: &Credentials, system: &str) -> Result<Identity, Denied> {
-        let identity = match (&credentials.token, &self.sessions, &credentials.user_id) {
-            (Some(token), _, _) => self.authenticate_token(token, system).await?,
-            (None, Some(sessions), _) if sessions.has_cookie(credentials) => sessions.authenticate(credentials).await?,
-            (None, _, Some(user)) if self.is_trusted_mode => {
-                let user = parse_user_id(user)?;
-                return Ok(Identity { user, method: AuthMethod::UserId, validity: Validity::Unlimited });
+        let test_user = credentials.test_user.as_ref().filter(|_| self.accepts_test_headers);
+        let identity = match (test_user, &credentials.token, &self.sessions, &credentials.user_id) {
+            (Some(user), _, _, _) => test_identity(user, credentials.test_organization.as_deref())?,
+            (None, Some(token), _, _) => self.authenticate_token(token, system).await?,
+            (None, None, Some(sessions), _) if sessions.has_cookie(credentials) => {
+                sessions.authenticate(credentials).await?
             }
-            (None, _, Some(_)) => return Err(Denied::rejected("a userId without a token")),
-            (None, _, None) => return Err(Denied::Missing),
+            (None, None, _, Some(user)) if self.is_trusted_mode => {
+                return Ok(Identity::unlimited(parse_user_id(user)?, AuthMethod::UserId));
+            }
+            (None, None, _, Some(_)) => return Err(Denied::rejected("a userId without a token")),
+            (None, None, _, None) => return Err(Denied::Missing),
         };
         if credentials.user_id.as_ref().is_some_and(|user| user != identity.user.as_str()) {
             return Err(Denied::rejected("the userId contradicts the other credentials"));
@@ -183,12 +199,11 @@ impl Authenticator {
     }
 
     async fn authenticate_token(&self, token: &str, system: &str) -> Result<Identity, Denied> {
-        let unlimited = |user| Identity { user, method: AuthMethod::Token, validity: Validity::Unlimited };
         if let Some(user) = self.user_of_static_token(token) {
-            return Ok(unlimited(user));
+            return Ok(Identity::unlimited(user, AuthMethod::Token));
         }
         if self.is_trusted_mode && self.issuers.is_empty() {
-            return issuer::unverified_user(token).map(unlimited);
+            return issuer::unverified_identity(token, &self.namespaces);
         }
         issuer::verify(&self.issuers, &self.namespaces, token, system).await
     }
@@ -208,16 +223,23 @@ impl Authenticator {
 
     /// Waits until an identity is no longer valid.
     pub fn validity_end(&self, identity: &Identity) -> impl Future<Output = ValidityEnd> + Send + use<> {
-        let (user, validity, sessions) = (identity.user.clone(), identity.validity.clone(), self.sessions.clone());
+        // A node holds one future for each connection, and few connections are based on sessions.
+        let (until, session_end) = match (&identity.validity, &self.sessions) {
+            (Validity::Until(at), _) => (Some(*at), None),
+            (Validity::Session(session), Some(sessions)) => {
+                let end = session_end(Arc::clone(sessions), session.clone(), identity.clone());
+                (None, Some(Box::pin(end)))
+            }
+            (Validity::Unlimited | Validity::Session(_), _) => (None, None),
+        };
         async move {
-            match (validity, sessions) {
-                (Validity::Until(at), _) => {
+            match (until, session_end) {
+                (Some(at), _) => {
                     sleep_until(at).await;
                     ValidityEnd::Expired
                 }
-                // A node holds one future for each connection, and few connections are based on sessions.
-                (Validity::Session(session), Some(sessions)) => Box::pin(session_end(&sessions, &session, &user)).await,
-                (Validity::Unlimited | Validity::Session(_), _) => pending().await,
+                (None, Some(end)) => end.await,
+                (None, None) => pending().await,
             }
         }
     }
@@ -229,13 +251,21 @@ async fn sleep_until(at: SystemTime) {
     }
 }
 
-/// Waits until a session has expired, belongs to another user, or could not be checked for [`UNVERIFIED_MAX`].
-async fn session_end(sessions: &ExpressSessions, session: &ExpressSession, user: &UserId) -> ValidityEnd {
+/// Returns the identity that the development headers name.
+fn test_identity(user: &str, organization: Option<&str>) -> Result<Identity, Denied> {
+    // The headers can claim any id, so no namespace is kept from them.
+    let login = Login { user: user.to_owned(), organization: organization.map(str::to_owned) };
+    Namespaces::of(std::iter::empty()).identify(None, &login, AuthMethod::UserId, Validity::Unlimited)
+}
+
+/// Waits until a session has expired, belongs to another user or organisation, or could not be checked for
+/// [`UNVERIFIED_MAX`].
+async fn session_end(sessions: Arc<ExpressSessions>, session: ExpressSession, identity: Identity) -> ValidityEnd {
     let mut verified_at = Instant::now();
     loop {
         // Jitter: many clients may have connected at the same time.
         sleep(sessions.check_every().mul_f64(0.75 + fastrand::f64() / 2.0)).await;
-        match sessions.belongs_to(session, user).await {
+        match sessions.is_valid(&session, &identity).await {
             Ok(true) => verified_at = Instant::now(),
             Ok(false) => return ValidityEnd::Expired,
             Err(error) if verified_at.elapsed() < UNVERIFIED_MAX => tracing::debug!(%error, "cannot check a session"),
@@ -265,6 +295,7 @@ mod tests {
         let settings = AuthSettings {
             modes: modes.to_vec(),
             guests: false,
+            test_headers: false,
             tokens,
             issuers: if issuer.has_keys() { vec![issuer] } else { Vec::new() },
             express_session: None,
@@ -307,6 +338,32 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn development_headers_are_accepted_only_where_they_are_switched_on() {
+        let named = async |accepted: bool, modes: &[AuthMode], query: &str, headers: &[(&'static str, &str)]| {
+            let auth = Authenticator { accepts_test_headers: accepted, ..authenticator(modes, &[SECRET]) };
+            let headers = headers.iter().map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap()));
+            let uri: Uri = format!("/?{query}").parse().unwrap();
+            let credentials = Credentials::of(&uri, &headers.collect()).ok()?;
+            let identity = auth.authenticate_or_guest(&credentials, "rooms", false).await.ok()?;
+            let organization = identity.local_organization().map(str::to_owned);
+            Some((identity.user.to_string(), organization, identity.method))
+        };
+        let both = [("x-test-user-id", "42"), ("x-test-org-id", "7")];
+        let expected = Some(("42".to_owned(), Some("7".to_owned()), AuthMethod::UserId));
+        assert_eq!(named(true, &[AuthMode::Jwt], "", &both).await, expected);
+        assert_eq!(named(true, &[AuthMode::Jwt], "token=opaque", &both).await, expected, "they precede a token");
+        assert_eq!(named(true, &[AuthMode::Jwt], "userId=43", &both).await, None, "they contradict each other");
+        let alone = named(true, &[AuthMode::Jwt], "", &both[..1]).await;
+        assert_eq!(alone, Some(("42".to_owned(), None, AuthMethod::UserId)));
+        assert_eq!(named(true, &[AuthMode::Jwt], "", &both[1..]).await, None, "an organisation alone is no user");
+        assert_eq!(named(true, &[AuthMode::Jwt], "", &[("x-test-user-id", "guest_0000000000000000")]).await, None);
+        assert_eq!(named(true, &[AuthMode::Jwt], "", &[("x-test-user-id", "")]).await, None);
+        for modes in [&[AuthMode::Jwt][..], &[AuthMode::Trusted]] {
+            assert_eq!(named(false, modes, "", &both).await.filter(|(user, ..)| user == "42"), None);
+        }
+    }
+
     #[test]
     fn waiting_for_the_end_of_validity_takes_little_memory() {
         let auth = authenticator(&[AuthMode::Trusted], &[]);
@@ -334,6 +391,7 @@ mod tests {
         let settings = AuthSettings {
             modes: Vec::new(),
             guests: true,
+            test_headers: false,
             tokens: BTreeMap::from([(Secret::new("fresh".to_owned()), UserId::new("ben").unwrap())]),
             issuers: vec![other, issuer],
             express_session: None,

@@ -11,6 +11,10 @@ use crate::identity::Denied;
 pub struct Credentials {
     pub(crate) user_id: Option<String>,
     pub(crate) token: Option<String>,
+    /// The user that the development header names.
+    pub(crate) test_user: Option<String>,
+    /// The organisation that the development header names.
+    pub(crate) test_organization: Option<String>,
     /// The values of the `cookie` headers, undecoded.
     cookies: Vec<String>,
 }
@@ -24,6 +28,12 @@ struct QueryParameters {
 
 /// The prefix of a WebSocket subprotocol that carries a token. A browser can set no other header of a WebSocket.
 pub const BEARER_PROTOCOL: &str = "bearer.";
+
+/// The header that names the user, in development only.
+const TEST_USER: HeaderName = HeaderName::from_static("x-test-user-id");
+
+/// The header that names the organisation, in development only.
+const TEST_ORGANIZATION: HeaderName = HeaderName::from_static("x-test-org-id");
 
 impl Credentials {
     /// Reads the credentials of a request.
@@ -42,7 +52,14 @@ impl Credentials {
         let cookies =
             headers.get_all(COOKIE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let cookies = cookies.collect();
-        Ok(Self { user_id: user_id.filter(is_present), token: token.filter(is_present), cookies })
+        let header = |name| texts(headers, name).next().map(|text| text.trim().to_owned()).filter(is_present);
+        Ok(Self {
+            user_id: user_id.filter(is_present),
+            token: token.filter(is_present),
+            test_user: header(&TEST_USER),
+            test_organization: header(&TEST_ORGANIZATION),
+            cookies,
+        })
     }
 
     /// Replaces the token by one that the client has sent in a message, if there is one.

@@ -11,13 +11,12 @@ use parking_lot::RwLock;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::Value;
-use timers::UserId;
 
 use crate::credentials::Credentials;
-use crate::identity::{AuthMethod, Denied, Identity, Validity};
+use crate::identity::{AuthMethod, Denied, Identity, Validity, id_text};
+use crate::namespaces::{Login, Namespaces};
 use crate::session_store::SessionStore;
 use crate::settings::ExpressSessionSettings;
-use crate::user_namespaces::UserNamespaces;
 
 /// Longest accepted cookie in bytes; those of express-session have about 100.
 const COOKIE_BYTES_MAX: usize = 1024;
@@ -30,7 +29,7 @@ pub(crate) struct ExpressSessions {
     settings: ExpressSessionSettings,
     keys: RwLock<Vec<hmac::Key>>,
     store: Arc<dyn SessionStore>,
-    namespaces: UserNamespaces,
+    namespaces: Namespaces,
     /// Whether the rejection of a signature has been logged.
     has_logged_rejection: AtomicBool,
 }
@@ -48,21 +47,20 @@ pub struct ExpressSession {
 struct StoredSession {
     #[serde(rename = "userId")]
     user_id: Option<Value>,
-    cookie: Cookie,
+    #[serde(rename = "organizationId")]
+    organization_id: Option<Value>,
+    /// Only express itself cannot do without it.
+    cookie: Option<Cookie>,
 }
 
 #[derive(Deserialize)]
 struct Cookie {
     #[serde(rename = "originalMaxAge")]
-    original_max_age: Option<f64>,
+    original_max_age: Option<Value>,
 }
 
 impl ExpressSessions {
-    pub(crate) fn new(
-        settings: &ExpressSessionSettings,
-        store: Arc<dyn SessionStore>,
-        namespaces: UserNamespaces,
-    ) -> Self {
+    pub(crate) fn new(settings: &ExpressSessionSettings, store: Arc<dyn SessionStore>, namespaces: Namespaces) -> Self {
         Self {
             keys: RwLock::new(keys_of(settings)),
             store,
@@ -93,9 +91,7 @@ impl ExpressSessions {
             Denied::rejected("the signature of the session cookie is invalid")
         })?;
         let key = format!("{}{sid}", self.settings.prefix);
-        let (user, time_to_live) = self.read(&key).await?;
-        let validity = Validity::Session(ExpressSession { key, time_to_live });
-        Ok(Identity { user, method: AuthMethod::Session, validity })
+        self.read(key).await
     }
 
     /// Logs the first cookie without a valid signature: a wrong secret rejects every client and looks like nothing else.
@@ -114,18 +110,19 @@ impl ExpressSessions {
         self.store.was_up()
     }
 
-    /// Returns the user and the time to live of a session.
-    async fn read(&self, key: &str) -> Result<(UserId, Duration), Denied> {
-        let stored = self.store.read(key).await.map_err(|error| Denied::Unavailable(error.to_string()))?;
+    /// Returns the identity of the session under a key.
+    async fn read(&self, key: String) -> Result<Identity, Denied> {
+        let stored = self.store.read(&key).await.map_err(|error| Denied::Unavailable(error.to_string()))?;
         let stored = stored.ok_or_else(|| Denied::rejected("the session has expired"))?;
-        let (user, time_to_live) = parse_session(&stored)?;
-        Ok((self.namespaces.qualify(self.settings.namespace.as_deref(), &user)?, time_to_live))
+        let (login, time_to_live) = parse_session(&stored)?;
+        let validity = Validity::Session(ExpressSession { key, time_to_live });
+        self.namespaces.identify(self.settings.namespace.as_deref(), &login, AuthMethod::Session, validity)
     }
 
-    /// Returns whether a session exists and belongs to `user`.
-    pub(crate) async fn belongs_to(&self, session: &ExpressSession, user: &UserId) -> Result<bool, Denied> {
-        match self.read(&session.key).await {
-            Ok((owner, _)) => Ok(owner == *user),
+    /// Returns whether the session of an identity exists, and has the same user and organisation.
+    pub(crate) async fn is_valid(&self, session: &ExpressSession, identity: &Identity) -> Result<bool, Denied> {
+        match self.read(session.key.clone()).await {
+            Ok(current) => Ok(current.is_same_client(identity)),
             Err(Denied::Missing | Denied::Rejected(_)) => Ok(false),
             Err(unavailable @ Denied::Unavailable(_)) => Err(unavailable),
         }
@@ -169,18 +166,19 @@ pub(crate) fn is_signed(cookie: &str, secret: &str) -> bool {
     verify_cookie(cookie, &[hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())]).is_some()
 }
 
-/// Parses a stored session into its user and its time to live after a request.
-pub(crate) fn parse_session(stored: &[u8]) -> Result<(String, Duration), Denied> {
+/// Parses a stored session into its login and its time to live after a request.
+///
+/// The time at which the cookie expires is ignored: the session's key outlives it with each request.
+pub(crate) fn parse_session(stored: &[u8]) -> Result<(Login, Duration), Denied> {
     let stored: StoredSession = serde_json::from_slice(stored)
         .map_err(|error| Denied::rejected(format!("the session cannot be parsed: {error}")))?;
-    let user = match stored.user_id {
-        Some(Value::String(text)) => text,
-        Some(Value::Number(number)) => number.to_string(),
-        Some(_) | None => return Err(Denied::rejected("the session has no user")),
-    };
-    let seconds =
-        stored.cookie.original_max_age.map(|millis| (millis / 1000.0).ceil()).filter(|seconds| *seconds >= 1.0);
-    Ok((user, seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(DEFAULT_TIME_TO_LIVE)))
+    let user = stored.user_id.as_ref().and_then(id_text);
+    let user = user.ok_or_else(|| Denied::rejected("the session has no user"))?;
+    let organization = stored.organization_id.as_ref().and_then(id_text);
+    let max_age = stored.cookie.and_then(|cookie| cookie.original_max_age?.as_f64());
+    let seconds = max_age.map(|millis| (millis / 1000.0).ceil()).filter(|seconds| *seconds >= 1.0);
+    let time_to_live = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Ok((Login { user, organization }, time_to_live.unwrap_or(DEFAULT_TIME_TO_LIVE)))
 }
 
 #[cfg(test)]
@@ -221,14 +219,35 @@ mod tests {
 
     #[test]
     fn a_session_states_its_user_and_its_time_to_live() {
-        let read = |text: &str| parse_session(text.as_bytes()).map(|(user, ttl)| (user, ttl.as_secs()));
+        let read = |text: &str| parse_session(text.as_bytes()).map(|(login, ttl)| (login.user, ttl.as_secs()));
         let cookie = |age: &str| format!(r#"{{"cookie":{{"originalMaxAge":{age}}},"userId":42,"organizationId":7}}"#);
         assert_eq!(read(&cookie("90000.5")), Ok(("42".to_owned(), 91)));
         assert_eq!(read(&cookie("null")), Ok(("42".to_owned(), 86_400)));
         assert_eq!(read(&cookie("-1")), Ok(("42".to_owned(), 86_400)));
         assert_eq!(read(r#"{"cookie":{},"userId":"ann"}"#), Ok(("ann".to_owned(), 86_400)));
-        for invalid in [r#"{"cookie":{}}"#, r#"{"cookie":{},"userId":true}"#, r#"{"userId":1}"#, "{}", "", "7"] {
+        assert_eq!(read(r#"{"userId":1}"#), Ok(("1".to_owned(), 86_400)));
+        let stale = r#"{"cookie":{"originalMaxAge":1000,"expires":"2001-01-01T00:00:00.000Z"},"userId":42}"#;
+        assert_eq!(read(stale), Ok(("42".to_owned(), 1)), "the life of the key decides, not the date");
+        for invalid in [r#"{"cookie":{}}"#, r#"{"cookie":{},"userId":true}"#, r#"{"userId":""}"#, "{}", "", "7"] {
             assert!(read(invalid).is_err(), "{invalid}");
         }
+    }
+
+    #[test]
+    fn a_session_can_state_an_organization() {
+        for (written, organization) in [
+            ("7", Some("7")),
+            ("\"7\"", Some("7")),
+            ("\"studio-a\"", Some("studio-a")),
+            ("null", None),
+            ("\"\"", None),
+            ("true", None),
+            ("[7]", None),
+        ] {
+            let stored = format!(r#"{{"cookie":{{}},"userId":42,"organizationId":{written}}}"#);
+            let (login, _) = parse_session(stored.as_bytes()).unwrap();
+            assert_eq!(login.organization.as_deref(), organization, "{written}");
+        }
+        assert_eq!(parse_session(br#"{"cookie":{},"userId":42}"#).unwrap().0.organization, None);
     }
 }

@@ -6,10 +6,10 @@ use std::task::{Context, Poll, Waker};
 use crate::express_session;
 use crate::issuer::{self, Issuer};
 use crate::keys;
+use crate::namespaces::Namespaces;
 use crate::origin::OriginPattern;
 use crate::secret::Secret;
 use crate::settings::IssuerSettings;
-use crate::user_namespaces::UserNamespaces;
 
 const SECRET: &str = "a secret of sixteen bytes";
 
@@ -18,8 +18,8 @@ pub fn token(text: &str) {
     let secrets = vec![Secret::new(SECRET.to_owned())];
     let settings = IssuerSettings { secrets, ..IssuerSettings::default() };
     let issuers = [Issuer::new(&settings, &|_| Err("no TLS".to_owned())).expect("no file is needed")];
-    issuer::unverified_user(text).ok();
-    let namespaces = UserNamespaces::of(std::iter::empty());
+    let namespaces = Namespaces::of(std::iter::empty());
+    issuer::unverified_identity(text, &namespaces).ok();
     let verified = pin!(issuer::verify(&issuers, &namespaces, text, "clockit"));
     // Without published keys the future never waits.
     let Poll::Ready(verified) = verified.poll(&mut Context::from_waker(Waker::noop())) else { unreachable!() };

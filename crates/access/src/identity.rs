@@ -2,15 +2,21 @@
 
 use std::time::SystemTime;
 
-use timers::{Timestamp, UserId};
+use serde_json::Value;
+use timers::{OrganizationId, Timestamp, UserId};
 
 use crate::express_session::ExpressSession;
+use crate::namespaces::local_id;
 
 /// An authenticated client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The user, qualified by the namespace of the issuer.
     pub user: UserId,
+    /// The organisation that the user acts for, qualified by the same namespace; `None` if the credentials name none.
+    pub organization: Option<OrganizationId>,
+    /// The namespace of the issuer; `None` if it has none.
+    pub namespace: Option<String>,
     /// How the client was authenticated.
     pub method: AuthMethod,
     /// How long the authentication is valid.
@@ -20,7 +26,7 @@ pub struct Identity {
 /// How a client was authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthMethod {
-    /// A user id without proof, which mode `trusted` accepts.
+    /// A user id without proof, which mode `trusted` accepts, or that of the development headers.
     UserId,
     /// A token.
     Token,
@@ -37,7 +43,7 @@ pub enum Validity {
     Unlimited,
     /// Until this instant, by the clock of this machine.
     Until(SystemTime),
-    /// As long as this session exists and belongs to the user.
+    /// As long as this session exists and belongs to the user and the organisation.
     Session(ExpressSession),
 }
 
@@ -67,7 +73,28 @@ pub enum Denied {
 impl Identity {
     /// Returns an anonymous client with a random user id.
     pub fn guest() -> Self {
-        Self { user: UserId::guest(fastrand::u64(..)), method: AuthMethod::Guest, validity: Validity::Unlimited }
+        Self::unlimited(UserId::guest(fastrand::u64(..)), AuthMethod::Guest)
+    }
+
+    /// Returns a user without an organisation or a namespace.
+    pub(crate) fn unlimited(user: UserId, method: AuthMethod) -> Self {
+        Self { user, organization: None, namespace: None, method, validity: Validity::Unlimited }
+    }
+
+    /// Returns the user's id as the credentials name it, without the namespace.
+    pub fn local_user(&self) -> &str {
+        local_id(self.namespace.as_deref(), self.user.as_str())
+    }
+
+    /// Returns the organisation's id as the credentials name it, without the namespace.
+    pub fn local_organization(&self) -> Option<&str> {
+        let organization = self.organization.as_ref()?;
+        Some(local_id(self.namespace.as_deref(), organization.as_str()))
+    }
+
+    /// Returns whether both are the same user, acting for the same organisation.
+    pub fn is_same_client(&self, other: &Self) -> bool {
+        self.user == other.user && self.organization == other.organization
     }
 
     /// Returns the instant at which the authentication expires, if it is known in advance.
@@ -85,6 +112,15 @@ impl Identity {
 impl Denied {
     pub(crate) fn rejected(reason: impl Into<String>) -> Self {
         Self::Rejected(reason.into())
+    }
+}
+
+/// Returns the text of an id in a JSON document, a string or a number. An empty string counts as absent.
+pub(crate) fn id_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 

@@ -8,14 +8,13 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation, dangerous, decode, decode_header};
 use parking_lot::RwLock;
 use serde_json::{Map, Value};
-use timers::UserId;
 
 use crate::authenticator::TlsClient;
-use crate::identity::{AuthMethod, Denied, Identity, Validity, parse_verified_user_id};
+use crate::identity::{AuthMethod, Denied, Identity, Validity, id_text};
 use crate::jwks::Jwks;
 use crate::keys::{PublicKey, VerificationKey};
+use crate::namespaces::{Login, Namespaces};
 use crate::settings::{ExpiryPolicy, IssuerSettings};
-use crate::user_namespaces::UserNamespaces;
 
 /// Longest accepted token in bytes; real ones are below 2 KB.
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
@@ -69,7 +68,7 @@ impl Issuer {
     }
 
     /// Returns the identity of a token with a valid signature and audience, after its `nbf` and before its `exp`.
-    async fn verify(&self, token: &str, namespaces: &UserNamespaces) -> Result<Identity, Denied> {
+    async fn verify(&self, token: &str, namespaces: &Namespaces) -> Result<Identity, Denied> {
         let header = decode_header(token).map_err(|error| invalid(&error))?;
         if header.crit.is_some() {
             // A recipient must reject extensions that it does not support (RFC 7515); this one supports none.
@@ -80,10 +79,10 @@ impl Issuer {
         for key in self.keys_for(&header).await? {
             match decode::<Claims>(token, &key.decoding, &self.validation(header.alg)) {
                 Ok(decoded) => {
-                    let user = user_claim(&decoded.claims, &self.settings.user_claims)?;
-                    let user = namespaces.qualify(self.settings.namespace.as_deref(), &user)?;
+                    let login = login(&decoded.claims, &self.settings)?;
                     let validity = self.validity(&decoded.claims);
-                    return Ok(Identity { user, method: AuthMethod::Token, validity });
+                    let namespace = self.settings.namespace.as_deref();
+                    return namespaces.identify(namespace, &login, AuthMethod::Token, validity);
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {
                     rejection = invalid(&error);
@@ -175,7 +174,7 @@ fn keys_of(settings: &IssuerSettings) -> Vec<VerificationKey> {
 /// Verifies a token against every issuer that it can be from.
 pub(crate) async fn verify(
     issuers: &[Issuer],
-    namespaces: &UserNamespaces,
+    namespaces: &Namespaces,
     token: &str,
     system: &str,
 ) -> Result<Identity, Denied> {
@@ -191,10 +190,10 @@ pub(crate) async fn verify(
     Err(rejection)
 }
 
-/// Returns the user of a token without verifying it.
-pub(crate) fn unverified_user(token: &str) -> Result<UserId, Denied> {
-    let claims = unverified_claims(token)?;
-    parse_verified_user_id(&user_claim(&claims, &IssuerSettings::default().user_claims)?)
+/// Returns the identity of a token without verifying it.
+pub(crate) fn unverified_identity(token: &str, namespaces: &Namespaces) -> Result<Identity, Denied> {
+    let login = login(&unverified_claims(token)?, &IssuerSettings::default())?;
+    namespaces.identify(None, &login, AuthMethod::Token, Validity::Unlimited)
 }
 
 fn unverified_claims(token: &str) -> Result<Claims, Denied> {
@@ -204,24 +203,26 @@ fn unverified_claims(token: &str) -> Result<Claims, Denied> {
     dangerous::insecure_decode_claims(token).map_err(|error| invalid(&error))
 }
 
-/// Returns the value of the first claim in `names` that the token has, a string or a number.
+/// Returns the ids that a token names: the user by the first of its claims that the token has, the organisation by the
+/// first that has an id.
+fn login(claims: &Claims, settings: &IssuerSettings) -> Result<Login, Denied> {
+    let user = settings.user_claims.iter().find_map(|name| claim(claims, name)).and_then(id_text);
+    let user = user.ok_or_else(|| Denied::rejected("the token has no user id"))?;
+    let organizations = settings.organization_claims.iter().filter_map(|name| claim(claims, name));
+    Ok(Login { user, organization: organizations.filter_map(id_text).next() })
+}
+
+/// Returns the value of a claim.
 ///
 /// Dots separate the names of nested claims, as in `user.id`. A claim whose own name has dots takes precedence.
-fn user_claim(claims: &Claims, names: &[String]) -> Result<String, Denied> {
-    let value = names.iter().find_map(|name| {
-        let nested = || {
-            name.split('.').try_fold(None, |at: Option<&Value>, part| match at {
-                None => claims.get(part).map(Some),
-                Some(at) => at.get(part).map(Some),
-            })
-        };
-        claims.get(name).or_else(|| nested().flatten())
-    });
-    match value {
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(Value::Number(number)) => Ok(number.to_string()),
-        Some(_) | None => Err(Denied::rejected("the token has no user id")),
-    }
+fn claim<'c>(claims: &'c Claims, name: &str) -> Option<&'c Value> {
+    let nested = || {
+        name.split('.').try_fold(None, |at: Option<&Value>, part| match at {
+            None => claims.get(part).map(Some),
+            Some(at) => at.get(part).map(Some),
+        })
+    };
+    claims.get(name).or_else(|| nested().flatten())
 }
 
 fn invalid(error: &jsonwebtoken::errors::Error) -> Denied {

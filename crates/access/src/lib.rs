@@ -13,12 +13,12 @@ mod identity;
 mod issuer;
 mod jwks;
 mod keys;
+mod namespaces;
 mod origin;
 mod origin_check;
 mod secret;
 mod session_store;
 mod settings;
-mod user_namespaces;
 
 pub use jsonwebtoken::Algorithm;
 

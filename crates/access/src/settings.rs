@@ -20,6 +20,8 @@ pub struct AuthSettings {
     pub modes: Vec<AuthMode>,
     /// Whether clients without credentials are admitted as guests.
     pub guests: bool,
+    /// Whether the development headers `x-test-user-id` and `x-test-org-id` are accepted without proof.
+    pub test_headers: bool,
     /// Static opaque tokens and their users.
     pub tokens: BTreeMap<Secret, UserId>,
     /// The issuers of accepted tokens.
@@ -51,7 +53,7 @@ pub enum ExpiryPolicy {
 /// An issuer of JSON Web Tokens.
 #[derive(Clone, Debug)]
 pub struct IssuerSettings {
-    /// The prefix of its users' ids; `None` for the issuer of `auth.jwt`.
+    /// The prefix of the ids of its users and organisations; `None` for the issuer of `auth.jwt`.
     pub namespace: Option<String>,
     /// Shared secrets (HMAC); a token signed with any of them is valid.
     pub secrets: Vec<Secret>,
@@ -67,6 +69,8 @@ pub struct IssuerSettings {
     pub audience: Vec<String>,
     /// The claims that can hold the user id; the first that is present counts.
     pub user_claims: Vec<String>,
+    /// The claims that can hold the id of the organisation; the first that has an id counts. No organisation if empty.
+    pub organization_claims: Vec<String>,
     /// The tolerated difference between clocks, for `exp` and `nbf`.
     pub leeway: Duration,
     /// What the expiry of a token means for open connections.
@@ -97,7 +101,7 @@ pub struct ExpressSessionSettings {
     pub prefix: String,
     /// The name of the cookie.
     pub cookie: String,
-    /// The prefix of its users' ids, if any.
+    /// The prefix of the ids of its users and organisations, if any.
     pub namespace: Option<String>,
     /// The interval at which the session of an open connection is checked.
     pub check_every: Duration,
@@ -170,6 +174,7 @@ impl Default for IssuerSettings {
             issuer: None,
             audience: Vec::new(),
             user_claims: vec!["sub".to_owned(), "id".to_owned()],
+            organization_claims: vec!["organizationId".to_owned(), "org_id".to_owned()],
             leeway: Duration::from_secs(30),
             expiry: ExpiryPolicy::Enforce,
             max_connection_age: None,

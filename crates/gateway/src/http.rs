@@ -1,6 +1,7 @@
 //! HTTP: the public routes, and what all of them share.
 
 pub(crate) mod authenticated_user;
+pub(crate) mod authentication;
 pub(crate) mod body_slots;
 mod console;
 pub(crate) mod error;

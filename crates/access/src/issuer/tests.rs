@@ -77,8 +77,8 @@ fn signed(claims: &Value) -> String {
     encode(&Header::default(), claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
 }
 
-fn namespaces(issuers: &[Issuer]) -> UserNamespaces {
-    UserNamespaces::of(issuers.iter().filter_map(|issuer| issuer.settings.namespace.clone()))
+fn namespaces(issuers: &[Issuer]) -> Namespaces {
+    Namespaces::of(issuers.iter().filter_map(|issuer| issuer.settings.namespace.clone()))
 }
 
 async fn user(issuers: &[Issuer], token: &str) -> Result<String, Denied> {
@@ -246,6 +246,42 @@ async fn equal_user_ids_of_two_issuers_are_two_users() {
     assert!(find("main", "acme:42", "rooms").await.is_err(), "an issuer cannot name a user of another issuer");
     assert_eq!(find("main", "else:42", "rooms").await.as_deref(), Ok("else:42"));
     assert!(find("nobody", "42", "rooms").await.is_err());
+}
+
+#[tokio::test]
+async fn the_organization_comes_from_the_first_configured_claim_that_has_an_id() {
+    let issuer = |namespace: Option<&str>, claims: &[&str]| {
+        settings(|issuer| {
+            issuer.namespace = namespace.map(str::to_owned);
+            issuer.organization_claims = claims.iter().map(|claim| (*claim).to_owned()).collect();
+        })
+    };
+    let organization = async |issuer: IssuerSettings, claims: Value| {
+        let mut all = claims;
+        all["sub"] = json!("ann");
+        all["exp"] = json!(get_current_timestamp() + 60);
+        let issuers = issuers(&[issuer]);
+        let identity = verify(&issuers, &namespaces(&issuers), &signed(&all), "rooms").await?;
+        Ok::<_, Denied>(identity.organization.map(|organization| organization.to_string()))
+    };
+    let is = |organization: &str| Ok(Some(organization.to_owned()));
+    let listed = ["org", "app.org"];
+    for (claims, expected) in [
+        (json!({"org": 7}), is("7")),
+        (json!({"org": "7", "app": {"org": "8"}}), is("7")),
+        (json!({"app": {"org": "8"}}), is("8")),
+        (json!({"org": null, "app": {"org": "8"}}), is("8")),
+        (json!({"org": "", "app": {"org": [8]}}), Ok(None)),
+        (json!({"org": true}), Ok(None)),
+        (json!({"organizationId": 7}), Ok(None)),
+        (json!({}), Ok(None)),
+    ] {
+        assert_eq!(organization(issuer(None, &listed), claims.clone()).await, expected, "{claims}");
+    }
+    assert_eq!(organization(issuer(Some("acme"), &listed), json!({"org": 7})).await, is("acme:7"));
+    assert_eq!(organization(issuer(None, &[]), json!({"org": 7, "organizationId": 7})).await, Ok(None));
+    assert_eq!(organization(settings(|_| {}), json!({"organizationId": 7})).await, is("7"));
+    assert!(organization(issuer(None, &listed), json!({"org": "a\nb"})).await.is_err());
 }
 
 #[test]

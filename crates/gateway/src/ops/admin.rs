@@ -15,13 +15,14 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use timers::disconnect::DisconnectTarget;
-use timers::{Scope, UserId};
+use timers::{OrganizationId, Scope, UserId};
 
 use crate::http::error::{error, unavailable};
 use crate::http::query::Query;
 use crate::node::Node;
 use crate::ops::config::parse::{duration, level as parse_level};
 use crate::ops::disconnect;
+use crate::session::connections::ConnectionFilter;
 use crate::systems;
 
 /// Largest request; the longest id has 200 bytes.
@@ -44,14 +45,17 @@ pub(super) fn routes() -> Router<Arc<Node>> {
 #[derive(Deserialize)]
 struct ConnectionListQuery {
     user: Option<UserId>,
+    organization: Option<OrganizationId>,
     limit: Option<usize>,
 }
 
-/// `GET /admin/connections?user=&limit=`: the connections of this node, the oldest first, and their number without the
+/// `GET /admin/connections?user=&organization=&limit=`: the connections of this node, the oldest first, and their number without the
 /// limit.
 async fn list(State(node): State<Arc<Node>>, Query(query): Query<ConnectionListQuery>) -> Response {
-    let limit = query.limit.unwrap_or(LISTED_DEFAULT).min(LISTED_MAX);
-    let (count, listed) = node.connections.list(query.user.as_ref(), limit);
+    let ConnectionListQuery { user, organization, limit } = query;
+    let filter = ConnectionFilter { user, organization };
+    let limit = limit.unwrap_or(LISTED_DEFAULT).min(LISTED_MAX);
+    let (count, listed) = node.connections.list(&filter, limit);
     let ahead = node.engine.clock().ahead_of_date();
     let listed: Vec<_> = listed
         .into_iter()
@@ -60,6 +64,7 @@ async fn list(State(node): State<Arc<Node>>, Query(query): Query<ConnectionListQ
             json!({
                 "id": connection.id,
                 "user": connection.user,
+                "organization": connection.organization,
                 "room": room,
                 "scopes": connection.joined,
                 "system": connection.info.transport,
@@ -76,6 +81,7 @@ async fn list(State(node): State<Arc<Node>>, Query(query): Query<ConnectionListQ
 #[serde(deny_unknown_fields)]
 struct DisconnectRequest {
     user: Option<UserId>,
+    organization: Option<OrganizationId>,
     connection: Option<String>,
     scope: Option<Scope>,
 }
@@ -153,15 +159,16 @@ async fn read_json<T: DeserializeOwned>(node: &Node, headers: &HeaderMap, body: 
 
 impl DisconnectRequest {
     fn target(self) -> Result<DisconnectTarget, String> {
-        match (self.user, self.connection, self.scope) {
-            (Some(user), None, None) => Ok(DisconnectTarget::User(user)),
-            (None, Some(connection), None) => Ok(DisconnectTarget::Connection(connection)),
-            (None, None, Some(scope)) if systems::has_clients(scope.kind()) => Ok(DisconnectTarget::Scope(scope)),
-            (None, None, Some(scope)) => Err(format!(
+        match (self.user, self.organization, self.connection, self.scope) {
+            (Some(user), None, None, None) => Ok(DisconnectTarget::User(user)),
+            (None, Some(organization), None, None) => Ok(DisconnectTarget::Scope(Scope::organization(&organization))),
+            (None, None, Some(connection), None) => Ok(DisconnectTarget::Connection(connection)),
+            (None, None, None, Some(scope)) if systems::has_clients(scope.kind()) => Ok(DisconnectTarget::Scope(scope)),
+            (None, None, None, Some(scope)) => Err(format!(
                 "scope must be one that clients subscribe to, and {} scopes are not",
                 scope.kind().as_str()
             )),
-            (_, _, _) => Err("name one of user, connection and scope".to_owned()),
+            (_, _, _, _) => Err("name one of user, organization, connection and scope".to_owned()),
         }
     }
 }

@@ -235,6 +235,12 @@ fn greet(node: &Node, public: SocketAddr) {
              For development only."
         );
     }
+    if node.auth.accepts_test_headers() {
+        tracing::warn!(
+            "AUTH IS OFF: auth.test_headers is on, so anyone who reaches {public} can act as any user of any \
+             organisation by x-test-user-id and x-test-org-id. For development only."
+        );
+    }
     if io::stdout().is_terminal() {
         println!("\n  Tickcast   {scheme}://{public}\n  Timers in  {}\n", settings.store.url);
     }

@@ -317,6 +317,8 @@ impl<D: TextDialect> Connection<D> {
         match result {
             Ok(identity) if self.is_guest => Err(TaskEnd::Authenticated(identity)),
             Ok(identity) if identity.user == *self.guard.user() => {
+                // The organisation may be another. The user's connections stay as many.
+                self.guard.reassign(&identity);
                 self.validity = Box::pin(self.node.auth.validity_end(&identity));
                 Ok(D::authenticated(id, identity.expires_at()))
             }

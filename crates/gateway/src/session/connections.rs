@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use access::Identity;
 use net::limits::{AddressLimiter, AddressPermit};
 use parking_lot::Mutex;
 use timers::disconnect::{Disconnect, DisconnectTarget};
-use timers::{Millis, Scope, ScopeKind, Timestamp, UserId};
+use timers::{Millis, OrganizationId, Scope, ScopeKind, Timestamp, UserId};
 use tokio::sync::Notify;
 
 use crate::ops::config::LimitSettings;
@@ -38,6 +39,7 @@ struct ConnectionTable {
 struct ConnectionEntry {
     info: ConnectionInfo,
     user: UserId,
+    organization: Option<OrganizationId>,
     /// The scopes that the client has joined, besides its user's.
     joined: Vec<Scope>,
     disconnect: Arc<Notify>,
@@ -74,10 +76,17 @@ pub(crate) struct ConnectionGuard {
     _permit: AddressPermit,
 }
 
+/// The connections that the admin API lists: all that have each given property.
+pub(crate) struct ConnectionFilter {
+    pub(crate) user: Option<UserId>,
+    pub(crate) organization: Option<OrganizationId>,
+}
+
 /// One connection in the list of the admin API.
 pub(crate) struct ListedConnection {
     pub(crate) id: String,
     pub(crate) user: UserId,
+    pub(crate) organization: Option<OrganizationId>,
     pub(crate) joined: Vec<Scope>,
     pub(crate) info: ConnectionInfo,
 }
@@ -94,7 +103,8 @@ impl Connections {
     }
 
     /// Adds a connection of a user.
-    pub(crate) fn enter(&self, user: &UserId, info: ConnectionInfo) -> Result<ConnectionGuard, LimitReached> {
+    pub(crate) fn enter(&self, identity: &Identity, info: ConnectionInfo) -> Result<ConnectionGuard, LimitReached> {
+        let Identity { user, organization, .. } = identity;
         let mut table = self.table.lock();
         if table.by_number.len() >= self.connections_max {
             return Err(LimitReached::Node);
@@ -106,8 +116,13 @@ impl Connections {
         *table.by_user.entry(user.clone()).or_default() += 1;
         table.last_number += 1;
         let (number, disconnect) = (table.last_number, Arc::<Notify>::default());
-        let entry =
-            ConnectionEntry { info, user: user.clone(), joined: Vec::new(), disconnect: Arc::clone(&disconnect) };
+        let entry = ConnectionEntry {
+            info,
+            user: user.clone(),
+            organization: organization.clone(),
+            joined: Vec::new(),
+            disconnect: Arc::clone(&disconnect),
+        };
         apply_recent_orders(&table.recent_orders, &entry);
         table.by_number.insert(number, entry);
         Ok(ConnectionGuard {
@@ -138,15 +153,16 @@ impl Connections {
         self.table.lock().by_user.len()
     }
 
-    /// Returns the number of connections, those of a user if one is given, and at most `limit` of them, the oldest first.
-    pub(crate) fn list(&self, user: Option<&UserId>, limit: usize) -> (usize, Vec<ListedConnection>) {
+    /// Returns the number of the connections that the filter selects, and at most `limit` of them, the oldest first.
+    pub(crate) fn list(&self, filter: &ConnectionFilter, limit: usize) -> (usize, Vec<ListedConnection>) {
         let table = self.table.lock();
         let mut found: Vec<(&u64, &ConnectionEntry)> =
-            table.by_number.iter().filter(|(_, entry)| user.is_none_or(|user| entry.user == *user)).collect();
+            table.by_number.iter().filter(|(_, entry)| filter.selects(entry)).collect();
         found.sort_unstable_by_key(|(number, _)| **number);
         let listed = |(number, entry): (&u64, &ConnectionEntry)| ListedConnection {
             id: self.id(*number),
             user: entry.user.clone(),
+            organization: entry.organization.clone(),
             joined: entry.joined.clone(),
             info: entry.info,
         };
@@ -175,18 +191,32 @@ impl Connections {
     }
 }
 
+impl ConnectionFilter {
+    fn selects(&self, entry: &ConnectionEntry) -> bool {
+        let of_user = self.user.as_ref().is_none_or(|user| entry.user == *user);
+        of_user && (self.organization.is_none() || entry.organization == self.organization)
+    }
+}
+
 impl ConnectionEntry {
     fn is_target(&self, target: &DisconnectTarget, id: impl FnOnce() -> String) -> bool {
         match target {
             DisconnectTarget::User(user) => self.user == *user,
-            DisconnectTarget::Scope(scope) => self.is_user_scope(scope) || self.joined.contains(scope),
+            DisconnectTarget::Scope(scope) => self.is_own_scope(scope) || self.joined.contains(scope),
             DisconnectTarget::Connection(connection) => *connection == id(),
             DisconnectTarget::Unknown(_) => false,
         }
     }
 
-    fn is_user_scope(&self, scope: &Scope) -> bool {
-        *scope.kind() == ScopeKind::User && scope.id() == self.user.as_str()
+    /// Tells whether a scope is that of the user or of the organisation, joined or not.
+    fn is_own_scope(&self, scope: &Scope) -> bool {
+        match scope.kind() {
+            ScopeKind::User => scope.id() == self.user.as_str(),
+            ScopeKind::Organization => {
+                self.organization.as_ref().is_some_and(|organization| scope.id() == organization.as_str())
+            }
+            ScopeKind::Room | ScopeKind::Node | ScopeKind::Cluster | ScopeKind::Unknown(_) => false,
+        }
     }
 }
 
@@ -198,7 +228,8 @@ impl ConnectionGuard {
 
     /// Assigns the connection to the user that the client has authenticated as; `false` if that user has as many
     /// connections as the limit.
-    pub(crate) fn reassign(&mut self, user: &UserId) -> bool {
+    pub(crate) fn reassign(&mut self, identity: &Identity) -> bool {
+        let Identity { user, organization, .. } = identity;
         let mut table = self.table.lock();
         let of_user = table.by_user.entry(user.clone()).or_default();
         if *user != self.user && *of_user >= self.connections_of_user_max {
@@ -210,6 +241,7 @@ impl ConnectionGuard {
         let ConnectionTable { by_number, recent_orders, .. } = &mut *table;
         if let Some(entry) = by_number.get_mut(&self.number) {
             entry.user = user.clone();
+            entry.organization.clone_from(organization);
             apply_recent_orders(recent_orders, entry);
         }
         true
@@ -233,7 +265,7 @@ impl ConnectionGuard {
 fn apply_recent_orders(orders: &[Disconnect], entry: &ConnectionEntry) {
     let is_target = |target: &DisconnectTarget| match target {
         DisconnectTarget::User(user) => *user == entry.user,
-        DisconnectTarget::Scope(scope) => entry.is_user_scope(scope),
+        DisconnectTarget::Scope(scope) => entry.is_own_scope(scope),
         DisconnectTarget::Connection(_) | DisconnectTarget::Unknown(_) => false,
     };
     let began_before = |at: Timestamp| entry.info.since.is_some_and(|since| since < at);
@@ -265,6 +297,7 @@ impl Drop for ConnectionGuard {
 mod tests {
     use super::*;
 
+    use access::Identity;
     use net::limits::AddressLimits;
     use net::proxy::{ForwardedHeader, ProxyOptions};
     use timers::DisconnectId;
@@ -289,8 +322,12 @@ mod tests {
         ConnectionInfo { transport: "clockit", address: IpAddr::from([127, 0, 0, 1]), since: Some(Timestamp(since)) }
     }
 
-    fn user(name: &str) -> UserId {
-        UserId::new(name).unwrap()
+    fn user(name: &str) -> Identity {
+        Identity { user: UserId::new(name).unwrap(), ..Identity::guest() }
+    }
+
+    fn member(name: &str, organization: &str) -> Identity {
+        Identity { organization: OrganizationId::new(organization).ok(), ..user(name) }
     }
 
     async fn is_disconnected(guard: &ConnectionGuard) -> bool {
@@ -322,11 +359,11 @@ mod tests {
         let mut one = connections.enter(&stranger, since(1)).unwrap();
         let mut two = connections.enter(&ann, since(1)).unwrap();
         assert!(!one.reassign(&ann), "she has one");
-        assert_eq!((one.user(), connections.users()), (&stranger, 2));
+        assert_eq!((one.user(), connections.users()), (&stranger.user, 2));
         assert!(two.reassign(&ann), "it is hers");
         drop(two);
         assert!(one.reassign(&ann));
-        assert_eq!((one.user(), connections.count(), connections.users()), (&ann, 1, 1));
+        assert_eq!((one.user(), connections.count(), connections.users()), (&ann.user, 1, 1));
         drop(one);
         assert_eq!((connections.count(), connections.users()), (0, 0));
     }
@@ -334,7 +371,7 @@ mod tests {
     #[tokio::test]
     async fn an_order_disconnects_clients_that_were_connected_or_connecting() {
         let connections = connections(10, 10);
-        let target = DisconnectTarget::User(user("ann"));
+        let target = DisconnectTarget::User(user("ann").user);
         let (at, now) = (Timestamp(10_000), Timestamp(12_000));
         let there = connections.enter(&user("ann"), since(9000)).unwrap();
         let later = connections.enter(&user("ann"), since(11_500)).unwrap();
@@ -354,5 +391,45 @@ mod tests {
         assert!(!is_disconnected(&stranger).await);
         stranger.reassign(&user("ann"));
         assert!(is_disconnected(&stranger).await, "it has authenticated");
+    }
+
+    #[tokio::test]
+    async fn an_order_disconnects_the_organization_of_a_client_whatever_it_has_joined() {
+        let connections = connections(10, 10);
+        let seven = OrganizationId::new("7").unwrap();
+        let (at, now) = (Timestamp(10_000), Timestamp(12_000));
+        let of_seven = connections.enter(&member("ann", "7"), since(9000)).unwrap();
+        let mut becomes = connections.enter(&user("guest"), since(9000)).unwrap();
+        assert!(becomes.reassign(&member("ben", "7")));
+        let mut leaves = connections.enter(&member("cem", "7"), since(9000)).unwrap();
+        assert!(leaves.reassign(&member("cem", "8")));
+        let others = [("dora", "77"), ("7", "8")].map(|(name, of)| connections.enter(&member(name, of), since(9000)));
+        let none = connections.enter(&user("7"), since(9000)).unwrap();
+        let order = |target| Disconnect { id: DisconnectId::new("d").unwrap(), target, at };
+        let order = order(DisconnectTarget::Scope(Scope::organization(&seven)));
+        assert_eq!(connections.disconnect(&order, now), 2);
+        assert!(is_disconnected(&of_seven).await && is_disconnected(&becomes).await);
+        assert!(!is_disconnected(&leaves).await && !is_disconnected(&none).await);
+        for other in others {
+            assert!(!is_disconnected(&other.unwrap()).await);
+        }
+        connections.set_recent_orders(vec![order]);
+        assert!(is_disconnected(&connections.enter(&member("ann", "7"), since(9999)).unwrap()).await);
+        assert!(!is_disconnected(&connections.enter(&member("ann", "8"), since(9999)).unwrap()).await);
+    }
+
+    #[test]
+    fn connections_are_listed_by_user_and_organization() {
+        let connections = connections(10, 10);
+        let of = |name: &str, organization: &str| connections.enter(&member(name, organization), since(1)).unwrap();
+        let _guards =
+            [of("ann", "7"), of("ann", "8"), of("ben", "7"), connections.enter(&user("ann"), since(1)).unwrap()];
+        let count = |user: Option<&str>, organization: Option<&str>| {
+            let user = user.map(|name| UserId::new(name).unwrap());
+            let organization = organization.map(|id| OrganizationId::new(id).unwrap());
+            connections.list(&ConnectionFilter { user, organization }, 10).0
+        };
+        assert_eq!((count(None, None), count(Some("ann"), None), count(None, Some("7"))), (4, 3, 2));
+        assert_eq!((count(Some("ann"), Some("7")), count(Some("ben"), Some("8")), count(None, Some("9"))), (1, 0, 0));
     }
 }

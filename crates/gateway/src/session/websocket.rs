@@ -88,14 +88,14 @@ pub(crate) async fn connect<S: WebSocketSystem>(
         }
         Err(denied) => Handshake::Closing(denied_reason(&node, denied)),
     };
-    let user = match &handshake {
-        Handshake::Authenticated(identity) => identity.user.clone(),
+    let identity = match &handshake {
+        Handshake::Authenticated(identity) => identity,
         // An unauthenticated connection counts like any other.
-        Handshake::Unauthenticated | Handshake::Closing(_) => Identity::guest().user,
+        Handshake::Unauthenticated | Handshake::Closing(_) => &Identity::guest(),
     };
     let address = client_address(request.extensions(), request.headers(), &node.settings.public.proxy);
     let info = ConnectionInfo { transport: S::SYSTEM.name(), address, since };
-    let (handshake, guard) = match node.connections.enter(&user, info) {
+    let (handshake, guard) = match node.connections.enter(identity, info) {
         Ok(guard) => (handshake, Some(guard)),
         Err(limit @ LimitReached::Node) => return full(&node, limit),
         Err(limit) => {
@@ -140,14 +140,15 @@ fn client_id(uri: &Uri) -> Result<ClientId, String> {
 async fn authenticate(node: &Node, credentials: &Credentials, system: System) -> Handshake {
     let auth = &node.auth;
     let has_cookie = auth.has_session_cookie(credentials);
-    if !(credentials.has_token() || auth.is_trusted_mode() || has_cookie || auth.accepts_guests()) {
+    let has_test_user = auth.has_test_user(credentials);
+    if !(credentials.has_token() || has_test_user || auth.is_trusted_mode() || has_cookie || auth.accepts_guests()) {
         return Handshake::Unauthenticated;
     }
     match auth.authenticate_or_guest(credentials, system.name(), auth.accepts_guests()).await {
         Ok(identity) => Handshake::Authenticated(identity),
         // Every visitor of the web server has a cookie, and may send a token later.
         Err(Denied::Missing | Denied::Rejected(_))
-            if has_cookie && !credentials.has_token() && auth.accepts_tokens() =>
+            if has_cookie && !credentials.has_token() && !has_test_user && auth.accepts_tokens() =>
         {
             Handshake::Unauthenticated
         }
@@ -167,7 +168,7 @@ async fn first_message<S: WebSocketSystem>(
     let reason = match timeout(within, first_token::<S>(&mut socket)).await {
         Ok(Ok(Some(Token(token)))) => {
             match node.auth.authenticate(&credentials.with_token(Some(token)), S::SYSTEM.name()).await {
-                Ok(identity) if guard.reassign(&identity.user) => {
+                Ok(identity) if guard.reassign(&identity) => {
                     return Some(Session { node, socket, guard, identity, client });
                 }
                 Ok(_) => {
@@ -240,7 +241,7 @@ impl Session {
     /// Serves a guest that has authenticated, as the user that it is.
     async fn resume<S: WebSocketSystem, D: TextDialect>(node: Arc<Node>, authenticated: Authenticated) {
         let Authenticated { socket, mut guard, identity, client } = authenticated;
-        if guard.reassign(&identity.user) {
+        if guard.reassign(&identity) {
             return Self { node, socket, guard, identity, client }.run::<S, D>().await;
         }
         node.metrics.refused(Refusal::ConnectionsOfUser);

@@ -40,12 +40,13 @@ impl AuthConfig {
     pub(super) fn read(reader: &mut Reader, mode: Mode, store: &StoreSettings) -> Self {
         let modes = reader.list("auth.modes", vec![AuthMode::Trusted], str::parse);
         let guests = reader.value("auth.guests", false, boolean);
+        let test_headers = reader.value("auth.test_headers", false, boolean);
         let tokens = tokens(reader, mode);
         let first_message_within = span(reader, "auth.first_message_within", Duration::from_secs(5));
         let issuers = issuers(reader, mode);
         let is_enabled = modes.contains(&AuthMode::ExpressSession);
         let (express_session, session_store) = express_session(reader, is_enabled, store).unzip();
-        let access = AuthSettings { modes, guests, tokens, issuers, express_session };
+        let access = AuthSettings { modes, guests, test_headers, tokens, issuers, express_session };
         check(reader, mode, &access);
         Self { access, first_message_within, session_store }
     }
@@ -71,6 +72,9 @@ fn check(reader: &mut Reader, mode: Mode, access: &AuthSettings) {
     }
     if has(AuthMode::Trusted) && mode == Mode::Production {
         reader.error("auth.modes", "must not contain trusted in production: any client could act as any user");
+    }
+    if access.test_headers && mode == Mode::Production {
+        reader.error("auth.test_headers", "must be off in production: any client could act as any user");
     }
     if has(AuthMode::Jwt) && access.issuers.is_empty() {
         reader.error("auth.jwt.secret", "is required for the mode jwt, or public_key_files, or jwks_url");
@@ -151,6 +155,8 @@ fn issuer(reader: &mut Reader, namespace: Option<String>, mode: Mode) -> IssuerS
         issuer: text(reader, &key("issuer")),
         audience: reader.list(&key("audience"), default.audience, |text| Ok(text.to_owned())),
         user_claims: reader.list(&key("user_claims"), default.user_claims, |text| Ok(text.to_owned())),
+        organization_claims: reader
+            .list(&key("organization_claims"), default.organization_claims, |text| Ok(text.to_owned())),
         leeway: leeway(reader, &key("leeway"), default.leeway),
         expiry: reader.value(&key("expiry"), default.expiry, str::parse),
         max_connection_age: max_connection_age(reader, &key("max_connection_age")),

@@ -50,8 +50,8 @@ pub(crate) struct LimitSettings {
 }
 
 impl PublicSettings {
-    pub(super) fn read(reader: &mut Reader, mode: Mode, trusted: bool) -> Self {
-        let listen = if trusted { "127.0.0.1:4000" } else { "0.0.0.0:4000" };
+    pub(super) fn read(reader: &mut Reader, mode: Mode, accepts_any_id: bool) -> Self {
+        let listen = if accepts_any_id { "127.0.0.1:4000" } else { "0.0.0.0:4000" };
         Self {
             listen: address(reader, "public.listen", listen),
             tls: tls_files(reader, "public.tls.certificate_file", "public.tls.key_file"),

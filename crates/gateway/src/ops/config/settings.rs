@@ -107,8 +107,8 @@ impl Settings {
         let mode = reader.value("mode", Mode::Development, str::parse);
         let store = StoreSettings::read(reader);
         let auth = AuthConfig::read(reader, mode, &store);
-        let trusted = auth.access.modes.contains(&AuthMode::Trusted);
-        let public = PublicSettings::read(reader, mode, trusted);
+        let accepts_any_id = auth.access.modes.contains(&AuthMode::Trusted) || auth.access.test_headers;
+        let public = PublicSettings::read(reader, mode, accepts_any_id);
         if auth.access.express_session.is_some() && public.origins.iter().any(OriginPattern::matches_any_site) {
             let reason = "must not contain * or null with express-session: any page could use its visitors' cookies";
             reader.error("public.origins", reason);

@@ -109,14 +109,15 @@ impl SocketIoConnection {
                 if let Denied::Unavailable(_) = denied {
                     return Err(CloseReason::overloaded());
                 }
-                // The wording of the original server, where sessions of a web server are accepted.
-                let has_sessions = self.node.settings.auth.access.express_session.is_some();
+                // The wording of the original server, where its logins or their stand-ins in development are accepted.
+                let auth = &self.node.auth;
+                let has_sessions = auth.accepts_sessions() || auth.accepts_test_headers();
                 let message = if has_sessions { "Unauthorized: No valid session" } else { "Unauthorized" };
                 self.push(packet::connect_error(None, message));
                 return Ok(());
             }
         };
-        if !self.guard.reassign(&identity.user) {
+        if !self.guard.reassign(&identity) {
             self.node.metrics.refused(Refusal::ConnectionsOfUser);
             self.push(packet::connect_error(None, "Too many connections"));
             return Ok(());
@@ -127,6 +128,7 @@ impl SocketIoConnection {
         self.unauthenticated_since = None;
         self.push(packet::connect(&random_ids::plain()));
         self.adopt(identity);
+        self.log("a client has connected");
         Ok(())
     }
 
@@ -150,6 +152,7 @@ impl SocketIoConnection {
 
     /// Lets a client leave the namespace. It is unauthenticated until it asks for admission again, to all systems.
     pub(super) fn leave_namespace(&mut self) {
+        self.log("a client has left the namespace");
         let node = Arc::clone(&self.node);
         self.handlers.iter_mut().for_each(|handler| handler.leave(&node));
         self.handlers = systems::event_handlers(&node, &self.outbox);
@@ -160,8 +163,8 @@ impl SocketIoConnection {
         self.update_joined();
     }
 
-    /// Takes a fresh token of the same user. A rejected one changes nothing. One of another user closes the connection:
-    /// otherwise one user would act in the other's name.
+    /// Takes a fresh token of the same user. A rejected one changes nothing. One of another user, or of another organisation
+    /// of the user, closes the connection: otherwise the client would act in the other's name.
     pub(super) fn refreshed(&mut self, ack: Ack, result: Authentication) -> Result<(), CloseReason> {
         let (identity, systems) = match result {
             Ok(authenticated) => authenticated,
@@ -173,10 +176,10 @@ impl SocketIoConnection {
         };
         // A guest can become a user.
         let known = self.identity.as_ref().filter(|known| known.method != AuthMethod::Guest);
-        if known.is_some_and(|known| known.user != identity.user) {
+        if known.is_some_and(|known| !known.is_same_client(&identity)) {
             return Err(self.dismiss(CloseReason::Forbidden));
         }
-        if !self.guard.reassign(&identity.user) {
+        if !self.guard.reassign(&identity) {
             self.node.metrics.refused(Refusal::ConnectionsOfUser);
             return Err(CloseReason::TooManyConnections);
         }
@@ -186,7 +189,16 @@ impl SocketIoConnection {
         }
         self.answer(ack, &Event::authenticated(identity.expires_at()));
         self.adopt(identity);
+        self.log("a client has presented a fresh token");
         Ok(())
+    }
+
+    /// Logs an event of the client, if it is admitted. Ids of people are logged at level debug only.
+    pub(super) fn log(&self, message: &'static str) {
+        if let Some(identity) = &self.identity {
+            let organization = identity.organization.as_ref().map(tracing::field::display);
+            tracing::debug!(user = %identity.user, organization, "{message}");
+        }
     }
 
     /// Tells a client that it is disconnected and must not reconnect by itself.

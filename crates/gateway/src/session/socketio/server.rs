@@ -58,7 +58,7 @@ impl SocketIoHandler for Handler {
         let since = node.engine.clock().now();
         let info = ConnectionInfo { transport: self.dialect, address, since };
         // An unauthenticated connection counts like any other.
-        let guard = node.connections.enter(&Identity::guest().user, info);
+        let guard = node.connections.enter(&Identity::guest(), info);
         match guard {
             Ok(guard) => {
                 let connection = SocketIoConnection::new(Arc::clone(&node), socket, guard);
