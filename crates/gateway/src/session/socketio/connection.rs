@@ -104,6 +104,7 @@ impl SocketIoConnection {
     pub(super) fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
             let reason = self.serve().await;
+            self.log("a client has disconnected");
             let node = &self.node;
             self.handlers.iter_mut().for_each(|handler| handler.disconnected(node));
             if self.in_flight.is_some() {
@@ -214,8 +215,7 @@ impl SocketIoConnection {
             };
         }
         let Some(index) = self.handlers.iter().position(|handler| handler.events().contains(&event)) else {
-            let quoted: String = event.chars().take(QUOTED_MAX).collect();
-            return self.fail(ack, &Fault::of_client(Code::UnknownType, format!("there is no event {quoted:?}")));
+            return self.ignore(ack, event);
         };
         let client = Client { node: &self.node, outbox: &self.outbox };
         let Begun { traceparent, request } = match self.handlers[index].begin(&client, event, payload) {
@@ -227,6 +227,18 @@ impl SocketIoConnection {
         let span = self.node.traces.message(origin, handler.subscription(), handler.dialect(), event);
         let task = async move { SocketIoOutcome::Event(request.await) };
         self.in_flight = Some(Box::new(RequestTask::spawn(SocketIoRequest::Event(index, ack), span, task)));
+    }
+
+    /// Ignores an event that no handler takes: the clients of one system send events of others and of older servers. A client
+    /// that waits for an acknowledgement learns the reason.
+    fn ignore(&mut self, ack: Ack, event: &str) {
+        if ack.is_some() {
+            let quoted: String = event.chars().take(QUOTED_MAX).collect();
+            let fault = Fault::of_client(Code::UnknownType, format!("there is no event {quoted:?}"));
+            self.deliver(true);
+            Client { node: &self.node, outbox: &self.outbox }.refuse(ack, &fault);
+            self.flush(self.dialect());
+        }
     }
 
     /// Takes the result of a request.
