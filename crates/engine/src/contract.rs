@@ -23,7 +23,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use timers::{CommandId, DeadlineMove, HistoryId, ItemKey, Position, Revision, Scope, Tag, Timestamp, UserId};
+use timers::{
+    CommandId, DeadlineMove, HistoryId, ItemKey, Position, RequiredRows, Revision, Scope, Tag, Timestamp, UserId,
+};
 
 use crate::store::{ArchivedRow, Commit, Committed, Connected, Expiry, Store};
 use crate::update::Update;
@@ -129,6 +131,7 @@ fn row(id: &str, at: u64, body: &str) -> ArchivedRow {
         id: HistoryId::new(id).expect("a good id"),
         at: Timestamp(at),
         body: Bytes::copy_from_slice(body.as_bytes()),
+        terms: Vec::new(),
     }
 }
 
@@ -138,7 +141,7 @@ async fn node(fixture: &dyn Fixture) -> Connected<dyn Store> {
 
 /// Makes a commit of a new command on the board as it is now.
 async fn fresh(store: &dyn Store, scope: &Scope, id: u64) -> Commit {
-    let loaded = store.load(scope, &[]).await.expect("loads");
+    let loaded = store.load(scope, &RequiredRows::default()).await.expect("loads");
     next_commit(scope, loaded.position, loaded.now, id)
 }
 
@@ -157,6 +160,7 @@ fn next_commit(scope: &Scope, on: Position, now: Timestamp, id: u64) -> Commit {
         put: Vec::new(),
         removed: Vec::new(),
         archive: Vec::new(),
+        archive_removed: Vec::new(),
         deadline: DeadlineMove::Keep,
         expiry: Expiry::Keep,
         quota: None,

@@ -153,7 +153,7 @@ impl Engine {
             }
             return Ok(step);
         }
-        let decision = decide(&input.board, &input.existing, &request.command, id, time, &self.limits);
+        let decision = decide(&input.board, &input.rows, &request.command, id, time, &self.limits);
         let (change, is_partial) = match decision {
             Ok(Decision::Change(change)) => (change, false),
             Ok(Decision::Partial(change)) => (change, true),
@@ -183,7 +183,7 @@ impl Engine {
         let commit = commit_of(&update, &change, commit_id, at);
         let commit = Commit {
             expiry: self.retention.expiry(&input.board, &change, is_settling),
-            quota: self.retention.quota(is_settling),
+            quota: self.retention.quota(&input.board.scope, is_settling),
             ..commit
         };
         let Submitted { committed, is_resent } = self.submit(&commit, budget).await?;

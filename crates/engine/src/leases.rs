@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use timers::node::{LEASE_DURATION, Lease, NodeCommand, NodeRefusal, Presence};
 use timers::room::RoomCommand;
-use timers::{Command, NodeId, Refusal, RoomId, Scope};
+use timers::{Command, NodeId, Refusal, RequiredRows, RoomId, Scope};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -146,7 +146,7 @@ impl LeaseTask {
 /// Removes the members of a dead node, and the node's board.
 pub(crate) async fn clear_up(engine: Arc<Engine>, node: NodeId) {
     let scope = Scope::node(&node);
-    let board = match engine.hub.load(&scope, &[]).await {
+    let board = match engine.hub.load(&scope, &RequiredRows::default()).await {
         Ok((board, ..)) => board,
         Err(error) => return tracing::warn!(%node, %error, "the members of a dead node cannot be removed yet"),
     };

@@ -9,11 +9,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
-use timers::{Board, DeadlineMove, HistoryId, Item, ItemKey, Millis, Position, Scope, Tag, Timestamp};
+use timers::{Board, DeadlineMove, HistoryId, Item, ItemKey, Millis, Position, RequiredRows, Scope, Tag, Timestamp};
 
 use crate::store::{
-    ArchivedRow, BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, Head, HistoryCursor,
-    HistorySize, LoadedBoard, Page, Query, Shards, Signal, SignalSender, Store, lead, resign,
+    ArchivedRow, BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, Head, HistorySize,
+    LoadedBoard, Page, Query, Shards, Signal, SignalSender, Store, lead, resign,
 };
 use crate::store_clock::{StoreTime, absorb, known_time};
 use crate::update::Update;
@@ -48,7 +48,7 @@ pub struct Content {
 struct StoredBoard {
     head: Head,
     items: BTreeMap<ItemKey, Bytes>,
-    history: BTreeMap<HistoryId, (Timestamp, Bytes)>,
+    history: BTreeMap<HistoryId, ArchivedRow>,
     history_size: HistorySize,
     ends_at: Option<Timestamp>,
 }
@@ -140,8 +140,8 @@ impl Content {
 impl StoredBoard {
     /// Returns the history's size after a commit.
     fn size_after(&self, commit: &Commit) -> HistorySize {
-        let replaced = |id: &str| Ok::<_, Infallible>(self.history.get(id).map(|(_, body)| body.len()));
-        let Ok(size) = self.history_size.after(commit, replaced);
+        let stored = |id: &str| Ok::<_, Infallible>(self.history.get(id).map(ArchivedRow::value_len));
+        let Ok(size) = self.history_size.after(commit, stored);
         size
     }
 }
@@ -174,15 +174,17 @@ pub struct MemoryNode {
 
 #[async_trait]
 impl Store for MemoryNode {
-    async fn load(&self, scope: &Scope, rows: &[HistoryId]) -> Result<LoadedBoard, Fault> {
+    async fn load(&self, scope: &Scope, rows: &RequiredRows) -> Result<LoadedBoard, Fault> {
         let (core, now) = self.shared.lock_now();
-        let board = core.content.boards.get(scope).cloned().unwrap_or_default();
+        let empty = StoredBoard::default();
+        let board = core.content.boards.get(scope).unwrap_or(&empty);
         Ok(LoadedBoard {
             position: board.head.position,
             at: board.head.at,
-            recent: board.head.recent.into_iter().collect(),
-            items: board.items.into_iter().collect(),
-            existing: rows.iter().filter(|id| board.history.contains_key(*id)).cloned().collect(),
+            recent: board.head.recent.iter().copied().collect(),
+            items: board.items.clone().into_iter().collect(),
+            existing: rows.existing.iter().filter(|id| board.history.contains_key(*id)).cloned().collect(),
+            rows: rows.bodies.iter().filter_map(|id| board.history.get(id).cloned()).collect(),
             now,
         })
     }
@@ -202,7 +204,10 @@ impl Store for MemoryNode {
             board.items.remove(key);
         }
         board.items.extend(commit.put.iter().cloned());
-        board.history.extend(commit.archive.iter().map(|row| (row.id.clone(), (row.at, row.body.clone()))));
+        for id in &commit.archive_removed {
+            board.history.remove(id);
+        }
+        board.history.extend(commit.archive.iter().map(|row| (row.id.clone(), row.clone())));
         match commit.deadline {
             DeadlineMove::Keep => {}
             DeadlineMove::Clear => drop(core.content.due.remove(&commit.scope)),
@@ -224,14 +229,9 @@ impl Store for MemoryNode {
         let Some(board) = core.content.boards.get(scope) else {
             return Ok(Page { rows: Vec::new(), next: None });
         };
-        let mut cursors: Vec<HistoryCursor> =
-            board.history.iter().map(|(id, (at, _))| HistoryCursor { at: *at, id: id.clone() }).collect();
-        cursors.retain(|cursor| query.before.as_ref().is_none_or(|before| cursor < before));
-        cursors.sort_by(|a, b| b.cmp(a));
-        let rows = cursors.into_iter().take(query.limit + 1).map(|cursor| {
-            let (at, body) = &board.history[&cursor.id];
-            ArchivedRow { id: cursor.id, at: *at, body: body.clone() }
-        });
+        let mut rows: Vec<&ArchivedRow> = board.history.values().filter(|row| query.wants(row)).collect();
+        rows.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
+        let rows = rows.into_iter().take(query.limit.saturating_add(1)).cloned();
         Ok(Page::of(rows.collect(), query.limit))
     }
 
@@ -333,6 +333,7 @@ mod tests {
             put: Vec::new(),
             removed: Vec::new(),
             archive: Vec::new(),
+            archive_removed: Vec::new(),
             deadline: DeadlineMove::Set(at - Millis(1)),
             expiry: Expiry::Keep,
             quota: None,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timers::{Board, Change, Millis, Position, Scope};
+use timers::{Board, Change, Millis, Position, Scope, ScopeKind};
 use tokio::time::sleep;
 
 use crate::engine::Engine;
@@ -23,10 +23,12 @@ const GUESTS_AT_ONCE: usize = 1000;
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// What a node keeps of scopes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// The bounds of each scope's history.
+    /// The bounds of each scope's history, unless its kind has others.
     pub quota: HistoryQuota,
+    /// The bounds of kinds of scopes that have their own, each at most once.
+    pub quotas_by_kind: Vec<(ScopeKind, HistoryQuota)>,
     /// How long a guest's timers and history are kept after the guest's last connection.
     pub guest_lifetime: Millis,
 }
@@ -34,18 +36,19 @@ pub struct Retention {
 impl Default for Retention {
     /// A day for guests: whoever returns to an open page the next morning finds the timers.
     fn default() -> Self {
-        Self { quota: HistoryQuota::DEFAULT, guest_lifetime: Millis::from_hours(24) }
+        Self { quota: HistoryQuota::DEFAULT, quotas_by_kind: Vec::new(), guest_lifetime: Millis::from_hours(24) }
     }
 }
 
 impl Retention {
     /// Returns the quota of a commit. What falls due by itself is never refused: its size is bounded by the board.
-    pub(crate) fn quota(self, is_settling: bool) -> Option<HistoryQuota> {
-        (!is_settling).then_some(self.quota)
+    pub(crate) fn quota(&self, scope: &Scope, is_settling: bool) -> Option<HistoryQuota> {
+        let of_kind = self.quotas_by_kind.iter().find(|(kind, _)| kind == scope.kind());
+        (!is_settling).then_some(of_kind.map_or(self.quota, |(_, quota)| *quota))
     }
 
     /// Returns how a commit moves the end of its scope.
-    pub(crate) fn expiry(self, board: &Board, change: &Change, is_settling: bool) -> Expiry {
+    pub(crate) fn expiry(&self, board: &Board, change: &Change, is_settling: bool) -> Expiry {
         if board.expires_after(change) {
             // The command ids are of no use any longer.
             return Expiry::After(RECENT_ID_AGE_MAX);
@@ -62,13 +65,13 @@ impl Retention {
     }
 
     /// Returns the time after which a connected guest is extended again.
-    fn interval(self) -> Millis {
+    fn interval(&self) -> Millis {
         Millis((self.guest_lifetime.0 / EXTENSIONS).max(1))
     }
 
     /// Returns the life that a commit or an extension gives: long enough that the whole lifetime is left whenever the
     /// guest disconnects.
-    fn extended(self) -> Millis {
+    fn extended(&self) -> Millis {
         self.guest_lifetime + self.interval()
     }
 }
@@ -125,6 +128,15 @@ mod tests {
         };
         let retention = Retention { guest_lifetime: Millis(8000), ..Retention::default() };
         assert_eq!(retention.expiry(&board, &change, is_settling), expected, "{}", board.scope);
+    }
+
+    #[test]
+    fn a_kind_of_scope_can_have_a_quota_of_its_own() {
+        let large = HistoryQuota { rows: 1_000_000, bytes: 1 << 30 };
+        let retention = Retention { quotas_by_kind: vec![(ScopeKind::Organization, large)], ..Retention::default() };
+        let [user, org]: [Scope; 2] = ["user:1", "org:1"].map(|scope| scope.parse().unwrap());
+        assert_eq!(retention.quota(&user, false), Some(HistoryQuota::DEFAULT));
+        assert_eq!((retention.quota(&org, false), retention.quota(&org, true)), (Some(large), None));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod history;
 mod leadership;
 mod measured;
 mod retention;
+mod row_value;
 mod shard;
 mod signal_sender;
 
@@ -15,8 +16,8 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use bytes::Bytes;
 use timers::{
-    Beat, CommandId, DeadlineMove, HistoryBound, HistoryId, ItemKey, MILLIS_PER_BEAT, Millis, Position, Revision,
-    Scope, Tag, Timestamp,
+    Beat, CommandId, DeadlineMove, HistoryBound, HistoryId, ItemKey, MILLIS_PER_BEAT, Millis, Position, ROW_TERMS_MAX,
+    RequiredRows, Revision, Scope, Tag, Timestamp,
 };
 use tokio::sync::mpsc;
 
@@ -45,8 +46,11 @@ pub const COMMIT_REMOVALS_MAX: usize = 1000;
 /// Most history rows that one commit writes; the reason is that of [`COMMIT_ITEMS_MAX`].
 pub const COMMIT_ROWS_MAX: usize = 5000;
 
+/// Most history rows that one commit deletes; the reason is that of [`COMMIT_ITEMS_MAX`].
+pub const COMMIT_ROW_REMOVALS_MAX: usize = 5000;
+
 const _: () = assert!(timers::ITEMS_MAX <= COMMIT_ITEMS_MAX && timers::REMOVALS_MAX <= COMMIT_REMOVALS_MAX);
-const _: () = assert!(timers::ROWS_MAX <= COMMIT_ROWS_MAX);
+const _: () = assert!(timers::ROWS_MAX <= COMMIT_ROWS_MAX && timers::ROWS_MAX <= COMMIT_ROW_REMOVALS_MAX);
 
 /// From this on, the part of cluster time by which it is ahead of the store's own clock is not shown as a date. A person
 /// does not notice a date that is less than a minute off, and it is corrected within hours, by five milliseconds a second.
@@ -65,11 +69,14 @@ pub const SIGNALS_MAX: usize = 8192;
 /// does, the store absorbs the step, and its beats tell how much is absorbed.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Reads a whole board, and which of `rows` are in its history. One round trip.
+    /// Reads a whole board, and of its history which rows exist and the rows whose bodies are required. One round trip.
+    ///
+    /// The rows are of the same state as the board. A refusal that follows from both is therefore right, and the board's tag guards
+    /// a change that follows from both.
     ///
     /// # Errors
     /// [`Fault`]; a load changes nothing, so a retry is always safe.
-    async fn load(&self, scope: &Scope, rows: &[HistoryId]) -> Result<LoadedBoard, Fault>;
+    async fn load(&self, scope: &Scope, rows: &RequiredRows) -> Result<LoadedBoard, Fault>;
 
     /// Carries out one commit in one atomic step, or tells why not. One round trip.
     ///
@@ -87,7 +94,10 @@ pub trait Store: Send + Sync + 'static {
     /// [`FaultKind::Unknown`]: a failover may still undo the commit; a retry is safe.
     async fn confirm(&self, scope: &Scope, tag: Tag) -> Result<bool, Fault>;
 
-    /// Reads rows of a scope's history, newest first. One round trip, or a few if many rows have the same instant.
+    /// Reads rows of a scope's history, newest first; rows of one instant in the descending order of their ids. The cost is that of
+    /// the rows returned, however long the history is. One round trip for each thousand rows.
+    ///
+    /// A cursor stays valid whatever is written meanwhile: no row that is not written itself is skipped or returned twice.
     ///
     /// # Errors
     /// [`Fault`]; a retry is safe.
@@ -210,8 +220,10 @@ pub struct LoadedBoard {
     pub at: Timestamp,
     /// The items, encoded.
     pub items: Vec<(ItemKey, Bytes)>,
-    /// The requested rows that are in the history.
+    /// Those of [`RequiredRows::existing`] that are in the history.
     pub existing: BTreeSet<HistoryId>,
+    /// Those of [`RequiredRows::bodies`] that are in the history.
+    pub rows: Vec<ArchivedRow>,
     /// The command ids that the board remembers.
     pub recent: Vec<RecentId>,
     /// The store's time.
@@ -237,8 +249,10 @@ pub struct Commit {
     pub put: Vec<(ItemKey, Bytes)>,
     /// Items to delete.
     pub removed: Vec<ItemKey>,
-    /// History rows to write.
+    /// History rows to write. One of the same id is replaced with its terms; of several in one commit the last counts.
     pub archive: Vec<ArchivedRow>,
+    /// History rows to delete; none of them is written as well.
+    pub archive_removed: Vec<HistoryId>,
     /// The move of the scope's deadline.
     pub deadline: DeadlineMove,
     /// When the store deletes what it has of the scope.
@@ -250,6 +264,11 @@ pub struct Commit {
 }
 
 impl Commit {
+    /// Tells whether the commit writes or deletes history rows.
+    pub fn has_rows(&self) -> bool {
+        !self.archive.is_empty() || !self.archive_removed.is_empty()
+    }
+
     /// Checks the commit against the limits of the port, before anything is sent or written.
     ///
     /// # Errors
@@ -259,14 +278,36 @@ impl Commit {
             ("items", self.put.len(), COMMIT_ITEMS_MAX),
             ("deletions", self.removed.len(), COMMIT_REMOVALS_MAX),
             ("history rows", self.archive.len(), COMMIT_ROWS_MAX),
+            ("deletions of history rows", self.archive_removed.len(), COMMIT_ROW_REMOVALS_MAX),
         ] {
             if count > limit {
-                let why = format!("a commit has {count} {what}, and the limit is {limit}");
-                return Err(Fault::new(FaultKind::Damaged, why));
+                return Err(refused(format!("a commit has {count} {what}, and the limit is {limit}")));
             }
         }
-        Ok(())
+        let deleted: BTreeSet<&HistoryId> = self.archive_removed.iter().collect();
+        self.archive.iter().try_for_each(|row| check_row(row, &deleted))
     }
+}
+
+fn check_row(row: &ArchivedRow, deleted: &BTreeSet<&HistoryId>) -> Result<(), Fault> {
+    let count = row.terms.len();
+    if count > ROW_TERMS_MAX {
+        let why = format!("the history row {} has {count} index terms, and the limit is {ROW_TERMS_MAX}", row.id);
+        return Err(refused(why));
+    }
+    if let Some(term) =
+        row.terms.iter().enumerate().find_map(|(nth, term)| row.terms[..nth].contains(term).then_some(term))
+    {
+        return Err(refused(format!("the history row {} has the index term {term} twice", row.id)));
+    }
+    if deleted.contains(&row.id) {
+        return Err(refused(format!("a commit writes and deletes the history row {}", row.id)));
+    }
+    Ok(())
+}
+
+fn refused(why: String) -> Fault {
+    Fault::new(FaultKind::Damaged, why)
 }
 
 /// The outcome of a commit.

@@ -5,6 +5,7 @@ mod disk;
 mod expiry;
 mod failure_log;
 mod head;
+mod history;
 mod read;
 mod store;
 mod tables;

@@ -14,7 +14,7 @@ use engine::{Dependencies, Engine, ExecuteError, Request, Store};
 use harness::wait_for;
 use store::embedded::{EmbeddedStore, OpenError};
 use timers::stopwatch::{Start, StopwatchCommand};
-use timers::{Command, Scope, SessionId, UserId};
+use timers::{Command, RequiredRows, Scope, SessionId, UserId};
 
 #[tokio::test]
 async fn committed_boards_survive_closing_and_reopening() {
@@ -22,7 +22,7 @@ async fn committed_boards_survive_closing_and_reopening() {
     for round in 1..=3 {
         let engine = start(open(folder.path()));
         session(&engine, "ann", &round.to_string()).await.unwrap();
-        let board = engine.store().load(&scope("ann"), &[]).await.unwrap();
+        let board = engine.store().load(&scope("ann"), &RequiredRows::default()).await.unwrap();
         assert_eq!((board.items.len(), board.position.revision.0), (round, round as u64));
         engine.stop().await;
     }
@@ -89,7 +89,7 @@ async fn a_full_disk_rejects_commits_and_keeps_acknowledged_ones() {
         assert!(matches!(refused, Err(ExecuteError::Unavailable(_))), "{refused:?}");
     }
     assert!(began.elapsed() < Duration::from_secs(20), "each at once: {:?}", began.elapsed());
-    let last = engine.store().load(&scope(&format!("user-{}", taken - 1)), &[]).await;
+    let last = engine.store().load(&scope(&format!("user-{}", taken - 1)), &RequiredRows::default()).await;
     match last {
         Ok(board) => assert_eq!(board.items.len(), 1, "the acknowledged commit is stored"),
         Err(fault) => assert_eq!(fault.kind(), FaultKind::Unavailable),
@@ -98,7 +98,7 @@ async fn a_full_disk_rejects_commits_and_keeps_acknowledged_ones() {
     drop(engine);
     let again = open(mount.folder.path());
     for nth in 0..taken {
-        let board = again.store.load(&scope(&format!("user-{nth}")), &[]).await.unwrap();
+        let board = again.store.load(&scope(&format!("user-{nth}")), &RequiredRows::default()).await.unwrap();
         assert_eq!(board.items.len(), 1, "user-{nth} was acknowledged");
     }
     again.store.close().await;
@@ -137,7 +137,7 @@ async fn a_store_whose_directory_is_removed_is_not_usable_and_acknowledges_nothi
     std::fs::rename(parent.path().join("elsewhere"), &folder).unwrap();
     wait_for("the store to be usable", || engine.store().ready().is_ok()).await;
     session(&engine, "ann", "after").await.unwrap();
-    let board = engine.store().load(&scope("ann"), &[]).await.unwrap();
+    let board = engine.store().load(&scope("ann"), &RequiredRows::default()).await.unwrap();
     assert_eq!(board.items.len(), 2);
     engine.stop().await;
 }

@@ -6,12 +6,12 @@ use engine::store::{COMMIT_REMOVALS_MAX, Commit, Committed, Expiry, FaultKind};
 use harness::{RedisServer, wait_for};
 use store::embedded::EmbeddedStore;
 use store::redis::{Options, RedisStore};
-use timers::{CommandId, DeadlineMove, ItemKey, Position, Revision, Scope, Tag, Timestamp};
+use timers::{CommandId, DeadlineMove, ItemKey, Position, RequiredRows, Revision, Scope, Tag, Timestamp};
 
 /// A commit on a board that was never written.
 async fn first_commit(store: &dyn Store, scope: &str) -> Commit {
     let scope: Scope = scope.parse().expect("a scope");
-    let loaded = store.load(&scope, &[]).await.expect("loads");
+    let loaded = store.load(&scope, &RequiredRows::default()).await.expect("loads");
     assert_eq!((loaded.position, loaded.items.len()), (Position::NONE, 0));
     Commit {
         scope,
@@ -23,6 +23,7 @@ async fn first_commit(store: &dyn Store, scope: &str) -> Commit {
         put: vec![(ItemKey::from_stored("moon:1"), Bytes::from_static(b"{}"))],
         removed: Vec::new(),
         archive: Vec::new(),
+        archive_removed: Vec::new(),
         deadline: DeadlineMove::Set(Timestamp(1)),
         expiry: Expiry::Keep,
         quota: None,
@@ -49,7 +50,7 @@ async fn a_board_of_an_unknown_kind_is_committed_loaded_and_listed(store: &dyn S
     let (scope, put) = (unknown.scope.clone(), unknown.put.clone());
     assert!(!scope.is_known());
     commit(store, unknown).await;
-    let loaded = store.load(&scope, &[]).await.expect("loads");
+    let loaded = store.load(&scope, &RequiredRows::default()).await.expect("loads");
     let position = Position { revision: Revision(1), tag: Tag(7) };
     assert_eq!((loaded.position, loaded.items), (position, put));
     assert_eq!(store.positions(&[scope]).await, [Some(position)]);

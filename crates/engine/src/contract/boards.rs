@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use timers::{CommandId, DeadlineMove, HistoryId, Millis, Position, Revision, Timestamp};
+use timers::{CommandId, DeadlineMove, HistoryId, Millis, Position, RequiredRows, Revision, Timestamp};
 
 use super::{Fixture, fresh, key, must, node, row, scope};
 use crate::store::{ArchivedRow, Committed, Expiry, Query, RECENT_ID_AGE_MAX, RECENT_IDS_MAX, Store};
 
 pub async fn a_board_that_was_never_written_is_empty(fixture: &dyn Fixture) {
     let node = node(fixture).await;
-    let loaded = node.store.load(&scope("nobody"), &[]).await.expect("loads");
+    let loaded = node.store.load(&scope("nobody"), &RequiredRows::default()).await.expect("loads");
     assert_eq!((loaded.position, loaded.at, loaded.items.len()), (Position::NONE, Timestamp(0), 0));
     assert!(loaded.now > Timestamp(1_600_000_000_000), "the answer has the store's time");
     assert_eq!(node.store.positions(&[scope("nobody")]).await, [Some(Position::NONE)]);
@@ -33,10 +33,13 @@ pub async fn a_load_returns_what_was_committed(fixture: &dyn Fixture) {
     let tag = commit.tag;
     assert_eq!(must(&*store, commit).await, Revision(2));
 
-    let loaded = store.load(&ann, &[]).await.expect("loads");
+    let loaded = store.load(&ann, &RequiredRows::default()).await.expect("loads");
     assert_eq!(loaded.position, Position { revision: Revision(2), tag });
     assert_eq!(loaded.items, [(key("b"), Bytes::from_static(b"{\"v\":3}"))]);
-    assert!(store.load(&scope("an"), &[]).await.expect("loads").items.is_empty(), "another scope is another board");
+    assert!(
+        store.load(&scope("an"), &RequiredRows::default()).await.expect("loads").items.is_empty(),
+        "another scope is another board"
+    );
 }
 
 pub async fn bytes_and_names_are_returned_unchanged(fixture: &dyn Fixture) {
@@ -48,10 +51,10 @@ pub async fn bytes_and_names_are_returned_unchanged(fixture: &dyn Fixture) {
         commit.put = vec![(key(name), bytes.clone()), (key(&format!("{name}{name}")), Bytes::new())];
         commit.archive = vec![ArchivedRow { body: bytes.clone(), ..row("session:x", 5, "") }];
         must(&*store, commit).await;
-        let mut items = store.load(&odd, &[]).await.expect("loads").items;
+        let mut items = store.load(&odd, &RequiredRows::default()).await.expect("loads").items;
         items.sort();
         assert_eq!(items, [(key(name), bytes.clone()), (key(&format!("{name}{name}")), Bytes::new())], "{name}");
-        let page = store.history(&odd, &Query { before: None, limit: 5 }).await.expect("reads");
+        let page = store.history(&odd, &Query::newest(5)).await.expect("reads");
         assert_eq!(page.rows[0].body, bytes);
     }
 }
@@ -66,8 +69,11 @@ pub async fn a_commit_on_another_position_changes_nothing(fixture: &dyn Fixture)
     rival.archive = vec![row("session:a", 1, "x")];
     rival.deadline = DeadlineMove::Set(Timestamp(1));
     assert!(matches!(store.commit(&rival).await, Ok(Committed::Conflict(_))));
-    let loaded = store.load(&ann, &[HistoryId::new("session:a").expect("good")]).await.expect("loads");
-    assert_eq!((loaded.position.revision, loaded.items.len(), loaded.existing.len()), (Revision(1), 0, 0));
+    let ids = vec![HistoryId::new("session:a").expect("good")];
+    let required = RequiredRows { existing: ids.clone(), bodies: ids };
+    let loaded = store.load(&ann, &required).await.expect("loads");
+    assert_eq!((loaded.position.revision, loaded.items.len()), (Revision(1), 0));
+    assert_eq!((loaded.existing.len(), loaded.rows.len()), (0, 0));
     assert!(store.due(Timestamp(u64::MAX >> 16), 10).await.expect("answers").due.is_empty());
 }
 
@@ -81,7 +87,7 @@ pub async fn a_repeated_command_returns_the_revision_that_it_made(fixture: &dyn 
     assert!(matches!(store.commit(&first).await, Ok(Committed::Repeated(Revision(1), _))), "sent twice");
     let again = fresh(&*store, &ann, 1).await;
     assert!(matches!(store.commit(&again).await, Ok(Committed::Repeated(Revision(1), _))), "decided twice");
-    let loaded = store.load(&ann, &[]).await.expect("loads");
+    let loaded = store.load(&ann, &RequiredRows::default()).await.expect("loads");
     assert_eq!(loaded.position.revision, Revision(2));
     let remembered: Vec<_> = loaded.recent.iter().map(|recent| (recent.id, recent.revision)).collect();
     assert_eq!(remembered, [(CommandId(1), Revision(1)), (CommandId(2), Revision(2))]);
@@ -118,7 +124,7 @@ pub async fn a_late_commit_is_refused_and_a_stale_one_too(fixture: &dyn Fixture)
         matches!(store.commit(&repeated).await, Ok(Committed::Repeated(..))),
         "a repetition is recognised whatever its age"
     );
-    assert_eq!(store.load(&ann, &[]).await.expect("loads").position.revision, Revision(1));
+    assert_eq!(store.load(&ann, &RequiredRows::default()).await.expect("loads").position.revision, Revision(1));
 }
 
 pub async fn concurrent_commits_are_ordered_and_none_is_lost(fixture: &dyn Fixture) {
@@ -142,7 +148,10 @@ pub async fn concurrent_commits_are_ordered_and_none_is_lost(fixture: &dyn Fixtu
     let made: Vec<Revision> = tasks.join_all().await.into_iter().flatten().collect();
     let distinct: BTreeSet<Revision> = made.iter().copied().collect();
     assert_eq!(distinct, (1..=RIVALS * EACH).map(Revision).collect());
-    assert_eq!(first.store.load(&scope("ann"), &[]).await.expect("loads").items.len() as u64, RIVALS * EACH);
+    assert_eq!(
+        first.store.load(&scope("ann"), &RequiredRows::default()).await.expect("loads").items.len() as u64,
+        RIVALS * EACH
+    );
 }
 
 async fn insist(store: &dyn Store, id: u64) -> Revision {
@@ -167,8 +176,8 @@ pub async fn a_large_commit_is_accepted(fixture: &dyn Fixture) {
     let mut commit = fresh(&*store, &ann, 2).await;
     commit.removed = (0..400).map(|n| key(&n.to_string())).collect();
     must(&*store, commit).await;
-    assert!(store.load(&ann, &[]).await.expect("loads").items.is_empty());
-    let page = store.history(&ann, &Query { before: None, limit: timers::ROWS_MAX }).await.expect("reads");
+    assert!(store.load(&ann, &RequiredRows::default()).await.expect("loads").items.is_empty());
+    let page = store.history(&ann, &Query::newest(timers::ROWS_MAX)).await.expect("reads");
     assert_eq!((page.rows.len(), page.next), (timers::ROWS_MAX, None));
 }
 
@@ -185,7 +194,7 @@ pub async fn an_expired_board_leaves_no_trace(fixture: &dyn Fixture) {
         (commit.deadline, commit.expiry) = (DeadlineMove::Clear, Expiry::After(RECENT_ID_AGE_MAX));
         let now = commit.at;
         must(&*store, commit).await;
-        assert_eq!(store.load(&room, &[]).await.expect("loads").items, []);
+        assert_eq!(store.load(&room, &RequiredRows::default()).await.expect("loads").items, []);
         assert_eq!(store.due(now, 10).await.expect("answers").due, []);
     }
 }

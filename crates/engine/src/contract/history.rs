@@ -1,6 +1,6 @@
 //! Reading and writing the history.
 
-use timers::HistoryId;
+use timers::{HistoryId, RequiredRows};
 
 use super::{Fixture, fresh, must, node, row, scope};
 use crate::store::{HistoryCursor, Query};
@@ -14,7 +14,7 @@ pub async fn the_history_is_paged_newest_first(fixture: &dyn Fixture) {
     let mut seen = Vec::new();
     let mut before = None;
     loop {
-        let page = store.history(&ann, &Query { before, limit: 10 }).await.expect("reads");
+        let page = store.history(&ann, &Query { before, ..Query::newest(10) }).await.expect("reads");
         seen.extend(page.rows.iter().map(|row| row.at.0));
         before = page.next;
         if before.is_none() {
@@ -23,7 +23,7 @@ pub async fn the_history_is_paged_newest_first(fixture: &dyn Fixture) {
         assert_eq!(page.rows.len(), 10);
     }
     assert_eq!(seen, (1_000..1_025).rev().collect::<Vec<_>>());
-    let other = store.history(&scope("ben"), &Query { before: None, limit: 10 }).await.expect("reads");
+    let other = store.history(&scope("ben"), &Query::newest(10)).await.expect("reads");
     assert_eq!((other.rows.len(), other.next), (0, None));
 }
 
@@ -35,7 +35,7 @@ pub async fn a_history_row_is_replaced_and_moved(fixture: &dyn Fixture) {
         commit.archive = vec![row("session:a", at, body), row(&format!("session:{id}"), 25, "other")];
         must(&*store, commit).await;
     }
-    let page = store.history(&ann, &Query { before: None, limit: 10 }).await.expect("reads");
+    let page = store.history(&ann, &Query::newest(10)).await.expect("reads");
     let rows: Vec<(&str, u64, &[u8])> = page.rows.iter().map(|r| (r.id.as_str(), r.at.0, &r.body[..])).collect();
     assert_eq!(
         rows,
@@ -47,7 +47,8 @@ pub async fn a_history_row_is_replaced_and_moved(fixture: &dyn Fixture) {
         ]
     );
     let ask = ["session:a", "session:b"].map(|id| HistoryId::new(id).expect("good"));
-    let existing = store.load(&ann, &ask).await.expect("loads").existing;
+    let required = RequiredRows { existing: ask.to_vec(), bodies: Vec::new() };
+    let existing = store.load(&ann, &required).await.expect("loads").existing;
     assert_eq!(existing.into_iter().collect::<Vec<_>>(), ask[..1]);
 }
 
@@ -61,7 +62,7 @@ pub async fn all_rows_of_one_instant_are_found(fixture: &dyn Fixture) {
     let mut seen = Vec::new();
     let mut before: Option<HistoryCursor> = None;
     loop {
-        let page = store.history(&ann, &Query { before, limit: 7 }).await.expect("reads");
+        let page = store.history(&ann, &Query { before, ..Query::newest(7) }).await.expect("reads");
         seen.extend(page.rows.into_iter().map(|row| row.id.to_string()));
         before = page.next;
         if before.is_none() {

@@ -1,7 +1,7 @@
 //! The limits of one commit.
 
 use bytes::Bytes;
-use timers::{DeadlineMove, Timestamp};
+use timers::{DeadlineMove, RequiredRows, Timestamp};
 use tokio::time::timeout;
 
 use super::{DEADLINE, Fixture, fresh, key, must, node, row, scope};
@@ -34,10 +34,10 @@ pub async fn a_commit_at_each_limit_is_accepted(fixture: &dyn Fixture) {
         let mut commit = fresh(&*store, &ann, nth as u64 + 1).await;
         fill(&mut commit, limit);
         must(&*store, commit).await;
-        let stored = store.load(&ann, &[]).await.expect("loads").items.len();
+        let stored = store.load(&ann, &RequiredRows::default()).await.expect("loads").items.len();
         assert_eq!(stored, if nth == 0 { COMMIT_ITEMS_MAX } else { 0 });
     }
-    let page = store.history(&ann, &Query { before: None, limit: COMMIT_ROWS_MAX }).await.expect("reads");
+    let page = store.history(&ann, &Query::newest(COMMIT_ROWS_MAX)).await.expect("reads");
     assert_eq!((page.rows.len(), page.next), (COMMIT_ROWS_MAX, None));
 }
 
@@ -81,8 +81,8 @@ pub async fn a_commit_above_a_limit_is_refused_and_changes_nothing(fixture: &dyn
 /// Reads all that a commit can change.
 pub(super) async fn content(store: &dyn Store) -> (timers::Position, Vec<timers::ItemKey>, Vec<String>, Vec<Due>) {
     let ann = scope("ann");
-    let loaded = store.load(&ann, &[]).await.expect("loads");
-    let page = store.history(&ann, &Query { before: None, limit: 10 }).await.expect("reads");
+    let loaded = store.load(&ann, &RequiredRows::default()).await.expect("loads");
+    let page = store.history(&ann, &Query::newest(10)).await.expect("reads");
     let rows = page.rows.into_iter().map(|row| row.id.to_string()).collect();
     let due = store.due(Timestamp(1_000), 10).await.expect("answers").due;
     (loaded.position, loaded.items.into_iter().map(|(key, _)| key).collect(), rows, due)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use timers::{DeadlineMove, HistoryBound, Millis, Position, Scope, Tag, Timestamp};
+use timers::{DeadlineMove, HistoryBound, Millis, Position, RequiredRows, Scope, Tag, Timestamp};
 use tokio::time::{Instant, sleep};
 
 use super::limits::content;
@@ -117,7 +117,7 @@ pub async fn rivals_do_not_exceed_the_quota_together(fixture: &dyn Fixture) {
         });
     }
     tasks.join_all().await;
-    let page = first.store.history(&scope("ann"), &Query { before: None, limit: 100 }).await.expect("reads");
+    let page = first.store.history(&scope("ann"), &Query::newest(100)).await.expect("reads");
     assert_eq!(page.rows.len() as u64, ROWS);
 }
 
@@ -141,7 +141,7 @@ pub async fn a_scope_ends_with_all_that_is_stored_of_it(fixture: &dyn Fixture) {
         store.commit(&commit).await.expect("answers");
     }
     has_ended(&*store, &ann).await;
-    let page = store.history(&ann, &Query { before: None, limit: 9 }).await.expect("reads");
+    let page = store.history(&ann, &Query::newest(9)).await.expect("reads");
     assert_eq!(page.rows, []);
     // A store may keep the deadline until it is carried out.
     let mut commit = fresh(&*store, &ann, 4).await;
@@ -154,9 +154,9 @@ pub async fn a_scope_ends_with_all_that_is_stored_of_it(fixture: &dyn Fixture) {
     let mut commit = with_rows(fresh(&*store, &ann, 5).await, full, &[("b", "{}")]);
     commit.expiry = Expiry::After(LONG);
     assert_eq!(must(&*store, commit).await.0, 1);
-    let loaded = store.load(&kept, &[]).await.expect("loads");
+    let loaded = store.load(&kept, &RequiredRows::default()).await.expect("loads");
     assert_eq!((loaded.position.revision.0, loaded.items.len()), (1, 1));
-    let page = store.history(&kept, &Query { before: None, limit: 9 }).await.expect("reads");
+    let page = store.history(&kept, &Query::newest(9)).await.expect("reads");
     assert_eq!(page.rows.len(), 1);
 }
 
@@ -179,15 +179,15 @@ pub async fn an_extended_scope_does_not_end_and_other_scopes_are_not_limited(fix
     must(&*store, commit).await;
     has_ended(&*store, &other).await;
     for of in [&user, &guest] {
-        assert_ne!(store.load(of, &[]).await.expect("loads").position, Position::NONE, "{of}");
-        let page = store.history(of, &Query { before: None, limit: 9 }).await.expect("reads");
+        assert_ne!(store.load(of, &RequiredRows::default()).await.expect("loads").position, Position::NONE, "{of}");
+        let page = store.history(of, &Query::newest(9)).await.expect("reads");
         assert_eq!(page.rows.len(), 1, "{of}");
     }
 }
 
 async fn has_ended(store: &dyn Store, scope: &Scope) {
     let by = Instant::now() + DEADLINE;
-    while store.load(scope, &[]).await.expect("loads").position != Position::NONE {
+    while store.load(scope, &RequiredRows::default()).await.expect("loads").position != Position::NONE {
         assert!(Instant::now() < by, "{scope} does not end");
         sleep(std::time::Duration::from_millis(10)).await; // tidy: allow: the pause of a poll
     }

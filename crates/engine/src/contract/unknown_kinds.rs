@@ -1,7 +1,7 @@
 //! Scopes of kinds that a newer version has written.
 
 use bytes::Bytes;
-use timers::{DeadlineMove, Position, Revision, Scope, Timestamp};
+use timers::{DeadlineMove, Position, RequiredRows, Revision, Scope, Timestamp};
 use tokio::time::timeout;
 
 use super::{DEADLINE, Fixture, fresh, key, must, node, row, scope};
@@ -20,10 +20,10 @@ pub async fn a_scope_of_an_unknown_kind_is_kept(fixture: &dyn Fixture) {
     commit.archive = vec![row("row:a", 5, "{}")];
     let position = Position { revision: Revision(1), tag: commit.tag };
     must(&*node.store, commit).await;
-    let loaded = node.store.load(&planet, &[]).await.expect("loads");
+    let loaded = node.store.load(&planet, &RequiredRows::default()).await.expect("loads");
     assert_eq!((loaded.position, loaded.items), (position, vec![(key("a"), Bytes::from_static(b"{\"v\":1}"))]));
     assert_eq!(node.store.positions(&[scope("1"), planet.clone()]).await, [Some(Position::NONE), Some(position)]);
-    let page = node.store.history(&planet, &Query { before: None, limit: 5 }).await.expect("reads");
+    let page = node.store.history(&planet, &Query::newest(5)).await.expect("reads");
     assert_eq!(page.rows.len(), 1);
     let update = loop {
         let signal = timeout(DEADLINE, node.signals.recv()).await.expect("a signal in time");

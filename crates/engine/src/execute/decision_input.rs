@@ -15,7 +15,7 @@ use crate::store::RecentId;
 /// A board to decide on.
 pub(super) struct DecisionInput {
     pub(super) board: Arc<Board>,
-    pub(super) existing: StoredRows,
+    pub(super) rows: StoredRows,
     /// Whether the board was loaded for this command. Only then a no-op or a refusal counts.
     pub(super) is_loaded: bool,
     pub(super) recent: Vec<RecentId>,
@@ -33,7 +33,7 @@ impl Engine {
         let view = self.hub.current(&request.scope)?;
         Some(DecisionInput {
             board: Arc::clone(&view.board),
-            existing: StoredRows::default(),
+            rows: StoredRows::default(),
             is_loaded: false,
             recent: Vec::new(),
             mark,
@@ -46,12 +46,12 @@ impl Engine {
         request: &Request,
         budget: &mut CommandBudget,
     ) -> Result<DecisionInput, ExecuteError> {
-        let rows = request.command.required_rows();
+        let required = request.command.required_rows();
         loop {
             let mark = self.hub.mark(&request.scope);
-            match self.hub.load(&request.scope, &rows.existing).await {
-                Ok((board, existing, recent)) => {
-                    return Ok(DecisionInput { board: Arc::new(board), existing, is_loaded: true, recent, mark });
+            match self.hub.load(&request.scope, &required).await {
+                Ok((board, rows, recent)) => {
+                    return Ok(DecisionInput { board: Arc::new(board), rows, is_loaded: true, recent, mark });
                 }
                 Err(JoinError::Damaged(error)) => return Err(error.into()),
                 Err(JoinError::Store(fault)) => {

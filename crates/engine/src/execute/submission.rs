@@ -62,6 +62,7 @@ pub(super) fn commit_of(update: &Update, change: &Change, id: CommandId, decided
         id: row.id.clone(),
         at: row.at,
         body: Bytes::copy_from_slice(row.body.as_str().as_bytes()),
+        terms: row.terms.clone(),
     });
     Commit {
         scope: update.scope.clone(),
@@ -74,6 +75,7 @@ pub(super) fn commit_of(update: &Update, change: &Change, id: CommandId, decided
         put,
         removed: change.removed.iter().cloned().collect(),
         archive: archive.collect(),
+        archive_removed: change.archive_removed.iter().cloned().collect(),
         deadline: change.deadline,
         expiry: Expiry::Keep,
         quota: None,

@@ -5,12 +5,12 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use timers::{Board, HistoryId, Item, Scope, StoredRows};
+use timers::{Board, HistoryId, Item, RawJson, RequiredRows, Row, Scope, StoredRows};
 use tracing::Instrument;
 
 use crate::hub::scope_state::{ScopeState, ViewMark};
 use crate::hub::{Hub, JoinError};
-use crate::store::{Fault, FaultKind, LoadedBoard, RecentId, Shards};
+use crate::store::{ArchivedRow, Fault, FaultKind, LoadedBoard, RecentId, Shards};
 use crate::telemetry::{self, ROOT};
 
 /// Most scopes whose positions are compared in one round trip after a lost link. A thousand `HMGET`s take a millisecond
@@ -62,7 +62,7 @@ impl Hub {
             }
             let loading = state.begin_load();
             self.store.watch(&state.scope).await?;
-            let (board, ..) = self.load(&state.scope, &[]).await?;
+            let (board, ..) = self.load(&state.scope, &RequiredRows::default()).await?;
             loading.install(board);
         }
         if state.is_current() {
@@ -71,17 +71,19 @@ impl Hub {
         Err(Fault::new(FaultKind::Unavailable, "updates overtook the loads").into())
     }
 
-    /// Loads a board, and reads which of `rows` are in its history.
+    /// Loads a board, with the rows of its history that a command must know.
     pub(crate) async fn load(
         &self,
         scope: &Scope,
-        rows: &[HistoryId],
+        rows: &RequiredRows,
     ) -> Result<(Board, StoredRows, Vec<RecentId>), JoinError> {
         self.stats.loads.add_one();
         let loaded = self.store.load(scope, rows).await.inspect_err(|fault| self.report_if_damaged(scope, fault))?;
         self.clock.refine(loaded.now);
         let board = decode_board(scope, &loaded).inspect_err(|error| self.report_damage(scope, error))?;
-        Ok((board, StoredRows { existing: loaded.existing, ..StoredRows::default() }, loaded.recent))
+        let rows = loaded.rows.into_iter().map(decode_row).collect::<Result<_, Fault>>();
+        let rows = rows.inspect_err(|fault| self.report_damage(scope, fault))?;
+        Ok((board, StoredRows { existing: loaded.existing, rows }, loaded.recent))
     }
 
     /// Counts and logs a fault about a scope if an operator must repair it. The log is limited.
@@ -108,7 +110,7 @@ impl Hub {
     pub(crate) async fn show_stored(&self, scope: &Scope) -> Result<bool, JoinError> {
         let Some(state) = self.lock().get(scope).cloned() else { return Ok(true) };
         let mark = state.mark();
-        let (board, ..) = self.load(scope, &[]).await?;
+        let (board, ..) = self.load(scope, &RequiredRows::default()).await?;
         Ok(state.offer_snapshot(&Arc::new(board), mark))
     }
 
@@ -210,4 +212,11 @@ fn decode_board(scope: &Scope, loaded: &LoadedBoard) -> Result<Board, timers::Ba
         items.insert(key.clone(), Arc::new(Item::decode(bytes)?));
     }
     Ok(Board { scope: scope.clone(), position: loaded.position, at: loaded.at, items })
+}
+
+fn decode_row(row: ArchivedRow) -> Result<(HistoryId, Row), Fault> {
+    let ArchivedRow { id, at, body, terms } = row;
+    let damaged = || Fault::new(FaultKind::Damaged, format!("the history row {id} is not JSON"));
+    let body = std::str::from_utf8(&body).ok().and_then(|text| RawJson::new(text).ok()).ok_or_else(damaged)?;
+    Ok((id.clone(), Row { id, at, body, terms }))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
-use timers::{HistoryId, Timestamp};
+use timers::{HistoryId, IndexTerm, Timestamp};
 
 /// A history row as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct ArchivedRow {
     pub at: Timestamp,
     /// The content, encoded.
     pub body: Bytes,
+    /// The terms by which queries find the row: distinct, and [`timers::ROW_TERMS_MAX`] at most.
+    pub terms: Vec<IndexTerm>,
 }
 
 /// A position between two rows of the history. Written as `<ms>_<id>`.
@@ -45,10 +47,45 @@ impl FromStr for HistoryCursor {
 /// A query for rows of the history.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// Only rows older than this position.
+    /// Only rows that have this term.
+    pub term: Option<IndexTerm>,
+    /// Only rows of this instant or later.
+    pub from: Option<Timestamp>,
+    /// Only rows of this instant or earlier.
+    pub to: Option<Timestamp>,
+    /// Only rows older than this position. A row need not be there any more.
     pub before: Option<HistoryCursor>,
     /// The largest number of rows.
     pub limit: usize,
+}
+
+impl Query {
+    /// Returns the query for the newest rows.
+    pub fn newest(limit: usize) -> Self {
+        Self { term: None, from: None, to: None, before: None, limit }
+    }
+
+    /// Returns the earliest instant that a row may have.
+    pub fn oldest_at(&self) -> Timestamp {
+        self.from.unwrap_or(Timestamp(0))
+    }
+
+    /// Returns the latest instant that a row may have, and, if rows of that instant may have been seen already, the id
+    /// below which they are wanted.
+    pub fn newest_at(&self) -> (Timestamp, Option<&HistoryId>) {
+        let to = self.to.unwrap_or(Timestamp(u64::MAX));
+        match &self.before {
+            Some(before) if before.at <= to => (before.at, Some(&before.id)),
+            Some(_) | None => (to, None),
+        }
+    }
+
+    /// Tells whether the query wants a row.
+    pub fn wants(&self, row: &ArchivedRow) -> bool {
+        let (newest, below) = self.newest_at();
+        let is_older = row.at < newest || (row.at == newest && below.is_none_or(|below| row.id < *below));
+        is_older && row.at >= self.oldest_at() && self.term.as_ref().is_none_or(|term| row.terms.contains(term))
+    }
 }
 
 /// A page of rows, newest first.

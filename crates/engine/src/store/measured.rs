@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use timers::{HistoryId, Millis, Position, Scope, Tag, Timestamp};
+use timers::{Millis, Position, RequiredRows, Scope, Tag, Timestamp};
 
 use crate::store::{
     BeatRequest, BeatStatus, Commit, Committed, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query, Store,
@@ -50,7 +50,7 @@ fn done<T>(_: &T) -> Answer {
 
 #[async_trait]
 impl Store for Measured {
-    async fn load(&self, scope: &Scope, rows: &[HistoryId]) -> Result<LoadedBoard, Fault> {
+    async fn load(&self, scope: &Scope, rows: &RequiredRows) -> Result<LoadedBoard, Fault> {
         self.measure(Operation::Load, self.store.load(scope, rows), done).await
     }
 

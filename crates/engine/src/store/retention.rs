@@ -1,5 +1,7 @@
 //! How much of a scope the store keeps, and for how long.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use timers::{HistoryBound, Millis, Timestamp};
 
 use crate::store::Commit;
@@ -9,7 +11,7 @@ use crate::store::Commit;
 pub struct HistoryQuota {
     /// Most rows.
     pub rows: u64,
-    /// Most bytes of all ids and bodies.
+    /// Most bytes of all ids, bodies and index terms.
     pub bytes: u64,
 }
 
@@ -18,7 +20,7 @@ pub struct HistoryQuota {
 pub struct HistorySize {
     /// The number of rows.
     pub rows: u64,
-    /// The bytes of all ids and bodies.
+    /// The bytes of all ids and stored values; see [`ArchivedRow::value_len`](crate::store::ArchivedRow::value_len).
     pub bytes: u64,
 }
 
@@ -56,8 +58,8 @@ impl Default for HistoryQuota {
 }
 
 impl HistorySize {
-    /// Adds a row, in place of one with a body of this size if there is one.
-    pub fn put(&mut self, id: &str, body: &[u8], replaced: Option<usize>) {
+    /// Adds a row with a value of this size, in place of one with a value of the size `replaced` if there is one.
+    pub fn put(&mut self, id: &str, value: usize, replaced: Option<usize>) {
         match replaced {
             Some(old) => self.bytes = self.bytes.saturating_sub(old as u64),
             None => {
@@ -65,32 +67,37 @@ impl HistorySize {
                 self.bytes += id.len() as u64;
             }
         }
-        self.bytes += body.len() as u64;
+        self.bytes += value as u64;
     }
 
-    /// Removes a row with a body of this size.
-    pub fn remove(&mut self, id: &str, body: usize) {
+    /// Removes a row with a value of this size.
+    pub fn remove(&mut self, id: &str, value: usize) {
         self.rows = self.rows.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub((id.len() + body) as u64);
+        self.bytes = self.bytes.saturating_sub((id.len() + value) as u64);
     }
 
-    /// Returns the size after a commit, given the size of the body that a row replaces.
+    /// Returns the size after a commit; `stored` returns the size of a row's value, if the row is stored.
     ///
     /// # Errors
-    /// Those of `replaced`.
+    /// Those of `stored`.
     pub fn after<E>(
         mut self,
         commit: &Commit,
-        mut replaced: impl FnMut(&str) -> Result<Option<usize>, E>,
+        mut stored: impl FnMut(&str) -> Result<Option<usize>, E>,
     ) -> Result<Self, E> {
-        let mut new = std::collections::BTreeMap::new();
+        let mut new = BTreeMap::new();
         for row in &commit.archive {
             let id = row.id.as_str();
-            let replaced = match new.insert(id, row.body.len()) {
+            let replaced = match new.insert(id, row.value_len()) {
                 Some(earlier) => Some(earlier),
-                None => replaced(id)?,
+                None => stored(id)?,
             };
-            self.put(id, &row.body, replaced);
+            self.put(id, row.value_len(), replaced);
+        }
+        for id in commit.archive_removed.iter().collect::<BTreeSet<_>>() {
+            if let Some(value) = stored(id.as_str())? {
+                self.remove(id.as_str(), value);
+            }
         }
         Ok(self)
     }

@@ -97,7 +97,7 @@ async fn a_step_back_of_hours_changes_no_timer_and_dates_follow_the_clock() {
 
     let stopped_at = own_time(&clocks);
     one.execute(ask(Ask::Stop(id("b")))).await.unwrap();
-    let page = one.store().history(&ann(), &Query { limit: 1, before: None }).await.unwrap();
+    let page = one.store().history(&ann(), &Query::newest(1)).await.unwrap();
     let row = Finished::decode(std::str::from_utf8(&page.rows[0].body).unwrap()).unwrap();
     assert!(is_near(row.ended, stopped_at) && page.rows[0].at == row.ended, "{row:?}");
     assert!((2_900..4_500).contains(&row.ended.since(row.started).0), "{row:?}");

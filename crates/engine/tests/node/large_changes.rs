@@ -50,7 +50,7 @@ async fn store_room(faults: &FaultyStore, members: usize) {
     let mut items = vec![stored(of_room)];
     items.extend((0..members).map(|nth| stored(member(nth))));
     for (nth, put) in items.chunks(COMMIT_ITEMS_MAX).enumerate() {
-        let (rev, loaded) = (nth as u64 + 1, faults.node.load(&room(), &[]).await.unwrap());
+        let (rev, loaded) = (nth as u64 + 1, faults.node.load(&room(), &RequiredRows::default()).await.unwrap());
         let (prev, tag) = (loaded.position.tag, Tag(rev));
         let update = format!(r#"{{"v":99,"scope":"{}","prev":"{prev}","rev":{rev},"tag":"{tag}","at":1}}"#, room());
         let commit = Commit {
@@ -63,6 +63,7 @@ async fn store_room(faults: &FaultyStore, members: usize) {
             put: put.to_vec(),
             removed: Vec::new(),
             archive: Vec::new(),
+            archive_removed: Vec::new(),
             deadline: DeadlineMove::Keep,
             expiry: Expiry::Keep,
             quota: None,

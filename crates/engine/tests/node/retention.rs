@@ -68,7 +68,7 @@ async fn the_timers_of_a_guest_end_after_its_last_connection_and_never_before() 
     drop(subscription);
     sleep(LIFETIME + LONGER).await; // tidy: allow: virtual time
     assert_eq!(store.board(&guest()), Board::empty(guest()));
-    let history = one.store().history(&guest(), &Query { before: None, limit: 9 }).await.unwrap();
+    let history = one.store().history(&guest(), &Query::newest(9)).await.unwrap();
     assert_eq!((history.rows.len(), store.due_count()), (0, 0), "nothing is left");
 }
 

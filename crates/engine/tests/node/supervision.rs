@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use engine::store::*;
 use engine::telemetry::Timing;
 use engine::*;
-use timers::{HistoryId, Millis, Position, RoomId, Scope, Tag, Timestamp};
+use timers::{Millis, Position, RequiredRows, RoomId, Scope, Tag, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tracing::Span;
@@ -29,7 +29,7 @@ impl PanickingStore {
 
 #[async_trait]
 impl Store for PanickingStore {
-    async fn load(&self, scope: &Scope, rows: &[HistoryId]) -> Result<LoadedBoard, Fault> {
+    async fn load(&self, scope: &Scope, rows: &RequiredRows) -> Result<LoadedBoard, Fault> {
         self.node.load(scope, rows).await
     }
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {

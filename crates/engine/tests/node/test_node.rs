@@ -102,10 +102,10 @@ impl FaultyStore {
 
 #[async_trait]
 impl Store for FaultyStore {
-    async fn load(&self, scope: &Scope, rows: &[HistoryId]) -> Result<LoadedBoard, Fault> {
+    async fn load(&self, scope: &Scope, rows: &RequiredRows) -> Result<LoadedBoard, Fault> {
         self.check_available()?;
         self.loads.fetch_add(1, Relaxed);
-        self.rows_requested.fetch_max(rows.len(), Relaxed);
+        self.rows_requested.fetch_max(rows.existing.len() + rows.bodies.len(), Relaxed);
         if self.loads_unavailable.load(Relaxed) {
             return Err(Fault::new(FaultKind::Unavailable, "no loads"));
         }

@@ -10,7 +10,7 @@ use engine::store::{
     SIGNALS_MAX, Shards, Signal,
 };
 use engine::{MemoryNode, MemoryStore, Store};
-use timers::{HistoryId, Millis, Position, Scope, Tag, Timestamp};
+use timers::{Millis, Position, RequiredRows, Scope, Tag, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -182,7 +182,7 @@ impl Link {
 
 #[async_trait]
 impl Store for Link {
-    async fn load(&self, scope: &Scope, ask: &[HistoryId]) -> Result<LoadedBoard, Fault> {
+    async fn load(&self, scope: &Scope, ask: &RequiredRows) -> Result<LoadedBoard, Fault> {
         self.send().await?;
         self.receive(self.node.load(scope, ask).await).await
     }

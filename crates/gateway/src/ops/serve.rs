@@ -138,7 +138,11 @@ fn start(settings: Settings, telemetry: &Telemetry) -> Result<Arc<Node>> {
     let options = Options {
         limits: settings.rules.clone(),
         holdover: settings.holdover,
-        retention: Retention { quota: settings.limits.history, guest_lifetime: millis(settings.guest_lifetime) },
+        retention: Retention {
+            quota: settings.limits.history,
+            quotas_by_kind: Vec::new(),
+            guest_lifetime: millis(settings.guest_lifetime),
+        },
         ..Options::new(&settings.node_id)
     };
     let dependencies = Dependencies { telemetry: Arc::new(engine_telemetry), ..Dependencies::default() };

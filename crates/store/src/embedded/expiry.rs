@@ -79,7 +79,7 @@ impl Tables<'_> {
         scope: &str,
         commit: &Commit,
     ) -> Result<(HistorySize, HistorySize), redb::Error> {
-        if commit.archive.is_empty() {
+        if !commit.has_rows() {
             return Ok((HistorySize::default(), HistorySize::default()));
         }
         let before = self.history_size(scope)?;
@@ -101,7 +101,7 @@ impl Tables<'_> {
             if owner != scope {
                 break;
             }
-            size.put(id, row.value().1, None);
+            size.put(id, row.value().1.len(), None);
         }
         self.retention.set_size(scope, size)?;
         Ok(size)
@@ -127,6 +127,7 @@ impl Tables<'_> {
         if self.delete_rows(scope)? == ROWS_AT_ONCE {
             return Ok(ControlFlow::Continue(()));
         }
+        self.remove_terms(scope)?;
         let items = self.items.range((scope, "")..)?.map_while(|item| match item {
             Ok((key, _)) if key.value().0 == scope => Some(Ok(key.value().1.to_owned())),
             Ok(_) => None,
@@ -149,19 +150,18 @@ impl Tables<'_> {
         let mut rows = Vec::new();
         for row in self.rows.range((scope, "")..)?.take(ROWS_AT_ONCE) {
             let (key, row) = row?;
-            let ((owner, id), (at, body)) = (key.value(), row.value());
+            let ((owner, id), (_, value)) = (key.value(), row.value());
             if owner != scope {
                 break;
             }
-            rows.push((id.to_owned(), at, body.len()));
+            rows.push((id.to_owned(), value.len()));
         }
         if rows.is_empty() {
             return Ok(0);
         }
         let mut size = self.history_size(scope)?;
-        for (id, at, bytes) in &rows {
-            self.rows.remove((scope, id.as_str()))?;
-            self.row_index.remove((scope, *at, id.as_str()))?;
+        for (id, bytes) in &rows {
+            self.remove_row(scope, id)?;
             size.remove(id, *bytes);
         }
         self.retention.set_size(scope, size)?;
@@ -239,13 +239,14 @@ mod tests {
         within(handle, |tables| {
             let rows = tables.rows.iter()?.filter(|row| row.as_ref().unwrap().0.value().0 == scope).count();
             let index = tables.row_index.iter()?.filter(|row| row.as_ref().unwrap().0.value().0 == scope).count();
+            let terms = tables.row_terms.iter()?.filter(|entry| entry.as_ref().unwrap().0.value().0 == scope).count();
             let items = tables.items.iter()?.filter(|item| item.as_ref().unwrap().0.value().0 == scope).count();
             let due = tables.due.iter()?.filter(|due| due.as_ref().unwrap().0.value().1 == scope).count();
             let Retention { sizes, ends, end_index } = &tables.retention;
             let ends_in_order = end_index.iter()?.filter(|end| end.as_ref().unwrap().0.value().1 == scope).count();
             let single = [tables.heads.get(scope)?.is_some(), sizes.get(scope)?.is_some(), ends.get(scope)?.is_some()];
             let single = single.into_iter().filter(|is_there| *is_there).count();
-            Ok(rows + index + items + due + ends_in_order + single)
+            Ok(rows + index + terms + items + due + ends_in_order + single)
         })
     }
 

@@ -1,19 +1,22 @@
 //! Reads from a snapshot. Each read copies its result and ends: the file grows as long as a snapshot is open.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use engine::StoreTime;
-use engine::store::{ArchivedRow, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query, Shards};
+use engine::store::{Due, DuePage, Fault, FaultKind, LoadedBoard, Shards};
 use redb::{Database, ReadableDatabase};
-use timers::{HistoryId, ItemKey, Millis, Position, Scope, Tag, Timestamp};
+use timers::{ItemKey, Millis, Position, RequiredRows, Scope, Tag, Timestamp};
 
 use crate::embedded::head::StoredHead;
-use crate::embedded::tables::{ABSORBED, CLOCK, CLOSED, DUE, HEADS, ITEMS, ROW_INDEX, ROWS, TIME};
+use crate::embedded::history;
+use crate::embedded::tables::{ABSORBED, CLOCK, CLOSED, DUE, HEADS, ITEMS, ROWS, TIME};
 use crate::known_scopes::{KnownScopes, PAGE_SIZE, PAGES_MAX};
 
 pub(crate) fn load(
     database: &Database,
     scope: &Scope,
-    row_ids: &[HistoryId],
+    required: &RequiredRows,
     now: Timestamp,
 ) -> Result<LoadedBoard, Fault> {
     let scope = scope.to_string();
@@ -29,45 +32,22 @@ pub(crate) fn load(
         }
         items.push((ItemKey::from_stored(key), Bytes::copy_from_slice(bytes.value())));
     }
-    let rows = snapshot.open_table(ROWS).map_err(fault)?;
-    let mut known = std::collections::BTreeSet::new();
-    for id in row_ids {
-        if rows.get((scope.as_str(), id.as_str())).map_err(fault)?.is_some() {
-            known.insert(id.clone());
+    let table = snapshot.open_table(ROWS).map_err(fault)?;
+    let mut existing = BTreeSet::new();
+    for id in &required.existing {
+        if table.get((scope.as_str(), id.as_str())).map_err(fault)?.is_some() {
+            existing.insert(id.clone());
         }
     }
-    Ok(LoadedBoard { position: head.position, at: head.at, items, existing: known, recent: head.recent.into(), now })
+    let rows = required.bodies.iter().map(|id| history::row(&table, &scope, id.as_str()));
+    let rows = rows.filter_map(Result::transpose).collect::<Result<Vec<_>, Fault>>()?;
+    Ok(LoadedBoard { position: head.position, at: head.at, items, existing, rows, recent: head.recent.into(), now })
 }
 
 pub(crate) fn positions(database: &Database, scopes: &[Scope]) -> Result<Vec<Option<Position>>, Fault> {
     let snapshot = database.begin_read().map_err(fault)?;
     let position = |scope: &Scope| head(&snapshot, &scope.to_string()).ok().map(|stored| stored.head.position);
     Ok(scopes.iter().map(position).collect())
-}
-
-pub(crate) fn history(database: &Database, scope: &Scope, query: &Query) -> Result<Page, Fault> {
-    let scope = scope.to_string();
-    let snapshot = database.begin_read().map_err(fault)?;
-    let index = snapshot.open_table(ROW_INDEX).map_err(fault)?;
-    let table = snapshot.open_table(ROWS).map_err(fault)?;
-    let from = (scope.as_str(), 0, "");
-    let range = match &query.before {
-        Some(before) => index.range(from..(scope.as_str(), before.at.0, before.id.as_str())),
-        None => index.range(from..=(scope.as_str(), u64::MAX, LAST_ID)),
-    };
-    let mut rows = Vec::new();
-    for entry in range.map_err(fault)?.rev().take(query.limit + 1) {
-        let (key, ()) = entry.map(|(key, value)| (key, value.value())).map_err(fault)?;
-        let (_, at, id) = key.value();
-        let row = table.get((scope.as_str(), id)).map_err(fault)?;
-        let body = row.ok_or_else(|| damaged("a row of the history is missing"))?;
-        rows.push(ArchivedRow {
-            id: HistoryId::new(id).map_err(|error| damaged(&error.to_string()))?,
-            at: Timestamp(at),
-            body: Bytes::copy_from_slice(body.value().1),
-        });
-    }
-    Ok(Page::of(rows, query.limit))
 }
 
 /// Reads at most `limit` deadlines; entries of unknown scopes are skipped.
@@ -120,7 +100,7 @@ pub(crate) fn is_at(database: &Database, scope: &Scope, tag: Tag) -> Result<bool
 }
 
 /// Sorts after every id: no text has a byte above the first byte of this character.
-const LAST_ID: &str = "\u{10FFFF}";
+pub(crate) const LAST_ID: &str = "\u{10FFFF}";
 
 fn head(snapshot: &redb::ReadTransaction, scope: &str) -> Result<StoredHead, Fault> {
     let table = snapshot.open_table(HEADS).map_err(fault)?;
@@ -134,7 +114,7 @@ pub(crate) fn fault(error: impl Into<redb::Error>) -> Fault {
     Fault::new(FaultKind::Unavailable, error.into())
 }
 
-fn damaged(reason: &str) -> Fault {
+pub(crate) fn damaged(reason: &str) -> Fault {
     Fault::new(FaultKind::Damaged, reason)
 }
 

@@ -13,7 +13,7 @@ use engine::store::{
 };
 use engine::{Store, StoreClock};
 use redb::Database;
-use timers::{HistoryId, Millis, Position, Scope, Tag, Timestamp};
+use timers::{Millis, Position, RequiredRows, Scope, Tag, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tracing::{Instrument, Span};
@@ -21,7 +21,7 @@ use tracing::{Instrument, Span};
 use crate::embedded::database::{Handle, OpenError};
 use crate::embedded::failure_log::FailureLog;
 use crate::embedded::writer::{Job, Reply, Writer};
-use crate::embedded::{disk, expiry, read};
+use crate::embedded::{disk, expiry, history, read};
 use crate::known_scopes::KnownScopes;
 
 /// Most commits in the writer's queue: some four groups, a fraction of a second.
@@ -144,9 +144,9 @@ fn span(operation: &'static str) -> Span {
 
 #[async_trait]
 impl Store for EmbeddedStore {
-    async fn load(&self, scope: &Scope, row_ids: &[HistoryId]) -> Result<LoadedBoard, Fault> {
-        let (scope, row_ids, now) = (scope.clone(), row_ids.to_vec(), self.clock.now());
-        self.read(move |database| read::load(database, &scope, &row_ids, now)).instrument(span("load")).await
+    async fn load(&self, scope: &Scope, rows: &RequiredRows) -> Result<LoadedBoard, Fault> {
+        let (scope, rows, now) = (scope.clone(), rows.clone(), self.clock.now());
+        self.read(move |database| read::load(database, &scope, &rows, now)).instrument(span("load")).await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
@@ -160,7 +160,7 @@ impl Store for EmbeddedStore {
 
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {
         let (scope, query) = (scope.clone(), query.clone());
-        self.read(move |database| read::history(database, &scope, &query)).await
+        self.read(move |database| history::history(database, &scope, &query)).await
     }
 
     async fn extend(&self, scopes: &[Scope], lifetime: Millis) -> Result<(), Fault> {

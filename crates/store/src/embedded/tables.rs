@@ -8,11 +8,14 @@ pub(crate) const HEADS: TableDefinition<&str, &[u8]> = TableDefinition::new("hea
 /// Scope and item key → the item.
 pub(crate) const ITEMS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("items");
 
-/// Scope and row id → the row's instant and body.
+/// Scope and row id → the row's instant and value; see [`engine::store::ArchivedRow::value`].
 pub(crate) const ROWS: TableDefinition<(&str, &str), (u64, &[u8])> = TableDefinition::new("history");
 
 /// Scope, instant and row id, in the order of the history.
 pub(crate) const ROW_INDEX: TableDefinition<(&str, u64, &str), ()> = TableDefinition::new("history_index");
+
+/// Scope, term, instant and row id, in the order of the history of the term.
+pub(crate) const ROW_TERMS: TableDefinition<(&str, &str, u64, &str), ()> = TableDefinition::new("history_terms");
 
 /// Deadline and scope.
 pub(crate) const DUE: TableDefinition<(u64, &str), ()> = TableDefinition::new("due");
@@ -47,6 +50,7 @@ pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), redb::TableEr
     transaction.open_table(ITEMS)?;
     transaction.open_table(ROWS)?;
     transaction.open_table(ROW_INDEX)?;
+    transaction.open_table(ROW_TERMS)?;
     transaction.open_table(DUE)?;
     transaction.open_table(HISTORY_SIZES)?;
     transaction.open_table(ENDS)?;

@@ -7,7 +7,7 @@ use timers::{DeadlineMove, Timestamp};
 
 use crate::embedded::expiry::Retention;
 use crate::embedded::head::StoredHead;
-use crate::embedded::tables::{DUE, HEADS, ITEMS, ROW_INDEX, ROWS};
+use crate::embedded::tables::{DUE, HEADS, ITEMS, ROW_INDEX, ROW_TERMS, ROWS};
 
 /// The tables, open in a transaction.
 pub(crate) struct Tables<'t> {
@@ -15,6 +15,7 @@ pub(crate) struct Tables<'t> {
     pub(crate) items: Table<'t, (&'static str, &'static str), &'static [u8]>,
     pub(crate) rows: Table<'t, (&'static str, &'static str), (u64, &'static [u8])>,
     pub(crate) row_index: Table<'t, (&'static str, u64, &'static str), ()>,
+    pub(crate) row_terms: Table<'t, (&'static str, &'static str, u64, &'static str), ()>,
     pub(crate) due: Table<'t, (u64, &'static str), ()>,
     pub(crate) retention: Retention<'t>,
 }
@@ -26,6 +27,7 @@ impl<'t> Tables<'t> {
             items: transaction.open_table(ITEMS)?,
             rows: transaction.open_table(ROWS)?,
             row_index: transaction.open_table(ROW_INDEX)?,
+            row_terms: transaction.open_table(ROW_TERMS)?,
             due: transaction.open_table(DUE)?,
             retention: Retention::open(transaction)?,
         })
@@ -68,15 +70,13 @@ impl<'t> Tables<'t> {
         for (key, bytes) in &commit.put {
             self.items.insert((scope.as_str(), key.as_str()), bytes.as_ref())?;
         }
-        for row in &commit.archive {
-            let id = row.id.as_str();
-            let before = self.rows.insert((scope.as_str(), id), (row.at.0, row.body.as_ref()))?;
-            if let Some(at) = before.map(|row| row.value().0) {
-                self.row_index.remove((scope.as_str(), at, id))?;
-            }
-            self.row_index.insert((scope.as_str(), row.at.0, id), ())?;
+        for id in &commit.archive_removed {
+            self.remove_row(&scope, id.as_str())?;
         }
-        if !commit.archive.is_empty() {
+        for row in &commit.archive {
+            self.put_row(&scope, row)?;
+        }
+        if commit.has_rows() {
             self.retention.set_size(&scope, sizes.1)?;
         }
         let deadline = match commit.deadline {

@@ -297,6 +297,7 @@ mod tests {
             put: Vec::new(),
             removed: Vec::new(),
             archive: Vec::new(),
+            archive_removed: Vec::new(),
             expiry: Expiry::Keep,
             quota: None,
             deadline: DeadlineMove::Keep,

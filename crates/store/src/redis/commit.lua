@@ -1,6 +1,7 @@
 -- Executes one commit of one board in one step: compare, write, publish.
 --
--- KEYS  board hash, due index, history bodies, history index: one hash tag
+-- KEYS  board hash, due index, history rows, history index, and the index of terms if the commit has rows, deletes some, or
+--       moves the end of the scope: one hash tag
 -- ARGV  1 expected tag ('' if the board was never written)   2 command id, 8 bytes
 --       3 stale from, ms    4 late after, ms     5 new tag   6 the board's new time, ms
 --       7 scope    8 deadline: '' keeps it, '0' clears it, else ms
@@ -9,7 +10,8 @@
 --       'within' only brings it forward   14 '' or most rows of the history   15 '' or its most bytes
 --       16 number of items to write, then field and value of each
 --       then the number of items to delete, then the field of each
---       then the number of rows, then id, ms and body of each
+--       then the number of rows, then id, ms and value of each; of several rows of one id the last counts
+--       then the number of rows to delete, then the id of each
 -- Reply {status, revision, this server's time in ms, receivers of the update or -1 if publishing was rejected}
 -- The status `uncounted` asks for `count_history.lua`: the history was written before its bytes were counted.
 -- 3 and 4 are on this server's clock, which can differ from cluster time.
@@ -17,7 +19,10 @@
 -- A script has no rollback, so it checks everything before the first write. A failed check raises
 -- `rejected before the first write`: nothing was done. After that, only a revoked permission can fail; any
 -- other error leaves it unknown what was written. A rejected publication is reported in the reply, not raised.
-local ITEMS_MAX, REMOVALS_MAX, ROWS_MAX = 1000, 1000, 5000 -- of the port; HSET unpacks all items: Lua allows < 8,000 values
+local ITEMS_MAX, REMOVALS_MAX = 1000, 1000                 -- of the port; HSET unpacks all items: Lua allows < 8,000 values
+local ROWS_MAX, ROW_REMOVALS_MAX = 5000, 5000              -- of the port
+local UNPACK_MAX = 4000                                    -- even; values that one call gets of a longer list
+local HEADER, FIXED = 1, 10                                -- the first byte of a value with terms; their number is the tenth
 local RECENT_IDS_MAX, RECENT_ID_AGE_MAX_MS = 64, 300000    -- of the port
 local RECORD = 20                                          -- a recent id: 8 bytes id, 6 revision, 6 time
 
@@ -59,13 +64,36 @@ local function take_count(max, what)
   return n
 end
 
-local fields, removed, rows = {}, {}, {}
+-- Returns the entries of a stored row in the index of terms, if it has any. A row with terms begins with HEADER, its instant in
+-- 8 bytes, and the number of terms; the length and the text of each follow. An entry is the term, a zero byte, the instant and the
+-- id. A damaged row has no entries: queries skip those that are there.
+local function entries_of(row, value)
+  if string.byte(value) ~= HEADER then return nil end
+  local key, at, entries = '\0' .. string.sub(value, 2, FIXED - 1) .. row, FIXED + 1, {}
+  for _ = 1, string.byte(value, FIXED) or 0 do
+    local length = string.byte(value, at) or #value
+    if at + length > #value then return nil end
+    entries[#entries + 1] = string.sub(value, at + 1, at + length) .. key
+    at = at + 1 + length
+  end
+  return entries
+end
+
+local fields, removed = {}, {}
+local rows, row_ids = {}, {} -- each id once; `false` for a row to delete
 for _ = 1, 2 * take_count(ITEMS_MAX, 'items') do fields[#fields + 1] = take() end
 for _ = 1, take_count(REMOVALS_MAX, 'deletions') do removed[#removed + 1] = take() end
 for _ = 1, take_count(ROWS_MAX, 'rows') do
-  local row, at, body = take(), take(), take()
+  local row, at, value = take(), take(), take()
   if not tonumber(at) then reject('a row has no time') end
-  rows[#rows + 1] = { row, at, body }
+  if rows[row] == nil then row_ids[#row_ids + 1] = row end
+  rows[row] = { at, value }
+end
+for _ = 1, take_count(ROW_REMOVALS_MAX, 'deletions of rows') do
+  local row = take()
+  if rows[row] then reject('a row is written and deleted') end
+  if rows[row] == nil then row_ids[#row_ids + 1] = row end
+  rows[row] = false
 end
 local deadline, lifetime, rows_max, bytes_max = ARGV[8], ARGV[12], ARGV[14], ARGV[15]
 if deadline ~= '' and not tonumber(deadline) then reject('the deadline is not a number') end
@@ -80,17 +108,25 @@ local function check_type(key, expected, what)
 end
 if deadline ~= '' then check_type(KEYS[2], 'zset', 'the due index') end
 local history_bytes
-if #rows > 0 then
+local stale, indexed = {}, {} -- entries of the index of terms: to remove, and to add with a score of 0 before each
+if #row_ids > 0 then
   check_type(KEYS[3], 'hash', 'the history')
   check_type(KEYS[4], 'zset', 'the index of the history')
   local stored = redis.call('HLEN', KEYS[3])
-  local added_rows, added_bytes, lengths = 0, 0, {}
-  for _, row in ipairs(rows) do
-    local row_id, length = row[1], #row[3]
-    local replaced = lengths[row_id] or redis.call('HSTRLEN', KEYS[3], row_id)
-    lengths[row_id] = length
-    if replaced == 0 then added_rows, replaced = added_rows + 1, -#row_id end
-    added_bytes = added_bytes + length - replaced
+  local added_rows, added_bytes = 0, 0
+  for _, id in ipairs(row_ids) do
+    local row, old = rows[id], redis.call('HGET', KEYS[3], id)
+    if row then added_rows, added_bytes = added_rows + 1, added_bytes + #id + #row[2] end
+    if old then added_rows, added_bytes = added_rows - 1, added_bytes - #id - #old end
+    local entries, old_entries, kept = row and entries_of(id, row[2]), old and entries_of(id, old), {}
+    for _, entry in ipairs(entries or {}) do
+      kept[entry] = true
+      indexed[#indexed + 1] = 0
+      indexed[#indexed + 1] = entry
+    end
+    for _, entry in ipairs(old_entries or {}) do
+      if not kept[entry] then stale[#stale + 1] = entry end
+    end
   end
   -- What makes the history smaller passes, whatever its size.
   if rows_max ~= '' and added_rows > 0 and stored + added_rows > tonumber(rows_max) then
@@ -102,6 +138,10 @@ if #rows > 0 then
   if bytes_max ~= '' and added_bytes > 0 and history_bytes > tonumber(bytes_max) then
     return { 'bytes-full', rev, now, 0 }
   end
+end
+if #indexed > 0 or #stale > 0 then
+  if not KEYS[5] then reject('the key of the index of terms is missing') end
+  check_type(KEYS[5], 'zset', 'the index of terms')
 end
 
 -- All checks have passed; the writes begin here.
@@ -122,12 +162,25 @@ if deadline == '0' then
 elseif deadline ~= '' then
   redis.call('ZADD', KEYS[2], deadline, ARGV[7])
 end
-for _, row in ipairs(rows) do
-  redis.call('HSET', KEYS[3], row[1], row[3])
-  redis.call('ZADD', KEYS[4], row[2], row[1])
+for _, id in ipairs(row_ids) do
+  local row = rows[id]
+  if row then
+    redis.call('HSET', KEYS[3], id, row[2])
+    redis.call('ZADD', KEYS[4], row[1], id)
+  else
+    redis.call('HDEL', KEYS[3], id)
+    redis.call('ZREM', KEYS[4], id)
+  end
 end
+local function call_in_parts(command, key, values)
+  for from = 1, #values, UNPACK_MAX do
+    redis.call(command, key, unpack(values, from, math.min(from + UNPACK_MAX - 1, #values)))
+  end
+end
+call_in_parts('ZREM', KEYS[5], stale)
+call_in_parts('ZADD', KEYS[5], indexed)
 if lifetime ~= '' then
-  for _, key in ipairs({ KEYS[1], KEYS[3], KEYS[4] }) do
+  for _, key in ipairs({ KEYS[1], KEYS[3], KEYS[4], KEYS[5] }) do
     local left = ARGV[13] == 'within' and redis.call('PTTL', key) or -1
     if left < 0 or left > tonumber(lifetime) then redis.call('PEXPIRE', key, lifetime) end
   end

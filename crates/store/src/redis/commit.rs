@@ -5,6 +5,8 @@ use engine::store::{COMMIT_AGE_MAX, Commit, Expiry, HistoryQuota};
 use fred::types::Value;
 use timers::{DeadlineMove, MILLIS_PER_BEAT, Tag, Timestamp};
 
+use crate::redis::keys::ScopeKeys;
+
 /// The time window in which a commit is accepted, on the clock of the server.
 pub(crate) struct CommitWindow {
     late_after: i128,
@@ -20,6 +22,13 @@ impl CommitWindow {
             stale_from: i128::from(next_second) + skew,
         }
     }
+}
+
+/// Returns the keys of `commit.lua`. A commit that cannot touch the index of terms does not name it: while a slot moves, Redis
+/// refuses a script if one of its keys is missing.
+pub(crate) fn keys(commit: &Commit, keys: ScopeKeys) -> Vec<String> {
+    let terms = (commit.has_rows() || commit.expiry != Expiry::Keep).then_some(keys.terms);
+    [keys.board, keys.due, keys.rows, keys.index].into_iter().chain(terms).collect()
 }
 
 /// Returns the arguments of `commit.lua`.
@@ -66,8 +75,10 @@ pub(crate) fn args(commit: &Commit, window: &CommitWindow, channel: String, publ
     for row in &commit.archive {
         args.push(text(row.id.to_string()));
         args.push(text(row.at.to_string()));
-        args.push(Value::Bytes(row.body.clone()));
+        args.push(Value::Bytes(row.value()));
     }
+    args.push(count(commit.archive_removed.len()));
+    args.extend(commit.archive_removed.iter().map(|id| text(id.to_string())));
     args
 }
 

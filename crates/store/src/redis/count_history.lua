@@ -1,7 +1,7 @@
 -- Counts the bytes of a part of a history that was written before bytes were counted. The last call stores the sum, on the
 -- condition that the board has not changed since the first.
 --
--- KEYS  board hash, history bodies, history index: one hash tag
+-- KEYS  board hash, history rows, history index: one hash tag
 -- ARGV  1 the board's tag ('' if it was never written)   2 rows counted so far   3 their bytes
 -- Reply {whether the count is over, rows counted so far, their bytes}
 local ROWS_MAX = 1000 -- in one call, during which the server serves nobody else

@@ -1,9 +1,9 @@
 //! Decodes the replies of scripts and commands.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
-use engine::store::{BeatStatus, Committed, Fault, HistoryQuota, LoadedBoard, RecentId};
+use engine::store::{ArchivedRow, BeatStatus, Committed, Fault, HistoryQuota, LoadedBoard, RecentId};
 use fred::types::Value;
 use timers::{Beat, CommandId, HistoryBound, HistoryId, ItemKey, Millis, Position, Revision, Tag, Timestamp};
 
@@ -62,10 +62,11 @@ pub(crate) fn published_beat(text: &str) -> Option<BeatStatus> {
     Some(BeatStatus { beat, now, leader: fields.next()?.to_owned(), generation, absorbed })
 }
 
-/// Decodes a board's hash.
+/// Decodes a board's hash, with the rows that were read.
 pub(crate) fn board(
     mut fields: HashMap<String, Bytes>,
-    known: impl Iterator<Item = HistoryId>,
+    existing: BTreeSet<HistoryId>,
+    rows: Vec<ArchivedRow>,
     now: Timestamp,
 ) -> Result<LoadedBoard, Fault> {
     let position = position(fields.remove("@rev").as_deref(), fields.remove("@tag").as_deref())?;
@@ -73,7 +74,7 @@ pub(crate) fn board(
     let recent = recent(&fields.remove("@ids").unwrap_or_default());
     fields.retain(|name, _| !name.starts_with('@'));
     let items = fields.into_iter().map(|(name, bytes)| (ItemKey::from_stored(&name), bytes));
-    Ok(LoadedBoard { position, at: Timestamp(at), items: items.collect(), existing: known.collect(), recent, now })
+    Ok(LoadedBoard { position, at: Timestamp(at), items: items.collect(), existing, rows, recent, now })
 }
 
 /// Decodes the board's recent command ids, as packed by `commit.lua`.

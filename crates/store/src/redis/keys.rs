@@ -32,6 +32,7 @@ pub(crate) struct ScopeKeys {
     pub(crate) due: String,
     pub(crate) rows: String,
     pub(crate) index: String,
+    pub(crate) terms: String,
     pub(crate) channel: String,
 }
 
@@ -56,6 +57,7 @@ impl Keys {
             due: self.due(shard),
             rows: at("history"),
             index: at("history-index"),
+            terms: at("history-terms"),
             channel: self.channel(scope),
         }
     }
@@ -215,13 +217,14 @@ mod tests {
         let names = |database| {
             let all = Keys::new("tickcast", database);
             let keys = all.of(&Scope::user(&UserId::new("42").unwrap()));
-            ([keys.board, keys.due, keys.rows, keys.index, all.beat()], [keys.channel, all.beat_channel()])
+            ([keys.board, keys.due, keys.rows, keys.index, keys.terms, all.beat()], [keys.channel, all.beat_channel()])
         };
         let keys = [
             "tickcast:{400}:board:user:42",
             "tickcast:{400}:due",
             "tickcast:{400}:history:user:42",
             "tickcast:{400}:history-index:user:42",
+            "tickcast:{400}:history-terms:user:42",
             "tickcast:{460}:beat",
         ];
         let keys = keys.map(str::to_owned);

@@ -43,7 +43,8 @@ pub(crate) async fn extend(
     lifetime: Millis,
 ) -> Result<(), Fault> {
     let keys = scopes.map(|scope| shared.keys.of(scope));
-    let keys: Vec<[String; 3]> = keys.map(|ScopeKeys { board, rows, index, .. }| [board, rows, index]).collect();
+    let keys = keys.map(|ScopeKeys { board, rows, index, terms, .. }| [board, rows, index, terms]);
+    let keys: Vec<[String; 4]> = keys.collect();
     let args = [Value::from(lifetime.0.to_string())];
     let mut failed = None;
     for call in [ScriptCall::Hash, ScriptCall::Source] {

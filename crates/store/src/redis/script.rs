@@ -60,7 +60,8 @@ pub(crate) fn is_noscript(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use engine::store::{
-        ABSORBED_AS_DATE_MAX, COMMIT_ITEMS_MAX, COMMIT_REMOVALS_MAX, COMMIT_ROWS_MAX, RECENT_ID_AGE_MAX, RECENT_IDS_MAX,
+        ABSORBED_AS_DATE_MAX, COMMIT_ITEMS_MAX, COMMIT_REMOVALS_MAX, COMMIT_ROW_REMOVALS_MAX, COMMIT_ROWS_MAX,
+        RECENT_ID_AGE_MAX, RECENT_IDS_MAX,
     };
 
     fn check(script: &str, declaration: &str) {
@@ -70,12 +71,8 @@ mod tests {
     #[test]
     fn the_limits_in_the_scripts_are_those_of_the_port() {
         let commit = include_str!("commit.lua");
-        check(
-            commit,
-            &format!(
-                "local ITEMS_MAX, REMOVALS_MAX, ROWS_MAX = {COMMIT_ITEMS_MAX}, {COMMIT_REMOVALS_MAX}, {COMMIT_ROWS_MAX} "
-            ),
-        );
+        check(commit, &format!("local ITEMS_MAX, REMOVALS_MAX = {COMMIT_ITEMS_MAX}, {COMMIT_REMOVALS_MAX} "));
+        check(commit, &format!("local ROWS_MAX, ROW_REMOVALS_MAX = {COMMIT_ROWS_MAX}, {COMMIT_ROW_REMOVALS_MAX} "));
         check(
             commit,
             &format!("local RECENT_IDS_MAX, RECENT_ID_AGE_MAX_MS = {RECENT_IDS_MAX}, {} ", RECENT_ID_AGE_MAX.0),

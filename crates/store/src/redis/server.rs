@@ -145,8 +145,8 @@ impl Server {
         self.check_time()?;
         let keys = self.shared.keys.of(&commit.scope);
         let window = CommitWindow::of(commit.decided_at, self.skew());
-        let args = commit::args(commit, &window, keys.channel, self.shared.publish());
-        let keys = vec![keys.board, keys.due, keys.rows, keys.index];
+        let args = commit::args(commit, &window, keys.channel.clone(), self.shared.publish());
+        let keys = commit::keys(commit, keys);
         let acked = match self.replica_wait()? {
             Some(wait) => self.shared.endpoint.trace(COMMIT, wait.submit(WaitRequest::Commit(keys, args))).await,
             None => {

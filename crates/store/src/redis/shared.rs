@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) vacate: Script,
     pub(crate) postpone: Script,
     pub(crate) count_history: Script,
+    pub(crate) history: Script,
+    pub(crate) history_of_term: Script,
     pub(crate) extend: Script,
     /// Notified when a server reports that a slot is elsewhere.
     pub(crate) moved: Notify,
@@ -79,6 +81,8 @@ impl Shared {
             vacate: Script::new(include_str!("vacate.lua")),
             postpone: Script::new(include_str!("postpone.lua")),
             count_history: Script::new(include_str!("count_history.lua")),
+            history: Script::new(include_str!("history.lua")),
+            history_of_term: Script::new(include_str!("history_of_term.lua")),
             extend: Script::new(include_str!("extend.lua")),
             moved: Notify::new(),
             clock: Clock::new(Box::new(engine::BootClock)),

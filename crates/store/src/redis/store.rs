@@ -1,23 +1,20 @@
 //! The store port over Redis.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use engine::Store;
 use engine::store::{
-    ArchivedRow, BeatRequest, BeatStatus, Capacity, Commit, Committed, Connected, Due, DuePage, Fault, FaultKind,
-    LoadedBoard, Page, Query, SIGNALS_MAX, Shard, Shards, StoreCounters,
+    BeatRequest, BeatStatus, Capacity, Commit, Committed, Connected, Due, DuePage, Fault, FaultKind, LoadedBoard, Page,
+    Query, SIGNALS_MAX, Shard, Shards, StoreCounters,
 };
-use fred::clients::Client;
 use fred::error::Error;
-use fred::interfaces::{ClientLike, HashesInterface, SortedSetsInterface};
-use fred::types::{ClusterHash, CustomCommand, Value};
+use fred::types::Value;
 use futures_util::future::join_all;
-use timers::{HistoryId, Millis, Position, Scope, Tag, Timestamp};
+use timers::{Millis, Position, RequiredRows, Scope, Tag, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -27,16 +24,15 @@ use crate::redis::address::Target;
 use crate::redis::cluster::Cluster;
 use crate::redis::coverage::Coverage;
 use crate::redis::failover::Failover;
-use crate::redis::fault::{each_reply, malformed_reply, not_connected};
-use crate::redis::keys::{Keys, ScopeKeys, beat_shard};
+use crate::redis::fault::not_connected;
+use crate::redis::keys::{Keys, beat_shard};
 use crate::redis::routes::Routes;
-use crate::redis::score::{score, timestamp};
 use crate::redis::sentinel::Sentinels;
 use crate::redis::server::Server;
 use crate::redis::shared::Shared;
-use crate::redis::span::{Endpoint, Operation};
+use crate::redis::span::Endpoint;
 use crate::redis::subscription_task::SubscriptionRequest;
-use crate::redis::{Options, decode, due, retention};
+use crate::redis::{Options, decode, due, history, load, positions, retention};
 
 /// Most beats that may be missing on their channel before a probe is requested: the last one may be in transit.
 const MISSED_BEATS_MAX: u64 = 1;
@@ -50,10 +46,6 @@ const DUE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Time after the start during which readiness requires every primary of a cluster. A dead primary must not
 /// keep the node from serving the other shards for longer.
 const STARTUP_GRACE: Duration = Duration::from_secs(5);
-
-const LOAD: Operation = Operation { name: "PIPELINE", operation: "PIPELINE", script: None, batch: Some(2) };
-
-const LOAD_WITH_ROWS: Operation = Operation { batch: Some(3), ..LOAD };
 
 /// A store in Redis.
 pub struct RedisStore {
@@ -152,31 +144,8 @@ impl RedisStore {
 
 #[async_trait]
 impl Store for RedisStore {
-    async fn load(&self, scope: &Scope, row_ids: &[HistoryId]) -> Result<LoadedBoard, Fault> {
-        let server = self.server(scope)?;
-        server.check_time()?;
-        let fault = |error| server.fault(error);
-        let operation = if row_ids.is_empty() { LOAD } else { LOAD_WITH_ROWS };
-        let commands = server.commands()?;
-        let read = read_board(&commands, self.shared.keys.of(scope), row_ids);
-        let mut replies = self.shared.endpoint.trace(operation, read).await.map_err(fault)?;
-        let malformed = || malformed_reply("a load");
-        let now = replies.pop().and_then(|time| time.convert().ok()).map(decode::time).ok_or_else(malformed)?;
-        let (on_server, now) = (now, server.cluster_time(now));
-        let rows: Vec<Value> = if row_ids.is_empty() {
-            Vec::new()
-        } else {
-            replies.pop().and_then(|rows| rows.convert().ok()).ok_or_else(malformed)?
-        };
-        let fields: HashMap<String, Bytes> =
-            replies.pop().and_then(|fields| fields.convert().ok()).ok_or_else(malformed)?;
-        let known = row_ids.iter().zip(&rows).filter(|(_, row)| !row.is_null()).map(|(id, _)| id.clone());
-        let mut board = decode::board(fields, known, now)?;
-        // They are dated by the server's own clock.
-        for recent in &mut board.recent {
-            recent.at = recent.at + now.since(on_server) - on_server.since(now);
-        }
-        Ok(board)
+    async fn load(&self, scope: &Scope, rows: &RequiredRows) -> Result<LoadedBoard, Fault> {
+        load::load(&*self.server(scope)?, &self.shared, scope, rows).await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
@@ -188,35 +157,7 @@ impl Store for RedisStore {
     }
 
     async fn history(&self, scope: &Scope, query: &Query) -> Result<Page, Fault> {
-        let server = self.server(scope)?;
-        let fault = |error| server.fault(error);
-        let commands = server.commands()?;
-        let keys = self.shared.keys.of(scope);
-        let newest = query.before.as_ref().map_or(f64::INFINITY, |before| score(before.at));
-        let count = query.limit + 1;
-        let mut entries: Vec<(String, f64)> = Vec::new();
-        let mut offset = 0;
-        while entries.len() < count {
-            let window = Some((offset, i64::try_from(count).unwrap_or(i64::MAX)));
-            let read = commands.zrevrangebyscore(&keys.index, newest, f64::NEG_INFINITY, true, window);
-            let read: Vec<(String, f64)> = read.await.map_err(fault)?;
-            let is_last = read.len() < count;
-            offset += i64::try_from(read.len()).unwrap_or(i64::MAX);
-            entries.extend(read.into_iter().filter(|(id, at)| is_before(query, id, *at)));
-            if is_last {
-                break;
-            }
-        }
-        entries.truncate(count);
-        if entries.is_empty() {
-            return Ok(Page { rows: Vec::new(), next: None });
-        }
-        let ids: Vec<&str> = entries.iter().map(|(id, _)| id.as_str()).collect();
-        let bodies: Vec<Option<Bytes>> = commands.hmget(keys.rows, ids).await.map_err(fault)?;
-        let rows = entries.iter().zip(bodies).filter_map(|((id, at), body)| {
-            Some(ArchivedRow { id: HistoryId::new(id).ok()?, at: timestamp(*at), body: body? })
-        });
-        Ok(Page::of(rows.collect(), query.limit))
+        history::read(&*self.server(scope)?, &self.shared, scope, query).await
     }
 
     async fn extend(&self, scopes: &[Scope], lifetime: Millis) -> Result<(), Fault> {
@@ -261,7 +202,7 @@ impl Store for RedisStore {
         let groups = self.routes().group_by_server(&shards);
         let reads = groups.iter().map(|(server, indices)| async move {
             let boards = indices.iter().map(|index| self.shared.keys.board(&scopes[*index]));
-            positions(server, &self.shared, boards).await.unwrap_or_else(|error| {
+            positions::read(server, &self.shared, boards).await.unwrap_or_else(|error| {
                 tracing::debug!(%error, "positions can't be read");
                 vec![None; indices.len()]
             })
@@ -373,50 +314,4 @@ impl Store for RedisStore {
         self.stop.cancel();
         join_all(self.routes().servers().iter().map(|server| server.close())).await;
     }
-}
-
-/// Reads a board, the requested rows if any, and the server's time.
-async fn read_board(commands: &Client, keys: ScopeKeys, row_ids: &[HistoryId]) -> Result<Vec<Value>, Error> {
-    let pipeline = commands.pipeline();
-    let _: () = pipeline.hgetall(keys.board).await?;
-    if !row_ids.is_empty() {
-        let fields: Vec<&str> = row_ids.iter().map(HistoryId::as_str).collect();
-        let _: () = pipeline.hmget(keys.rows, fields).await?;
-    }
-    let time = CustomCommand::new_static("TIME", ClusterHash::FirstKey, false);
-    let _: () = pipeline.custom(time, Vec::<Value>::new()).await?;
-    pipeline.all().await
-}
-
-/// Reads the positions of boards; `None` for a board whose position can't be read.
-async fn positions(
-    server: &Server,
-    shared: &Shared,
-    boards: impl ExactSizeIterator<Item = String>,
-) -> Result<Vec<Option<Position>>, Fault> {
-    let fault = |error| server.fault(error);
-    let expected = boards.len();
-    let pipeline = server.commands()?.pipeline();
-    for board in boards {
-        let _: () = pipeline.hmget(board, vec!["@rev", "@tag"]).await.map_err(fault)?;
-    }
-    let heads = each_reply(pipeline.try_all::<Vec<Option<Bytes>>>().await, expected).map_err(fault)?;
-    let position = |head: Result<Vec<Option<Bytes>>, Error>| {
-        let head = head.map_err(fault)?;
-        decode::position(field(&head, 0), field(&head, 1))
-    };
-    let note = |fault: &Fault| {
-        if fault.kind() == FaultKind::Damaged {
-            shared.counters.damaged.add_one();
-        }
-    };
-    Ok(heads.into_iter().map(|head| position(head).inspect_err(note).ok()).collect())
-}
-
-fn field(head: &[Option<Bytes>], nth: usize) -> Option<&[u8]> {
-    head.get(nth).and_then(Option::as_deref)
-}
-
-fn is_before(query: &Query, id: &str, at: f64) -> bool {
-    query.before.as_ref().is_none_or(|before| (timestamp(at), id) < (before.at, before.id.as_str()))
 }

@@ -3,7 +3,7 @@
 use engine::Reader;
 use engine::store::{Shard, Shards};
 use harness::{RedisCluster, RedisServer, wait_for, wait_until};
-use timers::Timestamp;
+use timers::{RequiredRows, Timestamp};
 
 use super::node::*;
 
@@ -78,7 +78,10 @@ async fn deadlines_of_the_other_shards_are_read(node: &Node, server: &RedisServe
     // A command that sets a deadline on a damaged shard is refused, and nothing is half done.
     let failed = node.engine.execute(pause_of("ann", "one")).await.expect_err("has nowhere to put its deadline");
     assert!(failed.is_damage(), "{failed}");
-    assert_eq!(node.engine.store().load(&scope("ann"), &[]).await.expect("loads").position.revision.0, 1);
+    assert_eq!(
+        node.engine.store().load(&scope("ann"), &RequiredRows::default()).await.expect("loads").position.revision.0,
+        1
+    );
     index
 }
 

@@ -9,7 +9,7 @@ use engine::{Delivery, Effect, Reader, Request};
 use harness::{DEADLINE, RedisServer, free_port, wait_for};
 use store::redis::RedisStore;
 use timers::stopwatch::StopwatchCommand;
-use timers::{Beat, Command, Timestamp};
+use timers::{Beat, Command, RequiredRows, Timestamp};
 use tokio::time::timeout;
 
 use super::node::*;
@@ -22,7 +22,7 @@ async fn an_unreachable_redis_is_retried_and_commands_fail_meanwhile() {
     let not_ready = connected.store.ready().unwrap_err();
     assert!(!not_ready.contains("secret"), "{not_ready}");
     let began = Instant::now();
-    let fault = connected.store.load(&scope("ann"), &[]).await.unwrap_err();
+    let fault = connected.store.load(&scope("ann"), &RequiredRows::default()).await.unwrap_err();
     assert_eq!(fault.kind(), FaultKind::Unavailable);
     assert!(began.elapsed() < Duration::from_secs(1), "a command does not wait for a connection");
 }
@@ -62,7 +62,7 @@ async fn a_commit_whose_reply_is_lost_takes_effect_once() {
     if let Ok(outcome) = outcome {
         assert!(matches!(again.effect, Effect::Repeated | Effect::Nothing), "{outcome:?}, then {again:?}");
     }
-    let board = node.engine.store().load(&scope("ann"), &[]).await.expect("loads");
+    let board = node.engine.store().load(&scope("ann"), &RequiredRows::default()).await.expect("loads");
     assert_eq!((board.position.revision.0, board.items.len()), (2, 2), "the session was started once");
 }
 
@@ -128,7 +128,7 @@ async fn a_connection_that_breaks_during_a_command_is_not_a_reply() {
         tokio::spawn(async move {
             let mut failed = Vec::new();
             while !ends.load(Ordering::Relaxed) {
-                failed.extend(store.load(&scope("ann"), &[]).await.err());
+                failed.extend(store.load(&scope("ann"), &RequiredRows::default()).await.err());
             }
             failed
         })
@@ -202,7 +202,7 @@ async fn a_key_of_another_type_does_not_tear_a_commit() {
     let stop = Request { command: Command::Stopwatch(StopwatchCommand::Stop(session("s"))), ..request("s", None) };
     let refused = node.engine.execute(stop).await.unwrap_err();
     assert!(refused.to_string().contains("is a string"), "{refused}");
-    let stored = node.engine.store().load(&user, &[]).await.expect("loads");
+    let stored = node.engine.store().load(&user, &RequiredRows::default()).await.expect("loads");
     assert_eq!(stored.position.revision.0, 1, "nothing was written");
 }
 

@@ -79,7 +79,13 @@ async fn named_stores_are_kept_apart(url: &str) {
         let node = Node::start_with(options);
         let is_refused = |why: String| why.contains("\"blue\"") && why.contains(own);
         wait_for("the reason", || node.engine.store().ready().is_err_and(is_refused)).await;
-        let refused = node.engine.store().load(&scope("ann"), &[]).await.expect_err("is refused").to_string();
+        let refused = node
+            .engine
+            .store()
+            .load(&scope("ann"), &timers::RequiredRows::default())
+            .await
+            .expect_err("is refused")
+            .to_string();
         assert!(refused.contains("\"blue\""), "{refused}");
         let failed = node.start_session("s").await.expect_err("is refused");
         assert!(matches!(failed, ExecuteError::Unavailable(_)), "{failed}");

@@ -6,7 +6,7 @@ use engine::{Dependencies, Engine, ExecuteError, Outcome, Request};
 use harness::{wait_for, wait_until};
 use store::redis::{Options, RedisStore};
 use timers::stopwatch::{Start, StopwatchCommand};
-use timers::{Command, CommandId, Scope, SessionId, Tag, UserId};
+use timers::{Command, CommandId, RequiredRows, Scope, SessionId, Tag, UserId};
 
 pub(crate) struct Node {
     pub(crate) engine: Arc<Engine>,
@@ -46,7 +46,7 @@ impl Node {
 pub(crate) async fn all_equal(nodes: &[&Node], scopes: &[Scope]) {
     for scope in scopes {
         wait_until("equal views", async || {
-            let Ok(stored) = nodes[0].engine.store().load(scope, &[]).await else { return false };
+            let Ok(stored) = nodes[0].engine.store().load(scope, &RequiredRows::default()).await else { return false };
             for node in nodes {
                 if node.view_tag(scope).await != Some(stored.position.tag) {
                     return false;

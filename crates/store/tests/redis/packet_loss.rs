@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use engine::Reader;
 use harness::{DEADLINE, PacketLoss, RedisServer, enter_own_network};
-use timers::{HistoryId, Scope};
+use timers::{HistoryId, RequiredRows, Scope};
 use tokio::time::{sleep, timeout};
 
 use super::node::*;
@@ -108,10 +108,10 @@ impl Pair {
 
     /// Sends more than the kernel takes without an acknowledgement.
     async fn fill_send_buffer(&self) {
-        let ids: Vec<HistoryId> =
-            (0..20_000).map(|nth| HistoryId::new(&format!("{nth:0100}")).expect("an id")).collect();
+        let ids = (0..20_000).map(|nth| HistoryId::new(&format!("{nth:0100}")).expect("an id"));
+        let required = RequiredRows { existing: ids.collect(), bodies: Vec::new() };
         let ann = scope("ann");
-        let sends = (0..8).map(|_| self.affected.engine.store().load(&ann, &ids));
+        let sends = (0..8).map(|_| self.affected.engine.store().load(&ann, &required));
         for sent in futures_util::future::join_all(sends).await {
             sent.expect_err("nothing arrives");
         }

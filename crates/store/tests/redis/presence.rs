@@ -3,7 +3,7 @@
 use engine::{MembershipGuard, Request};
 use harness::{RedisCluster, RedisServer, RedisWithSentinels, wait_until};
 use timers::room::{Joining, RoomCommand};
-use timers::{Command, ConnectionId, Item, MemberId, ResumeSecret, RoomId, Scope};
+use timers::{Command, ConnectionId, Item, MemberId, RequiredRows, ResumeSecret, RoomId, Scope};
 
 use super::node::*;
 
@@ -29,7 +29,9 @@ async fn join(node: &Node, name: &str) -> MembershipGuard {
 
 /// Returns the stored members; empty while the store is unavailable.
 async fn members(node: &Node) -> Vec<String> {
-    let Ok(loaded) = node.engine.store().load(&Scope::room(&room()), &[]).await else { return Vec::new() };
+    let Ok(loaded) = node.engine.store().load(&Scope::room(&room()), &RequiredRows::default()).await else {
+        return Vec::new();
+    };
     let items = loaded.items.iter().map(|(_, bytes)| Item::decode(bytes).expect("an item"));
     items.filter_map(|item| item.get::<timers::room::Member>().map(|member| member.id.to_string())).collect()
 }
@@ -49,7 +51,7 @@ async fn crash_and_wait((dead, guard): &(Node, MembershipGuard), living: &Node) 
     wait_until("ann to be removed", async || members(living).await == ["ben"]).await;
     let of_dead = Scope::node(&guard.node().clone());
     wait_until("the board of the node to be empty", async || {
-        living.engine.store().load(&of_dead, &[]).await.is_ok_and(|loaded| loaded.items.is_empty())
+        living.engine.store().load(&of_dead, &RequiredRows::default()).await.is_ok_and(|loaded| loaded.items.is_empty())
     })
     .await;
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use engine::ExecuteError;
 use harness::{Proxy, RedisServer, wait_for};
 use store::redis::Options;
-use timers::Tag;
+use timers::{RequiredRows, Tag};
 
 use super::node::*;
 
@@ -47,7 +47,7 @@ async fn without_a_replica_the_outcome_is_unknown_and_a_repetition_waits_too() {
     assert!(!matches!(again, Ok(Ok(_))), "the repetition is acknowledged without a replica");
     replica.thaw();
     node.engine.execute(request("s", Some(7))).await.expect("the replica has it now");
-    let stored = node.engine.store().load(&scope("ann"), &[]).await.expect("loads");
+    let stored = node.engine.store().load(&scope("ann"), &RequiredRows::default()).await.expect("loads");
     assert_eq!((stored.position.revision.0, stored.items.len()), (2, 2), "the command took effect once");
 }
 
@@ -101,7 +101,7 @@ async fn a_board_at_another_tag_is_not_confirmed() {
     let store = node.engine.store();
     assert_eq!(store.confirm(&scope("ann"), Tag::NONE).await.ok(), Some(true), "the board was never written");
     node.engine.execute(request("s", None)).await.expect("works");
-    let tag = store.load(&scope("ann"), &[]).await.expect("loads").position.tag;
+    let tag = store.load(&scope("ann"), &RequiredRows::default()).await.expect("loads").position.tag;
     assert_eq!(store.confirm(&scope("ann"), tag).await.ok(), Some(true));
     assert_eq!(store.confirm(&scope("ann"), Tag::NONE).await.ok(), Some(false), "the board has another tag");
     primary.command(&["SCRIPT", "FLUSH"]).expect("answers");

@@ -2,7 +2,7 @@
 
 use engine::Reader;
 use harness::{RedisServer, RedisWithSentinels, wait_for, wait_until};
-use timers::Scope;
+use timers::{RequiredRows, Scope};
 
 use super::node::*;
 
@@ -51,7 +51,7 @@ async fn after_a_failover_that_loses_seconds_every_view_equals_the_store() {
         node.is_ready().await;
     }
     all_equal(&[&nodes[0], &nodes[1], &third], &scopes).await;
-    let of_last = third.engine.store().load(&scopes[49], &[]).await.expect("loads");
+    let of_last = third.engine.store().load(&scopes[49], &RequiredRows::default()).await.expect("loads");
     assert_eq!((of_last.position.revision.0, of_last.items.len()), (1, 1), "lost commits are not shown");
     nodes[0].engine.execute(request_of("user-0", "after", None)).await.expect("works");
     all_equal(&[&nodes[0], &nodes[1], &third], &scopes[..1]).await;
@@ -80,7 +80,10 @@ async fn a_primary_that_stops_replying_is_replaced_by_the_new_one() {
         node.is_ready().await;
     }
     all_equal(&[&nodes[0], &nodes[1]], &[scope("ann")]).await;
-    assert!(nodes[0].engine.store().load(&scope("ann"), &[]).await.expect("loads").position.revision > before.revision);
+    assert!(
+        nodes[0].engine.store().load(&scope("ann"), &RequiredRows::default()).await.expect("loads").position.revision
+            > before.revision
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

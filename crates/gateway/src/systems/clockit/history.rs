@@ -68,7 +68,7 @@ pub(crate) async fn csv(
     };
     let scope = Scope::user(&user.id);
     // The first page is read before the answer begins, so that an unavailable store gives a clean error.
-    let first = match node.engine.store().history(&scope, &Query { before: None, limit: PAGE_MAX }).await {
+    let first = match node.engine.store().history(&scope, &Query::newest(PAGE_MAX)).await {
         Ok(page) => page,
         Err(fault) => return failed(&node, &scope, &fault),
     };
@@ -85,7 +85,7 @@ pub(crate) async fn csv(
         let next = match page.next {
             None => None,
             Some(before) => {
-                let rows = Query { before: Some(before), limit: PAGE_MAX };
+                let rows = Query { before: Some(before), ..Query::newest(PAGE_MAX) };
                 let page = node.engine.store().history(&scope, &rows).await;
                 Some((node, scope, page, false))
             }
@@ -110,7 +110,7 @@ fn page_query(query: &SessionListQuery) -> Result<Query, &'static str> {
         Some(Ok(before)) => Some(before),
         Some(Err(())) => return Err("before must be the next of an earlier answer"),
     };
-    Ok(Query { before, limit })
+    Ok(Query { before, ..Query::newest(limit) })
 }
 
 fn json(page: &Page) -> String {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engine::store::{Fault, FaultKind, HistoryCursor, Query};
 use engine::{Effect, ExecuteError, Request};
 use timers::stopwatch::{Finished, StopwatchCommand};
-use timers::{HistoryId, ROWS_MAX, Row, Scope, Timestamp};
+use timers::{HistoryId, ROWS_MAX, RequiredRows, Row, Scope, Timestamp};
 use tracing::Instrument;
 
 use crate::node::Node;
@@ -105,7 +105,8 @@ impl<'n> Import<'n> {
     async fn remove_existing(&mut self) -> Result<(), ImportError> {
         let mut seen = BTreeSet::new();
         let ids: Vec<HistoryId> = self.rows.iter().map(|row| row.id.clone()).collect();
-        let loaded = self.node.engine.store().load(&self.scope, &ids).await;
+        let required = RequiredRows { existing: ids.clone(), bodies: Vec::new() };
+        let loaded = self.node.engine.store().load(&self.scope, &required).await;
         let existing = loaded.map_err(|fault| self.read_failed(&fault))?.existing;
         let mut ids = ids.into_iter();
         self.rows.retain(|_| ids.next().is_some_and(|id| !existing.contains(&id) && seen.insert(id)));
@@ -139,7 +140,7 @@ impl<'n> Import<'n> {
         let mut next: Option<HistoryCursor> = None;
         while let Some(newest) = instants.last().copied() {
             let before = next.take().filter(|next| next.at == newest).unwrap_or_else(|| just_after(newest));
-            let query = Query { before: Some(before), limit };
+            let query = Query { before: Some(before), ..Query::newest(limit) };
             let page = self.node.engine.store().history(&self.scope, &query).await?;
             let rows = page.rows.iter().filter(|row| instants.contains(&row.at));
             let rows = rows.filter_map(|row| Finished::decode(std::str::from_utf8(&row.body).ok()?).ok());
