@@ -4,6 +4,8 @@
 mod beats;
 mod boards;
 mod history;
+mod history_model;
+mod history_terms;
 mod limits;
 mod retention;
 mod schedule;
@@ -13,6 +15,8 @@ mod unknown_kinds;
 pub use beats::*;
 pub use boards::*;
 pub use history::*;
+pub use history_model::*;
+pub use history_terms::*;
 pub use limits::*;
 pub use retention::*;
 pub use schedule::*;
@@ -66,6 +70,17 @@ macro_rules! contract_cases {
             a_scope_ends_with_all_that_is_stored_of_it,
             an_extended_scope_does_not_end_and_other_scopes_are_not_limited,
             all_rows_of_one_instant_are_found,
+            rows_are_found_by_each_of_their_terms,
+            a_range_includes_both_of_its_ends,
+            a_cursor_stays_valid_while_rows_are_written_and_deleted,
+            a_replaced_row_leaves_no_trace_of_its_instant_and_terms,
+            a_deleted_row_is_in_no_query,
+            bad_terms_and_contradictions_are_refused_and_change_nothing,
+            a_repeated_commit_does_not_duplicate_rows_and_a_refused_one_leaves_none,
+            a_page_of_a_term_has_any_length,
+            required_rows_are_of_the_state_of_their_board,
+            random_writes_match_a_model,
+            terms_count_towards_the_quota_and_deleted_rows_make_room,
             deadlines_are_found_moved_and_cleared,
             a_page_of_deadlines_tells_whether_there_are_more,
             positions_are_returned_in_the_order_requested,

@@ -1,25 +1,30 @@
 //! The limits of one commit.
 
 use bytes::Bytes;
-use timers::{DeadlineMove, RequiredRows, Timestamp};
+use timers::{DeadlineMove, HistoryId, RequiredRows, Timestamp};
 use tokio::time::timeout;
 
 use super::{DEADLINE, Fixture, fresh, key, must, node, row, scope};
 use crate::store::{
-    COMMIT_ITEMS_MAX, COMMIT_REMOVALS_MAX, COMMIT_ROWS_MAX, Commit, Due, FaultKind, Query, Signal, Store,
+    COMMIT_ITEMS_MAX, COMMIT_REMOVALS_MAX, COMMIT_ROW_REMOVALS_MAX, COMMIT_ROWS_MAX, Commit, Due, FaultKind, Query,
+    Signal, Store,
 };
 
 /// Fills a part of a commit with this many entries.
 type Fill = fn(&mut Commit, usize);
 
 /// The parts of a commit that have a limit.
-const LIMITS: [(usize, Fill); 3] = [
+const LIMITS: [(usize, Fill); 4] = [
     (COMMIT_ITEMS_MAX, |commit, count| commit.put = items(count)),
     (COMMIT_REMOVALS_MAX, |commit, count| {
         commit.removed = items(count).into_iter().map(|(key, _)| key).collect();
     }),
     (COMMIT_ROWS_MAX, |commit, count| {
         commit.archive = (0..count).map(|nth| row(&format!("row:{nth}"), 1, "{}")).collect();
+    }),
+    (COMMIT_ROW_REMOVALS_MAX, |commit, count| {
+        let ids = (0..count).map(|nth| HistoryId::new(&format!("row:{nth}")).expect("a good id"));
+        commit.archive_removed = ids.collect();
     }),
 ];
 
@@ -36,9 +41,9 @@ pub async fn a_commit_at_each_limit_is_accepted(fixture: &dyn Fixture) {
         must(&*store, commit).await;
         let stored = store.load(&ann, &RequiredRows::default()).await.expect("loads").items.len();
         assert_eq!(stored, if nth == 0 { COMMIT_ITEMS_MAX } else { 0 });
+        let page = store.history(&ann, &Query::newest(COMMIT_ROWS_MAX)).await.expect("reads");
+        assert_eq!((page.rows.len(), page.next), (if nth == 2 { COMMIT_ROWS_MAX } else { 0 }, None));
     }
-    let page = store.history(&ann, &Query::newest(COMMIT_ROWS_MAX)).await.expect("reads");
-    assert_eq!((page.rows.len(), page.next), (COMMIT_ROWS_MAX, None));
 }
 
 pub async fn a_commit_above_a_limit_is_refused_and_changes_nothing(fixture: &dyn Fixture) {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use timers::{DeadlineMove, HistoryBound, Millis, Position, RequiredRows, Scope, Tag, Timestamp};
+use timers::{DeadlineMove, HistoryBound, HistoryId, Millis, Position, RequiredRows, Scope, Tag, Timestamp};
 use tokio::time::{Instant, sleep};
 
+use super::history_terms::{of_term, terms};
 use super::limits::content;
 use super::{DEADLINE, Fixture, fresh, key, must, node, row, scope};
-use crate::store::{Commit, Committed, Expiry, HistoryQuota, Query, Store};
+use crate::store::{ArchivedRow, Commit, Committed, Expiry, HistoryQuota, Query, Store};
 
 /// A life that ends within a test.
 const SHORT: Millis = Millis(200);
@@ -26,7 +27,7 @@ fn with_rows(commit: Commit, quota: HistoryQuota, rows: &[(&str, &str)]) -> Comm
     Commit { archive, quota: Some(quota), ..commit }
 }
 
-async fn full(store: &dyn Store, mut commit: Commit) -> HistoryBound {
+pub(super) async fn full(store: &dyn Store, mut commit: Commit) -> HistoryBound {
     loop {
         match store.commit(&commit).await.expect("answers") {
             Committed::HistoryFull(bound, _) => return bound,
@@ -93,6 +94,41 @@ pub async fn a_history_takes_rows_up_to_its_quota_and_smaller_ones_beyond_it(fix
     must(&*store, with_rows(commit, exact, &[("d", "{4}")])).await;
 }
 
+pub async fn terms_count_towards_the_quota_and_deleted_rows_make_room(fixture: &dyn Fixture) {
+    let store = node(fixture).await.store;
+    let ann = scope("ann");
+    let with_terms = |id: &str, texts: &[&str]| ArchivedRow { terms: terms(texts), ..row(id, 1, "{}") };
+    // An id of 1 byte, a header of 10, a term of 3 with its length, and a body of 2.
+    let quota = HistoryQuota { rows: 2, bytes: 34 };
+    let commit = |archive: Vec<ArchivedRow>, deleted: &[&str], commit: Commit| Commit {
+        archive,
+        archive_removed: deleted.iter().map(|id| HistoryId::new(id).expect("a good id")).collect(),
+        quota: Some(quota),
+        ..commit
+    };
+    let two = vec![with_terms("a", &["t:1"]), with_terms("b", &["t:2"])];
+    must(&*store, commit(two, &[], fresh(&*store, &ann, 1).await)).await;
+    let longer = || vec![with_terms("a", &["t:12"])];
+    assert_eq!(full(&*store, commit(longer(), &[], fresh(&*store, &ann, 2).await)).await, HistoryBound::Bytes(34));
+    let third = || vec![with_terms("c", &["t:3"])];
+    assert_eq!(full(&*store, commit(third(), &[], fresh(&*store, &ann, 2).await)).await, HistoryBound::Rows(2));
+    assert_eq!(full(&*store, commit(third(), &["never"], fresh(&*store, &ann, 2).await)).await, HistoryBound::Rows(2));
+    // One row goes in the same commit.
+    must(&*store, commit(third(), &["b", "b"], fresh(&*store, &ann, 3).await)).await;
+    assert_eq!(full(&*store, commit(longer(), &[], fresh(&*store, &ann, 4).await)).await, HistoryBound::Bytes(34));
+    // A row without terms takes its id and its body alone.
+    must(&*store, commit(vec![with_terms("c", &[])], &[], fresh(&*store, &ann, 5).await)).await;
+    let exact = vec![with_terms("a", &["t:1", "t:23456789"]), with_terms("c", &[])];
+    must(&*store, commit(exact, &[], fresh(&*store, &ann, 6).await)).await;
+    // Deletions pass above a quota that was lowered.
+    let lowered = HistoryQuota { rows: 0, bytes: 0 };
+    let all = Commit { quota: Some(lowered), ..commit(Vec::new(), &["a"], fresh(&*store, &ann, 7).await) };
+    must(&*store, all).await;
+    must(&*store, commit(Vec::new(), &["c"], fresh(&*store, &ann, 8).await)).await;
+    let two = vec![with_terms("a", &["t:1"]), with_terms("b", &["t:2"])];
+    must(&*store, commit(two, &[], fresh(&*store, &ann, 9).await)).await;
+}
+
 pub async fn rivals_do_not_exceed_the_quota_together(fixture: &dyn Fixture) {
     const RIVALS: u64 = 6;
     const ROWS: u64 = 20;
@@ -127,6 +163,7 @@ pub async fn a_scope_ends_with_all_that_is_stored_of_it(fixture: &dyn Fixture) {
     let full = HistoryQuota { rows: 1, ..UNLIMITED };
     for (id, of) in [(1, &ann), (1, &kept)] {
         let mut commit = with_rows(fresh(&*store, of, id).await, full, &[("a", "{}")]);
+        commit.archive[0].terms = terms(&["t:1", "t:2"]);
         commit.put = vec![(key("a"), Bytes::from_static(b"{}"))];
         commit.deadline = DeadlineMove::Set(Timestamp(7));
         must(&*store, commit).await;
@@ -141,8 +178,9 @@ pub async fn a_scope_ends_with_all_that_is_stored_of_it(fixture: &dyn Fixture) {
         store.commit(&commit).await.expect("answers");
     }
     has_ended(&*store, &ann).await;
-    let page = store.history(&ann, &Query::newest(9)).await.expect("reads");
-    assert_eq!(page.rows, []);
+    for query in [Query::newest(9), of_term("t:1", 9)] {
+        assert_eq!(store.history(&ann, &query).await.expect("reads").rows, []);
+    }
     // A store may keep the deadline until it is carried out.
     let mut commit = fresh(&*store, &ann, 4).await;
     (commit.deadline, commit.expiry) = (DeadlineMove::Clear, Expiry::After(SHORT));
@@ -154,10 +192,12 @@ pub async fn a_scope_ends_with_all_that_is_stored_of_it(fixture: &dyn Fixture) {
     let mut commit = with_rows(fresh(&*store, &ann, 5).await, full, &[("b", "{}")]);
     commit.expiry = Expiry::After(LONG);
     assert_eq!(must(&*store, commit).await.0, 1);
+    assert_eq!(store.history(&ann, &of_term("t:1", 9)).await.expect("reads").rows, []);
     let loaded = store.load(&kept, &RequiredRows::default()).await.expect("loads");
     assert_eq!((loaded.position.revision.0, loaded.items.len()), (1, 1));
-    let page = store.history(&kept, &Query::newest(9)).await.expect("reads");
-    assert_eq!(page.rows.len(), 1);
+    for query in [Query::newest(9), of_term("t:2", 9)] {
+        assert_eq!(store.history(&kept, &query).await.expect("reads").rows.len(), 1);
+    }
 }
 
 pub async fn an_extended_scope_does_not_end_and_other_scopes_are_not_limited(fixture: &dyn Fixture) {
@@ -165,6 +205,7 @@ pub async fn an_extended_scope_does_not_end_and_other_scopes_are_not_limited(fix
     let [guest, user, nobody, other] = ["guest", "user", "nobody", "other"].map(scope);
     for (of, expiry) in [(&user, Expiry::Keep), (&guest, Expiry::After(MODERATE))] {
         let mut commit = with_rows(fresh(&*store, of, 1).await, UNLIMITED, &[("a", "{}")]);
+        commit.archive[0].terms = terms(&["t:1"]);
         commit.expiry = expiry;
         must(&*store, commit).await;
     }
@@ -180,8 +221,9 @@ pub async fn an_extended_scope_does_not_end_and_other_scopes_are_not_limited(fix
     has_ended(&*store, &other).await;
     for of in [&user, &guest] {
         assert_ne!(store.load(of, &RequiredRows::default()).await.expect("loads").position, Position::NONE, "{of}");
-        let page = store.history(of, &Query::newest(9)).await.expect("reads");
-        assert_eq!(page.rows.len(), 1, "{of}");
+        for query in [Query::newest(9), of_term("t:1", 9)] {
+            assert_eq!(store.history(of, &query).await.expect("reads").rows.len(), 1, "{of}");
+        }
     }
 }
 
