@@ -17,6 +17,7 @@ mod leases;
 mod memory;
 mod outcome;
 mod presence;
+mod read;
 mod retention;
 mod scope_queue;
 mod start;

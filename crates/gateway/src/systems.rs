@@ -3,12 +3,15 @@
 
 mod clockit;
 mod rooms;
+mod studio;
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
+use access::Identity;
 use axum::Router;
+use engine::store::HistoryQuota;
 use timers::{Limits, ScopeKind};
 
 use crate::node::Node;
@@ -33,6 +36,16 @@ pub(crate) trait SystemModule {
 
     /// Tells whether the system is served. The routes of a disabled system answer 404.
     fn is_enabled(settings: &Self::Settings) -> bool;
+
+    /// Returns the bounds of the histories of the system's scopes, if they have their own.
+    fn history_quota(_: &Self::Settings) -> Option<HistoryQuota> {
+        None
+    }
+
+    /// Tells whether the system has anything for an identity; by default, for every one.
+    fn accepts(_: &Identity) -> bool {
+        true
+    }
 
     /// Returns the HTTP and WebSocket routes.
     fn routes() -> Router<Arc<Node>> {
@@ -96,6 +109,19 @@ macro_rules! systems {
                 }
             }
 
+            fn history_quota(self, settings: &SystemSettings) -> Option<HistoryQuota> {
+                match self {
+                    $(Self::$system => $module::$provider::history_quota(&settings.$module),)+
+                }
+            }
+
+            /// Tells whether the system has anything for an identity.
+            pub(crate) fn accepts(self, identity: &Identity) -> bool {
+                match self {
+                    $(Self::$system => $module::$provider::accepts(identity),)+
+                }
+            }
+
             fn has_events(self) -> bool {
                 match self {
                     $(Self::$system => $module::$provider::HAS_EVENTS,)+
@@ -123,6 +149,7 @@ macro_rules! systems {
 systems! {
     Clockit: clockit::Clockit;
     Rooms: rooms::Rooms;
+    Studio: studio::Studio;
 }
 
 /// The names of all dialects, in the order of the systems.
@@ -142,6 +169,13 @@ pub(crate) fn event_handlers(node: &Arc<Node>, outbox: &Arc<Outbox>) -> Vec<Box<
 /// Returns the dialect under which the shared Socket.IO namespace is counted: that of the first enabled system with events.
 pub(crate) fn event_dialect(settings: &SystemSettings) -> Option<&'static str> {
     enabled(settings).find(|system| system.has_events()).and_then(|system| system.dialects().first().copied())
+}
+
+/// Returns the bounds of histories by the kind of their scope, where a system has its own.
+pub(crate) fn history_quotas(settings: &SystemSettings) -> Vec<(ScopeKind, HistoryQuota)> {
+    let of = |system: &System| Some((system.scopes(), system.history_quota(settings)?));
+    let quotas = System::ALL.iter().filter_map(of);
+    quotas.flat_map(|(kinds, quota)| kinds.iter().map(move |kind| (kind.clone(), quota))).collect()
 }
 
 /// Tells whether clients can subscribe to scopes of a kind.

@@ -33,6 +33,7 @@ use crate::ops::metrics::{self, Metrics, Timings};
 use crate::ops::telemetry::Telemetry;
 use crate::ops::{disconnect, internal, key_reload, memory_release};
 use crate::session::connections::Connections;
+use crate::systems;
 
 /// Connections that wait to be accepted, so that the kernel refuses none when many clients reconnect at once.
 const BACKLOG: u32 = 4096;
@@ -140,7 +141,7 @@ fn start(settings: Settings, telemetry: &Telemetry) -> Result<Arc<Node>> {
         holdover: settings.holdover,
         retention: Retention {
             quota: settings.limits.history,
-            quotas_by_kind: Vec::new(),
+            quotas_by_kind: systems::history_quotas(&settings.systems),
             guest_lifetime: millis(settings.guest_lifetime),
         },
         ..Options::new(&settings.node_id)

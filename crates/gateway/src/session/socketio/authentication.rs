@@ -16,7 +16,6 @@ use crate::node::Node;
 use crate::ops::metrics::{ConnectionGauge, Refusal};
 use crate::ops::telemetry::traces::{self, TraceOrigin};
 use crate::session::connection::denied_fault;
-use crate::session::random_ids;
 use crate::session::request_task::RequestTask;
 use crate::session::socketio::connection::{SocketIoConnection, SocketIoOutcome, SocketIoRequest};
 use crate::session::socketio::handler::{Ack, EventHandler};
@@ -56,7 +55,12 @@ async fn authenticate(
             (Ok(_), Err(_)) => {}
         }
     }
-    result
+    let (identity, accepted) = result?;
+    if accepted.iter().any(|system| system.accepts(&identity)) {
+        Ok((identity, accepted))
+    } else {
+        Err(Denied::Rejected("the credentials name no organisation".to_owned()))
+    }
 }
 
 /// Returns the dialect under which a connection is counted: that of its first handler.
@@ -126,7 +130,7 @@ impl SocketIoConnection {
         self.gauge = Some(ConnectionGauge::new(&self.node.metrics, self.dialect(), identity.method));
         self.origin = span.in_scope(traces::current).map(Box::new);
         self.unauthenticated_since = None;
-        self.push(packet::connect(&random_ids::plain()));
+        self.admitted_since = Some(Instant::now());
         self.adopt(identity);
         self.log("a client has connected");
         Ok(())
@@ -156,7 +160,7 @@ impl SocketIoConnection {
         let node = Arc::clone(&self.node);
         self.handlers.iter_mut().for_each(|handler| handler.leave(&node));
         self.handlers = systems::event_handlers(&node, &self.outbox);
-        self.unauthenticated_since = Some(Instant::now());
+        (self.unauthenticated_since, self.admitted_since) = (Some(Instant::now()), None);
         self.validity = Box::pin(pending());
         self.gauge = None;
         self.identity = None;

@@ -20,6 +20,7 @@ use crate::ops::metrics::ConnectionGauge;
 use crate::ops::telemetry::traces::TraceOrigin;
 use crate::session::connections::ConnectionGuard;
 use crate::session::fault::fault;
+use crate::session::random_ids;
 use crate::session::request_task::{EndedRequest, RequestTask, ended};
 use crate::session::socketio::authentication::{self, Authentication};
 use crate::session::socketio::handler::{Ack, Begun, Client, EventHandler, RequestResult};
@@ -50,6 +51,8 @@ pub(super) struct SocketIoConnection {
     pub(super) validity: Pin<Box<dyn Future<Output = ValidityEnd> + Send>>,
     /// Since when the client is not admitted to the namespace; `None` once it is.
     pub(super) unauthenticated_since: Option<Instant>,
+    /// Since when the client is to be told of its admission, which waits for the handlers.
+    pub(super) admitted_since: Option<Instant>,
     pub(super) in_flight: InFlight,
     closed_since: Option<Instant>,
     /// The scopes that the client has joined, as recorded.
@@ -90,6 +93,7 @@ impl SocketIoConnection {
             identity: None,
             validity: Box::pin(pending()),
             unauthenticated_since: Some(Instant::now()),
+            admitted_since: None,
             in_flight: None,
             closed_since: None,
             joined: Vec::new(),
@@ -164,6 +168,20 @@ impl SocketIoConnection {
                 return None;
             }
             self.check_handlers();
+            self.confirm_admission();
+            if self.admitted_since.is_some_and(|since| since.elapsed() > authenticate_within) {
+                return Some(CloseReason::overloaded());
+            }
+        }
+    }
+
+    /// Tells the client of its admission, once the handlers have subscribed it to what it is served.
+    fn confirm_admission(&mut self) {
+        if self.admitted_since.is_some() && !self.handlers.iter().any(|handler| handler.is_joining()) {
+            self.admitted_since = None;
+            // What has happened since the subscription follows.
+            self.outbox.push(packet::connect(&random_ids::plain()));
+            self.flush(self.dialect());
         }
     }
 
@@ -171,8 +189,8 @@ impl SocketIoConnection {
     fn check_in(&self, has_waiting: bool, authenticate_within: Duration) -> Option<Duration> {
         let until = |at: Instant| at.saturating_duration_since(Instant::now());
         let capacity = has_waiting.then_some(CAPACITY_PAUSE);
-        let authentication =
-            self.unauthenticated_since.map(|since| until(since + authenticate_within) + CAPACITY_PAUSE);
+        let authentication = self.unauthenticated_since.or(self.admitted_since);
+        let authentication = authentication.map(|since| until(since + authenticate_within) + CAPACITY_PAUSE);
         let handlers = self.handlers.iter().filter(|_| self.in_flight.is_none());
         let handlers = handlers.filter_map(|handler| handler.check_at()).map(until);
         [capacity, authentication].into_iter().flatten().chain(handlers).min()

@@ -55,6 +55,12 @@ pub(crate) trait EventHandler: Send {
     /// A handler that needs a scope of the identity joins it by the request of its next [`Self::check`].
     fn admitted(&mut self, _: &Client<'_>, _: &Identity) {}
 
+    /// Tells whether the handler has yet to subscribe the client to what it is served from the admission on. The client is
+    /// told of its admission after that, so that it misses nothing.
+    fn is_joining(&self) -> bool {
+        false
+    }
+
     /// Begins the request of an event.
     ///
     /// # Errors
