@@ -6,4 +6,5 @@ mod transcripts {
     mod clockit;
     mod replay;
     mod rooms;
+    mod studio;
 }
