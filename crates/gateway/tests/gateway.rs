@@ -20,11 +20,13 @@ mod gateway {
     mod limits;
     mod nodes;
     mod operation;
+    mod organizations;
     mod origins;
     mod proxies;
     mod quotas;
     mod rooms;
     mod rooms_over_nodes;
+    mod sessions;
     mod store_faults;
     mod tenancy;
     mod tls;

@@ -20,6 +20,7 @@ mod tls;
 mod tls_front;
 mod tunnel;
 mod wait;
+pub mod web_session;
 
 pub use client::Client;
 pub use clock::MovableClock;
@@ -37,3 +38,4 @@ pub use tls::Certificates;
 pub use tls_front::TlsFront;
 pub use tunnel::Tunnel;
 pub use wait::{DEADLINE, wait_for, wait_until};
+pub use web_session::WebSession;

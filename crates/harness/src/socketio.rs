@@ -61,7 +61,13 @@ impl SocketIo {
 
     /// Opens an Engine.IO connection with a further query, without a namespace.
     pub async fn open(port: u16, query: &str) -> Self {
-        let mut client = Client::connect(port, &format!("/socket.io/?EIO=4&transport=websocket{query}")).await;
+        Self::open_with(port, query, &[]).await
+    }
+
+    /// Opens an Engine.IO connection with further headers, without a namespace.
+    pub async fn open_with(port: u16, query: &str, headers: &[(&'static str, &str)]) -> Self {
+        let path = format!("/socket.io/?EIO=4&transport=websocket{query}");
+        let mut client = Client::connect_with(port, &path, headers).await;
         let open = client.next_text().await;
         assert!(open.starts_with('0'), "{open}");
         Self { client, pending: VecDeque::new(), last_ack: 0 }

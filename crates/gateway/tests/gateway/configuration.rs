@@ -119,6 +119,7 @@ fn insecure_authentication_settings_are_refused() {
         (&[jwt, production, (jwks, "http://a.org/keys")], "must begin with https://"),
         (&[jwt, (jwks, "https://me:s3cret@a.org/keys")], "must not have a password"),
         (&[jwt, secret, production, ("TICKCAST__AUTH__TOKENS", "short=ann")], "at least 16 bytes each"),
+        (&[jwt, secret, production, ("TICKCAST__AUTH__TEST_HEADERS", "true")], "auth.test_headers must be off"),
         (&[jwt, secret, ("TICKCAST__AUTH__JWT__LEEWAY", "2h")], "must be at most 1h"),
         (&[jwt, secret, ("TICKCAST__AUTH__ISSUERS__ACME__ISSUER", "a")], "auth.issuers.acme.secret is required"),
         (&[(modes, "express-session")], "auth.express_session.secret is required"),

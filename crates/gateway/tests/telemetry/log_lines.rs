@@ -46,7 +46,11 @@ async fn log_lines_are_json_with_the_ids_of_their_trace() {
 #[tokio::test]
 async fn personal_data_is_logged_at_level_debug_only() {
     let mut redis = RedisServer::start();
-    let node = Node::start_with(&[("store.url", &redis.url()), INFO]).await;
+    let node = Node::start_with(&[("store.url", &redis.url()), ("auth.test_headers", "true"), INFO]).await;
+    let headers = [("x-test-user-id", "bert-q"), ("x-test-org-id", "studio-z")];
+    let mut member = SocketIo::open_with(node.public, "", &headers).await;
+    assert!(member.connect_namespace(&json!({})).await.starts_with("40{"));
+    member.say("41").await;
     let mut client = Client::connect_with(node.public, "/session?userId=anna-k&dialect=v1", &[]).await;
     client.must("session-start", "s", json!({ "sessionId": "intimate", "label": "Dentist" })).await;
     client.ask("session-stop", Some("x"), json!({ "sessionId": "other" })).await;
@@ -72,7 +76,7 @@ async fn personal_data_is_logged_at_level_debug_only() {
     client.next_of("error").await;
     wait_until("the unavailable store is logged", async || node.log().contains("Redis can't be used")).await;
     let log = node.log();
-    for personal in ["anna-k", "intimate", "Dentist", "secretword", room.as_str()] {
+    for personal in ["anna-k", "bert-q", "studio-z", "intimate", "Dentist", "secretword", room.as_str()] {
         assert!(!log.contains(personal), "{personal} in {log}");
     }
 }
