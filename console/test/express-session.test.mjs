@@ -126,6 +126,20 @@ test('requests extend a session, and its end closes its sockets', async () => {
   unaffected.socket.close();
 });
 
+test('a socket of the default transports closes when the session changes its organisation', async () => {
+  const cookie = await web.visit('/login/42');
+  const { socket, error } = await connectSocketIo(cookie);
+  assert.equal(error, null);
+  await web.visit('/switch/7', cookie);
+  assert.ok((await socket.emitWithAck('session:create')).sessionId, 'the organisation is the same');
+  const disconnected = once(socket, 'disconnect');
+  await web.visit('/switch/8', cookie);
+  assert.equal((await disconnected)[0], 'io server disconnect');
+  const again = await connectSocketIo(cookie);
+  assert.equal(again.error, null);
+  again.socket.close();
+});
+
 test('while Redis does not answer, sockets stay open and requests get 503 instead of 401', async () => {
   const cookie = await web.visit('/login/42');
   const client = await openSocket(cookie);

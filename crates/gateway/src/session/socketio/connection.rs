@@ -252,10 +252,7 @@ impl SocketIoConnection {
     fn ignore(&mut self, ack: Ack, event: &str) {
         if ack.is_some() {
             let quoted: String = event.chars().take(QUOTED_MAX).collect();
-            let fault = Fault::of_client(Code::UnknownType, format!("there is no event {quoted:?}"));
-            self.deliver(true);
-            Client { node: &self.node, outbox: &self.outbox }.refuse(ack, &fault);
-            self.flush(self.dialect());
+            self.fail(ack, &Fault::of_client(Code::UnknownType, format!("there is no event {quoted:?}")));
         }
     }
 
