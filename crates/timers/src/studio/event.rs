@@ -82,13 +82,23 @@ impl ItemId for EventSlot {
 
 impl StudioEvent {
     /// Returns the events of `new` that are not on `old`, in order, and whether earlier ones are lost.
+    ///
+    /// A store that lost its last commits gives their numbers to other events, which are news too.
     pub fn between<'b>(old: &Board, new: &'b Board) -> (impl Iterator<Item = &'b Self>, bool) {
         let next = |board: &Board| board.get::<StudioCounters>(&()).map_or(1, |counters| counters.next_event);
         let (seen, until) = (next(old), next(new));
-        let from = seen.max(until.saturating_sub(EVENTS_KEPT));
-        let events = (from..until)
-            .filter_map(|number| new.get::<Self>(&EventSlot::of(number)).filter(move |event| event.number == number));
-        (events, from > seen)
+        let oldest = until.saturating_sub(EVENTS_KEPT).max(1);
+        let mut from = seen.min(until);
+        while from > oldest && Self::numbered(old, from - 1) != Self::numbered(new, from - 1) {
+            from -= 1;
+        }
+        let are_some_lost = oldest > from;
+        let events = (from.max(oldest)..until).filter_map(|number| Self::numbered(new, number));
+        (events, are_some_lost)
+    }
+
+    fn numbered(board: &Board, number: u64) -> Option<&Self> {
+        board.get::<Self>(&EventSlot::of(number)).filter(|event| event.number == number)
     }
 
     /// Returns the events that a commit made, if they are still on the board.

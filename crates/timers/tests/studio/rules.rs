@@ -241,6 +241,23 @@ fn the_latest_events_are_kept_and_a_gap_is_told() {
     }
     // A board that went back has nothing new.
     assert_eq!(StudioEvent::between(&studio.board, &empty).0.count(), 0);
+    // One that lost its last commits gives their numbers to other events.
+    let mut lost = Organization::new();
+    lost.apply(start(2, session(1))).unwrap();
+    let common = lost.board.clone();
+    let mut other = lost.clone();
+    lost.apply(adjust(1, None, None)).unwrap();
+    lost.apply(adjust(1, None, None)).unwrap();
+    other.apply(adjust(1, Some(BEGIN), None)).unwrap();
+    other.apply(stop(1)).unwrap();
+    other.apply(start(2, session(1))).unwrap();
+    let numbers = |old: &timers::Board, new: &timers::Board| -> Vec<u64> {
+        StudioEvent::between(old, new).0.map(|event| event.number).collect()
+    };
+    assert_eq!(numbers(&lost.board, &common), [0; 0]);
+    assert_eq!(numbers(&lost.board, &other.board), [3, 4], "the same correction has the same event");
+    other.apply(stop(2)).unwrap();
+    assert_eq!(numbers(&common, &other.board), [2, 3, 4, 5]);
     let event = StudioEvent::of_revision(&studio.board, studio.board.position.revision).next().unwrap();
     assert_eq!((event.kind, event.user.as_str(), event.entry.notes.as_ref()), (EventKind::Adjusted, "9", None));
     assert_eq!(StudioEvent::of_revision(&studio.board, Revision(1)).count(), 0);
