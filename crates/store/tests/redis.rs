@@ -8,6 +8,7 @@ mod redis {
     mod damage;
     mod faults;
     mod history;
+    mod history_terms;
     mod isolation;
     mod node;
     mod packet_loss;
