@@ -81,3 +81,30 @@ pub(super) fn commit_of(update: &Update, change: &Change, id: CommandId, decided
         quota: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use timers::{Board, DeadlineMove, HistoryId, IndexTerm, RawJson, Row, Tag, UserId};
+
+    use super::*;
+
+    #[test]
+    fn a_commit_has_the_rows_of_its_change_with_their_terms_and_the_deleted_ones() {
+        let [kept, gone] = ["entry:1", "entry:2"].map(|id| HistoryId::new(id).unwrap());
+        let terms = vec![IndexTerm::new("session:1").unwrap(), IndexTerm::new("user:7").unwrap()];
+        let (at, body) = (Timestamp(7), RawJson::new("{}").unwrap());
+        let (put, removed) = Default::default();
+        let change = Change {
+            at,
+            put,
+            removed,
+            archive: vec![Row { id: kept.clone(), at, body, terms: terms.clone() }],
+            archive_removed: [gone.clone()].into(),
+            deadline: DeadlineMove::Keep,
+        };
+        let board = Board::empty(Scope::user(&UserId::new("ann").unwrap()));
+        let commit = commit_of(&Update::of(&board, &change, Tag(1), at), &change, CommandId(1), at);
+        assert_eq!(commit.archive, [ArchivedRow { id: kept, at, body: Bytes::from_static(b"{}"), terms }]);
+        assert_eq!(commit.archive_removed, [gone]);
+    }
+}

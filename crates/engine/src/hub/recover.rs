@@ -220,3 +220,28 @@ fn decode_row(row: ArchivedRow) -> Result<(HistoryId, Row), Fault> {
     let body = std::str::from_utf8(&body).ok().and_then(|text| RawJson::new(text).ok()).ok_or_else(damaged)?;
     Ok((id.clone(), Row { id, at, body, terms }))
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use timers::{IndexTerm, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_stored_row_is_decoded_whole_and_one_that_is_not_json_is_damage() {
+        let terms = vec![IndexTerm::new("session:1").unwrap()];
+        let id = HistoryId::new("entry:1").unwrap();
+        let stored = |body| ArchivedRow {
+            id: id.clone(),
+            at: Timestamp(7),
+            body: Bytes::from_static(body),
+            terms: terms.clone(),
+        };
+        let row = Row { id: id.clone(), at: Timestamp(7), body: RawJson::new("{ }").unwrap(), terms: terms.clone() };
+        assert_eq!(decode_row(stored(b"{ }")).unwrap(), (id.clone(), row));
+        for bad in [b"{".as_slice(), b"", b"\xff", b"{}{}"] {
+            assert_eq!(decode_row(stored(bad)).unwrap_err().kind(), FaultKind::Damaged);
+        }
+    }
+}

@@ -124,10 +124,9 @@ impl Tables<'_> {
         let first = self.retention.end_index.first()?.map(|(key, _)| (key.value().0, key.value().1.to_owned()));
         let Some((at, scope)) = first.filter(|(at, _)| *at <= now.0) else { return Ok(ControlFlow::Break(())) };
         let scope = scope.as_str();
-        if self.delete_rows(scope)? == ROWS_AT_ONCE {
+        if self.delete_rows(scope)? == ROWS_AT_ONCE || self.remove_terms(scope, ROWS_AT_ONCE)? == ROWS_AT_ONCE {
             return Ok(ControlFlow::Continue(()));
         }
-        self.remove_terms(scope)?;
         let items = self.items.range((scope, "")..)?.map_while(|item| match item {
             Ok((key, _)) if key.value().0 == scope => Some(Ok(key.value().1.to_owned())),
             Ok(_) => None,
@@ -222,6 +221,8 @@ mod tests {
                 let id = format!("row:{nth:04}");
                 tables.rows.insert((scope, id.as_str()), (nth, b"{}".as_slice())).unwrap();
                 tables.row_index.insert((scope, nth, id.as_str()), ()).unwrap();
+                // A stale entry of the index of terms: the row does not have the term.
+                tables.row_terms.insert((scope, "t", nth, id.as_str()), ()).unwrap();
             }
         }
         transaction.commit().unwrap();
@@ -266,10 +267,8 @@ mod tests {
         assert_eq!(expire(50), ControlFlow::Continue(()));
         let size = within(&handle, |tables| tables.history_size("user:a"));
         assert_eq!(size, HistorySize { rows: 1300, bytes: 1300 * 10 }, "what is left is counted");
-        assert_eq!(
-            (expire(50), expire(50), expire(50)),
-            (ControlFlow::Continue(()), ControlFlow::Continue(()), ControlFlow::Break(()))
-        );
+        let parts = std::iter::from_fn(|| expire(50).is_continue().then_some(())).count();
+        assert_eq!(parts, 4, "two of rows, the last of them with one of terms, and two of terms");
         assert_eq!(count(&handle, "user:a"), 0, "nothing is left");
         assert_eq!(count(&handle, "user:ab"), before + 2, "its end");
         assert_eq!(count(&handle, "user:b"), before);

@@ -38,10 +38,11 @@ impl Tables<'_> {
         Ok(())
     }
 
-    /// Deletes entries of the index of terms whose rows are gone: a version that does not know terms leaves them.
-    pub(crate) fn remove_terms(&mut self, scope: &str) -> Result<(), redb::Error> {
+    /// Deletes entries of the index of terms whose rows are gone, `limit` at most, and returns their number. A version that does not
+    /// know terms leaves them.
+    pub(crate) fn remove_terms(&mut self, scope: &str, limit: usize) -> Result<usize, redb::Error> {
         let mut entries = Vec::new();
-        for entry in self.row_terms.range((scope, "", 0, "")..)? {
+        for entry in self.row_terms.range((scope, "", 0, "")..)?.take(limit) {
             let (key, _) = entry?;
             let (owner, term, at, id) = key.value();
             if owner != scope {
@@ -49,10 +50,10 @@ impl Tables<'_> {
             }
             entries.push((term.to_owned(), at, id.to_owned()));
         }
-        for (term, at, id) in entries {
-            self.row_terms.remove((scope, term.as_str(), at, id.as_str()))?;
+        for (term, at, id) in &entries {
+            self.row_terms.remove((scope, term.as_str(), *at, id.as_str()))?;
         }
-        Ok(())
+        Ok(entries.len())
     }
 }
 
@@ -116,4 +117,93 @@ pub(crate) fn row(
     let (at, value) = stored.value();
     let id = HistoryId::new(id).map_err(|error| damaged(&error.to_string()))?;
     ArchivedRow::from_value(id, Timestamp(at), Bytes::copy_from_slice(value)).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::embedded::database::Handle;
+
+    fn row_of(id: &str, at: u64, terms: &[&str]) -> ArchivedRow {
+        ArchivedRow {
+            id: HistoryId::new(id).unwrap(),
+            at: Timestamp(at),
+            body: Bytes::from_static(b"{}"),
+            terms: terms.iter().map(|term| IndexTerm::new(term).unwrap()).collect(),
+        }
+    }
+
+    struct Fixture {
+        database: Arc<Database>,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Fixture {
+        fn open() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            Self { database: Handle::open(folder.path()).unwrap().get().unwrap(), _folder: folder }
+        }
+
+        fn write(&self, write: impl FnOnce(&mut Tables<'_>) -> Result<(), redb::Error>) {
+            let transaction = self.database.begin_write().unwrap();
+            write(&mut Tables::open(&transaction).unwrap()).unwrap();
+            transaction.commit().unwrap();
+        }
+
+        /// Writes a row as the previous version does, which knows no terms.
+        fn write_as_before(&self, id: &str, at: u64) {
+            self.write(|tables| {
+                let before = tables.rows.insert(("user:a", id), (at, b"{}".as_slice()))?.map(|row| row.value().0);
+                if let Some(before) = before {
+                    tables.row_index.remove(("user:a", before, id))?;
+                }
+                tables.row_index.insert(("user:a", at, id), ())?;
+                Ok(())
+            });
+        }
+
+        fn rows(&self, term: Option<&str>) -> Vec<ArchivedRow> {
+            let term = term.map(|term| IndexTerm::new(term).unwrap());
+            let query = Query { term, ..Query::newest(9) };
+            history(&self.database, &"user:a".parse().unwrap(), &query).unwrap().rows
+        }
+
+        fn entries(&self) -> usize {
+            let table = self.database.begin_read().unwrap().open_table(ROW_TERMS).unwrap();
+            table.iter().unwrap().count()
+        }
+    }
+
+    #[test]
+    fn rows_of_the_previous_version_are_read_and_get_terms_when_they_are_replaced() {
+        let fixture = Fixture::open();
+        fixture.write_as_before("a", 10);
+        fixture.write_as_before("b", 20);
+        assert_eq!(fixture.rows(None), [row_of("b", 20, &[]), row_of("a", 10, &[])]);
+        fixture.write(|tables| tables.put_row("user:a", &row_of("a", 30, &["t"])));
+        assert_eq!(fixture.rows(Some("t")), [row_of("a", 30, &["t"])]);
+        fixture.write(|tables| tables.remove_row("user:a", "a"));
+        assert_eq!((fixture.rows(None), fixture.entries()), (vec![row_of("b", 20, &[])], 0));
+    }
+
+    #[test]
+    fn entries_that_the_previous_version_left_are_skipped_and_end_with_the_scope() {
+        let fixture = Fixture::open();
+        for scope in ["user:a", "user:ab"] {
+            fixture.write(|tables| tables.put_row(scope, &row_of("a", 10, &["t", "u"])));
+        }
+        fixture.write_as_before("a", 20);
+        assert_eq!(fixture.rows(Some("t")), []);
+        // The row comes back at another instant, and at the same.
+        for at in [30, 10] {
+            fixture.write(|tables| tables.put_row("user:a", &row_of("a", at, &["t"])));
+            assert_eq!(fixture.rows(Some("t")), [row_of("a", at, &["t"])]);
+        }
+        assert_eq!((fixture.rows(Some("u")), fixture.entries()), (vec![], 4));
+        fixture
+            .write(|tables| tables.remove_row("user:a", "a").and_then(|()| tables.remove_terms("user:a", 9).map(drop)));
+        assert_eq!(fixture.entries(), 2, "those of the other scope");
+    }
 }
