@@ -20,6 +20,7 @@ mod gateway {
     mod limits;
     mod nodes;
     mod operation;
+    mod organization_sockets;
     mod organizations;
     mod origins;
     mod proxies;

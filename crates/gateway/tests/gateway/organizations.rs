@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use super::rooms::{opened, polling};
 use super::sessions::{log_in, start};
 
-const SECRET: &str = "a secret of sixteen bytes";
+pub(super) const SECRET: &str = "a secret of sixteen bytes";
 
 const PARTNERS: &str = "the secret of a partner's";
 
 const HEADERS: [(&str, &str); 2] = [("x-test-user-id", "42"), ("x-test-org-id", "7")];
 
-fn token(secret: &str, mut claims: Value) -> String {
+pub(super) fn token(secret: &str, mut claims: Value) -> String {
     claims["exp"] = json!(get_current_timestamp() + 600);
     encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
 }
@@ -39,14 +39,14 @@ async fn namespace_answer(node: &Node, path: &str) -> String {
 }
 
 /// Returns the users and organisations of the listed connections.
-async fn listed(node: &Node, filter: &str) -> Vec<(Value, Value)> {
+pub(super) async fn listed(node: &Node, filter: &str) -> Vec<(Value, Value)> {
     let answer = node.get_internal(&format!("/admin/connections?{filter}")).await.json();
     let connections = answer["connections"].as_array().unwrap();
     assert_eq!(answer["count"], json!(connections.len()), "{answer}");
     connections.iter().map(|connection| (connection["user"].clone(), connection["organization"].clone())).collect()
 }
 
-fn of(user: &str, organization: &str) -> (Value, Value) {
+pub(super) fn of(user: &str, organization: &str) -> (Value, Value) {
     (json!(user), json!(organization))
 }
 
@@ -207,4 +207,6 @@ async fn the_clients_of_an_organization_are_disconnected_from_every_node() {
     }
     let mut again = connect(&nodes[1], "ann", "7").await;
     again.must("session:create", Value::Null).await;
+    assert_eq!(order_disconnect(&nodes[0], &json!({ "scope": "org:7" })).await, 202);
+    assert_eq!(again.is_disconnected().await, 4403);
 }
