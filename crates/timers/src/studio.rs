@@ -11,7 +11,7 @@ mod rules;
 mod task_type;
 mod time_entry;
 
-pub use command::{Adjustment, Import, NewTaskType, Start, StudioCommand, TaskTypeChange};
+pub use command::{Adjustment, Import, NewEntry, NewTaskType, StudioCommand, TaskTypeChange};
 pub use counters::StudioCounters;
 pub use event::{EVENTS_KEPT, EventKind, StudioEvent};
 pub use limits::StudioLimits;

@@ -155,7 +155,7 @@ async fn an_unknown_session_or_protocol_is_answered_as_engine_io_specifies() {
         assert_eq!(answer.status, 400, "{query}");
         assert_eq!(answer.json()["code"].to_string().trim_matches('"'), code.to_string(), "{query}: {answer:?}");
     }
-    let off = Node::start_with(&[("rooms.enabled", "false")]).await;
+    let off = Node::start_with(&[("rooms.enabled", "false"), ("studio.enabled", "false")]).await;
     assert_eq!(off.get("/socket.io/?EIO=4&transport=polling").await.status, 404);
 }
 

@@ -19,7 +19,7 @@ pub enum StudioCommand {
     /// Change a task type.
     UpdateTaskType(TaskTypeId, TaskTypeChange),
     /// Start an entry.
-    Start(Start),
+    Start(NewEntry),
     /// Stop an entry: the id, and the person who does it.
     Stop(EntryId, String),
     /// Correct an entry.
@@ -66,7 +66,7 @@ pub struct TaskTypeChange {
 
 /// An entry to start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Start {
+pub struct NewEntry {
     /// The kind of work.
     pub task_type: TaskTypeId,
     /// What the work is done for.

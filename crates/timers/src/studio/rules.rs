@@ -3,7 +3,7 @@
 use crate::command::CommandId;
 use crate::draft::Draft;
 use crate::history::{RequiredRows, StoredRows};
-use crate::studio::command::{Adjustment, NewTaskType, Start, StudioCommand, TaskTypeChange};
+use crate::studio::command::{Adjustment, NewEntry, NewTaskType, StudioCommand, TaskTypeChange};
 use crate::studio::counters::StudioCounters;
 use crate::studio::event::{EventKind, EventSlot, StudioEvent};
 use crate::studio::import::import;
@@ -143,7 +143,7 @@ fn update_task_type(draft: &mut Draft<'_>, id: TaskTypeId, change: &TaskTypeChan
     Ok(())
 }
 
-fn start(draft: &mut Draft<'_>, new: &Start) -> Result<(), StudioRefusal> {
+fn start(draft: &mut Draft<'_>, new: &NewEntry) -> Result<(), StudioRefusal> {
     let task_type = task_type(draft, new.task_type)?;
     if !task_type.is_active {
         return Err(StudioRefusal::InactiveTaskType);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use timers::studio::{
-    Adjustment, EntryId, EventKind, Start, StudioCommand, StudioEvent, StudioRefusal, Target, TargetKind, TaskTypeId,
-    TimeEntry,
+    Adjustment, EntryId, EventKind, NewEntry, StudioCommand, StudioEvent, StudioRefusal, Target, TargetKind,
+    TaskTypeId, TimeEntry,
 };
 use timers::{
     Board, Change, ClusterTime, Command, CommandId, Decision, HistoryId, Limits, Millis, OrganizationId, Position,
@@ -91,7 +91,7 @@ pub(crate) fn session(id: i64) -> Target {
 
 pub(crate) fn start(task_type: u64, target: Target) -> StudioCommand {
     let (task_type, user) = (TaskTypeId(task_type), "7".to_owned());
-    StudioCommand::Start(Start { task_type, target, notes: Some("as asked".to_owned()), user })
+    StudioCommand::Start(NewEntry { task_type, target, notes: Some("as asked".to_owned()), user })
 }
 
 pub(crate) fn stop(entry: u64) -> StudioCommand {

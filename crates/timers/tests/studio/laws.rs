@@ -30,7 +30,7 @@ fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
 
 /// What the model knows of an entry.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Known {
+struct ModelEntry {
     target: i64,
     start: u64,
     end: Option<u64>,
@@ -41,14 +41,14 @@ fn shifted(now: Timestamp, by: i64) -> Timestamp {
 }
 
 /// Returns what the contract says, and changes the model.
-fn expected(model: &mut BTreeMap<u64, Known>, now: u64, step: &Step) -> Result<Vec<EventKind>, StudioRefusal> {
+fn expected(model: &mut BTreeMap<u64, ModelEntry>, now: u64, step: &Step) -> Result<Vec<EventKind>, StudioRefusal> {
     match *step {
         Step::Start(kind, _) if !(1..=5).contains(&kind) => Err(StudioRefusal::UnknownTaskType),
         Step::Start(_, target) => {
             if model.values().any(|known| known.target == target && known.end.is_none()) {
                 return Err(StudioRefusal::AlreadyRunning);
             }
-            model.insert(model.len() as u64 + 1, Known { target, start: now, end: None });
+            model.insert(model.len() as u64 + 1, ModelEntry { target, start: now, end: None });
             Ok(vec![EventKind::Started])
         }
         Step::Stop(entry) => {
@@ -66,7 +66,7 @@ fn expected(model: &mut BTreeMap<u64, Known>, now: u64, step: &Step) -> Result<V
             if start.is_some_and(|start| start > now) {
                 return Err(StudioRefusal::StartInFuture);
             }
-            let new = Known { start: start.unwrap_or(known.start), end: end.or(known.end), ..*known };
+            let new = ModelEntry { start: start.unwrap_or(known.start), end: end.or(known.end), ..*known };
             if new.end.is_some_and(|end| end < new.start) {
                 return Err(StudioRefusal::EndBeforeStart);
             }
@@ -113,7 +113,7 @@ proptest! {
             prop_assert!(!are_some_lost);
             for (id, known) in &model {
                 let entry = studio.entry(EntryId(*id)).unwrap();
-                let found = Known { target: entry.target.id, start: entry.start.0, end: entry.end.map(|end| end.0) };
+                let found = ModelEntry { target: entry.target.id, start: entry.start.0, end: entry.end.map(|end| end.0) };
                 prop_assert_eq!(found, *known);
                 let is_running = studio.board.get::<TimeEntry>(&EntryId(*id)).is_some();
                 prop_assert!(is_running != studio.history.contains_key(&EntryId(*id).row_id()));

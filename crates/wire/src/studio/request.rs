@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use timers::studio::{
-    Adjustment, Category, EntryId, NewTaskType, Start, StudioCommand, Target, TaskTypeChange, TaskTypeId, TimeEntry,
+    Adjustment, Category, EntryId, NewEntry, NewTaskType, StudioCommand, Target, TaskTypeChange, TaskTypeId, TimeEntry,
 };
 use timers::{IndexTerm, Timestamp};
 
@@ -118,7 +118,7 @@ fn update(mut input: Input) -> Result<StudioCommand, Fault> {
 }
 
 fn start(mut input: Input, user: &str) -> Result<StudioCommand, Fault> {
-    Ok(StudioCommand::Start(Start {
+    Ok(StudioCommand::Start(NewEntry {
         task_type: TaskTypeId(input.id("taskTypeId")?),
         target: input.target()?,
         notes: input.text("notes")?,
