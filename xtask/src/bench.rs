@@ -18,7 +18,7 @@ mod report;
 mod telemetry;
 
 /// The measurements in their order. A baseline runs next to what it is compared with, because a machine's speed drifts.
-const MEASUREMENTS: [Measurement; 12] = [
+const MEASUREMENTS: [Measurement; 13] = [
     Measurement { name: "idle", system: tickcast(1), scenario: "idle" },
     Measurement { name: "ticks, bare loop", system: System::Bare, scenario: "ticks" },
     Measurement { name: "ticks", system: tickcast(1), scenario: "ticks" },
@@ -31,6 +31,7 @@ const MEASUREMENTS: [Measurement; 12] = [
     Measurement { name: "churn", system: tickcast(1), scenario: "churn" },
     Measurement { name: "room", system: System::Rooms { nodes: 2 }, scenario: "room" },
     Measurement { name: "rooms", system: System::Rooms { nodes: 2 }, scenario: "rooms" },
+    Measurement { name: "organizations", system: System::Studio { nodes: 2 }, scenario: "organizations" },
 ];
 
 struct Measurement {
@@ -64,6 +65,8 @@ enum System {
     Tickcast { nodes: usize, telemetry: Telemetry },
     /// Rooms on nodes that share a Redis.
     Rooms { nodes: usize },
+    /// Studio on nodes that share a Redis.
+    Studio { nodes: usize },
     /// A bare loop of writes: the least work of a tick server.
     Bare,
     /// Express with ws, as Clockit was built before.
@@ -128,6 +131,7 @@ fn measure(setup: &BenchSetup, measurement: &Measurement) -> Result<Value> {
     let protocol = match measurement.system {
         System::Tickcast { .. } | System::Bare | System::Express => "clockit",
         System::Rooms { .. } => "rooms",
+        System::Studio { .. } => "studio",
         System::SocketIo => "socket-io",
     };
     let mut loadgen = Command::new(setup.binaries.join("loadgen"));
@@ -138,7 +142,7 @@ fn measure(setup: &BenchSetup, measurement: &Measurement) -> Result<Value> {
         .arg(&report);
     let outcome = process::run(loadgen.current_dir(&setup.folder)).with_context(|| deployment.log_tails());
     // Seconds that a baseline misses or repeats are a result, not a failure.
-    if matches!(measurement.system, System::Tickcast { .. } | System::Rooms { .. }) {
+    if matches!(measurement.system, System::Tickcast { .. } | System::Rooms { .. } | System::Studio { .. }) {
         outcome?;
     }
     let mut report: Value = serde_json::from_str(&fs::read_to_string(report)?)?;

@@ -1,12 +1,14 @@
 //! One client connection: connects, executes actions and records observations.
 
+mod calls;
 mod socket;
 
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -29,8 +31,14 @@ pub(crate) async fn run(pool: Rc<ClientPool>, nth: usize, mut actions: Unbounded
         last: 0,
         paused: false,
         runs: true,
+        calls: None,
         pool,
     };
+    if client.pool.assignment.protocol == Protocol::Studio && client.is_controller() {
+        let (sender, receiver) = unbounded_channel();
+        client.calls = Some(sender);
+        spawn_local(calls::run(Rc::clone(&client.pool), nth, client.observer_count(), receiver));
+    }
     loop {
         let disconnect = match socket::open(&client.pool.assignment, nth).await {
             Ok(socket) => client.follow(socket, &mut actions).await,
@@ -76,6 +84,8 @@ struct Client {
     paused: bool,
     /// Whether the last command started or resumed the session.
     runs: bool,
+    /// The instants of the member's calls, if its commands are calls.
+    calls: Option<UnboundedSender<Instant>>,
 }
 
 impl Client {
@@ -97,6 +107,9 @@ impl Client {
                     }
                 }
                 Some(action) = actions.recv() => match action {
+                    ClientAction::Toggle(at) if self.calls.is_some() => {
+                        self.calls.iter().for_each(|calls| calls.send(at).unwrap_or_default());
+                    }
                     ClientAction::Toggle(at) => {
                         let command = self.toggle(at);
                         if let Err(error) = socket.send(Message::text(command)).await {
@@ -227,7 +240,7 @@ impl Client {
     }
 
     fn sessions(&self) -> usize {
-        self.pool.assignment.scenario.sessions()
+        if self.pool.assignment.protocol == Protocol::Studio { 0 } else { self.pool.assignment.scenario.sessions() }
     }
 
     /// Whether it is the device that sends the commands.
@@ -236,10 +249,13 @@ impl Client {
     }
 
     /// Whether deliveries to a device are measured: in a room those to all devices except the controller, else those
-    /// to devices on another server than the controller, if there are several.
+    /// to devices on another server than the controller, if there are several. In an organisation, those to all members.
     fn is_observer(&self, nth: usize) -> bool {
         let targets = self.pool.assignment.targets.len();
         let device = nth % self.pool.assignment.scenario.devices();
+        if self.pool.assignment.protocol == Protocol::Studio {
+            return true;
+        }
         let counts_all = targets == 1 || self.pool.assignment.protocol == Protocol::Rooms;
         device > 0 && (counts_all || !device.is_multiple_of(targets))
     }

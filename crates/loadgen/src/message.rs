@@ -13,6 +13,18 @@ pub(crate) enum Protocol {
     SocketIo,
     /// The Rooms dialect: the devices of a user are the members of a room.
     Rooms,
+    /// The Studio dialect: the devices of a user are the members of an organisation, and one of them calls procedures.
+    Studio,
+}
+
+/// Returns the number under which the start of an entry is counted. Events of entries have no revision.
+pub(crate) fn started_revision(entry: u64) -> u64 {
+    2 * entry
+}
+
+/// Returns the number under which the stop of an entry is counted.
+pub(crate) fn stopped_revision(entry: u64) -> u64 {
+    2 * entry + 1
 }
 
 /// A message of a server.
@@ -54,7 +66,7 @@ impl Protocol {
         match self {
             Self::Clockit => format!("/session?userId=load-{user}&dialect=v1"),
             Self::SocketIo => format!("/socket.io/?EIO=4&transport=websocket&userId=load-{user}"),
-            Self::Rooms => "/socket.io/?EIO=4&transport=websocket".to_owned(),
+            Self::Rooms | Self::Studio => "/socket.io/?EIO=4&transport=websocket".to_owned(),
         }
     }
 
@@ -62,15 +74,19 @@ impl Protocol {
     pub(crate) fn read(self, text: &str) -> ServerMessage<'_> {
         match (self, text.as_bytes()) {
             (Self::Clockit, _) => text.strip_prefix(r#"{"type":""#).map_or(ServerMessage::Other, parse_message),
-            (Self::SocketIo | Self::Rooms, [b'0', ..]) => ServerMessage::ReplyWith("40"),
-            (Self::SocketIo | Self::Rooms, [b'2', ..]) => ServerMessage::ReplyWith("3"),
+            (Self::SocketIo | Self::Rooms | Self::Studio, [b'0', ..]) => ServerMessage::ReplyWith("40"),
+            (Self::SocketIo | Self::Rooms | Self::Studio, [b'2', ..]) => ServerMessage::ReplyWith("3"),
+            (Self::Studio, [b'4', b'0', ..]) => ServerMessage::Ready,
+            (Self::Studio, [b'4', b'2', ..]) => {
+                text.strip_prefix(r#"42[""#).map_or(ServerMessage::Other, parse_entry_event)
+            }
             (Self::SocketIo, [b'4', b'2', ..]) => {
                 text.strip_prefix(r#"42[""#).map_or(ServerMessage::Other, parse_message)
             }
             (Self::Rooms, [b'4', b'0', ..]) => ServerMessage::Connected,
             (Self::Rooms, [b'4', b'2', ..]) => text.strip_prefix(r#"42[""#).map_or(ServerMessage::Other, parse_event),
             (Self::Rooms, [b'4', b'3', ..]) => answer(&text[2..]),
-            (Self::SocketIo | Self::Rooms, _) => ServerMessage::Other,
+            (Self::SocketIo | Self::Rooms | Self::Studio, _) => ServerMessage::Other,
         }
     }
 
@@ -78,7 +94,7 @@ impl Protocol {
     pub(crate) fn command(self, kind: &str, id: u64, payload: &str) -> String {
         match self {
             Self::Clockit => format!(r#"{{"type":"{kind}","id":"{id}","payload":{payload}}}"#),
-            Self::SocketIo => format!(r#"42["{kind}",{payload}]"#),
+            Self::SocketIo | Self::Studio => format!(r#"42["{kind}",{payload}]"#),
             Self::Rooms => format!(r#"42{id}["{kind}",{payload}]"#),
         }
     }
@@ -86,7 +102,7 @@ impl Protocol {
     /// Encodes the command that starts a timer.
     pub(crate) fn begin(self, nth: usize, id: u64) -> String {
         match self {
-            Self::Clockit | Self::SocketIo => {
+            Self::Clockit | Self::SocketIo | Self::Studio => {
                 self.command("session-start", id, &format!(r#"{{"sessionId":"s{nth}","label":"load"}}"#))
             }
             Self::Rooms => self.command("timer:start", id, r#"{"duration":86400}"#),
@@ -96,8 +112,8 @@ impl Protocol {
     /// Encodes the command that pauses or resumes the timer.
     pub(crate) fn toggle(self, runs: bool, id: u64) -> String {
         let kind = match (self, runs) {
-            (Self::Clockit | Self::SocketIo, true) => "session-resume",
-            (Self::Clockit | Self::SocketIo, false) => "session-pause",
+            (Self::Clockit | Self::SocketIo | Self::Studio, true) => "session-resume",
+            (Self::Clockit | Self::SocketIo | Self::Studio, false) => "session-pause",
             (Self::Rooms, true) => "timer:resume",
             (Self::Rooms, false) => "timer:pause",
         };
@@ -111,6 +127,16 @@ impl Protocol {
             Some(room) => format!(r#"42["session:join","{room}"]"#),
             None => r#"42["session:create"]"#.to_owned(),
         }
+    }
+}
+
+fn parse_entry_event(text: &str) -> ServerMessage<'_> {
+    let Some((name, rest)) = text.split_once('"') else { return ServerMessage::Other };
+    let entry = number_behind(rest, r#""timeEntryId":"#);
+    match (name, entry) {
+        ("timer:started", Some(entry)) => ServerMessage::Update { rev: started_revision(entry), stops: false },
+        ("timer:stopped", Some(entry)) => ServerMessage::Update { rev: stopped_revision(entry), stops: false },
+        (_, _) => ServerMessage::Other,
     }
 }
 
@@ -222,6 +248,20 @@ mod tests {
             (r#"42["error",{"code":"UNAVAILABLE"}]"#, ServerMessage::Error),
         ] {
             assert_eq!(Protocol::Rooms.read(text), expected, "{text}");
+        }
+        for (text, expected) in [
+            (r#"40{"sid":"y"}"#, ServerMessage::Ready),
+            (
+                r#"42["timer:started",{"timeEntryId":6,"serverTime":7}]"#,
+                ServerMessage::Update { rev: 12, stops: false },
+            ),
+            (
+                r#"42["timer:stopped",{"timeEntryId":6,"serverTime":7}]"#,
+                ServerMessage::Update { rev: 13, stops: false },
+            ),
+            (r#"42["timer:adjusted",{"timeEntryId":6}]"#, ServerMessage::Other),
+        ] {
+            assert_eq!(Protocol::Studio.read(text), expected, "{text}");
         }
     }
 }

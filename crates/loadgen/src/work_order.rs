@@ -21,6 +21,25 @@ pub(crate) struct Assignment {
     pub(crate) source: Ipv4Addr,
 }
 
+impl Assignment {
+    /// Returns the server of a connection: devices of a user are distributed over the servers, and so are users.
+    pub(crate) fn target(&self, nth: usize) -> SocketAddr {
+        let devices = self.scenario.devices();
+        self.targets[(if devices > 1 { nth % devices } else { nth }) % self.targets.len()]
+    }
+
+    /// Returns the headers by which a connection is authenticated in development.
+    pub(crate) fn headers(&self, nth: usize) -> Vec<(&'static str, String)> {
+        match self.protocol {
+            Protocol::Studio => {
+                let organization = nth / self.scenario.devices() + 1;
+                vec![("x-test-user-id", (nth + 1).to_string()), ("x-test-org-id", organization.to_string())]
+            }
+            Protocol::Clockit | Protocol::SocketIo | Protocol::Rooms => Vec::new(),
+        }
+    }
+}
+
 /// An order to a worker. The worker exits at the end of its standard input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum WorkOrder {

@@ -31,7 +31,7 @@ impl Deployment {
         let mut deployment = Self { measured, redis_port: None, collector: None, scrapers, processes };
         match system {
             System::Tickcast { nodes, telemetry } => deployment.start_nodes(setup, nodes, telemetry)?,
-            System::Rooms { nodes } => deployment.start_nodes(setup, nodes, Telemetry::Default)?,
+            System::Rooms { nodes } | System::Studio { nodes } => deployment.start_nodes(setup, nodes, Telemetry::Default)?,
             System::Bare => {
                 let port = ports::free_ports(1)?[0];
                 let mut command = Command::new(setup.binaries.join("baseline-bare"));
@@ -65,7 +65,7 @@ impl Deployment {
             let free = ports::free_ports(2)?;
             let ports = NodePorts { public: free[0], internal: free[1] };
             let mut command = servers::tickcast(&setup.binaries.join("tickcast"), redis, ports);
-            command.env("TICKCAST__LIMITS__CONNECTIONS", "16000");
+            command.env("TICKCAST__LIMITS__CONNECTIONS", "16000").env("TICKCAST__AUTH__TEST_HEADERS", "true");
             command.envs(telemetry_variables(telemetry, self.collector.as_ref()));
             self.add(&format!("node-{number}"), ports.public, command, setup)?;
             self.wait_until(|| ports::is_ok(ports.internal, "/readyz"))?;

@@ -108,7 +108,7 @@ fn further_results(report: &Value) -> String {
             }
         }
         let acks = number(&window["acks"]);
-        if name == "mutate" && acks > 0.0 {
+        if (name == "mutate" || name == "organizations") && acks > 0.0 {
             let trips = calls / acks;
             lines.push(format!("{title}: {trips:.2} round trips to Redis per mutation, including connects and beats"));
         }

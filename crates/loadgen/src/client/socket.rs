@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
@@ -25,9 +26,7 @@ pub(super) async fn open(
     assignment: &Assignment,
     nth: usize,
 ) -> Result<WebSocketStream<tokio::net::TcpStream>, String> {
-    let devices = assignment.scenario.devices();
-    // Devices of a user are distributed over the servers, and so are users.
-    let target = assignment.targets[(if devices > 1 { nth % devices } else { nth }) % assignment.targets.len()];
+    let target = assignment.target(nth);
     let opening = async {
         let socket = TcpSocket::new_v4()?;
         if assignment.scenario.is_slow(nth) {
@@ -36,9 +35,13 @@ pub(super) async fn open(
         socket.bind(SocketAddr::new(IpAddr::V4(assignment.source), 0))?;
         let tcp = socket.connect(target).await?;
         tcp.set_nodelay(true)?;
-        let url = format!("ws://{target}{}", assignment.protocol.path(nth / devices));
+        let url = format!("ws://{target}{}", assignment.protocol.path(nth / assignment.scenario.devices()));
+        let mut request = url.into_client_request()?;
+        for (name, value) in assignment.headers(nth) {
+            request.headers_mut().insert(name, value.parse()?);
+        }
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(0);
-        Ok::<_, Error>(client_async_with_config(url, tcp, Some(config)).await?.0)
+        Ok::<_, Error>(client_async_with_config(request, tcp, Some(config)).await?.0)
     };
     match timeout(OPEN_TIMEOUT, opening).await {
         Ok(Ok(socket)) => Ok(socket),
