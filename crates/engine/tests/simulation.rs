@@ -11,6 +11,7 @@ mod simulation {
     pub(crate) mod journal;
     pub(crate) mod network;
     pub(crate) mod rooms;
+    pub(crate) mod studio;
 }
 
 use std::future::Future;
@@ -19,9 +20,13 @@ use std::time::Duration;
 use simulation::clockit::Clockit;
 use simulation::network::Faults;
 use simulation::rooms::{Coverage, Rooms};
+use simulation::studio::Studio;
 
 /// Seeds of each test of Clockit. A run takes some thirty virtual seconds, and some 130 real milliseconds.
 const CLOCKIT_RUNS: u64 = 20;
+
+/// Seeds of the test of Studio. A run takes some thirty virtual seconds.
+const STUDIO_RUNS: u64 = 8;
 
 /// Seeds of each test of Rooms. A run takes 60 to 90 virtual seconds, and some 50 to 100 real milliseconds.
 const ROOMS_RUNS: u64 = 10;
@@ -68,6 +73,19 @@ fn no_second_is_missing_or_doubled_while_the_clock_of_the_store_is_moved() {
         clockit.what_was_acknowledged_is_there();
         clockit.every_second_was_shown_once();
     });
+}
+
+#[test]
+fn members_are_told_each_event_once_whatever_the_network_does() {
+    let runs = each_seed(STUDIO_RUNS, |seed| async move {
+        let mut studio = Studio::new(seed, Faults::all());
+        studio.live(Duration::from_secs(20)).await;
+        studio.heal().await;
+        studio.entries_are_those_that_were_acknowledged().await;
+        studio.each_event_was_told_once()
+    });
+    let (events, resyncs) = runs.iter().fold((0, 0), |total, run| (total.0 + run.0, total.1 + run.1));
+    assert!(events > 100 && (runs.len() == 1 || resyncs > 0), "the runs exercise too little: {events}, {resyncs}");
 }
 
 #[test]

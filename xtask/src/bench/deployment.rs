@@ -31,7 +31,9 @@ impl Deployment {
         let mut deployment = Self { measured, redis_port: None, collector: None, scrapers, processes };
         match system {
             System::Tickcast { nodes, telemetry } => deployment.start_nodes(setup, nodes, telemetry)?,
-            System::Rooms { nodes } | System::Studio { nodes } => deployment.start_nodes(setup, nodes, Telemetry::Default)?,
+            System::Rooms { nodes } | System::Studio { nodes } => {
+                deployment.start_nodes(setup, nodes, Telemetry::Default)?
+            }
             System::Bare => {
                 let port = ports::free_ports(1)?[0];
                 let mut command = Command::new(setup.binaries.join("baseline-bare"));
