@@ -17,6 +17,7 @@ mod due;
 mod failover;
 mod fault;
 mod history;
+mod history_of_term;
 mod keys;
 mod load;
 mod positions;

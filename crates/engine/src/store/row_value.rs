@@ -57,6 +57,11 @@ impl ArchivedRow {
         Ok(Self { id, at, body: value.slice(header..), terms })
     }
 
+    /// Tells whether a stored value has a term and the instant. The entries of an index belong to such rows alone.
+    pub fn is_indexed(value: &[u8], at: Timestamp, term: &IndexTerm) -> bool {
+        value.get(1..FIXED - 1) == Some(&at.0.to_be_bytes()[..]) && Self::terms_of(value).contains(term)
+    }
+
     /// Returns the terms of a stored value; none if it is damaged.
     pub fn terms_of(value: &[u8]) -> Vec<IndexTerm> {
         header(value).map(|(terms, _)| terms).unwrap_or_default()
@@ -115,6 +120,10 @@ mod tests {
             assert_eq!(ArchivedRow::from_value(row.id.clone(), row.at, value).unwrap(), row);
         }
         assert_eq!(row(&[], b"{}").value(), b"{}"[..]);
+        let value = row(&["s:1", "t"], b"{}").value();
+        for (at, term, expected) in [(258, "t", true), (258, "s:1", true), (257, "t", false), (258, "s", false)] {
+            assert_eq!(ArchivedRow::is_indexed(&value, Timestamp(at), &IndexTerm::new(term).unwrap()), expected);
+        }
         let value = row(&["s:1", "t"], b"{}").value();
         assert_eq!(value, b"\x01\0\0\0\0\0\0\x01\x02\x02\x03s:1\x01t{}"[..], "part of the storage format");
     }

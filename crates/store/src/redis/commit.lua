@@ -118,14 +118,19 @@ if #row_ids > 0 then
     local row, old = rows[id], redis.call('HGET', KEYS[3], id)
     if row then added_rows, added_bytes = added_rows + 1, added_bytes + #id + #row[2] end
     if old then added_rows, added_bytes = added_rows - 1, added_bytes - #id - #old end
-    local entries, old_entries, kept = row and entries_of(id, row[2]), old and entries_of(id, old), {}
-    for _, entry in ipairs(entries or {}) do
-      kept[entry] = true
-      indexed[#indexed + 1] = 0
-      indexed[#indexed + 1] = entry
+    local entries, old_entries = row and entries_of(id, row[2]), old and entries_of(id, old)
+    if entries then
+      for _, entry in ipairs(entries) do
+        indexed[#indexed + 1] = 0
+        indexed[#indexed + 1] = entry
+      end
     end
-    for _, entry in ipairs(old_entries or {}) do
-      if not kept[entry] then stale[#stale + 1] = entry end
+    if old_entries then
+      local kept = {}
+      for _, entry in ipairs(entries or {}) do kept[entry] = true end
+      for _, entry in ipairs(old_entries) do
+        if not kept[entry] then stale[#stale + 1] = entry end
+      end
     end
   end
   -- What makes the history smaller passes, whatever its size.

@@ -1,31 +1,31 @@
-//! Reading rows of a scope's history.
+//! Reading rows of a scope's history: a part of an index, then the rows.
+//!
+//! A row that is written between the two reads is returned as it is then, or not at all.
 
-use bytes::{BufMut, Bytes, BytesMut};
-use engine::store::{ArchivedRow, Fault, Page, Query};
+use bytes::Bytes;
+use engine::store::{ArchivedRow, Fault, HistoryCursor, Page, Query};
+use fred::interfaces::{HashesInterface, SortedSetsInterface};
 use fred::types::Value;
-use timers::{HistoryId, IndexTerm, Scope, Timestamp};
+use timers::{HistoryId, Scope};
 
 use crate::redis::fault::malformed_reply;
+use crate::redis::history_of_term;
 use crate::redis::keys::ScopeKeys;
-use crate::redis::score::timestamp;
-use crate::redis::script::Script;
+use crate::redis::score::{score, timestamp};
 use crate::redis::server::Server;
 use crate::redis::shared::Shared;
 
-/// Most rows that one call of a script reads, during which the server serves nobody else: a page of a thousand, and the row
-/// that tells whether there are more.
-const ROWS_AT_ONCE: usize = 1001;
-
-/// Bytes of an instant in an entry of the index of terms.
-const INSTANT: usize = 8;
+/// Most rows of one read, during which the server serves nobody else: a page of a thousand, and the row that tells whether there
+/// are more.
+pub(crate) const ROWS_AT_ONCE: usize = 1001;
 
 /// Reads one page.
 pub(crate) async fn read(server: &Server, shared: &Shared, scope: &Scope, query: &Query) -> Result<Page, Fault> {
     let keys = shared.keys.of(scope);
     let wanted = query.limit.saturating_add(1);
     let rows = match &query.term {
-        Some(term) => read_term(server, &shared.history_of_term, &keys, query, term, wanted).await?,
-        None => read_all(server, &shared.history, &keys, query, wanted).await?,
+        Some(term) => history_of_term::read(server, shared, &keys, query, term, wanted).await?,
+        None => read_all(server, shared, &keys, query, wanted).await?,
     };
     Ok(Page::of(rows, query.limit))
 }
@@ -33,98 +33,79 @@ pub(crate) async fn read(server: &Server, shared: &Shared, scope: &Scope, query:
 /// Reads rows whatever their terms.
 async fn read_all(
     server: &Server,
-    script: &Script,
+    shared: &Shared,
     keys: &ScopeKeys,
     query: &Query,
     wanted: usize,
 ) -> Result<Vec<ArchivedRow>, Fault> {
-    let keys = vec![keys.rows.clone(), keys.index.clone()];
-    let (newest, below) = query.newest_at();
-    let (mut newest, mut below) = (newest.to_string(), below.map(HistoryId::to_string).unwrap_or_default());
+    let mut query = query.clone();
     let mut rows = Vec::new();
-    loop {
+    while rows.len() < wanted {
         let count = (wanted - rows.len()).min(ROWS_AT_ONCE);
-        let args = [query.oldest_at().to_string(), newest, below, count.to_string()];
-        let reply = run(server, script, &keys, args.map(Value::from).to_vec()).await?;
-        let (entries, _) = reply.as_chunks::<3>();
-        for [id, at, value] in entries {
-            let [id, at] = [id, at].map(|part| part.as_deref().and_then(|part| std::str::from_utf8(part).ok()));
-            let (id, at) = id.and_then(|id| HistoryId::new(id).ok()).zip(at).ok_or_else(malformed)?;
-            let at = timestamp(at.parse().map_err(|_| malformed())?);
+        let (entries, is_last) = read_index(server, shared, keys, &query, count).await?;
+        let Some(last) = entries.last().cloned() else { break };
+        let values = read_values(server, keys, entries.iter().map(|entry| &entry.id)).await?;
+        for (HistoryCursor { at, id }, value) in entries.into_iter().zip(values) {
             if let Some(value) = value {
-                rows.push(ArchivedRow::from_value(id, at, value.clone())?);
+                rows.push(ArchivedRow::from_value(id, at, value)?);
             }
         }
-        let last = entries.last().filter(|_| entries.len() == count && rows.len() < wanted);
-        let Some([Some(id), Some(at), _]) = last else { return Ok(rows) };
-        [below, newest] = [id, at].map(|part| String::from_utf8_lossy(part).into_owned());
+        if is_last {
+            break;
+        }
+        query.before = Some(last);
     }
+    Ok(rows)
 }
 
-/// Reads rows that have a term.
-async fn read_term(
+/// Reads at most `count` entries of the index, and tells whether they are the last ones.
+async fn read_index(
     server: &Server,
-    script: &Script,
+    shared: &Shared,
     keys: &ScopeKeys,
     query: &Query,
-    term: &IndexTerm,
-    wanted: usize,
-) -> Result<Vec<ArchivedRow>, Fault> {
-    let keys = vec![keys.rows.clone(), keys.terms.clone()];
-    let (newest, below) = query.newest_at();
-    let oldest = entry(b"[", term, query.oldest_at(), b"");
-    let mut upper = match (below, newest.0.checked_add(1)) {
-        (Some(below), _) => entry(b"(", term, newest, below.as_str().as_bytes()),
-        (None, Some(after)) => entry(b"(", term, Timestamp(after), b""),
-        // No character of an id has this byte.
-        (None, None) => entry(b"(", term, newest, b"\xff"),
-    };
-    let mut rows = Vec::new();
-    loop {
-        let count = (wanted - rows.len()).min(ROWS_AT_ONCE);
-        let args = vec![
-            Value::from(term.as_str()),
-            Value::Bytes(upper),
-            Value::Bytes(oldest.clone()),
-            Value::from(count.to_string()),
-        ];
-        let reply = run(server, script, &keys, args).await?;
-        let Some((Some(last), entries)) = reply.split_first() else { return Err(malformed()) };
-        let (entries, _) = entries.as_chunks::<2>();
-        for [entry, value] in entries {
-            let (entry, value) = entry.as_deref().zip(value.as_ref()).ok_or_else(malformed)?;
-            let (at, id) = split(term, entry).ok_or_else(malformed)?;
-            rows.push(ArchivedRow::from_value(id, at, value.clone())?);
+    count: usize,
+) -> Result<(Vec<HistoryCursor>, bool), Fault> {
+    let (oldest, (newest, below)) = (query.oldest_at(), query.newest_at());
+    // The row of the cursor is read again.
+    let most = count + usize::from(below.is_some());
+    let window = Some((0, i64::try_from(most).unwrap_or(i64::MAX)));
+    let read = server.commands()?.zrevrangebyscore(&keys.index, score(newest), score(oldest), true, window).await;
+    let read: Vec<(String, f64)> = read.map_err(|error| server.fault(error))?;
+    let mut is_last = read.len() < most;
+    let mut entries = decode(read)?;
+    if let Some(below) = below {
+        entries.retain(|entry| entry.at < newest || entry.id < *below);
+        if entries.is_empty() && !is_last {
+            let args = [oldest.to_string(), newest.to_string(), below.to_string(), count.to_string()];
+            let keys = vec![keys.index.clone()];
+            let read = shared.history_ties.run(&server.commands()?, keys, args.map(Value::from).to_vec()).await;
+            let read = read.map_err(|error| server.fault(error))?;
+            entries = decode(read.convert().map_err(|_| malformed())?)?;
+            is_last = entries.len() < count;
         }
-        if last.is_empty() || rows.len() >= wanted {
-            return Ok(rows);
-        }
-        upper = [b"(", &last[..]].concat().into();
     }
+    is_last &= entries.len() <= count;
+    entries.truncate(count);
+    Ok((entries, is_last))
 }
 
-async fn run(server: &Server, script: &Script, keys: &[String], args: Vec<Value>) -> Result<Vec<Option<Bytes>>, Fault> {
-    let reply = script.run(&server.commands()?, keys.to_vec(), args).await.map_err(|error| server.fault(error))?;
-    reply.convert().map_err(|_| malformed())
+/// Reads the values of rows; `None` for rows that are missing.
+pub(crate) async fn read_values(
+    server: &Server,
+    keys: &ScopeKeys,
+    ids: impl Iterator<Item = &HistoryId>,
+) -> Result<Vec<Option<Bytes>>, Fault> {
+    let ids: Vec<&str> = ids.map(HistoryId::as_str).collect();
+    server.commands()?.hmget(&keys.rows, ids).await.map_err(|error| server.fault(error))
 }
 
-/// Returns an entry of the index of terms, after the mark of a bound.
-fn entry(mark: &[u8], term: &IndexTerm, at: Timestamp, id: &[u8]) -> Bytes {
-    let mut entry = BytesMut::new();
-    entry.put_slice(mark);
-    entry.put_slice(term.as_str().as_bytes());
-    entry.put_u8(0);
-    entry.put_u64(at.0);
-    entry.put_slice(id);
-    entry.freeze()
-}
-
-/// Returns the instant and the row's id of an entry.
-fn split(term: &IndexTerm, entry: &[u8]) -> Option<(Timestamp, HistoryId)> {
-    let rest = entry.strip_prefix(term.as_str().as_bytes())?.strip_prefix(&[0])?;
-    let (at, id) = rest.split_first_chunk::<INSTANT>()?;
-    let id = HistoryId::new(std::str::from_utf8(id).ok()?).ok()?;
-    Some((Timestamp(u64::from_be_bytes(*at)), id))
+fn decode(entries: Vec<(String, f64)>) -> Result<Vec<HistoryCursor>, Fault> {
+    let entry = |(id, at): (String, f64)| {
+        let id = HistoryId::new(&id).map_err(|_| malformed())?;
+        Ok(HistoryCursor { at: timestamp(at), id })
+    };
+    entries.into_iter().map(entry).collect()
 }
 
 fn malformed() -> Fault {

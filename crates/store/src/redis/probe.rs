@@ -126,6 +126,7 @@ impl Probe {
         let pipeline = commands.pipeline();
         let _: () = pipeline.hgetall(&keys.hash).await?;
         let _: () = pipeline.zrangebyscore(&keys.index, 0, 0, true, Some((0, 1))).await?;
+        let _: () = pipeline.zrevrangebyscore(&keys.index, 0, 0, true, Some((0, 1))).await?;
         let _: () = pipeline.zmscore(&keys.index, "message").await?;
         pipeline.all::<Vec<Value>>().await?;
         Ok(())
