@@ -177,13 +177,15 @@ for _, id in ipairs(row_ids) do
     redis.call('ZREM', KEYS[4], id)
   end
 end
-local function call_in_parts(command, key, values)
-  for from = 1, #values, UNPACK_MAX do
-    redis.call(command, key, unpack(values, from, math.min(from + UNPACK_MAX - 1, #values)))
+if #indexed > 0 or #stale > 0 then
+  local function call_in_parts(command, values)
+    for from = 1, #values, UNPACK_MAX do
+      redis.call(command, KEYS[5], unpack(values, from, math.min(from + UNPACK_MAX - 1, #values)))
+    end
   end
+  call_in_parts('ZREM', stale)
+  call_in_parts('ZADD', indexed)
 end
-call_in_parts('ZREM', KEYS[5], stale)
-call_in_parts('ZADD', KEYS[5], indexed)
 if lifetime ~= '' then
   for _, key in ipairs({ KEYS[1], KEYS[3], KEYS[4], KEYS[5] }) do
     local left = ARGV[13] == 'within' and redis.call('PTTL', key) or -1
