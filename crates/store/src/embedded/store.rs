@@ -151,7 +151,7 @@ impl Store for EmbeddedStore {
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
         commit.check_limits()?;
-        self.write(|reply| Job::Commit(commit.clone(), reply)).instrument(span("commit")).await
+        self.write(|reply| Job::Commit(Box::new(commit.clone()), reply)).instrument(span("commit")).await
     }
 
     async fn confirm(&self, _scope: &Scope, _tag: Tag) -> Result<bool, Fault> {

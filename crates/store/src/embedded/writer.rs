@@ -36,7 +36,7 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, Fault>>;
 /// A job and the sender of its result.
 pub(crate) enum Job {
     /// A commit.
-    Commit(Commit, Reply<Committed>),
+    Commit(Box<Commit>, Reply<Committed>),
     /// A deadline to postpone, unless it has changed since it was read.
     Postpone(Due, Timestamp, Reply<()>),
     /// Scopes whose end is to be postponed to this instant.
@@ -186,7 +186,7 @@ impl Writer {
         self.write(|database| write_probe(database).and_then(|()| record_time(database, time, false)))
     }
 
-    fn commit_group(&mut self, group: Vec<(Commit, Reply<Committed>)>) {
+    fn commit_group(&mut self, group: Vec<(Box<Commit>, Reply<Committed>)>) {
         let clock = Arc::clone(&self.clock);
         let written = self.write(|database| {
             within(database, |tables| {
@@ -304,7 +304,7 @@ mod tests {
             update: Bytes::from_static(b"no update"),
         };
         let (reply_tx, reply) = oneshot::channel();
-        (Job::Commit(commit, reply_tx), reply)
+        (Job::Commit(Box::new(commit), reply_tx), reply)
     }
 
     fn scope(user: &str) -> Scope {

@@ -33,7 +33,7 @@ pub(crate) async fn load(
 ) -> Result<LoadedBoard, Fault> {
     server.check_time()?;
     for _ in 0..ATTEMPTS_MAX {
-        let replies = Replies::read(server, shared, shared.keys.of(scope), required).await?;
+        let replies = LoadReplies::read(server, shared, shared.keys.of(scope), required).await?;
         if replies.are_of_one_state() {
             return replies.decode(server, required);
         }
@@ -42,7 +42,7 @@ pub(crate) async fn load(
 }
 
 /// The replies to the commands of a load.
-struct Replies {
+struct LoadReplies {
     fields: HashMap<String, Bytes>,
     existing: Vec<Value>,
     values: Vec<Option<Bytes>>,
@@ -52,7 +52,7 @@ struct Replies {
     now: Timestamp,
 }
 
-impl Replies {
+impl LoadReplies {
     async fn read(server: &Server, shared: &Shared, keys: ScopeKeys, required: &RequiredRows) -> Result<Self, Fault> {
         let commands = server.commands()?;
         let parts = [!required.existing.is_empty(), !required.bodies.is_empty()];
