@@ -32,7 +32,7 @@ impl Deployment {
         match system {
             System::Tickcast { nodes, telemetry } => deployment.start_nodes(setup, nodes, telemetry)?,
             System::Rooms { nodes } | System::Studio { nodes } => {
-                deployment.start_nodes(setup, nodes, Telemetry::Default)?
+                deployment.start_nodes(setup, nodes, Telemetry::Default)?;
             }
             System::Bare => {
                 let port = ports::free_ports(1)?[0];

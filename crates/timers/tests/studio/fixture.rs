@@ -49,7 +49,7 @@ impl Organization {
     pub(crate) fn apply(&mut self, command: StudioCommand) -> Result<Change, StudioRefusal> {
         match self.decide(&command)? {
             Decision::Change(change) => Ok(self.commit(change)),
-            other => panic!("{command:?} gave {other:?}"),
+            other @ (Decision::Partial(_) | Decision::Nothing) => panic!("{command:?} gave {other:?}"),
         }
     }
 
