@@ -90,8 +90,18 @@ impl<'a> Draft<'a> {
         self.archive.push(row);
     }
 
+    /// Returns the rows that this draft writes.
+    pub(crate) fn archived(&self) -> impl Iterator<Item = &Row> {
+        self.archive.iter()
+    }
+
+    /// Writes a row of the history, in place of what this draft writes of it already.
+    pub(crate) fn replace_row(&mut self, row: Row) {
+        self.archive.retain(|known| known.id != row.id);
+        self.archive(row);
+    }
+
     /// Deletes a row of the history.
-    #[expect(dead_code, reason = "no system deletes rows yet")]
     pub(crate) fn remove_row(&mut self, id: HistoryId) {
         self.archive.retain(|row| row.id != id);
         self.archive_removed.insert(id);

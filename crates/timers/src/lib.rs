@@ -15,6 +15,7 @@ mod ids;
 mod item;
 pub mod node;
 mod position;
+pub mod punch_clock;
 mod raw_json;
 pub mod room;
 mod scope;

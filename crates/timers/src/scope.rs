@@ -45,6 +45,11 @@ impl Scope {
         Self { kind: ScopeKind::Organization, id: id.as_str().into() }
     }
 
+    /// Returns the scope of a person's working days.
+    pub fn work_day(id: &UserId) -> Self {
+        Self { kind: ScopeKind::WorkDay, id: id.as_str().into() }
+    }
+
     /// Returns the scope of a room.
     pub fn room(id: &RoomId) -> Self {
         Self { kind: ScopeKind::Room, id: id.as_str().into() }

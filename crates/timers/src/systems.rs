@@ -193,6 +193,8 @@ systems! {
     Room: room::RoomRules [Room, Member];
     /// An organisation's task types and time entries, and its latest events (Studio).
     Studio: studio::StudioRules [StudioCounters, TaskType, TimeEntry, StudioEvent];
+    /// A person's working day (Punch clock).
+    PunchClock: punch_clock::PunchClockRules [PunchDay];
     /// A node's lease, and the rooms in which it has members.
     Node: node::NodeRules [Lease, Presence];
     /// Orders to disconnect clients on every node.
@@ -253,6 +255,8 @@ scope_kinds! {
     User = "user", expires_when_empty: false;
     /// One organisation.
     Organization = "org", expires_when_empty: false;
+    /// One person's working days.
+    WorkDay = "workday", expires_when_empty: false;
     /// One room.
     Room = "room", expires_when_empty: true;
     /// One run of a node: its lease, and the rooms in which it has members.

@@ -1,0 +1,92 @@
+//! Requests about a person's day.
+
+use serde::Serialize;
+
+use crate::history::{HistoryId, RequiredRows};
+use crate::punch_clock::date::LocalDate;
+use crate::punch_clock::punch::Punch;
+use crate::punch_clock::zone::Zone;
+use crate::time::Timestamp;
+
+/// One request about a person's day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PunchClockCommand {
+    /// Unite punches with those that are stored, and take the theme.
+    Save(Save),
+    /// Delete the punches of the day: the person's zone.
+    Reset(Zone),
+    /// Move the person to another zone: the zone, the earliest day that the move can touch, and the day that it is there.
+    SetZone(Zone, LocalDate, LocalDate),
+}
+
+/// Punches and a theme that a page posts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Save {
+    /// The person's zone, as the caller found it.
+    pub zone: Zone,
+    /// The earliest day of the punches.
+    pub from: LocalDate,
+    /// The current day, as the caller found it.
+    pub date: LocalDate,
+    /// The punches.
+    pub punches: Vec<Punch>,
+    /// The theme, if the page gave one.
+    pub theme: Option<ThemeChoice>,
+    /// The archived day that the page saves, if it saves one.
+    pub log: Option<SavedLog>,
+    /// What the login tells of the person.
+    pub profile: Profile,
+}
+
+/// The theme that a page shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ThemeChoice {
+    /// The theme.
+    pub theme: String,
+    /// The date of the state that the page knows, if it gave one.
+    pub seen_at: Option<Timestamp>,
+}
+
+/// An archived day that a page saves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SavedLog {
+    /// The day.
+    pub date: LocalDate,
+    /// The theme of the day, if the page gave one.
+    pub theme: Option<String>,
+}
+
+/// What a login tells of a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Profile {
+    /// The name.
+    pub name: Option<String>,
+    /// The e-mail address.
+    pub email: Option<String>,
+}
+
+impl PunchClockCommand {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Save(_) => "punch_clock.save",
+            Self::Reset(_) => "punch_clock.reset",
+            Self::SetZone(..) => "punch_clock.set_zone",
+        }
+    }
+
+    pub(crate) fn required_rows(&self) -> RequiredRows {
+        let bodies = match self {
+            Self::Save(save) => days(save.from, save.date),
+            Self::Reset(_) => Vec::new(),
+            Self::SetZone(_, from, date) => days(*from, date.next().next().next()),
+        };
+        RequiredRows { existing: Vec::new(), bodies }
+    }
+}
+
+/// Returns the rows of the days from one until before another.
+fn days(from: LocalDate, until: LocalDate) -> Vec<HistoryId> {
+    let days = std::iter::successors(Some(from), |day| Some(day.next()));
+    days.take_while(|day| *day < until).map(LocalDate::row_id).collect()
+}

@@ -1,0 +1,148 @@
+//! Placing punches on their days, and what follows from them on later days.
+
+use std::collections::BTreeMap;
+
+use crate::draft::Draft;
+use crate::history::StoredRows;
+use crate::punch_clock::date::LocalDate;
+use crate::punch_clock::day::PunchDay;
+use crate::punch_clock::log::DayLog;
+use crate::punch_clock::punch::Punch;
+use crate::punch_clock::refusal::PunchClockRefusal;
+use crate::punch_clock::zone::Zone;
+use crate::time::Timestamp;
+
+/// A person's days while a command changes them.
+pub(crate) struct Days<'s> {
+    /// The current day.
+    pub(crate) today: PunchDay,
+    /// The archived days that were read or changed; `None` for those that do not exist.
+    logs: BTreeMap<LocalDate, Option<DayLog>>,
+    stored: &'s StoredRows,
+    /// The archived days from the first to before the second are in `stored`, if they exist.
+    read: (LocalDate, LocalDate),
+    now: Timestamp,
+}
+
+impl<'s> Days<'s> {
+    /// Begins with the current day, and with the days that this decision has archived already.
+    pub(crate) fn new(
+        draft: &Draft<'_>,
+        today: PunchDay,
+        stored: &'s StoredRows,
+        read: (LocalDate, LocalDate),
+    ) -> Result<Self, PunchClockRefusal> {
+        let mut logs = BTreeMap::new();
+        for row in draft.archived() {
+            let log = DayLog::decode(row.body.as_str()).map_err(|_| PunchClockRefusal::UnreadableDay)?;
+            logs.insert(log.date, Some(log));
+        }
+        Ok(Self { today, logs, stored, read, now: draft.now - draft.ahead })
+    }
+
+    /// Returns an archived day.
+    pub(crate) fn log(&mut self, date: LocalDate) -> Result<Option<&mut DayLog>, PunchClockRefusal> {
+        if !self.logs.contains_key(&date) {
+            if !(self.read.0..self.read.1).contains(&date) {
+                return Err(PunchClockRefusal::DayChanged);
+            }
+            let row = self.stored.rows.get(&date.row_id());
+            let log = row.map(|row| DayLog::decode(row.body.as_str())).transpose();
+            self.logs.insert(date, log.map_err(|_| PunchClockRefusal::UnreadableDay)?);
+        }
+        Ok(self.logs.get_mut(&date).and_then(Option::as_mut))
+    }
+
+    /// Returns an archived day, which begins to exist.
+    pub(crate) fn log_or_new(&mut self, date: LocalDate, zone: &Zone) -> Result<&mut DayLog, PunchClockRefusal> {
+        let exists = self.log(date)?.is_some();
+        let now = self.now;
+        let new = || DayLog {
+            date,
+            start: zone.start_of(date),
+            end: zone.start_of(date.next()),
+            punches: Vec::new(),
+            carried: None,
+            carry_ended: false,
+            theme: None,
+            created_at: now,
+            updated_at: now,
+            unknown_fields: Vec::new(),
+        };
+        let log = self.logs.entry(date).or_default();
+        Ok(if exists { log.get_or_insert_with(new) } else { log.insert(new()) })
+    }
+
+    /// Takes an archived day away.
+    pub(crate) fn take_log(&mut self, date: LocalDate) -> Result<Option<DayLog>, PunchClockRefusal> {
+        self.log(date)?;
+        Ok(self.logs.insert(date, None).flatten())
+    }
+
+    /// Recomputes whether the person is at work at each midnight, from the end of the first day that was changed on: past
+    /// the last one as far as something follows from it.
+    pub(crate) fn carry(&mut self, changed: (LocalDate, LocalDate), zone: &Zone) -> Result<(), PunchClockRefusal> {
+        let (from, last) = changed;
+        let mut carried = self.log(from)?.and_then(|log| log.carries());
+        let mut date = from.next();
+        while date < self.today.date {
+            let is_known = match self.log(date)? {
+                Some(log) => log.carried == carried.clone().filter(|_| !log.carry_ended),
+                None => carried.is_none(),
+            };
+            if is_known && date > last {
+                return Ok(());
+            }
+            if carried.is_some() || !is_known {
+                let log = self.log_or_new(date, zone)?;
+                log.carried = carried.filter(|_| !log.carry_ended);
+            }
+            carried = self.log(date)?.and_then(|log| log.carries());
+            date = date.next();
+        }
+        self.today.carried = carried.filter(|_| !self.today.carry_ended);
+        Ok(())
+    }
+
+    /// Writes what has changed.
+    pub(crate) fn write(self, draft: &mut Draft<'_>) -> Result<(), PunchClockRefusal> {
+        let Self { mut today, logs, stored, now, .. } = self;
+        let mut has_changed = false;
+        for (date, log) in logs {
+            let id = date.row_id();
+            let before = stored.rows.get(&id).map(|row| DayLog::decode(row.body.as_str())).transpose();
+            let before = before.map_err(|_| PunchClockRefusal::UnreadableDay)?;
+            let in_draft = draft.archived().find(|row| row.id == id).map(|row| DayLog::decode(row.body.as_str()));
+            let before = match in_draft {
+                Some(log) => Some(log.map_err(|_| PunchClockRefusal::UnreadableDay)?),
+                None => before,
+            };
+            let after = log.filter(|log| !log.is_empty());
+            if before == after {
+                continue;
+            }
+            has_changed = true;
+            let is_listed = |log: &Option<DayLog>| log.as_ref().is_some_and(DayLog::is_listed);
+            today.logs = (today.logs + u64::from(is_listed(&after))).saturating_sub(u64::from(is_listed(&before)));
+            match after {
+                Some(log) => draft.replace_row(DayLog { updated_at: now, ..log }.row()),
+                None => draft.remove_row(id),
+            }
+        }
+        today.ahead = draft.ahead;
+        let unchanged = draft.get::<PunchDay>(&()).is_some_and(|stored| {
+            *stored == PunchDay { updated_at: stored.updated_at, ahead: stored.ahead, ..today.clone() }
+        });
+        if has_changed || !unchanged {
+            today.updated_at = now;
+            draft.put(today);
+        }
+        Ok(())
+    }
+}
+
+/// Adds a punch in its place.
+pub(crate) fn insert(punches: &mut Vec<Punch>, punch: Punch) {
+    let place = punches.partition_point(|known| known.order() < punch.order());
+    punches.insert(place, punch);
+}
