@@ -53,6 +53,7 @@ macro_rules! contract_cases {
             $($given)*;
             a_board_that_was_never_written_is_empty,
             a_load_returns_what_was_committed,
+            a_touch_changes_nothing_but_when_a_scope_was_in_use,
             bytes_and_names_are_returned_unchanged,
             a_commit_on_another_position_changes_nothing,
             a_repeated_command_returns_the_revision_that_it_made,

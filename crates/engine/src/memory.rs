@@ -51,6 +51,7 @@ struct StoredBoard {
     history: BTreeMap<HistoryId, ArchivedRow>,
     history_size: HistorySize,
     ends_at: Option<Timestamp>,
+    touched_at: Option<Timestamp>,
 }
 
 impl MemoryStore {
@@ -185,8 +186,14 @@ impl Store for MemoryNode {
             items: board.items.clone().into_iter().collect(),
             existing: rows.existing.iter().filter(|id| board.history.contains_key(*id)).cloned().collect(),
             rows: rows.bodies.iter().filter_map(|id| board.history.get(id).cloned()).collect(),
+            touched_at: board.touched_at,
             now,
         })
+    }
+
+    async fn touch(&self, scope: &Scope, at: Timestamp) -> Result<(), Fault> {
+        self.shared.lock().content.boards.entry(scope.clone()).or_default().touched_at = Some(at);
+        Ok(())
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {

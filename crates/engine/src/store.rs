@@ -110,6 +110,13 @@ pub trait Store: Send + Sync + 'static {
     /// [`Fault`]: some scopes may still end earlier; a retry is safe.
     async fn extend(&self, scopes: &[Scope], lifetime: Millis) -> Result<(), Fault>;
 
+    /// Records that a scope was in use at this instant, a date. Not a commit: the board's position stays, nothing is
+    /// published, and a crash can lose the last half minute of it. Costs one round trip, or none.
+    ///
+    /// # Errors
+    /// [`Fault`]; a retry is safe.
+    async fn touch(&self, scope: &Scope, at: Timestamp) -> Result<(), Fault>;
+
     /// Watches a scope. When this returns, every later commit is signalled. Watching a scope twice is harmless.
     ///
     /// # Errors
@@ -226,6 +233,8 @@ pub struct LoadedBoard {
     pub rows: Vec<ArchivedRow>,
     /// The command ids that the board remembers.
     pub recent: Vec<RecentId>,
+    /// When the scope was last in use, if that was ever recorded.
+    pub touched_at: Option<Timestamp>,
     /// The store's time.
     pub now: Timestamp,
 }

@@ -42,6 +42,8 @@ pub enum Operation {
     History,
     /// Extend the life of scopes.
     Extend,
+    /// Record that a scope was in use.
+    Touch,
     /// Watch the commits of a scope.
     Watch,
     /// Read the positions of boards.
@@ -77,12 +79,13 @@ pub enum Answer {
 
 impl Operation {
     /// All variants.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Load,
         Self::Commit,
         Self::Confirm,
         Self::History,
         Self::Extend,
+        Self::Touch,
         Self::Watch,
         Self::Positions,
         Self::Due,
@@ -98,6 +101,7 @@ impl Operation {
             Self::Confirm => "confirm",
             Self::History => "history",
             Self::Extend => "extend",
+            Self::Touch => "touch",
             Self::Watch => "watch",
             Self::Positions => "positions",
             Self::Due => "due",

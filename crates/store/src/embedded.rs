@@ -9,6 +9,7 @@ mod history;
 mod read;
 mod store;
 mod tables;
+mod touches;
 mod transaction;
 mod writer;
 

@@ -2,6 +2,7 @@
 
 use timers::disconnect::DisconnectRefusal;
 use timers::node::NodeRefusal;
+use timers::punch_clock::PunchClockRefusal;
 use timers::room::RoomRefusal;
 use timers::stopwatch::StopwatchRefusal;
 use timers::studio::StudioRefusal;
@@ -111,6 +112,7 @@ impl From<Refusal> for Fault {
             Refusal::Stopwatch(refusal) => refusal.into(),
             Refusal::Room(refusal) => refusal.into(),
             Refusal::Studio(refusal) => refusal.into(),
+            Refusal::PunchClock(refusal) => refusal.into(),
             Refusal::Node(NodeRefusal::LeaseLost) | Refusal::Disconnect(DisconnectRefusal::TooMany) => {
                 Self::of_client(Code::InvalidMessage, refusal.to_string())
             }
@@ -156,6 +158,17 @@ impl From<StudioRefusal> for Fault {
             | StudioRefusal::OutOfIds => Code::Limit,
         };
         Self::of_client(code, refusal.to_string())
+    }
+}
+
+impl From<PunchClockRefusal> for Fault {
+    fn from(refusal: PunchClockRefusal) -> Self {
+        match refusal {
+            PunchClockRefusal::ZoneChanged | PunchClockRefusal::DayChanged => {
+                Self::of_service(Code::Busy, refusal.to_string())
+            }
+            PunchClockRefusal::UnreadableDay => Self::of_client(Code::Damaged, refusal.to_string()),
+        }
     }
 }
 

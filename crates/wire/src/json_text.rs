@@ -1,7 +1,7 @@
 //! Messages that are JSON texts `{type, id?, payload?}`: their form, and those of no system in particular.
 
 use serde::Serialize;
-use timers::{BadField, Fields, Timestamp};
+use timers::{BadField, Fields, Revision, Timestamp};
 
 use crate::event::AUTH;
 use crate::fault::{Code, Fault};
@@ -62,6 +62,17 @@ fn not_an_object(error: &serde_json::Error) -> Fault {
 pub(crate) fn unknown_type(kind: &str) -> Fault {
     let quoted: String = kind.chars().take(QUOTED_MAX).collect();
     Fault::of_client(Code::UnknownType, format!("there is no message of type {quoted:?}"))
+}
+
+/// Renders the acknowledgement of a request, with the revision that it made or found.
+pub(crate) fn ack(id: &MessageId, revision: Revision) -> String {
+    #[derive(Serialize)]
+    struct Ack<'a> {
+        r#type: &'static str,
+        id: &'a MessageId,
+        rev: Revision,
+    }
+    json(&Ack { r#type: "ack", id, rev: revision })
 }
 
 /// Renders that a token was accepted, and when it expires if that is known.

@@ -7,6 +7,7 @@ mod fault;
 mod iso;
 mod json_text;
 mod message;
+pub mod punch_clock;
 pub mod rooms;
 pub mod studio;
 mod time_sync;

@@ -198,3 +198,26 @@ pub async fn an_expired_board_leaves_no_trace(fixture: &dyn Fixture) {
         assert_eq!(store.due(now, 10).await.expect("answers").due, []);
     }
 }
+
+pub async fn a_touch_changes_nothing_but_when_a_scope_was_in_use(fixture: &dyn Fixture) {
+    let store = node(fixture).await.store;
+    let (ann, new) = (scope("ann"), scope("new"));
+    let mut commit = fresh(&*store, &ann, 1).await;
+    commit.put = vec![(key("a"), Bytes::from_static(b"{}"))];
+    must(&*store, commit).await;
+    let before = store.load(&ann, &RequiredRows::default()).await.expect("loads");
+    assert_eq!(before.touched_at, None);
+    for at in [5, 7] {
+        store.touch(&ann, Timestamp(at)).await.expect("answers");
+        store.touch(&new, Timestamp(at)).await.expect("answers");
+    }
+    let after = store.load(&ann, &RequiredRows::default()).await.expect("loads");
+    assert_eq!((after.position, &after.items, after.touched_at), (before.position, &before.items, Some(Timestamp(7))));
+    let loaded = store.load(&new, &RequiredRows::default()).await.expect("loads");
+    assert_eq!((loaded.position, loaded.items.len(), loaded.touched_at), (Position::NONE, 0, Some(Timestamp(7))));
+    // A scope that was only touched begins like any other.
+    let commit = fresh(&*store, &new, 1).await;
+    assert_eq!(must(&*store, commit).await.0, 1);
+    let loaded = store.load(&new, &RequiredRows::default()).await.expect("loads");
+    assert_eq!(loaded.touched_at, Some(Timestamp(7)));
+}

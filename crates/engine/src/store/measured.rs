@@ -79,6 +79,10 @@ impl Store for Measured {
         self.measure(Operation::Extend, self.store.extend(scopes, lifetime), done).await
     }
 
+    async fn touch(&self, scope: &Scope, at: Timestamp) -> Result<(), Fault> {
+        self.measure(Operation::Touch, self.store.touch(scope, at), done).await
+    }
+
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {
         self.measure(Operation::Watch, self.store.watch(scope), done).await
     }

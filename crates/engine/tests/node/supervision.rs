@@ -59,6 +59,10 @@ impl Store for PanickingStore {
         self.enter("due");
         self.node.due(until, limit).await
     }
+    async fn touch(&self, scope: &Scope, at: Timestamp) -> Result<(), Fault> {
+        self.node.touch(scope, at).await
+    }
+
     async fn postpone(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
         self.node.postpone(due, to).await
     }

@@ -207,6 +207,10 @@ impl Store for FaultyStore {
         }
         self.node.due(until, limit).await
     }
+    async fn touch(&self, scope: &Scope, at: Timestamp) -> Result<(), Fault> {
+        self.node.touch(scope, at).await
+    }
+
     async fn postpone(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
         self.check_available()?;
         self.node.postpone(due, to).await

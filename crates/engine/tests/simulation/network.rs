@@ -233,6 +233,10 @@ impl Store for Link {
         self.receive(self.node.due(until, limit).await).await
     }
 
+    async fn touch(&self, scope: &Scope, at: Timestamp) -> Result<(), Fault> {
+        self.receive(self.node.touch(scope, at).await).await
+    }
+
     async fn postpone(&self, due: &Due, to: Timestamp) -> Result<(), Fault> {
         self.send().await?;
         self.receive(self.node.postpone(due, to).await).await

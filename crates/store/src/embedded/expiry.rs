@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::embedded::database::Handle;
 use crate::embedded::head::StoredHead;
-use crate::embedded::tables::{END_INDEX, ENDS, HISTORY_SIZES};
+use crate::embedded::tables::{END_INDEX, ENDS, HISTORY_SIZES, TOUCHES};
 use crate::embedded::transaction::Tables;
 use crate::embedded::writer::Job;
 
@@ -27,6 +27,7 @@ const ROWS_AT_ONCE: usize = 1000;
 pub(crate) struct Retention<'t> {
     sizes: Table<'t, &'static str, (u64, u64)>,
     ends: Table<'t, &'static str, u64>,
+    touches: Table<'t, &'static str, u64>,
     end_index: Table<'t, (u64, &'static str), ()>,
 }
 
@@ -35,6 +36,7 @@ impl<'t> Retention<'t> {
         Ok(Self {
             sizes: transaction.open_table(HISTORY_SIZES)?,
             ends: transaction.open_table(ENDS)?,
+            touches: transaction.open_table(TOUCHES)?,
             end_index: transaction.open_table(END_INDEX)?,
         })
     }
@@ -140,6 +142,7 @@ impl Tables<'_> {
             self.due.remove((deadline.0, scope))?;
         }
         self.retention.sizes.remove(scope)?;
+        self.retention.touches.remove(scope)?;
         self.retention.set_end(scope, Some(Timestamp(at)), None)?;
         Ok(ControlFlow::Continue(()))
     }
@@ -243,9 +246,14 @@ mod tests {
             let terms = tables.row_terms.iter()?.filter(|entry| entry.as_ref().unwrap().0.value().0 == scope).count();
             let items = tables.items.iter()?.filter(|item| item.as_ref().unwrap().0.value().0 == scope).count();
             let due = tables.due.iter()?.filter(|due| due.as_ref().unwrap().0.value().1 == scope).count();
-            let Retention { sizes, ends, end_index } = &tables.retention;
+            let Retention { sizes, ends, end_index, touches } = &tables.retention;
             let ends_in_order = end_index.iter()?.filter(|end| end.as_ref().unwrap().0.value().1 == scope).count();
-            let single = [tables.heads.get(scope)?.is_some(), sizes.get(scope)?.is_some(), ends.get(scope)?.is_some()];
+            let single = [
+                tables.heads.get(scope)?.is_some(),
+                sizes.get(scope)?.is_some(),
+                ends.get(scope)?.is_some(),
+                touches.get(scope)?.is_some(),
+            ];
             let single = single.into_iter().filter(|is_there| *is_there).count();
             Ok(rows + index + terms + items + due + ends_in_order + single)
         })

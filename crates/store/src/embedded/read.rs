@@ -11,14 +11,17 @@ use timers::{ItemKey, Millis, Position, RequiredRows, Scope, Tag, Timestamp};
 use crate::embedded::head::StoredHead;
 use crate::embedded::history;
 use crate::embedded::tables::{ABSORBED, CLOCK, CLOSED, DUE, HEADS, ITEMS, ROWS, TIME};
+use crate::embedded::touches::Touches;
 use crate::known_scopes::{KnownScopes, PAGE_SIZE, PAGES_MAX};
 
 pub(crate) fn load(
     database: &Database,
     scope: &Scope,
     required: &RequiredRows,
+    touches: &Touches,
     now: Timestamp,
 ) -> Result<LoadedBoard, Fault> {
+    let of = scope;
     let scope = scope.to_string();
     let snapshot = database.begin_read().map_err(fault)?;
     let head = head(&snapshot, &scope)?.head;
@@ -41,7 +44,9 @@ pub(crate) fn load(
     }
     let rows = required.bodies.iter().map(|id| history::row(&table, &scope, id.as_str()));
     let rows = rows.filter_map(Result::transpose).collect::<Result<Vec<_>, Fault>>()?;
-    Ok(LoadedBoard { position: head.position, at: head.at, items, existing, rows, recent: head.recent.into(), now })
+    let touched_at = touches.of(of, &snapshot)?;
+    let (position, recent) = (head.position, head.recent.into());
+    Ok(LoadedBoard { position, at: head.at, items, existing, rows, recent, touched_at, now })
 }
 
 pub(crate) fn positions(database: &Database, scopes: &[Scope]) -> Result<Vec<Option<Position>>, Fault> {

@@ -20,6 +20,7 @@ use tracing::{Instrument, Span};
 
 use crate::embedded::database::{Handle, OpenError};
 use crate::embedded::failure_log::FailureLog;
+use crate::embedded::touches::Touches;
 use crate::embedded::writer::{Job, Reply, Writer};
 use crate::embedded::{disk, expiry, history, read};
 use crate::known_scopes::KnownScopes;
@@ -44,6 +45,7 @@ pub struct EmbeddedStore {
     signal_sender: Arc<Mutex<SignalSender>>,
     last_beat: Mutex<Option<BeatStatus>>,
     known_scopes: Arc<KnownScopes>,
+    touches: Arc<Touches>,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     writer_stopped: Mutex<Option<oneshot::Receiver<()>>>,
 }
@@ -59,11 +61,13 @@ impl EmbeddedStore {
         continue_time(&handle, &clock).map_err(|fault| OpenError::Failed(folder.to_owned(), fault.into()))?;
         let (signal_sender, signals) = SignalSender::new();
         let signal_sender = Arc::new(Mutex::new(signal_sender));
+        let touches = Arc::new(Touches::default());
         let mut writer = Writer {
             handle: handle.clone(),
             clock: Arc::clone(&clock),
             signal_sender: Arc::clone(&signal_sender),
             failures: FailureLog::default(),
+            touches: Arc::clone(&touches),
         };
         let (jobs, taken) = mpsc::channel(JOBS_MAX);
         let (stopped_tx, writer_stopped) = oneshot::channel();
@@ -83,6 +87,7 @@ impl EmbeddedStore {
             signal_sender,
             last_beat: Mutex::default(),
             known_scopes: Arc::new(KnownScopes::new()),
+            touches,
             jobs: Mutex::new(Some(jobs)),
             writer_stopped: Mutex::new(Some(writer_stopped)),
         };
@@ -146,7 +151,8 @@ fn span(operation: &'static str) -> Span {
 impl Store for EmbeddedStore {
     async fn load(&self, scope: &Scope, rows: &RequiredRows) -> Result<LoadedBoard, Fault> {
         let (scope, rows, now) = (scope.clone(), rows.clone(), self.clock.now());
-        self.read(move |database| read::load(database, &scope, &rows, now)).instrument(span("load")).await
+        let touches = Arc::clone(&self.touches);
+        self.read(move |database| read::load(database, &scope, &rows, &touches, now)).instrument(span("load")).await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, Fault> {
@@ -171,6 +177,12 @@ impl Store for EmbeddedStore {
         }
         let until = self.clock.now() + lifetime;
         self.write(|reply| Job::Extend(found, until, reply)).await
+    }
+
+    async fn touch(&self, scope: &Scope, at: Timestamp) -> Result<(), Fault> {
+        self.handle.check_writable()?;
+        self.touches.record(scope, at);
+        Ok(())
     }
 
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {

@@ -29,6 +29,9 @@ pub(crate) const ENDS: TableDefinition<&str, u64> = TableDefinition::new("ends")
 /// The same, in the order of the instants.
 pub(crate) const END_INDEX: TableDefinition<(u64, &str), ()> = TableDefinition::new("end_index");
 
+/// Scope → when it was last in use.
+pub(crate) const TOUCHES: TableDefinition<&str, u64> = TableDefinition::new("touches");
+
 /// The last recorded time of the store, how far it is ahead of the machine's clock, and whether the store was closed then.
 pub(crate) const CLOCK: TableDefinition<&str, u64> = TableDefinition::new("clock");
 
@@ -55,6 +58,7 @@ pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), redb::TableEr
     transaction.open_table(HISTORY_SIZES)?;
     transaction.open_table(ENDS)?;
     transaction.open_table(END_INDEX)?;
+    transaction.open_table(TOUCHES)?;
     transaction.open_table(CLOCK)?;
     transaction.open_table(PROBE)?;
     Ok(())

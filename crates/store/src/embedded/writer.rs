@@ -1,6 +1,7 @@
 //! The single writer: takes the queued jobs, commits them in one transaction with one sync, then replies.
 
 use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::embedded::database::{Handle, failing};
 use crate::embedded::failure_log::FailureLog;
 use crate::embedded::read;
 use crate::embedded::tables::{ABSORBED, CLOCK, CLOSED, PROBE, TIME};
+use crate::embedded::touches::Touches;
 use crate::embedded::transaction::Tables;
 
 /// Most commits in one transaction. In a group of this size writing costs as much as the sync; larger groups
@@ -55,6 +57,7 @@ pub(crate) struct Writer {
     pub(crate) clock: Arc<StoreClock>,
     pub(crate) signal_sender: Arc<Mutex<SignalSender>>,
     pub(crate) failures: FailureLog,
+    pub(crate) touches: Arc<Touches>,
 }
 
 impl Writer {
@@ -123,7 +126,9 @@ impl Writer {
     fn record_time(&mut self, is_closed: bool) {
         let time = self.clock.read();
         // As above.
-        self.write(|database| record_time(database, time, is_closed)).ok();
+        let touches = Arc::clone(&self.touches);
+        let written = self.write(|database| record_time(database, time, is_closed, &touches));
+        written.iter().for_each(|written| touches.forget(written));
     }
 
     /// Writes to the file, which must be at its path before and after. A failed write makes the store unusable. The fault is
@@ -182,8 +187,10 @@ impl Writer {
             self.failures.report(&reason);
             return Err(failing(&reason));
         }
-        let time = self.clock.read();
-        self.write(|database| write_probe(database).and_then(|()| record_time(database, time, false)))
+        let (time, touches) = (self.clock.read(), Arc::clone(&self.touches));
+        self.write(|database| {
+            write_probe(database).and_then(|()| record_time(database, time, false, &touches)).map(drop)
+        })
     }
 
     fn commit_group(&mut self, group: Vec<(Box<Commit>, Reply<Committed>)>) {
@@ -253,7 +260,12 @@ fn within<T>(
     Ok(written)
 }
 
-fn record_time(database: &Database, time: StoreTime, is_closed: bool) -> Result<(), redb::Error> {
+fn record_time(
+    database: &Database,
+    time: StoreTime,
+    is_closed: bool,
+    touches: &Touches,
+) -> Result<BTreeMap<Scope, Timestamp>, redb::Error> {
     let transaction = database.begin_write()?;
     {
         let mut table = transaction.open_table(CLOCK)?;
@@ -261,7 +273,9 @@ fn record_time(database: &Database, time: StoreTime, is_closed: bool) -> Result<
         table.insert(ABSORBED, time.absorbed.0)?;
         table.insert(CLOSED, u64::from(is_closed))?;
     }
-    Ok(transaction.commit()?)
+    let written = touches.write(&transaction)?;
+    transaction.commit()?;
+    Ok(written)
 }
 
 fn write_probe(database: &Database) -> Result<(), redb::Error> {
@@ -332,6 +346,7 @@ mod tests {
                 clock: Arc::clone(&clock),
                 signal_sender: Arc::clone(&signal_sender),
                 failures: FailureLog::default(),
+                touches: Arc::default(),
             };
             let (jobs, received) = mpsc::channel(8);
             let writer = thread::spawn(move || writer.run(received));

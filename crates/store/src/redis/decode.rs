@@ -72,9 +72,10 @@ pub(crate) fn board(
     let position = position(fields.remove("@rev").as_deref(), fields.remove("@tag").as_deref())?;
     let at = number(fields.remove("@at").as_deref())?;
     let recent = recent(&fields.remove("@ids").unwrap_or_default());
+    let touched_at = fields.remove("@touched").map(|at| number(Some(&at)).map(Timestamp)).transpose()?;
     fields.retain(|name, _| !name.starts_with('@'));
     let items = fields.into_iter().map(|(name, bytes)| (ItemKey::from_stored(&name), bytes));
-    Ok(LoadedBoard { position, at: Timestamp(at), items: items.collect(), existing, rows, recent, now })
+    Ok(LoadedBoard { position, at: Timestamp(at), items: items.collect(), existing, rows, recent, touched_at, now })
 }
 
 /// Decodes the board's recent command ids, as packed by `commit.lua`.

@@ -12,6 +12,7 @@ use engine::store::{
     Query, SIGNALS_MAX, Shard, Shards, StoreCounters,
 };
 use fred::error::Error;
+use fred::interfaces::HashesInterface;
 use fred::types::Value;
 use futures_util::future::join_all;
 use timers::{Millis, Position, RequiredRows, Scope, Tag, Timestamp};
@@ -172,6 +173,13 @@ impl Store for RedisStore {
             return Err(not_connected());
         }
         extended.into_iter().collect()
+    }
+
+    async fn touch(&self, scope: &Scope, at: Timestamp) -> Result<(), Fault> {
+        let server = self.server(scope)?;
+        let touched: Result<(), Error> =
+            server.commands()?.hset(self.shared.keys.board(scope), ("@touched", at.to_string())).await;
+        touched.map_err(|error| server.fault(error))
     }
 
     async fn watch(&self, scope: &Scope) -> Result<(), Fault> {

@@ -2,6 +2,7 @@
 
 use crate::fields::stored_object;
 use crate::punch_clock::date::LocalDate;
+use crate::punch_clock::limits::PunchClockLimits;
 use crate::punch_clock::punch::{Punch, PunchId};
 use crate::punch_clock::standing::{IgnoredReason, Standing};
 use crate::punch_clock::theme::Themes;
@@ -138,6 +139,19 @@ impl PunchDay {
     pub(crate) fn remembers(&self, id: &PunchId) -> Option<IgnoredReason> {
         let RememberedId(_, _, is_deleted) = self.remembered.iter().rev().find(|known| known.0 == *id)?;
         Some(if *is_deleted { IgnoredReason::Deleted } else { IgnoredReason::Archived })
+    }
+
+    /// Returns why a posted punch is not on this day, as the day is after it; `None` if it is, or if it joined an archived
+    /// day.
+    pub fn rejection(&self, punch: &Punch, limits: &PunchClockLimits) -> Option<IgnoredReason> {
+        if self.has(&punch.id) {
+            return None;
+        }
+        let days_ago = self.date.days_since(self.zone.date_at(punch.at));
+        self.remembers(&punch.id).or_else(|| match days_ago {
+            1.. => (days_ago > limits.days_back).then_some(IgnoredReason::TooOld(limits.days_back)),
+            _ => Some(IgnoredReason::TooMany(limits.punches)),
+        })
     }
 
     /// Tells whether the day has a punch.
