@@ -42,6 +42,7 @@ use crate::hub::entries::Entries;
 use crate::hub::fan_out_trace::{Audience, FanOutTrace};
 use crate::hub::hub_counts::HubCounts;
 use crate::hub::recover::Cause;
+pub(crate) use crate::hub::recover::Loaded;
 pub(crate) use crate::hub::scope_state::ViewMark;
 use crate::hub::scope_state::{ApplyResult, ScopeState};
 use crate::hub::tick_fan_out::TickFanOut;

@@ -147,7 +147,7 @@ impl LeaseTask {
 pub(crate) async fn clear_up(engine: Arc<Engine>, node: NodeId) {
     let scope = Scope::node(&node);
     let board = match engine.hub.load(&scope, &RequiredRows::default()).await {
-        Ok((board, ..)) => board,
+        Ok(loaded) => loaded.board,
         Err(error) => return tracing::warn!(%node, %error, "the members of a dead node cannot be removed yet"),
     };
     if board.get::<Lease>(&()).is_none_or(|lease| !lease.lost) {

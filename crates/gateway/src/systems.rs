@@ -2,6 +2,7 @@
 //! and the admin API follow from this list.
 
 mod clockit;
+mod punch_clock;
 mod rooms;
 mod studio;
 
@@ -150,6 +151,7 @@ systems! {
     Clockit: clockit::Clockit;
     Rooms: rooms::Rooms;
     Studio: studio::Studio;
+    PunchClock: punch_clock::PunchClock;
 }
 
 /// The names of all dialects, in the order of the systems.

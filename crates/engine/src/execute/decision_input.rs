@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::engine::Engine;
 use crate::execute::STORE_PAUSE;
 use crate::execute::command_budget::CommandBudget;
-use crate::hub::{JoinError, ViewMark};
+use crate::hub::{JoinError, Loaded, ViewMark};
 use crate::outcome::{ExecuteError, Request};
 use crate::store::RecentId;
 
@@ -50,7 +50,7 @@ impl Engine {
         loop {
             let mark = self.hub.mark(&request.scope);
             match self.hub.load(&request.scope, &required).await {
-                Ok((board, rows, recent)) => {
+                Ok(Loaded { board, rows, recent, .. }) => {
                     return Ok(DecisionInput { board: Arc::new(board), rows, is_loaded: true, recent, mark });
                 }
                 Err(JoinError::Damaged(error)) => return Err(error.into()),

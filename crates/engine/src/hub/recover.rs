@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use timers::{Board, HistoryId, Item, RawJson, RequiredRows, Row, Scope, StoredRows};
+use timers::{Board, HistoryId, Item, RawJson, RequiredRows, Row, Scope, StoredRows, Timestamp};
 use tracing::Instrument;
 
 use crate::hub::scope_state::{ScopeState, ViewMark};
@@ -50,6 +50,16 @@ impl Cause {
     }
 }
 
+/// A board that was read, with the rows that a command must know.
+pub(crate) struct Loaded {
+    pub(crate) board: Board,
+    pub(crate) rows: StoredRows,
+    /// The command ids that the board remembers.
+    pub(crate) recent: Vec<RecentId>,
+    /// When the scope was last in use, if that was ever recorded.
+    pub(crate) touched_at: Option<Timestamp>,
+}
+
 impl Hub {
     /// Makes a view current: watches the scope, loads it, and applies the updates that came meanwhile.
     ///
@@ -62,7 +72,7 @@ impl Hub {
             }
             let loading = state.begin_load();
             self.store.watch(&state.scope).await?;
-            let (board, ..) = self.load(&state.scope, &RequiredRows::default()).await?;
+            let Loaded { board, .. } = self.load(&state.scope, &RequiredRows::default()).await?;
             loading.install(board);
         }
         if state.is_current() {
@@ -72,18 +82,15 @@ impl Hub {
     }
 
     /// Loads a board, with the rows of its history that a command must know.
-    pub(crate) async fn load(
-        &self,
-        scope: &Scope,
-        rows: &RequiredRows,
-    ) -> Result<(Board, StoredRows, Vec<RecentId>), JoinError> {
+    pub(crate) async fn load(&self, scope: &Scope, rows: &RequiredRows) -> Result<Loaded, JoinError> {
         self.stats.loads.add_one();
         let loaded = self.store.load(scope, rows).await.inspect_err(|fault| self.report_if_damaged(scope, fault))?;
         self.clock.refine(loaded.now);
         let board = decode_board(scope, &loaded).inspect_err(|error| self.report_damage(scope, error))?;
         let rows = loaded.rows.into_iter().map(decode_row).collect::<Result<_, Fault>>();
         let rows = rows.inspect_err(|fault| self.report_damage(scope, fault))?;
-        Ok((board, StoredRows { existing: loaded.existing, rows }, loaded.recent))
+        let (rows, recent) = (StoredRows { existing: loaded.existing, rows }, loaded.recent);
+        Ok(Loaded { board, rows, recent, touched_at: loaded.touched_at })
     }
 
     /// Counts and logs a fault about a scope if an operator must repair it. The log is limited.
@@ -110,7 +117,7 @@ impl Hub {
     pub(crate) async fn show_stored(&self, scope: &Scope) -> Result<bool, JoinError> {
         let Some(state) = self.lock().get(scope).cloned() else { return Ok(true) };
         let mark = state.mark();
-        let (board, ..) = self.load(scope, &RequiredRows::default()).await?;
+        let Loaded { board, .. } = self.load(scope, &RequiredRows::default()).await?;
         Ok(state.offer_snapshot(&Arc::new(board), mark))
     }
 

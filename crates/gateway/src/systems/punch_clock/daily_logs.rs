@@ -1,0 +1,166 @@
+//! The routes of archived days.
+
+use std::sync::Arc;
+
+use axum::extract::{Request as HttpRequest, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use engine::store::{ArchivedRow, Fault, HistoryCursor, Query as RowQuery};
+use serde::Deserialize;
+use timers::punch_clock::{DayLog, LocalDate, PunchDay, SavedLog, ThemeChoice, Zone};
+use timers::{RequiredRows, Timestamp};
+use wire::punch_clock::{BadRequest, Pagination, PostedLog, log_list, log_saved};
+
+use crate::http::query::Query;
+use crate::node::Node;
+use crate::systems::punch_clock::days::{Failed, Posted, Worker};
+use crate::systems::punch_clock::routes::{body_text, failure, json_answer, refusal};
+
+/// Days of a page, unless the client gives a number.
+const PAGE_DEFAULT: u64 = 30;
+
+/// Most days of a page: a year.
+const PAGE_MAX: u64 = 366;
+
+/// Rows of the history that are read at once.
+const ROWS_AT_ONCE: usize = 500;
+
+#[derive(Deserialize)]
+pub(super) struct LogQuery {
+    date: Option<String>,
+    limit: Option<String>,
+    page: Option<String>,
+}
+
+/// `GET /api/daily-logs?date=&limit=&page=`: archived days, newest first.
+pub(super) async fn list(worker: Worker, Query(query): Query<LogQuery>) -> Response {
+    let number = |text: Option<&String>, default: u64| match text.map(|text| text.parse::<u64>()) {
+        None => Some(default),
+        Some(Ok(number @ 1..)) => Some(number),
+        Some(Ok(0) | Err(_)) => None,
+    };
+    let (limit, page) = (number(query.limit.as_ref(), PAGE_DEFAULT), number(query.page.as_ref(), 1));
+    let (Some(limit), Some(page)) = (limit.map(|limit| limit.min(PAGE_MAX)), page) else {
+        return refusal(StatusCode::BAD_REQUEST, "limit and page must be whole numbers above 0");
+    };
+    let date = match query.date.as_deref().filter(|text| !text.is_empty()) {
+        None => None,
+        Some(text) => match text.get(..10).unwrap_or(text).parse::<LocalDate>() {
+            Ok(date) => Some(date),
+            Err(error) => return refusal(StatusCode::BAD_REQUEST, &format!("date {error}")),
+        },
+    };
+    let logs = match read(&worker, date).await {
+        Ok(logs) => logs,
+        Err(failed) => return failure(&failed),
+    };
+    let pagination = Pagination::of(page, limit, logs.len() as u64);
+    let skipped = usize::try_from((page - 1).saturating_mul(limit)).unwrap_or(usize::MAX);
+    let shown = logs.get(skipped.min(logs.len())..).unwrap_or_default();
+    let shown = &shown[..shown.len().min(usize::try_from(limit).unwrap_or(usize::MAX))];
+    json_answer(log_list(shown, worker.scope.id(), pagination))
+}
+
+/// `POST /api/daily-logs`: unites punches with the days of their own instants.
+pub(super) async fn save(State(node): State<Arc<Node>>, worker: Worker, request: HttpRequest) -> Response {
+    let text = match body_text(&node, request).await {
+        Ok(text) => text,
+        Err(refused) => return refused,
+    };
+    let posted = match PostedLog::read(&text) {
+        Ok(posted) => posted,
+        Err(BadRequest(reason)) => return refusal(StatusCode::BAD_REQUEST, &reason),
+    };
+    match store(&worker, posted).await {
+        Ok(answer) => json_answer(answer),
+        Err(failed) => failure(&failed),
+    }
+}
+
+async fn store(worker: &Worker, posted: PostedLog) -> Result<String, Failed> {
+    let date = posted.date;
+    let before = find(worker, date).await?;
+    let log = Some(SavedLog { date, theme: posted.theme });
+    let (loaded, _) = worker.save(&Posted { punches: posted.punches, theme: None::<ThemeChoice>, log }).await?;
+    let (now, today) = (worker.now(), loaded.day);
+    if let Some(day) = today.as_ref().filter(|day| day.date == date) {
+        let current = current_log(day, now);
+        return Ok(log_saved(&current, worker.scope.id(), before.is_none(), Some(now)));
+    }
+    let saved = match find(worker, date).await? {
+        Some(log) => log,
+        None => empty_log(date, today.as_ref().map_or(&Zone::utc(), |day| &day.zone), now),
+    };
+    Ok(log_saved(&saved, worker.scope.id(), before.is_none(), None))
+}
+
+/// Returns the current day in the form of an archived one; it stays as it is.
+fn current_log(day: &PunchDay, now: Timestamp) -> DayLog {
+    DayLog {
+        punches: day.punches.clone(),
+        carried: day.carried.clone(),
+        theme: Some(day.themes.current().to_owned()),
+        end: day.end(),
+        ..empty_log(day.date, &day.zone, now)
+    }
+}
+
+/// Returns a day without punches, of which nothing is kept.
+fn empty_log(date: LocalDate, zone: &Zone, now: Timestamp) -> DayLog {
+    DayLog {
+        date,
+        start: zone.start_of(date),
+        end: zone.start_of(date.next()),
+        punches: Vec::new(),
+        carried: None,
+        carry_ended: false,
+        theme: None,
+        created_at: now,
+        updated_at: now,
+        unknown_fields: Vec::new(),
+    }
+}
+
+/// Reads one archived day.
+async fn find(worker: &Worker, date: LocalDate) -> Result<Option<DayLog>, Failed> {
+    let required = RequiredRows { existing: Vec::new(), bodies: vec![date.row_id()] };
+    let read = worker.node.engine.read(&worker.scope, &required).await;
+    let (_, rows) = read.map_err(|error| if error.is_damage() { Failed::Damaged } else { Failed::Unavailable })?;
+    let row = rows.rows.get(&date.row_id());
+    row.map(|row| DayLog::decode(row.body.as_str())).transpose().map_err(|_| Failed::Damaged)
+}
+
+/// Reads all archived days, or one, newest first. A person has some hundred a year.
+async fn read(worker: &Worker, date: Option<LocalDate>) -> Result<Vec<DayLog>, Failed> {
+    let mut logs = Vec::new();
+    let mut before: Option<HistoryCursor> = None;
+    loop {
+        let range = date.map(LocalDate::utc_start);
+        let query = RowQuery { from: range, to: range, before: before.take(), ..RowQuery::newest(ROWS_AT_ONCE) };
+        let page =
+            worker.node.engine.store().history(&worker.scope, &query).await.map_err(|fault| failed(worker, &fault))?;
+        logs.extend(page.rows.iter().filter_map(decode).filter(DayLog::is_listed));
+        match page.next {
+            Some(next) => before = Some(next),
+            None => return Ok(logs),
+        }
+    }
+}
+
+fn decode(row: &ArchivedRow) -> Option<DayLog> {
+    let read = std::str::from_utf8(&row.body).map_err(|error| error.to_string());
+    match read.and_then(|text| DayLog::decode(text).map_err(|error| error.to_string())) {
+        Ok(log) => Some(log),
+        Err(error) => {
+            tracing::error!("a row of the history cannot be read and is left out");
+            tracing::debug!(row = %row.id, %error, "the row that is left out");
+            None
+        }
+    }
+}
+
+fn failed(worker: &Worker, fault: &Fault) -> Failed {
+    worker.node.engine.hub().report_if_damaged(&worker.scope, fault);
+    tracing::debug!(%fault, "archived days cannot be read");
+    Failed::Unavailable
+}

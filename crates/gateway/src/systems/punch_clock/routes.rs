@@ -1,0 +1,147 @@
+//! The routes of a person's current day.
+
+use std::sync::Arc;
+
+use access::Denied;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Request as HttpRequest, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use net::limits::NetLimit;
+use net::request_body::{BodyLimits, encoding_refusal, read_body};
+use serde_json::json;
+use wire::punch_clock::{BadRequest, Document, PostedDay, document, ignored, saved, zone, zone_name};
+
+use crate::http::authentication::authenticate;
+use crate::node::Node;
+use crate::systems::SystemModule;
+use crate::systems::punch_clock::PunchClock;
+use crate::systems::punch_clock::days::{Failed, Posted, Worker};
+
+impl FromRequestParts<Arc<Node>> for Worker {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, Response> {
+        match authenticate(node, parts, PunchClock::NAME).await {
+            Ok(identity) => Ok(Self::new(node, &identity)),
+            Err(Denied::Missing | Denied::Rejected(_)) => Err(refusal(StatusCode::UNAUTHORIZED, "Unauthorized")),
+            Err(Denied::Unavailable(_)) => {
+                Err(refusal(StatusCode::SERVICE_UNAVAILABLE, "The login cannot be verified now; try again"))
+            }
+        }
+    }
+}
+
+/// `GET /api/session`: the document.
+pub(super) async fn read(worker: Worker) -> Response {
+    match worker.read().await {
+        Ok(loaded) => {
+            let person = worker.person(loaded.active_at);
+            json_answer(document(&Document::of(loaded.day.as_ref(), person, worker.now())))
+        }
+        Err(failed) => failure(&failed),
+    }
+}
+
+/// `POST /api/session`: unites the posted document with the stored one.
+pub(super) async fn save(State(node): State<Arc<Node>>, worker: Worker, request: HttpRequest) -> Response {
+    let text = match body_text(&node, request).await {
+        Ok(text) => text,
+        Err(refused) => return refused,
+    };
+    let posted = match PostedDay::read(&text) {
+        Ok(posted) => posted,
+        Err(BadRequest(reason)) => return refusal(StatusCode::BAD_REQUEST, &reason),
+    };
+    let request = Posted { punches: posted.punches.clone(), theme: posted.theme.clone(), log: None };
+    match worker.save(&request).await {
+        Ok((loaded, _)) => {
+            let document = Document::of(loaded.day.as_ref(), worker.person(loaded.active_at), worker.now());
+            let ignored = ignored(&document, &posted, &node.settings.rules.punch_clock);
+            json_answer(saved(&document, &posted, &ignored))
+        }
+        Err(failed) => failure(&failed),
+    }
+}
+
+/// `DELETE /api/session`: resets the day.
+pub(super) async fn reset(worker: Worker) -> Response {
+    match worker.reset().await {
+        Ok(()) => json_answer(r#"{"success":true,"message":"Session reset successfully"}"#.to_owned()),
+        Err(failed) => failure(&failed),
+    }
+}
+
+/// `PUT /api/session/zone`: moves the person to a time zone.
+pub(super) async fn set_zone(State(node): State<Arc<Node>>, worker: Worker, request: HttpRequest) -> Response {
+    let text = match body_text(&node, request).await {
+        Ok(text) => text,
+        Err(refused) => return refused,
+    };
+    let name = match zone_name(&text) {
+        Ok(name) => name,
+        Err(BadRequest(reason)) => return refusal(StatusCode::BAD_REQUEST, &reason),
+    };
+    let Some(zone) = zone(&name, worker.now(), worker.now()) else {
+        let known: String = name.chars().take(64).collect();
+        return refusal(StatusCode::BAD_REQUEST, &format!("there is no time zone {known:?}"));
+    };
+    match worker.set_zone(zone.name()).await {
+        Ok(()) => json_answer(format!(r#"{{"success":true,"zone":"{}"}}"#, zone.name())),
+        Err(failed) => failure(&failed),
+    }
+}
+
+/// `POST /api/heartbeat`: records that the page is open. Publishes nothing.
+pub(super) async fn heartbeat(State(node): State<Arc<Node>>, worker: Worker, request: HttpRequest) -> Response {
+    // The body has only the client's time, which does not count.
+    if let Err(refused) = body_text(&node, request).await {
+        return refused;
+    }
+    let Some(now) = node.engine.clock().date() else { return failure(&Failed::Unavailable) };
+    match node.engine.store().touch(&worker.scope, now).await {
+        Ok(()) => json_answer(format!(r#"{{"success":true,"message":"Heartbeat received","serverTime":{now}}}"#)),
+        Err(fault) => {
+            node.engine.hub().report_if_damaged(&worker.scope, &fault);
+            tracing::debug!(%fault, "a heartbeat cannot be recorded");
+            failure(&Failed::Unavailable)
+        }
+    }
+}
+
+/// Reads a body as text, whatever its content type says.
+pub(super) async fn body_text(node: &Node, request: HttpRequest) -> Result<String, Response> {
+    let (head, body) = request.into_parts();
+    if let Some(refused) = encoding_refusal(&head.headers) {
+        return Err(refused);
+    }
+    let limits = BodyLimits {
+        max_bytes: node.settings.systems.punch_clock.body_bytes,
+        timeout: node.settings.limits.request_within,
+        is_steady: true,
+        too_large: Some(NetLimit::BodyBytes),
+    };
+    let bytes = read_body(body, limits, &*node.metrics).await?;
+    node.body_slots.count_bytes(bytes.len());
+    String::from_utf8(bytes.into()).map_err(|_| refusal(StatusCode::BAD_REQUEST, "the body is not UTF-8"))
+}
+
+pub(super) fn json_answer(json: String) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    (headers, Body::from(json)).into_response()
+}
+
+pub(super) fn refusal(status: StatusCode, reason: &str) -> Response {
+    (status, axum::Json(json!({ "error": reason }))).into_response()
+}
+
+pub(super) fn failure(failed: &Failed) -> Response {
+    match failed {
+        Failed::Unavailable => refusal(StatusCode::SERVICE_UNAVAILABLE, "Failed to update session"),
+        Failed::Damaged => refusal(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the stored data is damaged and cannot be used; nothing was done",
+        ),
+    }
+}
