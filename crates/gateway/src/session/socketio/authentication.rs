@@ -160,7 +160,7 @@ impl SocketIoConnection {
         let node = Arc::clone(&self.node);
         self.handlers.iter_mut().for_each(|handler| handler.leave(&node));
         self.handlers = systems::event_handlers(&node, &self.outbox);
-        (self.unauthenticated_since, self.admitted_since) = (Some(Instant::now()), None);
+        (self.unauthenticated_since, self.admitted_since, self.refreshed) = (Some(Instant::now()), None, None);
         self.validity = Box::pin(pending());
         self.gauge = None;
         self.identity = None;
@@ -191,7 +191,8 @@ impl SocketIoConnection {
         if let Some(gauge) = &mut self.gauge {
             gauge.set_method(identity.method);
         }
-        self.answer(ack, &Event::authenticated(identity.expires_at()));
+        let answer = Event::authenticated(identity.expires_at());
+        (self.admitted_since, self.refreshed) = (Some(Instant::now()), Some(Box::new((ack, answer))));
         self.adopt(identity);
         self.log("a client has presented a fresh token");
         Ok(())

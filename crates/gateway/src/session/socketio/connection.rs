@@ -53,6 +53,8 @@ pub(super) struct SocketIoConnection {
     pub(super) unauthenticated_since: Option<Instant>,
     /// Since when the client is to be told of its admission, which waits for the handlers.
     pub(super) admitted_since: Option<Instant>,
+    /// The answer to a fresh token, which waits in the same way.
+    pub(super) refreshed: Option<Box<(Ack, Event)>>,
     pub(super) in_flight: InFlight,
     closed_since: Option<Instant>,
     /// The scopes that the client has joined, as recorded.
@@ -94,6 +96,7 @@ impl SocketIoConnection {
             validity: Box::pin(pending()),
             unauthenticated_since: Some(Instant::now()),
             admitted_since: None,
+            refreshed: None,
             in_flight: None,
             closed_since: None,
             joined: Vec::new(),
@@ -133,6 +136,7 @@ impl SocketIoConnection {
         loop {
             let is_idle = self.in_flight.is_none();
             let has_waiting = !self.outbox.is_empty();
+            let is_joining = self.admitted_since.is_some();
             let check_in = self.check_in(has_waiting, authenticate_within);
             tokio::select! {
                 biased;
@@ -150,7 +154,7 @@ impl SocketIoConnection {
                     time_uncertain.set(uncertain(certainty, true));
                     self.fail(None, &Fault::of_service(Code::TimeUncertain, "the time shown is not certain"));
                 }
-                packet = self.socket.next(), if is_idle && !has_waiting => {
+                packet = self.socket.next(), if is_idle && !has_waiting && !is_joining => {
                     if let Err(reason) = self.receive(packet?) {
                         return Some(reason);
                     }
@@ -179,6 +183,9 @@ impl SocketIoConnection {
     fn confirm_admission(&mut self) {
         if self.admitted_since.is_some() && !self.handlers.iter().any(|handler| handler.is_joining()) {
             self.admitted_since = None;
+            if let Some(refreshed) = self.refreshed.take() {
+                return self.answer(refreshed.0, &refreshed.1);
+            }
             // What has happened since the subscription follows.
             self.outbox.push(packet::connect(&random_ids::plain()));
             self.flush(self.dialect());
