@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use engine::JoinError;
 use engine::store::{ArchivedRow, Fault, HistoryCursor, Page, Query};
 use futures_util::Stream;
 use futures_util::stream;
-use timers::Board;
-use timers::studio::{EntryId, TimeEntry, Total};
+use timers::studio::{EntryId, TaskType, TimeEntry, Total};
+use timers::{Board, RequiredRows};
 use wire::studio::{Cursor, EntryList, list_end, list_start, listed_entry};
 
 use crate::node::Node;
@@ -81,10 +82,15 @@ impl EntryPages {
     /// Renders a page and reads the next one. Returns false at the end.
     async fn part(&mut self, text: &mut String) -> Result<bool, Fault> {
         let Some(page) = self.page.take() else { return Ok(false) };
+        let mut is_current = false;
         for row in &page.rows {
             let Some(entry) = read_row(row).filter(|entry| self.list.filter.matches(entry)) else { continue };
             if self.running_ids.contains(&entry.id) {
                 continue;
+            }
+            if !is_current && self.board.get::<TaskType>(&entry.task_type).is_none() {
+                self.reload().await?;
+                is_current = true;
             }
             while let Some(running) = self.running.pop_if(|running| Cursor::of(running) > Cursor::of(&entry)) {
                 self.put(&running, text);
@@ -101,6 +107,16 @@ impl EntryPages {
         }
         text.push_str(&list_end(self.total, self.last.filter(|_| self.has_more)));
         Ok(false)
+    }
+
+    /// Reads the board again: an entry is of a type that was created after the list was begun.
+    async fn reload(&mut self) -> Result<(), Fault> {
+        match self.node.engine.read(&self.board.scope, &RequiredRows::default()).await {
+            Ok((board, _)) => self.board = board,
+            Err(JoinError::Store(fault)) => return Err(fault),
+            Err(error @ JoinError::Damaged(_)) => tracing::warn!(%error, "types of a list of entries cannot be read"),
+        }
+        Ok(())
     }
 
     /// Renders an entry, unless it is before the client's position or beyond its limit.
