@@ -102,6 +102,7 @@ impl Cluster {
             let url = sentinel_url.clone().unwrap_or_else(|| format!("redis://127.0.0.1:{}", link.port()));
             let mut settings =
                 vec![("store.url", url.as_str()), ("log.level", "info"), ("drain.notice", "0s"), ("drain.grace", "1s")];
+            settings.push(("auth.test_headers", "true"));
             settings.push(("rooms.reconnect_within", RECONNECT_WITHIN.0));
             settings.extend(&needs.settings);
             let environment = if nth == 0 { borrowed(&needs.node_environment) } else { vec![] };

@@ -12,6 +12,7 @@ use crate::oracle::SuspendedInvariants;
 use crate::rooms::stored::StoredRoom;
 use crate::rooms::{self, RoomClient};
 use crate::stored_state;
+use crate::studio::{self, Member};
 use crate::view::View;
 
 /// Time allowed for convergence: generous, because this is not a measurement.
@@ -40,6 +41,7 @@ pub(crate) async fn clients(
     cluster: &Cluster,
     clients: &[Client],
     room_clients: &[RoomClient],
+    members: &[Member],
     suspended: SuspendedInvariants,
 ) -> Result<Stored, Vec<String>> {
     let since = cluster.started_at.elapsed();
@@ -53,6 +55,7 @@ pub(crate) async fn clients(
                 unmet
                     .extend(clients.iter().filter_map(|client| unmet_condition(&client.state(), &stored.users, since)));
                 unmet.extend(rooms::converge::unmet_conditions(room_clients, &stored.rooms, suspended));
+                unmet.extend(studio::converge::unmet_conditions(members, suspended));
                 if unmet.is_empty() {
                     return Ok(stored);
                 }

@@ -16,6 +16,7 @@ mod rooms;
 mod run;
 mod stalls;
 mod stored_state;
+mod studio;
 mod view;
 mod workload;
 

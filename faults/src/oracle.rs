@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use crate::cluster::Disturbance;
 use crate::record::Record;
+use crate::studio::MemberRecord;
+use crate::studio::converge::Lists;
 use crate::view::View;
 
 mod disturbed;
 mod durability;
 mod order;
+pub(crate) mod organizations;
 mod privacy;
 mod room_countdowns;
 mod room_members;
@@ -40,6 +43,10 @@ pub(crate) struct Evidence<'e> {
     pub(crate) started_ms: u64,
     /// The final content of the store.
     pub(crate) stored: &'e BTreeMap<String, View>,
+    /// What the members of organisations have seen and done.
+    pub(crate) members: &'e [MemberRecord],
+    /// The entries of organisations at the end.
+    pub(crate) lists: &'e Lists,
     pub(crate) suspended: SuspendedInvariants,
     pub(crate) disturbances: &'e [Disturbance],
 }
@@ -57,6 +64,7 @@ pub(crate) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     if !evidence.suspended.durability {
         violations.extend(durability::check(evidence.records, evidence.stored));
     }
+    violations.extend(organizations::check(evidence));
     violations.extend(room_members::check(evidence));
     violations.extend(room_countdowns::check(evidence));
     violations.extend(room_countdowns::unproved(evidence));

@@ -16,6 +16,8 @@ use connection::RoomConnection;
 use view::RoomView;
 use workload::RoomWorkload;
 
+pub(crate) use connection::{Socket, answer};
+pub(crate) use packet::{Packet, parse};
 pub(crate) use workload::Role;
 
 mod connection;

@@ -21,6 +21,8 @@ use crate::oracle::{self, Evidence};
 use crate::record::{Event, Record};
 use crate::rooms::{self, Role, RoomClient, RoomIds, RoomProfile};
 use crate::stalls::StallMonitor;
+use crate::studio::converge::Lists;
+use crate::studio::{self, Member, MemberProfile, MemberRecord};
 
 /// A run.
 #[derive(Clone)]
@@ -59,6 +61,12 @@ struct Size {
     members: usize,
     /// Average time between the actions of a client of a room.
     room_pace: Duration,
+    organizations: usize,
+    /// Members per organisation, the last of whom calls nothing.
+    colleagues: usize,
+    /// Average time between the calls of a member. An organisation keeps its last 64 commands and its last 256 events, and
+    /// a member misses fewer while a fault lasts.
+    call_pace: Duration,
 }
 
 /// The rooms of a run.
@@ -76,6 +84,9 @@ const FULL: Size = Size {
     rooms: 12,
     members: 7,
     room_pace: Duration::from_millis(1500),
+    organizations: 10,
+    colleagues: 5,
+    call_pace: Duration::from_millis(900),
 };
 const SHORT: Size = Size {
     users: 20,
@@ -86,6 +97,9 @@ const SHORT: Size = Size {
     rooms: 4,
     members: 5,
     room_pace: Duration::from_millis(500),
+    organizations: 3,
+    colleagues: 4,
+    call_pace: Duration::from_millis(400),
 };
 
 impl Run {
@@ -99,7 +113,7 @@ impl Run {
         let needs = self.fault.needs(&clocks);
         needs.check()?;
         let mut cluster = Cluster::start(&needs).await;
-        let (load, clients, rooms) = self.begin(&cluster, &mut random);
+        let (load, clients, rooms, members) = self.begin(&cluster, &mut random);
         let stalls = StallMonitor::start(&cluster);
 
         sleep(self.size().before).await; // tidy: allow: a fault is injected under load
@@ -112,13 +126,15 @@ impl Run {
         load.send_replace(Load::Draining);
 
         let suspended = self.fault.suspended(self.short);
-        let agreed = converge::clients(&cluster, &clients, &rooms.clients, suspended).await;
+        let agreed = converge::clients(&cluster, &clients, &rooms.clients, &members, suspended).await;
         let converged_after = healed.elapsed();
         let mut outcome = Outcome { converged_after, ..Outcome::default() };
         outcome.violations.extend(injected.err().map(|error| format!("the fault was not injected: {error:#}")));
+        let mut lists = Lists::new();
         let stored = match agreed {
             Ok(stored) => {
                 outcome.violations.extend(probe(&cluster, &rooms.ids, &stored).await);
+                lists = studio::converge::lists(&cluster, &members).await;
                 Some(stored)
             }
             Err(unmet) => {
@@ -134,10 +150,16 @@ impl Run {
         for client in rooms.clients {
             room_records.push(client.ended().await);
         }
+        let mut member_records: Vec<MemberRecord> = Vec::new();
+        for member in members {
+            member_records.push(member.ended().await);
+        }
         cluster.disturbances.extend(stalls.found());
         let evidence = Evidence {
             records: &records,
             rooms: &room_records,
+            members: &member_records,
+            lists: &lists,
             started_ms: cluster.started_ms,
             stored: &stored.unwrap_or_default().users,
             suspended,
@@ -146,9 +168,11 @@ impl Run {
         // Without convergence there is no stored state to compare commands with.
         outcome.violations.extend(oracle::check(&evidence));
         outcome.longest_gap = oracle::longest_gap(&records, &cluster.disturbances);
-        outcome.commands = records.iter().map(acknowledged).sum();
+        outcome.commands = records.iter().map(acknowledged).sum::<usize>()
+            + member_records.iter().map(|member| member.calls.len()).sum::<usize>();
         if !outcome.violations.is_empty() {
             records.extend(room_records);
+            records.extend(member_records.into_iter().map(|member| member.record));
             self.keep(&outcome, &cluster, &records)?;
         }
         Ok(outcome)
@@ -164,7 +188,7 @@ impl Run {
         if self.short { &SHORT } else { &FULL }
     }
 
-    fn begin(&self, cluster: &Cluster, random: &mut Rng) -> (watch::Sender<Load>, Vec<Client>, Rooms) {
+    fn begin(&self, cluster: &Cluster, random: &mut Rng) -> (watch::Sender<Load>, Vec<Client>, Rooms, Vec<Member>) {
         let (load, receiver) = watch::channel(Load::Active);
         let ports: Arc<[u16]> = cluster.nodes.iter().map(|node| node.public).collect();
         let context = RunContext { ports, load: receiver, started_at: cluster.started_at };
@@ -184,7 +208,8 @@ impl Run {
             Client::start(profile, context.clone())
         });
         let clients = clients.collect();
-        (load, clients, begin_rooms(size, &context, random))
+        let rooms = begin_rooms(size, &context, random);
+        (load, clients, rooms, begin_organizations(size, &context, random))
     }
 
     fn keep(&self, outcome: &Outcome, cluster: &Cluster, records: &[Record]) -> Result<()> {
@@ -233,6 +258,23 @@ fn begin_rooms(size: &Size, context: &RunContext, random: &mut Rng) -> Rooms {
         RoomClient::start(profile, context.clone(), ids.clone())
     });
     Rooms { clients: clients.collect(), ids }
+}
+
+fn begin_organizations(size: &Size, context: &RunContext, random: &mut Rng) -> Vec<Member> {
+    let members =
+        (1..=size.organizations).flat_map(|organization| (1..=size.colleagues).map(move |nth| (organization, nth)));
+    let members = members.map(|(organization, nth)| {
+        let profile = MemberProfile {
+            client: format!("organization{organization}-{nth}"),
+            organization,
+            user: organization * 100 + nth,
+            node: random.usize(0..NODES),
+            pace: (nth < size.colleagues).then_some(size.call_pace),
+            seed: random.u64(..),
+        };
+        Member::start(profile, context)
+    });
+    members.collect()
 }
 
 fn acknowledged(record: &Record) -> usize {

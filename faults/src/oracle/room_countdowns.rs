@@ -353,6 +353,8 @@ mod tests {
             started_ms: STARTED_MS,
             stored: &stored,
             suspended,
+            members: &[],
+            lists: &Default::default(),
             disturbances,
         })
     }

@@ -312,6 +312,15 @@ mod tests {
 
     fn found_with(records: &[Record], disturbances: &[Disturbance], suspended: SuspendedInvariants) -> Vec<String> {
         let stored = BTreeMap::new();
-        check(&Evidence { records: &[], rooms: records, started_ms: 0, stored: &stored, suspended, disturbances })
+        check(&Evidence {
+            records: &[],
+            rooms: records,
+            started_ms: 0,
+            stored: &stored,
+            suspended,
+            members: &[],
+            lists: &Default::default(),
+            disturbances,
+        })
     }
 }

@@ -35,7 +35,7 @@ const RETRY_PAUSE_MS: u64 = 200;
 /// a little longer.
 const RETURN_PAUSE_MS: u64 = 1000;
 
-type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<TcpStream>;
 
 pub(super) struct RoomConnection<'c> {
     profile: &'c RoomProfile,
@@ -294,7 +294,7 @@ async fn connect(port: u16) -> Result<Socket> {
 }
 
 /// Waits for an answer in the handshake, replying to pings.
-async fn answer(socket: &mut Socket, wanted: &str) -> Result<()> {
+pub(crate) async fn answer(socket: &mut Socket, wanted: &str) -> Result<()> {
     loop {
         match socket.next().await.context("closed without a close frame")?? {
             Message::Text(text) if text == "2" => socket.send(Message::text("3")).await?,

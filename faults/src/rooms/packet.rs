@@ -1,11 +1,11 @@
-//! The packets of Socket.IO over a WebSocket that the clients of rooms use, as the values in their records.
+//! The packets of Socket.IO over a WebSocket that clients use, as the values in their records.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 /// A packet from a node.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Packet {
+pub(crate) enum Packet {
     /// A ping of Engine.IO.
     Ping,
     /// An event or an acknowledgement: `{event, payload}` or `{ack, payload}`.
@@ -18,7 +18,7 @@ pub(super) enum Packet {
 ///
 /// # Errors
 /// The packet ends the connection, or is no packet.
-pub(super) fn parse(text: &str) -> Result<Packet> {
+pub(crate) fn parse(text: &str) -> Result<Packet> {
     if text == "2" {
         return Ok(Packet::Ping);
     }
