@@ -150,7 +150,9 @@ impl From<StudioRefusal> for Fault {
             | StudioRefusal::StartInFuture
             | StudioRefusal::TaskTypeTaken(_)
             | StudioRefusal::EntryTaken(_)
-            | StudioRefusal::EntryWithoutType(_) => Code::InvalidMessage,
+            | StudioRefusal::EntryWithoutType(_)
+            | StudioRefusal::EntryInFuture(_)
+            | StudioRefusal::TargetRuns(_) => Code::InvalidMessage,
             StudioRefusal::TooManyRunning(_)
             | StudioRefusal::TooManyTaskTypes(_)
             | StudioRefusal::TextTooLong(_)

@@ -101,6 +101,8 @@ pub struct Import {
     /// The entries: [`ROWS_MAX`](crate::ROWS_MAX) at most.
     #[serde(serialize_with = "ids_of_entries")]
     pub entries: Vec<TimeEntry>,
+    /// The id that the organisation gives next is not below this one: lower ids are those of imported entries that follow.
+    pub next_entry: EntryId,
 }
 
 /// An import has no id of a client, so its hash tells nothing apart; ids keep it cheap.

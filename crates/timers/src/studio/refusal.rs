@@ -51,4 +51,10 @@ pub enum StudioRefusal {
     /// An imported entry is of a type that the organisation does not have.
     #[error("time entry {} is of a task type that does not exist", .0.0)]
     EntryWithoutType(EntryId),
+    /// An imported entry begins in the future.
+    #[error("time entry {} begins in the future", .0.0)]
+    EntryInFuture(EntryId),
+    /// An imported entry runs, and another entry of its target runs already.
+    #[error("time entry {} runs, and another entry of its session, project or track is running already", .0.0)]
+    TargetRuns(EntryId),
 }

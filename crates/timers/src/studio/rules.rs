@@ -95,6 +95,16 @@ fn open(draft: &mut Draft<'_>) {
     draft.put(StudioCounters { next_type, ..StudioCounters::default() });
 }
 
+/// Tells whether a type is one that [`open`] has made, and as it was made.
+pub(crate) fn is_first_type(task_type: &TaskType) -> bool {
+    let first = (1..).zip(FIRST_TYPES).find(|(place, _)| TaskTypeId(*place) == task_type.id);
+    task_type.updated_at == task_type.created_at
+        && first.is_some_and(|(_, (name, cents, category, color))| {
+            let given = (task_type.rate.cents(), task_type.category, task_type.color.as_deref());
+            task_type.name == name && given == (cents, category, Some(color))
+        })
+}
+
 fn create_task_type(draft: &mut Draft<'_>, new: &NewTaskType) -> Result<(), StudioRefusal> {
     check_text(draft, new.description.as_ref())?;
     let types_max = draft.limits.studio.task_types;

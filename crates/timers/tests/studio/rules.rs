@@ -295,7 +295,7 @@ fn an_import_that_is_repeated_changes_nothing_and_an_entry_that_was_corrected_si
     other.apply(start(2, session(12))).unwrap();
     let entries = vec![other.entry(EntryId(1)).unwrap(), other.entry(EntryId(2)).unwrap()];
     let types: Vec<TaskType> = other.board.all::<TaskType>().cloned().collect();
-    let import = Import { types, entries };
+    let import = Import { types, entries, ..Import::default() };
     let mut studio = Organization::new();
     studio.now = other.now;
     studio.apply(StudioCommand::Import(import.clone())).unwrap();
