@@ -1,6 +1,7 @@
 //! The dialects: bytes or JSON to commands, boards and beats to messages. Pure.
 
 pub mod clockit;
+mod csv_splitter;
 mod dialect;
 mod event;
 mod fault;
@@ -9,6 +10,7 @@ mod json_text;
 mod message;
 pub mod punch_clock;
 pub mod rooms;
+mod row_fault;
 pub mod studio;
 mod time_sync;
 mod trace;

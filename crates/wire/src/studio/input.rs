@@ -136,10 +136,6 @@ impl Input {
 
     pub(crate) fn color(&mut self) -> Result<Option<String>, Fault> {
         let color = self.text("color")?;
-        let is_color = |text: &str| {
-            let digits = text.strip_prefix('#').unwrap_or_default();
-            digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-        };
         match color {
             Some(color) if !is_color(&color) => Err(self.wrong("color", "must be a color such as #3B82F6")),
             color => Ok(color),
@@ -187,6 +183,12 @@ impl Input {
         let Some(raw) = self.nullable(name) else { return Ok(None) };
         serde_json::from_str(raw.as_str()).map(Some).map_err(|_| self.wrong(name, "must be a string"))
     }
+}
+
+/// Tells whether a text is a colour `#RRGGBB`.
+pub(crate) fn is_color(text: &str) -> bool {
+    let digits = text.strip_prefix('#').unwrap_or_default();
+    digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn json(input: &str) -> Result<RawJson, Fault> {

@@ -15,7 +15,8 @@ pub(crate) struct Decimal {
     pub(crate) denominator: u32,
 }
 
-/// A user id, which is written as a number if it consists of digits only.
+/// A user id, which is written as a number if it consists of digits only, and as `null` if it is not known: an imported
+/// entry can have no user.
 pub(crate) struct UserNumber<'a>(pub(crate) &'a str);
 
 /// Returns the integer that JavaScript reads, if the number is one and exact. `3.0` and `3e0` are.
@@ -41,7 +42,10 @@ impl Serialize for Decimal {
 
 impl Serialize for UserNumber<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let is_number = !self.0.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_digit());
+        if self.0.is_empty() {
+            return serializer.serialize_none();
+        }
+        let is_number = self.0.bytes().all(|byte| byte.is_ascii_digit());
         let is_canonical = self.0.len() <= DIGITS_MAX && (self.0 == "0" || !self.0.starts_with('0'));
         match self.0.parse::<u64>() {
             Ok(number) if is_number && is_canonical => serializer.serialize_u64(number),
@@ -86,7 +90,7 @@ mod tests {
         assert_eq!(decimal(1, 3), "0.3333333333333333");
         let user = |text| serde_json::to_string(&UserNumber(text)).unwrap();
         for (text, expected) in
-            [("7", "7"), ("0", "0"), ("007", "\"007\""), ("7a", "\"7a\""), ("", "\"\""), ("-7", "\"-7\"")]
+            [("7", "7"), ("0", "0"), ("007", "\"007\""), ("7a", "\"7a\""), ("", "null"), ("-7", "\"-7\"")]
         {
             assert_eq!(user(text), expected);
         }

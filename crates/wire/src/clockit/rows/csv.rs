@@ -5,8 +5,8 @@ use timers::stopwatch::Finished;
 
 use crate::clockit::rows::cell::{Cell, Kind};
 use crate::clockit::rows::column::{COLUMNS, REQUIRED, cells, kind, set};
-use crate::clockit::rows::splitter::{QuoteFault, Record, Splitter};
 use crate::clockit::rows::{Faults, spreadsheet};
+use crate::csv_splitter::{QuoteFault, Record, Splitter};
 use crate::iso;
 
 const NO_LINE_BREAKS: &str =

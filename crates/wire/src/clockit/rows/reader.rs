@@ -76,7 +76,7 @@ impl RowReader {
             ReaderState::Json(reader) => reader.finish(&mut self.faults),
             ReaderState::Head { .. } | ReaderState::Foreign => {}
         }
-        if self.faults.count() == 0 { Ok(()) } else { Err(self.faults.0) }
+        if self.faults.count() == 0 { Ok(()) } else { Err(self.faults.into_vec()) }
     }
 
     /// Chooses the format by the first line.

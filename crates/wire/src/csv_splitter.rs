@@ -29,6 +29,8 @@ pub(crate) struct Record {
     pub(crate) is_too_large: bool,
     bytes: Vec<u8>,
     ends: Vec<usize>,
+    /// Whether each cell was quoted.
+    quoted: Vec<bool>,
 }
 
 /// A violation of the rules for quotes, after which cells can no longer be told apart.
@@ -55,6 +57,12 @@ impl Record {
     pub(crate) fn cells(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    }
+
+    /// Returns the cells that were kept, and `None` for those that are empty and not quoted: PostgreSQL writes NULL so,
+    /// and an empty text as `""`.
+    pub(crate) fn nullable_cells(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        self.cells().zip(&self.quoted).map(|(cell, quoted)| (*quoted || !cell.is_empty()).then_some(cell))
     }
 }
 
@@ -139,6 +147,7 @@ impl Splitter {
     fn end_cell(&mut self) {
         if self.record.len < CELLS_MAX {
             self.record.ends.push(self.record.bytes.len());
+            self.record.quoted.push(self.state == CellState::AfterQuote);
         }
         self.record.len += 1;
         self.state = CellState::CellStart;
@@ -151,6 +160,7 @@ impl Splitter {
         self.record.is_too_large = false;
         self.record.bytes.clear();
         self.record.ends.clear();
+        self.record.quoted.clear();
         self.state = CellState::RecordStart;
     }
 
@@ -209,6 +219,17 @@ mod tests {
         assert_eq!(split("\n\r\n").unwrap(), []);
         assert_eq!(split("a,").unwrap(), [record(1, &["a", ""])]);
         assert_eq!(split("\"\"").unwrap(), [record(1, &[""])]);
+    }
+
+    #[test]
+    fn an_empty_cell_is_told_apart_from_an_empty_text() {
+        let mut seen: Vec<Vec<Option<usize>>> = Vec::new();
+        let mut splitter = Splitter::new(100);
+        let mut each = |record: &Record| seen.push(record.nullable_cells().map(|cell| cell.map(<[u8]>::len)).collect());
+        splitter.push(b",\"\",a,\"b\",\n\"\"\n,\"\"", &mut each).unwrap();
+        splitter.finish(&mut each).unwrap();
+        let expected = [vec![None, Some(0), Some(1), Some(1), None], vec![Some(0)], vec![None, Some(0)]];
+        assert_eq!(seen, expected);
     }
 
     #[test]
