@@ -42,10 +42,15 @@ impl Namespaces {
     ) -> Result<Identity, Denied> {
         let user = parse_verified_user_id(&self.qualify(namespace, &login.user)?)?;
         let organization = match &login.organization {
-            Some(organization) => Some(parse_organization_id(&self.qualify(namespace, organization)?)?),
+            Some(organization) => Some(self.organization(namespace, organization)?),
             None => None,
         };
         Ok(Identity { user, organization, namespace: namespace.map(str::to_owned), method, validity })
+    }
+
+    /// Returns the organisation that a login of a namespace names.
+    pub(crate) fn organization(&self, namespace: Option<&str>, id: &str) -> Result<OrganizationId, Denied> {
+        parse_organization_id(&self.qualify(namespace, id)?)
     }
 
     fn qualify(&self, namespace: Option<&str>, id: &str) -> Result<String, Denied> {
@@ -71,7 +76,11 @@ fn parse_organization_id(text: &str) -> Result<OrganizationId, Denied> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
     use super::*;
+    use crate::settings::{ExpressSessionSettings, IssuerSettings};
 
     fn identify(namespace: Option<&str>, user: &str, organization: Option<&str>) -> Result<Identity, Denied> {
         let namespaces = Namespaces::of(["acme".to_owned(), "web".to_owned()].into_iter());
@@ -108,5 +117,44 @@ mod tests {
         for invalid in ["", "a\nb", &"x".repeat(201)] {
             assert!(identify(None, "42", Some(invalid)).is_err(), "{invalid:?}");
         }
+    }
+
+    #[test]
+    fn the_namespaces_of_a_system_are_those_of_logins_that_name_organizations() {
+        let issuer = |namespace: Option<&str>, systems: &[&str]| IssuerSettings {
+            namespace: namespace.map(str::to_owned),
+            systems: systems.iter().map(|system| (*system).to_owned()).collect(),
+            ..IssuerSettings::default()
+        };
+        let sessions = |namespace: Option<&str>| ExpressSessionSettings {
+            secrets: Vec::new(),
+            prefix: String::new(),
+            cookie: String::new(),
+            namespace: namespace.map(str::to_owned),
+            check_every: Duration::from_secs(1),
+        };
+        let mut settings = AuthSettings {
+            modes: Vec::new(),
+            guests: false,
+            test_headers: true,
+            tokens: BTreeMap::new(),
+            issuers: Vec::new(),
+            express_session: None,
+        };
+        let of = |settings: &AuthSettings| -> Vec<Option<String>> {
+            settings.organization_namespaces("studio").into_iter().map(|name| name.map(str::to_owned)).collect()
+        };
+        assert_eq!(of(&settings), []);
+        settings.issuers = vec![issuer(None, &["clockit"])];
+        assert_eq!(of(&settings), [], "it is not accepted by the system");
+        settings.express_session = Some(sessions(Some("old")));
+        assert_eq!(of(&settings), [Some("old".to_owned())]);
+        settings.issuers = vec![issuer(None, &["studio"]), issuer(Some("acme"), &[])];
+        assert_eq!(of(&settings), [None, Some("acme".to_owned()), Some("old".to_owned())]);
+        settings.issuers[1].organization_claims.clear();
+        assert_eq!(of(&settings), [None, Some("old".to_owned())]);
+        assert_eq!(settings.organization(Some("old"), "3").unwrap().as_str(), "old:3");
+        assert_eq!(settings.organization(None, "3").unwrap().as_str(), "3");
+        assert!(settings.organization(None, "old:3").is_err());
     }
 }

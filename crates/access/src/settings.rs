@@ -1,6 +1,6 @@
 //! The settings of authentication. The binary reads them from its configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use http::Uri;
 use jsonwebtoken::Algorithm;
-use timers::UserId;
+use timers::{OrganizationId, UserId};
 
+use crate::identity::Denied;
 use crate::keys::PublicKey;
+use crate::namespaces::Namespaces;
 use crate::secret::Secret;
 
 /// The accepted authentication methods and their parameters.
@@ -105,6 +107,27 @@ pub struct ExpressSessionSettings {
     pub namespace: Option<String>,
     /// The interval at which the session of an open connection is checked.
     pub check_every: Duration,
+}
+
+impl AuthSettings {
+    /// Returns the namespaces of the logins that can name an organisation to a system; `None` is that of logins without a
+    /// namespace. Unverified ids have no namespace either, and are left out.
+    pub fn organization_namespaces(&self, system: &str) -> BTreeSet<Option<&str>> {
+        let sessions = self.express_session.iter().map(|sessions| sessions.namespace.as_deref());
+        let issuers = self.issuers.iter().filter(|issuer| {
+            let accepts = issuer.systems.is_empty() || issuer.systems.iter().any(|accepted| accepted == system);
+            accepts && !issuer.organization_claims.is_empty()
+        });
+        sessions.chain(issuers.map(|issuer| issuer.namespace.as_deref())).collect()
+    }
+
+    /// Returns an organisation as the members of a namespace are logged in to it.
+    ///
+    /// # Errors
+    /// The id is not valid, or belongs to another namespace.
+    pub fn organization(&self, namespace: Option<&str>, id: &str) -> Result<OrganizationId, Denied> {
+        Namespaces::new(self).organization(namespace, id)
+    }
 }
 
 impl AuthMode {
