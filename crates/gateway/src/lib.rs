@@ -1,5 +1,6 @@
 //! `tickcast`: keeps running timers on the server and shows the same second on every device.
 
+mod commands;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod http;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::import::{self, ImportCommand};
 use crate::ops::config::{self, ConfigError, EXIT_CONFIG, Loaded, Setting, Sources};
 use crate::ops::serve::{self, Served};
 use crate::ops::telemetry::Telemetry;
@@ -39,6 +41,11 @@ enum Command {
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Imports the data of another server
+    Import {
+        #[command(subcommand)]
+        command: ImportCommand,
     },
 }
 
@@ -68,6 +75,10 @@ pub fn main() -> ExitCode {
         Command::Config { command: ConfigCommand::Show } => {
             warn(&loaded.warnings);
             show(&loaded.in_force)
+        }
+        Command::Import { command } => {
+            warn(&loaded.warnings);
+            import::run(&command, &loaded.settings)
         }
     }
 }

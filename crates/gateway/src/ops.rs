@@ -5,6 +5,7 @@ pub(crate) mod config;
 mod critical_tasks;
 pub(crate) mod disconnect;
 pub(crate) mod drain;
+pub(crate) mod engine_setup;
 pub(crate) mod engine_telemetry;
 pub(crate) mod internal;
 mod key_reload;

@@ -7,14 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use engine::store::Connected;
-use engine::{Dependencies, Engine, MemoryStore, Options, Retention, Store};
+use engine::{Dependencies, Engine};
 use net::limits::{AddressLimiter, NetObserver};
 use net::server::{self, Acceptor, HttpOptions};
 use net::tls::TlsCertificate;
-use store::embedded::EmbeddedStore;
-use store::redis::{self, RedisStore};
-use timers::Timestamp;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -24,16 +20,15 @@ use crate::http::body_slots::BodySlots;
 use crate::http::import_limiter::ImportLimiter;
 use crate::http::public;
 use crate::node::Node;
-use crate::ops::config::parse::millis;
-use crate::ops::config::{Settings, StoreUrl};
+use crate::ops::config::Settings;
 use crate::ops::critical_tasks::{CriticalTasks, task_failure};
 use crate::ops::drain::{Drain, ShutdownSource};
+use crate::ops::engine_setup::{connect, engine_options};
 use crate::ops::engine_telemetry::EngineTelemetry;
 use crate::ops::metrics::{self, Metrics, Timings};
 use crate::ops::telemetry::Telemetry;
 use crate::ops::{disconnect, internal, key_reload, memory_release};
 use crate::session::connections::Connections;
-use crate::systems;
 
 /// Connections that wait to be accepted, so that the kernel refuses none when many clients reconnect at once.
 const BACKLOG: u32 = 4096;
@@ -136,18 +131,8 @@ fn start(settings: Settings, telemetry: &Telemetry) -> Result<Arc<Node>> {
     let metrics = Metrics::new(telemetry);
     let engine_telemetry =
         EngineTelemetry { traces: Arc::clone(&telemetry.traces), timings: Timings::new(&telemetry.meter()) };
-    let options = Options {
-        limits: settings.rules.clone(),
-        holdover: settings.holdover,
-        retention: Retention {
-            quota: settings.limits.history,
-            quotas_by_kind: systems::history_quotas(&settings.systems),
-            guest_lifetime: millis(settings.guest_lifetime),
-        },
-        ..Options::new(&settings.node_id)
-    };
     let dependencies = Dependencies { telemetry: Arc::new(engine_telemetry), ..Dependencies::default() };
-    let engine = Engine::start(connect(&settings)?, options, dependencies);
+    let engine = Engine::start(connect(&settings)?, engine_options(&settings), dependencies);
     let auth = settings.auth.connect().map_err(|error| anyhow!("auth: {error}"))?;
     let addresses = AddressLimiter::new(settings.limits.of_address(), &settings.public.proxy);
     let connections = Connections::new(&settings.node_id, &settings.limits, addresses);
@@ -188,27 +173,6 @@ fn public_options(node: &Arc<Node>, tasks: &mut CriticalTasks) -> Result<HttpOpt
         head_bytes: limits.head_bytes,
         acceptor: Some(Arc::new(acceptor)),
     })
-}
-
-fn connect(settings: &Settings) -> Result<Connected<dyn Store>> {
-    match &settings.store.url {
-        StoreUrl::Embedded(folder) => Ok(EmbeddedStore::open(folder)?),
-        StoreUrl::Memory => {
-            let wall = || Timestamp(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0));
-            let Connected { store, signals } = MemoryStore::new(wall).connect();
-            Ok(Connected { store, signals })
-        }
-        StoreUrl::Redis(url) => {
-            let options = redis::Options {
-                prefix: settings.store.prefix.clone(),
-                cluster_name: settings.store.cluster_name.clone(),
-                ca_file: settings.store.ca_file.clone(),
-                replicas_ack: settings.store.replicas_ack,
-                ..redis::Options::new(url.clone(), &settings.node_id)
-            };
-            Ok(RedisStore::connect(&options)?)
-        }
-    }
 }
 
 fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener> {

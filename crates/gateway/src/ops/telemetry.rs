@@ -22,7 +22,7 @@ use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use prometheus::Registry;
 
-use crate::ops::config::Settings;
+use crate::ops::config::{LogSettings, Settings};
 use crate::ops::telemetry::environment::OtelSettings;
 use crate::ops::telemetry::traces::Traces;
 
@@ -34,6 +34,17 @@ const LAST_EXPORT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The name of the service, unless the environment sets one.
 const SERVICE_NAME: &str = "tickcast";
+
+/// Starts the log of a command, which is for its person: without what a node logs as a matter of course.
+///
+/// # Errors
+/// The level cannot be parsed.
+pub(crate) fn start_command_log(settings: &LogSettings) -> Result<()> {
+    let is_default = settings.level == "info";
+    let level = if is_default { "warn".to_owned() } else { settings.level.clone() };
+    Log::start(&LogSettings { level, ..settings.clone() }, None).context("cannot start the log")?;
+    Ok(())
+}
 
 /// The log, the traces and the metrics of the process.
 pub(crate) struct Telemetry {

@@ -1,0 +1,63 @@
+//! Why a command has failed, and the exit code of its process.
+
+use std::process::ExitCode;
+
+use crate::ops::config::EXIT_CONFIG;
+
+/// The options of the command line do not fit the files or the configuration: the exit code of wrong options.
+const EXIT_USAGE: u8 = 2;
+
+/// The data is faulty, or conflicts with what is stored (`EX_DATAERR` of sysexits).
+const EXIT_DATA: u8 = 65;
+
+/// A file cannot be read (`EX_NOINPUT`).
+const EXIT_NO_INPUT: u8 = 66;
+
+/// The store cannot be used (`EX_UNAVAILABLE`).
+const EXIT_UNAVAILABLE: u8 = 69;
+
+/// The command was interrupted, and its repetition completes it (`EX_TEMPFAIL`).
+const EXIT_INTERRUPTED: u8 = 75;
+
+/// Why a command has failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    lines: Vec<String>,
+}
+
+impl Failure {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { code: EXIT_USAGE, lines: vec![message.into()] }
+    }
+
+    pub(crate) fn configuration(message: impl Into<String>) -> Self {
+        Self { code: EXIT_CONFIG, lines: vec![message.into()] }
+    }
+
+    /// The last line sums the others up.
+    pub(crate) fn data(mut faults: Vec<String>, summary: impl Into<String>) -> Self {
+        faults.push(summary.into());
+        Self { code: EXIT_DATA, lines: faults }
+    }
+
+    pub(crate) fn no_input(message: impl Into<String>) -> Self {
+        Self { code: EXIT_NO_INPUT, lines: vec![message.into()] }
+    }
+
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self { code: EXIT_UNAVAILABLE, lines: vec![message.into()] }
+    }
+
+    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
+        Self { code: EXIT_INTERRUPTED, lines: vec![message.into()] }
+    }
+
+    /// Shows the failure on standard error.
+    pub(crate) fn report(&self) -> ExitCode {
+        for line in &self.lines {
+            eprintln!("{line}");
+        }
+        ExitCode::from(self.code)
+    }
+}

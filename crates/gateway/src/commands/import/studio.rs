@@ -1,0 +1,71 @@
+//! `tickcast import studio`: task types and time entries.
+
+mod batches;
+mod check;
+mod namespace;
+mod notes;
+mod plan;
+mod summary;
+mod tables;
+mod write;
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
+
+use crate::commands::Failure;
+use crate::commands::import::studio::namespace::Organizations;
+use crate::commands::import::studio::plan::Plan;
+use crate::commands::import::studio::tables::Tables;
+use crate::commands::interrupts::Interrupts;
+use crate::commands::store_session::StoreSession;
+use crate::ops::config::Settings;
+
+/// The options of `tickcast import studio`.
+#[derive(Args)]
+#[command(group = ArgGroup::new("files").required(true).multiple(true).args(["task_types", "time_entries"]))]
+pub(crate) struct StudioImport {
+    /// The table `task_types`, as `COPY … TO … CSV HEADER` writes it
+    #[arg(long, value_name = "FILE")]
+    task_types: Option<PathBuf>,
+    /// The table `time_entries`, as `COPY … TO … CSV HEADER` writes it
+    #[arg(long, value_name = "FILE")]
+    time_entries: Option<PathBuf>,
+    /// The organisation, as its members' login names it; for tables without a column organization_id
+    #[arg(long, value_name = "ID")]
+    organization: Option<String>,
+    /// The namespace of the organisations, if logins of several can name them; empty for none
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
+    /// Refuses rows that would be repaired
+    #[arg(long)]
+    strict: bool,
+    /// Checks everything and writes nothing
+    #[arg(long)]
+    check: bool,
+}
+
+/// Imports the files: reads and checks all of both, against the store as well, before it writes anything.
+pub(crate) async fn run(import: &StudioImport, settings: &Settings) -> Result<(), Failure> {
+    let organizations = Organizations::new(settings, import.namespace.as_deref(), import.organization.as_deref())?;
+    let tables = Tables::read(import, settings)?;
+    let mut plan = Plan::new(tables, &organizations)?;
+    plan.report_repairs(import.strict)?;
+    let mut interrupts = Interrupts::new()
+        .map_err(|error| Failure::unavailable(format!("the signals of the process cannot be read: {error}")))?;
+    let session = StoreSession::open(settings).await?;
+    let done = async {
+        let checked = tokio::select! {
+            checked = check::check(&session, &mut plan, settings) => checked,
+            () = interrupts.next() => Err(Failure::interrupted("interrupted; nothing was imported")),
+        }?;
+        if !import.check {
+            write::write(&session, &plan, batches::rows_max(&settings.store.url), &mut interrupts).await?;
+        }
+        summary::print(&checked, import.check);
+        Ok(())
+    };
+    let done = done.await;
+    session.close().await;
+    done
+}

@@ -1,0 +1,10 @@
+//! `tickcast import`, as an operator uses it: real files, real stores, and nodes that serve what was imported.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod imports {
+    mod command;
+    mod studio;
+    mod studio_conflicts;
+    mod studio_interrupted;
+}
