@@ -59,8 +59,14 @@ fn counted(standing: &[(PunchKind, Timestamp)], start: u64, end: u64, is_current
     totals
 }
 
+/// The archived days, what the current one shows, and its totals.
+type Content = (Vec<ArchivedDay>, Vec<String>, DayTotals);
+
+/// A day, its punches, and the one that was carried over.
+type ArchivedDay = (LocalDate, Vec<Punch>, Option<Punch>);
+
 /// Returns what is to be the same whatever the order of the posts was.
-fn content(person: &Person) -> (Vec<(LocalDate, Vec<Punch>, Option<Punch>)>, Vec<String>, DayTotals) {
+fn content(person: &Person) -> Content {
     let of = |log: DayLog| (log.date, log.punches, log.carried);
     let day = person.day();
     (person.logs().into_iter().map(of).collect(), person.shown(), day.totals(person.now))

@@ -44,7 +44,7 @@ struct DocumentView<'a> {
     user_email: &'a str,
     user_name: &'a str,
     current_status: &'static str,
-    entries: Vec<EntryView<'a>>,
+    entries: Vec<PunchView<'a>>,
     daily_stats: StatsView<'a>,
     current_theme: &'a str,
     last_active_date: String,
@@ -56,7 +56,7 @@ struct DocumentView<'a> {
 
 /// One punch; `timestamp` is in milliseconds.
 #[derive(Serialize)]
-pub(crate) struct EntryView<'a> {
+pub(crate) struct PunchView<'a> {
     id: &'a PunchId,
     timestamp: Timestamp,
     r#type: &'static str,
@@ -121,7 +121,7 @@ impl<'a> Document<'a> {
             user_email: of_login(&day.user_email, &person.profile.email),
             user_name: of_login(&day.user_name, &person.profile.name),
             current_status: if standing.is_in() { PunchKind::In } else { PunchKind::Out }.as_str(),
-            entries: standing.shown(day.start()).map(|(punch, at)| EntryView::of(punch, at, &day.zone)).collect(),
+            entries: standing.shown(day.start()).map(|(punch, at)| PunchView::of(punch, at, &day.zone)).collect(),
             daily_stats: posted_stats.map_or(StatsView::Counted(counted), StatsView::Posted),
             current_theme: day.themes.current(),
             last_active_date: day.date.to_string(),
@@ -133,7 +133,7 @@ impl<'a> Document<'a> {
     }
 }
 
-impl<'a> EntryView<'a> {
+impl<'a> PunchView<'a> {
     /// Shows a punch at an instant, with the client's time if it is of that instant.
     fn of(punch: &'a Punch, at: Timestamp, zone: &Zone) -> Self {
         let given = punch.time.clone().filter(|_| at == punch.at);

@@ -30,7 +30,7 @@ struct LogView<'a> {
     id: String,
     user_id: &'a str,
     date: Iso,
-    entries: Vec<LogEntryView<'a>>,
+    entries: Vec<LogPunchView<'a>>,
     daily_stats: Stats,
     theme: &'a str,
     created_at: Iso,
@@ -39,7 +39,7 @@ struct LogView<'a> {
 
 /// One punch of an archived day; its instant is a text.
 #[derive(Serialize)]
-struct LogEntryView<'a> {
+struct LogPunchView<'a> {
     id: &'a PunchId,
     timestamp: Iso,
     r#type: &'static str,
@@ -64,7 +64,7 @@ impl<'a> LogView<'a> {
     fn of(log: &'a DayLog, user: &'a str, offset_seconds: i32) -> Self {
         let totals = log.totals();
         let standing = log.standing();
-        let entries = standing.shown(log.start).map(|(punch, at)| LogEntryView {
+        let entries = standing.shown(log.start).map(|(punch, at)| LogPunchView {
             id: &punch.id,
             timestamp: Iso(at),
             r#type: punch.kind.as_str(),

@@ -174,7 +174,9 @@ fn text_of(raw: &RawJson) -> Option<String> {
 fn instant(raw: &RawJson) -> Option<Timestamp> {
     match serde_json::from_str::<Value>(raw.as_str()).ok()? {
         Value::String(text) => iso::read(&text).ok(),
-        value => millis(&value),
+        value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            millis(&value)
+        }
     }
 }
 
