@@ -23,6 +23,10 @@ use stall_allowance::StallAllowance;
 /// nothing that others need. The number of connections bounds them.
 const UNRESERVED_BYTES: usize = 64 * 1024;
 
+/// A refused body is read up to this many times its limit: a proxy that has buffered the body reads no answer before it
+/// has sent all of it, and would answer 502 by itself.
+const DISCARD_FACTOR: usize = 2;
+
 /// The memory for large bodies, of the whole process.
 static MEMORY_KIB: Semaphore = Semaphore::const_new(TOTAL_KIB);
 
@@ -83,6 +87,9 @@ impl<'o> BodyReader<'o> {
     /// reset when it closes.
     pub async fn discard(mut self) {
         self.reservation = None;
+        self.limits.max_bytes = self.limits.max_bytes.saturating_mul(DISCARD_FACTOR);
+        // The caller has reported the refusal.
+        self.limits.too_large = None;
         while let Ok(Some(_)) = self.part().await {}
     }
 
@@ -255,15 +262,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_rest_of_a_refused_body_is_read_and_dropped() {
-        let left = std::sync::Arc::new(Mutex::new(20));
-        let parts = stream::unfold(std::sync::Arc::clone(&left), |left| async move {
-            *left.lock() -= 1;
-            let is_over = *left.lock() == 0;
-            (!is_over).then(|| (Ok::<_, Infallible>(Bytes::from_static(b"x")), left))
-        });
-        let refusals = Refusals::default();
-        BodyReader::new(Body::from_stream(parts), LIMITS, &refusals).discard().await;
-        assert_eq!(*left.lock(), 0);
+        const PART: &[u8] = &[b'x'; 1024];
+        let parts_of_limit = LIMITS.max_bytes / PART.len();
+        for (count, unread) in [(20, 0), (2 * parts_of_limit, 0), (2 * parts_of_limit + 10, 9)] {
+            let left = std::sync::Arc::new(Mutex::new(count));
+            let parts = stream::unfold(std::sync::Arc::clone(&left), |left| async move {
+                let mut count = left.lock();
+                *count = count.checked_sub(1)?;
+                drop(count);
+                Some((Ok::<_, Infallible>(Bytes::from_static(PART)), left))
+            });
+            let refusals = Refusals::default();
+            BodyReader::new(Body::from_stream(parts), LIMITS, &refusals).discard().await;
+            assert_eq!(*left.lock(), unread);
+            assert_eq!(*refusals.0.lock(), []);
+        }
     }
 
     #[test]
