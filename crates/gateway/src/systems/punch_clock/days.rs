@@ -38,7 +38,7 @@ pub(super) struct Worker {
 }
 
 /// A day that was read or changed.
-pub(super) struct Loaded {
+pub(super) struct LoadedDay {
     pub(super) day: Option<PunchDay>,
     pub(super) active_at: Option<Timestamp>,
 }
@@ -67,7 +67,7 @@ impl Worker {
     }
 
     /// Reads the day as it is stored. Waits for an unavailable store as long as a command lives.
-    pub(super) async fn read(&self) -> Result<Loaded, Failed> {
+    pub(super) async fn read(&self) -> Result<LoadedDay, Failed> {
         let by = Instant::now() + COMMAND_TIMEOUT;
         loop {
             match self.node.engine.read_with_touch(&self.scope, &RequiredRows::default()).await {
@@ -76,7 +76,7 @@ impl Worker {
                     if let Some(day) = &day {
                         remember_zone(&self.scope, day.zone.name());
                     }
-                    return Ok(Loaded { day, active_at });
+                    return Ok(LoadedDay { day, active_at });
                 }
                 Err(error) => self.wait(&error, by).await?,
             }
@@ -111,7 +111,7 @@ impl Worker {
     }
 
     /// Unites what a page posts with what is stored. Returns the day after it, and the change, if there was one.
-    pub(super) async fn save(&self, posted: &Posted) -> Result<(Loaded, Option<Arc<Change>>), Failed> {
+    pub(super) async fn save(&self, posted: &Posted) -> Result<(LoadedDay, Option<Arc<Change>>), Failed> {
         let earliest = posted.punches.iter().map(|punch| punch.at).min().unwrap_or(Timestamp(u64::MAX));
         let make = |zone: &Zone, now: Timestamp| {
             let date = zone.date_at(now);
@@ -158,7 +158,7 @@ impl Worker {
         &self,
         from: Timestamp,
         make: impl Fn(&Zone, Timestamp) -> PunchClockCommand,
-    ) -> Result<(Loaded, Option<Arc<Change>>), Failed> {
+    ) -> Result<(LoadedDay, Option<Arc<Change>>), Failed> {
         for _ in 0..ATTEMPTS_MAX {
             let zone = self.zone(from).await?;
             let command = make(&zone, self.now());
@@ -167,7 +167,7 @@ impl Worker {
                     let day = change.put.values().find_map(|item| Item::get::<PunchDay>(item)).cloned();
                     if let Some(day) = &day {
                         remember_zone(&self.scope, day.zone.name());
-                        return Ok((Loaded { day: Some(day.clone()), active_at: None }, Some(change)));
+                        return Ok((LoadedDay { day: Some(day.clone()), active_at: None }, Some(change)));
                     }
                     return Ok((self.read().await?, Some(change)));
                 }
