@@ -18,7 +18,7 @@ mod report;
 mod telemetry;
 
 /// The measurements in their order. A baseline runs next to what it is compared with, because a machine's speed drifts.
-const MEASUREMENTS: [Measurement; 13] = [
+const MEASUREMENTS: [Measurement; 14] = [
     Measurement { name: "idle", system: tickcast(1), scenario: "idle" },
     Measurement { name: "ticks, bare loop", system: System::Bare, scenario: "ticks" },
     Measurement { name: "ticks", system: tickcast(1), scenario: "ticks" },
@@ -32,6 +32,7 @@ const MEASUREMENTS: [Measurement; 13] = [
     Measurement { name: "room", system: System::Rooms { nodes: 2 }, scenario: "room" },
     Measurement { name: "rooms", system: System::Rooms { nodes: 2 }, scenario: "rooms" },
     Measurement { name: "organizations", system: System::Studio { nodes: 2 }, scenario: "organizations" },
+    Measurement { name: "days", system: tickcast(2), scenario: "days" },
 ];
 
 struct Measurement {

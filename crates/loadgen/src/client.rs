@@ -1,6 +1,8 @@
 //! One client connection: connects, executes actions and records observations.
 
 mod calls;
+mod day;
+mod http;
 mod socket;
 
 use std::rc::Rc;
@@ -15,12 +17,16 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::client_pool::{ClientAction, ClientPool};
 use crate::message::{Protocol, ServerMessage};
+use crate::scenario::Work;
 
 /// Pause before a failed connection is retried, ms.
 const RETRY_PAUSE_MS: std::ops::Range<u64> = 200..400;
 
 /// Runs one client, which reconnects whenever its connection ends.
 pub(crate) async fn run(pool: Rc<ClientPool>, nth: usize, mut actions: UnboundedReceiver<ClientAction>) {
+    if matches!(pool.assignment.scenario.work, Work::Days { .. }) {
+        return day::run(pool, nth, actions).await;
+    }
     let mut client = Client {
         nth,
         started: Instant::now(),

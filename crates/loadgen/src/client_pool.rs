@@ -107,7 +107,7 @@ impl ClientPool {
     pub(crate) fn start_work(self: &Rc<Self>) {
         let count = self.assignment.count;
         match self.assignment.scenario.work {
-            Work::Idle {} | Work::Ticks { .. } | Work::Mutate { .. } => {}
+            Work::Idle {} | Work::Ticks { .. } | Work::Mutate { .. } | Work::Days { .. } => {}
             Work::Storm {} => (0..count).for_each(|nth| self.send_action(nth, ClientAction::Reconnect)),
             Work::Slow { .. } => {
                 let is_slow = |nth: &usize| self.assignment.scenario.is_slow(self.assignment.first + nth);

@@ -41,7 +41,7 @@ pub(crate) fn run(run: &Run) -> Result<Report> {
     let memory = Memory::of(&empty, &Usage::of(&run.pids)?, scenario.connections);
     let mut windows = Vec::new();
     match scenario.work {
-        Work::Idle {} | Work::Ticks { .. } | Work::Mutate { .. } => {
+        Work::Idle {} | Work::Ticks { .. } | Work::Mutate { .. } | Work::Days { .. } => {
             workers.broadcast(WorkOrder::Begin)?;
             windows.push(workers.record_window("all", run)?);
         }

@@ -22,6 +22,12 @@ pub(crate) struct Observations {
     pub(crate) last: Durations,
     /// Time from the start of a connection until its state is complete.
     pub(crate) ready: Durations,
+    /// Time from when a heartbeat is due until its answer.
+    #[serde(default)]
+    pub(crate) heartbeat: Durations,
+    /// Time from when a post is due until its answer.
+    #[serde(default)]
+    pub(crate) post: Durations,
 }
 
 /// Event counts.
@@ -87,6 +93,8 @@ impl Observations {
         self.update.add(&other.update);
         self.last.add(&other.last);
         self.ready.add(&other.ready);
+        self.heartbeat.add(&other.heartbeat);
+        self.post.add(&other.post);
     }
 }
 

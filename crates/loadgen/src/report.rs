@@ -59,6 +59,8 @@ pub(crate) struct Window {
     pub(crate) update: Option<Quantiles>,
     pub(crate) last: Option<Quantiles>,
     pub(crate) ready: Option<Quantiles>,
+    pub(crate) heartbeat: Option<Quantiles>,
+    pub(crate) post: Option<Quantiles>,
 }
 
 /// Quantiles of durations, ms.
@@ -96,6 +98,8 @@ impl Window {
             update: Quantiles::of(&observations.update),
             last: Quantiles::of(&observations.last),
             ready: Quantiles::of(&observations.ready),
+            heartbeat: Quantiles::of(&observations.heartbeat),
+            post: Quantiles::of(&observations.post),
             counts: observations.counts,
         }
     }
@@ -131,8 +135,14 @@ impl fmt::Display for Report {
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  {} ({:.1} s)", self.name, self.seconds)?;
-        let quantiles =
-            [("late", self.late), ("update", self.update), ("last update", self.last), ("ready", self.ready)];
+        let quantiles = [
+            ("late", self.late),
+            ("update", self.update),
+            ("last update", self.last),
+            ("ready", self.ready),
+            ("heartbeat", self.heartbeat),
+            ("post", self.post),
+        ];
         for (name, Quantiles { p50_ms, p99_ms, max_ms }) in
             quantiles.iter().filter_map(|(name, of)| Some((name, (*of)?)))
         {

@@ -57,6 +57,13 @@ pub(crate) enum Work {
         /// Percentage of the clients that stop.
         percent: usize,
     },
+    /// Each connection is a person with an open page of the punch clock, which sends requests over HTTP.
+    Days {
+        /// Seconds between two heartbeats of a page.
+        heartbeat_seconds: f64,
+        /// Seconds between two posts of a page.
+        post_seconds: f64,
+    },
     /// As `ticks` with one session; then clients disconnect and reconnect at a rate.
     Churn {
         /// Reconnections per second.
@@ -96,14 +103,19 @@ impl Scenario {
     pub(crate) fn devices(&self) -> usize {
         match self.work {
             Work::Mutate { devices, .. } => devices,
-            Work::Idle {} | Work::Ticks { .. } | Work::Storm {} | Work::Slow { .. } | Work::Churn { .. } => 1,
+            Work::Idle {}
+            | Work::Ticks { .. }
+            | Work::Storm {}
+            | Work::Slow { .. }
+            | Work::Days { .. }
+            | Work::Churn { .. } => 1,
         }
     }
 
     /// Returns the number of running sessions per user.
     pub(crate) fn sessions(&self) -> usize {
         match self.work {
-            Work::Idle {} | Work::Storm {} => 0,
+            Work::Idle {} | Work::Storm {} | Work::Days { .. } => 0,
             Work::Mutate { .. } | Work::Churn { .. } => 1,
             Work::Ticks { sessions } | Work::Slow { sessions, .. } => sessions,
         }

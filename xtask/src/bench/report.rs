@@ -101,14 +101,20 @@ fn further_results(report: &Value) -> String {
     }
     for window in list(&report["windows"]) {
         let title = title(report, window);
-        for (key, what) in [("update", "update"), ("last", "update of the last client"), ("ready", "ready")] {
+        for (key, what) in [
+            ("update", "update"),
+            ("last", "update of the last client"),
+            ("ready", "ready"),
+            ("heartbeat", "heartbeat"),
+            ("post", "post"),
+        ] {
             if let Some(p50) = window[key]["p50_ms"].as_f64() {
                 let (p99, max) = (number(&window[key]["p99_ms"]), number(&window[key]["max_ms"]));
                 lines.push(format!("{title}, {what}: p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms"));
             }
         }
         let acks = number(&window["acks"]);
-        if (name == "mutate" || name == "organizations") && acks > 0.0 {
+        if matches!(name, "mutate" | "organizations" | "days") && acks > 0.0 {
             let trips = calls / acks;
             lines.push(format!("{title}: {trips:.2} round trips to Redis per mutation, including connects and beats"));
         }
