@@ -3,14 +3,26 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use engine::{Dependencies, Engine, Entropy, MemoryStore, Options};
-use timers::Millis;
+use engine::{Dependencies, Engine, Entropy, MemoryStore, Options, Subscription};
+use timers::{Millis, Scope};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::{Journal, VirtualClock};
 use super::network::{Faults, Link};
+
+/// Subscribes to a scope; waits until the node can.
+pub(crate) async fn join(engine: &Engine, scope: &Scope) -> Subscription {
+    loop {
+        match engine.hub().join(scope).await {
+            Ok(subscription) => return subscription,
+            Err(_) => sleep(Duration::from_millis(50)).await, // tidy: allow: virtual time
+        }
+    }
+}
 
 /// One node, with the tasks of its clients.
 pub(crate) struct Node {

@@ -34,18 +34,13 @@ impl PunchDay {
     }
 
     /// Returns the day as an archived one.
-    pub(crate) fn to_log(&self, now: Timestamp) -> DayLog {
+    pub fn to_log(&self, now: Timestamp) -> DayLog {
         DayLog {
-            date: self.date,
-            start: self.start(),
-            end: self.end(),
             punches: self.punches.clone(),
             carried: self.carried.clone(),
             carry_ended: self.carry_ended,
             theme: Some(self.themes.current().to_owned()),
-            created_at: now,
-            updated_at: now,
-            unknown_fields: Vec::new(),
+            ..DayLog::empty(self.date, &self.zone, now)
         }
     }
 

@@ -8,6 +8,7 @@ use crate::punch_clock::date::LocalDate;
 use crate::punch_clock::punch::Punch;
 use crate::punch_clock::standing::Standing;
 use crate::punch_clock::totals::DayTotals;
+use crate::punch_clock::zone::Zone;
 use crate::raw_json::RawJson;
 use crate::time::Timestamp;
 
@@ -59,6 +60,22 @@ impl LocalDate {
 }
 
 impl DayLog {
+    /// Returns a day without punches.
+    pub fn empty(date: LocalDate, zone: &Zone, now: Timestamp) -> Self {
+        Self {
+            date,
+            start: zone.start_of(date),
+            end: zone.start_of(date.next()),
+            punches: Vec::new(),
+            carried: None,
+            carry_ended: false,
+            theme: None,
+            created_at: now,
+            updated_at: now,
+            unknown_fields: Vec::new(),
+        }
+    }
+
     /// Returns the punches that stand.
     pub fn standing(&self) -> Standing<'_> {
         Standing::of(self.carried.as_ref(), &self.punches)

@@ -57,18 +57,7 @@ impl<'s> Days<'s> {
     pub(crate) fn log_or_new(&mut self, date: LocalDate, zone: &Zone) -> Result<&mut DayLog, PunchClockRefusal> {
         let exists = self.log(date)?.is_some();
         let now = self.now;
-        let new = || DayLog {
-            date,
-            start: zone.start_of(date),
-            end: zone.start_of(date.next()),
-            punches: Vec::new(),
-            carried: None,
-            carry_ended: false,
-            theme: None,
-            created_at: now,
-            updated_at: now,
-            unknown_fields: Vec::new(),
-        };
+        let new = || DayLog::empty(date, zone, now);
         let log = self.logs.entry(date).or_default();
         Ok(if exists { log.get_or_insert_with(new) } else { log.insert(new()) })
     }

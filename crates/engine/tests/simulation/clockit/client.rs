@@ -1,12 +1,12 @@
 //! A client that follows one scope on its node.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use engine::{Delivery, Engine, Reader};
 use timers::{Beat, Board, Scope};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+
+use super::super::cluster::join;
 
 /// One connected client.
 pub(crate) struct Client {
@@ -39,13 +39,7 @@ impl Drop for Client {
 }
 
 async fn read(engine: Arc<Engine>, scope: Scope, seen: Arc<Mutex<Seen>>) {
-    let subscription = loop {
-        match engine.hub().join(&scope).await {
-            Ok(subscription) => break subscription,
-            Err(_) => sleep(Duration::from_millis(50)).await, // tidy: allow: virtual time
-        }
-    };
-    let mut reader = Reader::new(subscription);
+    let mut reader = Reader::new(join(&engine, &scope).await);
     loop {
         {
             let mut seen = seen.lock().unwrap();

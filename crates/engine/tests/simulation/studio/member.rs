@@ -1,13 +1,13 @@
 //! A member of an organisation, who is told of its events.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use engine::{Delivery, Engine, Reader};
 use timers::Scope;
 use timers::studio::{StudioCounters, StudioEvent};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+
+use super::super::cluster::join;
 
 /// One connected member.
 pub(crate) struct Member {
@@ -50,13 +50,7 @@ impl Drop for Member {
 }
 
 async fn read(engine: Arc<Engine>, scope: Scope, told: Arc<Mutex<Told>>) {
-    let subscription = loop {
-        match engine.hub().join(&scope).await {
-            Ok(subscription) => break subscription,
-            Err(_) => sleep(Duration::from_millis(50)).await, // tidy: allow: virtual time
-        }
-    };
-    let mut reader = Reader::new(subscription);
+    let mut reader = Reader::new(join(&engine, &scope).await);
     loop {
         {
             let mut told = told.lock().unwrap();

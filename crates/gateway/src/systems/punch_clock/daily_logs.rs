@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use engine::store::{ArchivedRow, Fault, HistoryCursor, Query as RowQuery};
 use serde::Deserialize;
-use timers::punch_clock::{DayLog, LocalDate, PunchDay, SavedLog, ThemeChoice, Zone};
-use timers::{RequiredRows, Timestamp};
+use timers::RequiredRows;
+use timers::punch_clock::{DayLog, LocalDate, SavedLog, ThemeChoice, Zone};
 use wire::punch_clock::{BadRequest, Pagination, PostedLog, log_list, log_saved};
 
 use crate::http::query::Query;
@@ -84,41 +84,15 @@ async fn store(worker: &Worker, posted: PostedLog) -> Result<String, Failed> {
     let (loaded, _) = worker.save(&Posted { punches: posted.punches, theme: None::<ThemeChoice>, log }).await?;
     let (now, today) = (worker.now(), loaded.day);
     if let Some(day) = today.as_ref().filter(|day| day.date == date) {
-        let current = current_log(day, now);
+        // The current day stays as it is.
+        let current = day.to_log(now);
         return Ok(log_saved(&current, worker.scope.id(), before.is_none(), Some(now)));
     }
     let saved = match find(worker, date).await? {
         Some(log) => log,
-        None => empty_log(date, today.as_ref().map_or(&Zone::utc(), |day| &day.zone), now),
+        None => DayLog::empty(date, today.as_ref().map_or(&Zone::utc(), |day| &day.zone), now),
     };
     Ok(log_saved(&saved, worker.scope.id(), before.is_none(), None))
-}
-
-/// Returns the current day in the form of an archived one; it stays as it is.
-fn current_log(day: &PunchDay, now: Timestamp) -> DayLog {
-    DayLog {
-        punches: day.punches.clone(),
-        carried: day.carried.clone(),
-        theme: Some(day.themes.current().to_owned()),
-        end: day.end(),
-        ..empty_log(day.date, &day.zone, now)
-    }
-}
-
-/// Returns a day without punches, of which nothing is kept.
-fn empty_log(date: LocalDate, zone: &Zone, now: Timestamp) -> DayLog {
-    DayLog {
-        date,
-        start: zone.start_of(date),
-        end: zone.start_of(date.next()),
-        punches: Vec::new(),
-        carried: None,
-        carry_ended: false,
-        theme: None,
-        created_at: now,
-        updated_at: now,
-        unknown_fields: Vec::new(),
-    }
 }
 
 /// Reads one archived day.
