@@ -16,6 +16,7 @@ use crate::express_session::{ExpressSession, ExpressSessions};
 use crate::identity::{AuthMethod, Denied, Identity, Validity, ValidityEnd, parse_user_id};
 use crate::issuer::{self, Issuer};
 use crate::namespaces::{Login, Namespaces};
+use crate::next_auth::NextAuthSessions;
 use crate::secret::Secret;
 use crate::session_store::SessionStore;
 use crate::settings::{AuthMode, AuthSettings, IssuerSettings};
@@ -43,6 +44,17 @@ pub struct Authenticator {
     issuers: Vec<Issuer>,
     namespaces: Namespaces,
     sessions: Option<Arc<ExpressSessions>>,
+    next_auth: Option<NextAuthSessions>,
+}
+
+/// The credential of a request that decides whom it authenticates.
+#[derive(Clone, Copy)]
+enum DecidingCredential<'c> {
+    TestUser(&'c str),
+    Token(&'c str),
+    Cookie,
+    UserId(&'c str),
+    None,
 }
 
 impl Authenticator {
@@ -69,6 +81,8 @@ impl Authenticator {
         let namespaces = Namespaces::new(settings);
         let sessions = settings.express_session.as_ref().zip(session_store);
         let sessions = sessions.map(|(sessions, store)| ExpressSessions::new(sessions, store, namespaces.clone()));
+        let next_auth = settings.next_auth.as_ref();
+        let next_auth = next_auth.map(|settings| NextAuthSessions::new(settings, namespaces.clone()));
         Ok(Self {
             is_trusted_mode,
             accepts_guests: settings.guests || is_trusted_mode,
@@ -77,11 +91,12 @@ impl Authenticator {
             issuers,
             namespaces,
             sessions: sessions.map(Arc::new),
+            next_auth,
         })
     }
 
-    /// Replaces the static tokens, the keys of the issuers and the secrets of the sessions' cookies; everything else in
-    /// the settings is ignored. Clients that are connected keep their identities.
+    /// Replaces the static tokens, the keys of the issuers and the secrets of cookies; everything else in the settings is
+    /// ignored. Clients that are connected keep their identities.
     pub fn replace_keys(&self, settings: &AuthSettings) {
         self.tokens.write().clone_from(&settings.tokens);
         for issuer in &self.issuers {
@@ -92,6 +107,9 @@ impl Authenticator {
         }
         if let Some((sessions, settings)) = self.sessions.as_ref().zip(settings.express_session.as_ref()) {
             sessions.replace_keys(settings);
+        }
+        if let Some((next_auth, settings)) = self.next_auth.as_ref().zip(settings.next_auth.as_ref()) {
+            next_auth.replace_keys(settings);
         }
     }
 
@@ -107,7 +125,7 @@ impl Authenticator {
 
     /// Returns whether clients may send the cookie of a session.
     pub fn accepts_sessions(&self) -> bool {
-        self.sessions.is_some()
+        self.sessions.is_some() || self.next_auth.is_some()
     }
 
     /// Returns whether the development headers are accepted without proof.
@@ -139,9 +157,16 @@ impl Authenticator {
         self.accepts_test_headers && credentials.test_user.is_some()
     }
 
-    /// Returns whether a request has a session cookie, valid or not, and sessions are accepted.
-    pub fn has_session_cookie(&self, credentials: &Credentials) -> bool {
+    /// Returns whether a request has a session cookie, valid or not, of a kind that a system accepts.
+    pub fn has_session_cookie(&self, credentials: &Credentials, system: &str) -> bool {
         self.sessions.as_ref().is_some_and(|sessions| sessions.has_cookie(credentials))
+            || (self.next_auth_of(system).is_some() && NextAuthSessions::has_cookie(credentials))
+    }
+
+    /// Returns whether a session cookie decides whom a request to a system authenticates. A browser sends cookies also with
+    /// requests that pages of other sites make.
+    pub fn relies_on_cookie(&self, credentials: &Credentials, system: &str) -> bool {
+        matches!(self.deciding_credential(credentials, system), DecidingCredential::Cookie)
     }
 
     /// Authenticates a client of a system, as a guest if it has no credentials and `accept_guests` is set.
@@ -157,8 +182,8 @@ impl Authenticator {
         if !credentials.is_empty() || self.has_test_user(credentials) {
             return self.authenticate(credentials, system).await;
         }
-        // Every visitor of the express server's pages has a cookie, logged in or not.
-        let result = if self.has_session_cookie(credentials) {
+        // Every visitor of an express server's pages has a cookie, logged in or not.
+        let result = if self.has_session_cookie(credentials, system) {
             self.authenticate(credentials, system).await
         } else {
             Err(Denied::Missing)
@@ -169,8 +194,8 @@ impl Authenticator {
         }
     }
 
-    /// Authenticates a client of a system. Development headers take precedence over a token, that over a session, and that
-    /// over a bare user id.
+    /// Authenticates a client of a system. Development headers take precedence over a token, that over the session token of
+    /// a next-auth server, that over the session of an express server, and that over a bare user id.
     ///
     /// Costs a read of the session store for a session, and a fetch of at most 5 s for a token with an unknown key.
     ///
@@ -179,23 +204,47 @@ impl Authenticator {
     /// - [`Denied::Rejected`]: the credentials are invalid or contradictory.
     /// - [`Denied::Unavailable`]: the keys or the session store are not available; a retry may help.
     pub async fn authenticate(&self, credentials: &Credentials, system: &str) -> Result<Identity, Denied> {
-        let test_user = credentials.test_user.as_ref().filter(|_| self.accepts_test_headers);
-        let identity = match (test_user, &credentials.token, &self.sessions, &credentials.user_id) {
-            (Some(user), _, _, _) => test_identity(user, credentials.test_organization.as_deref())?,
-            (None, Some(token), _, _) => self.authenticate_token(token, system).await?,
-            (None, None, Some(sessions), _) if sessions.has_cookie(credentials) => {
-                sessions.authenticate(credentials).await?
-            }
-            (None, None, _, Some(user)) if self.is_trusted_mode => {
+        let identity = match self.deciding_credential(credentials, system) {
+            DecidingCredential::TestUser(user) => test_identity(user, credentials.test_organization.as_deref())?,
+            DecidingCredential::Token(token) => self.authenticate_token(token, system).await?,
+            DecidingCredential::Cookie => self.authenticate_cookie(credentials, system).await?,
+            DecidingCredential::UserId(user) if self.is_trusted_mode => {
                 return Ok(Identity::unlimited(parse_user_id(user)?, AuthMethod::UserId));
             }
-            (None, None, _, Some(_)) => return Err(Denied::rejected("a userId without a token")),
-            (None, None, _, None) => return Err(Denied::Missing),
+            DecidingCredential::UserId(_) => return Err(Denied::rejected("a userId without a token")),
+            DecidingCredential::None => return Err(Denied::Missing),
         };
         if credentials.user_id.as_ref().is_some_and(|user| user != identity.user.as_str()) {
             return Err(Denied::rejected("the userId contradicts the other credentials"));
         }
         Ok(identity)
+    }
+
+    fn deciding_credential<'c>(&self, credentials: &'c Credentials, system: &str) -> DecidingCredential<'c> {
+        match (&credentials.test_user, &credentials.token, &credentials.user_id) {
+            (Some(user), _, _) if self.accepts_test_headers => DecidingCredential::TestUser(user),
+            (_, Some(token), _) => DecidingCredential::Token(token),
+            _ if self.has_session_cookie(credentials, system) => DecidingCredential::Cookie,
+            (_, None, Some(user)) => DecidingCredential::UserId(user),
+            (_, None, None) => DecidingCredential::None,
+        }
+    }
+
+    fn next_auth_of(&self, system: &str) -> Option<&NextAuthSessions> {
+        self.next_auth.as_ref().filter(|next_auth| next_auth.is_accepted_by(system))
+    }
+
+    /// Authenticates a client by a valid cookie of any accepted kind. That of a next-auth server is tried first, because it
+    /// needs no store, and only users that are logged in have it.
+    async fn authenticate_cookie(&self, credentials: &Credentials, system: &str) -> Result<Identity, Denied> {
+        let next_auth = match self.next_auth_of(system) {
+            Some(next_auth) => next_auth.authenticate(credentials),
+            None => Err(Denied::Missing),
+        };
+        match (next_auth, &self.sessions) {
+            (Err(_), Some(sessions)) if sessions.has_cookie(credentials) => sessions.authenticate(credentials).await,
+            (result, _) => result,
+        }
     }
 
     async fn authenticate_token(&self, token: &str, system: &str) -> Result<Identity, Denied> {
@@ -286,6 +335,8 @@ mod tests {
     use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
     use serde_json::{Value, json};
 
+    use crate::settings::NextAuthSettings;
+
     const SECRET: &str = "a secret of sixteen bytes";
 
     fn authenticator(modes: &[AuthMode], secrets: &[&str]) -> Authenticator {
@@ -299,6 +350,7 @@ mod tests {
             tokens,
             issuers: if issuer.has_keys() { vec![issuer] } else { Vec::new() },
             express_session: None,
+            next_auth: None,
         };
         Authenticator::new(&settings, None, &|_| Err("no TLS".to_owned())).unwrap()
     }
@@ -364,6 +416,40 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_cookie_decides_only_without_a_token_and_for_the_systems_that_accept_it() {
+        let vectors: Value = serde_json::from_str(include_str!("../../../fixtures/next_auth/cookies.json")).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let settings = NextAuthSettings {
+            secrets: vec![Secret::new(text(&vectors["secret"]))],
+            namespace: None,
+            systems: vec!["rooms".to_owned()],
+        };
+        let jwt = authenticator(&[AuthMode::Trusted], &[SECRET]);
+        let next_auth = Some(NextAuthSessions::new(&settings, jwt.namespaces.clone()));
+        let auth = Authenticator { next_auth, accepts_test_headers: true, ..jwt };
+        let asked = async |system: &str, query: &str, headers: &[(&str, &str)]| {
+            let cookie = format!("next-auth.session-token={}", text(&vectors["valid"]["complete"]));
+            let cookie = [("cookie", cookie.as_str())];
+            let headers = cookie.iter().chain(headers).map(|(name, value)| {
+                (http::HeaderName::try_from(*name).unwrap(), http::HeaderValue::try_from(*value).unwrap())
+            });
+            let uri: Uri = format!("/?{query}").parse().unwrap();
+            let credentials = Credentials::of(&uri, &headers.collect()).unwrap();
+            let user = auth.authenticate(&credentials, system).await.map(|identity| identity.user.to_string());
+            (user.ok(), auth.relies_on_cookie(&credentials, system))
+        };
+        let user = |user: &str| Some(user.to_owned());
+        assert_eq!(asked("rooms", "", &[]).await, (user("42"), true));
+        assert_eq!(asked("rooms", "userId=42", &[]).await, (user("42"), true));
+        assert_eq!(asked("rooms", "userId=43", &[]).await, (None, true), "they contradict each other");
+        assert_eq!(asked("rooms", "token=opaque", &[]).await, (user("ann"), false));
+        assert_eq!(asked("rooms", "token=nonsense", &[]).await, (None, false));
+        assert_eq!(asked("rooms", "", &[("x-test-user-id", "eve")]).await, (user("eve"), false));
+        assert_eq!(asked("clockit", "userId=ben", &[]).await, (user("ben"), false));
+        assert_eq!(asked("clockit", "", &[]).await, (None, false));
+    }
+
     #[test]
     fn waiting_for_the_end_of_validity_takes_little_memory() {
         let auth = authenticator(&[AuthMode::Trusted], &[]);
@@ -395,6 +481,7 @@ mod tests {
             tokens: BTreeMap::from([(Secret::new("fresh".to_owned()), UserId::new("ben").unwrap())]),
             issuers: vec![other, issuer],
             express_session: None,
+            next_auth: None,
         };
         auth.replace_keys(&settings);
         assert_eq!(authenticated(&auth, &format!("token={}", token(SECRET, &claims))).await, None);

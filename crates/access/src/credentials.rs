@@ -85,12 +85,16 @@ impl Credentials {
 
     /// Returns the undecoded value of a cookie; of several with this name the first, as express does.
     pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookies().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// Returns the names and the undecoded values of all cookies, in the order in which the client sends them.
+    pub(crate) fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.cookies.iter().flat_map(|cookies| cookies.split(';'));
-        let mut values = pairs.filter_map(|pair| {
-            let (key, value) = pair.split_once('=')?;
-            (key.trim() == name).then(|| value.trim().trim_matches('"'))
-        });
-        values.next()
+        pairs.filter_map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            Some((name.trim(), value.trim().trim_matches('"')))
+        })
     }
 }
 

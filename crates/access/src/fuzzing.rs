@@ -3,10 +3,15 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue, Uri};
+
+use crate::credentials::Credentials;
 use crate::express_session;
 use crate::issuer::{self, Issuer};
 use crate::keys;
 use crate::namespaces::Namespaces;
+use crate::next_auth;
 use crate::origin::OriginPattern;
 use crate::secret::Secret;
 use crate::settings::IssuerSettings;
@@ -31,8 +36,17 @@ pub fn cookie(text: &str) {
     assert!(!express_session::is_signed(text, SECRET), "a cookie without a valid signature is accepted");
 }
 
-/// Parses the document of another server: a stored session, and a published key set.
+/// Decrypts the session tokens in a `cookie` header. No input is encrypted with a key of the secret.
+pub fn session_tokens(header: &[u8]) {
+    let Ok(header) = HeaderValue::from_bytes(header) else { return };
+    let headers = HeaderMap::from_iter([(COOKIE, header)]);
+    let credentials = Credentials::of(&Uri::from_static("/"), &headers).expect("there is no query");
+    assert!(!next_auth::is_encrypted(&credentials, SECRET), "a token that nobody has encrypted is accepted");
+}
+
+/// Parses the document of another server: a stored session, the claims of a session token, and a published key set.
 pub fn foreign_json(bytes: &[u8]) {
+    next_auth::parse(bytes);
     keys::parse_key_set(bytes).ok();
     express_session::parse_session(bytes).ok();
 }

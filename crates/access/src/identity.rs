@@ -1,12 +1,16 @@
 //! The result of an authentication.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use timers::{OrganizationId, Timestamp, UserId};
 
 use crate::express_session::ExpressSession;
 use crate::namespaces::local_id;
+use crate::profile::Profile;
+
+/// Longest validity of a token: clocks cannot represent every later instant.
+pub(crate) const VALIDITY_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// An authenticated client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +25,9 @@ pub struct Identity {
     pub method: AuthMethod,
     /// How long the authentication is valid.
     pub validity: Validity,
+    /// How the credentials present the user to people, if they do. Boxed, because connections keep identities and most
+    /// need none.
+    pub profile: Option<Box<Profile>>,
 }
 
 /// How a client was authenticated.
@@ -32,6 +39,8 @@ pub enum AuthMethod {
     Token,
     /// A session of an express server.
     Session,
+    /// The session token of a next-auth server.
+    NextAuth,
     /// None: an anonymous client with a generated user id.
     Guest,
 }
@@ -65,6 +74,10 @@ pub enum Denied {
     /// The credentials are invalid; a retry will not help.
     #[error("{0}")]
     Rejected(String),
+    /// A cookie would authorise the request, which names no origin that is allowed. A page of another site can make a
+    /// browser send cookies.
+    #[error("a cookie without an allowed origin")]
+    OriginRequired,
     /// The credentials cannot be checked now; the client may retry.
     #[error("{0}")]
     Unavailable(String),
@@ -78,7 +91,7 @@ impl Identity {
 
     /// Returns a user without an organisation or a namespace.
     pub(crate) fn unlimited(user: UserId, method: AuthMethod) -> Self {
-        Self { user, organization: None, namespace: None, method, validity: Validity::Unlimited }
+        Self { user, organization: None, namespace: None, method, validity: Validity::Unlimited, profile: None }
     }
 
     /// Returns the user's id as the credentials name it, without the namespace.
@@ -90,6 +103,10 @@ impl Identity {
     pub fn local_organization(&self) -> Option<&str> {
         let organization = self.organization.as_ref()?;
         Some(local_id(self.namespace.as_deref(), organization.as_str()))
+    }
+
+    pub(crate) fn with_profile(self, profile: Option<Box<Profile>>) -> Self {
+        Self { profile, ..self }
     }
 
     /// Returns whether both are the same user, acting for the same organisation.
@@ -113,6 +130,14 @@ impl Denied {
     pub(crate) fn rejected(reason: impl Into<String>) -> Self {
         Self::Rejected(reason.into())
     }
+}
+
+/// Returns until when a token is valid that expires at `exp`, in seconds since 1970, with a tolerance for clocks that differ.
+pub(crate) fn valid_until(exp: f64, leeway: Duration, now: SystemTime) -> SystemTime {
+    let since_1970 = Duration::try_from_secs_f64(exp.max(0.0)).unwrap_or(Duration::MAX);
+    let latest = now + VALIDITY_MAX;
+    let expires = SystemTime::UNIX_EPOCH.checked_add(since_1970).unwrap_or(latest);
+    expires.checked_add(leeway).unwrap_or(latest).min(latest)
 }
 
 /// Returns the text of an id in a JSON document, a string or a number. An empty string counts as absent.

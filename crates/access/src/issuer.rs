@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation, dangerous, decode, decode_header};
@@ -10,17 +10,15 @@ use parking_lot::RwLock;
 use serde_json::{Map, Value};
 
 use crate::authenticator::TlsClient;
-use crate::identity::{AuthMethod, Denied, Identity, Validity, id_text};
+use crate::identity::{AuthMethod, Denied, Identity, VALIDITY_MAX, Validity, id_text, valid_until};
 use crate::jwks::Jwks;
 use crate::keys::{PublicKey, VerificationKey};
 use crate::namespaces::{Login, Namespaces};
+use crate::profile::Profile;
 use crate::settings::{ExpiryPolicy, IssuerSettings};
 
 /// Longest accepted token in bytes; real ones are below 2 KB.
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
-
-/// Longest validity of a token: clocks cannot represent every later instant.
-const VALIDITY_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// Largest share by which the maximum age of a connection is shortened at random.
 const AGE_JITTER: f64 = 0.1;
@@ -82,7 +80,8 @@ impl Issuer {
                     let login = login(&decoded.claims, &self.settings)?;
                     let validity = self.validity(&decoded.claims);
                     let namespace = self.settings.namespace.as_deref();
-                    return namespaces.identify(namespace, &login, AuthMethod::Token, validity);
+                    let identity = namespaces.identify(namespace, &login, AuthMethod::Token, validity)?;
+                    return Ok(identity.with_profile(profile(&decoded.claims)));
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {
                     rejection = invalid(&error);
@@ -158,11 +157,8 @@ impl Issuer {
 
     /// Returns when the token expires: its `exp` and the leeway.
     fn expiry(&self, claims: &Claims, now: SystemTime) -> SystemTime {
-        let expires = claims.get("exp").and_then(Value::as_f64).unwrap_or_default().max(0.0);
-        let since_1970 = Duration::try_from_secs_f64(expires).unwrap_or(Duration::MAX);
-        let latest = now + VALIDITY_MAX;
-        let expires = SystemTime::UNIX_EPOCH.checked_add(since_1970).unwrap_or(latest);
-        expires.checked_add(self.settings.leeway).unwrap_or(latest).min(latest)
+        let expires = claims.get("exp").and_then(Value::as_f64).unwrap_or_default();
+        valid_until(expires, self.settings.leeway, now)
     }
 }
 
@@ -192,8 +188,10 @@ pub(crate) async fn verify(
 
 /// Returns the identity of a token without verifying it.
 pub(crate) fn unverified_identity(token: &str, namespaces: &Namespaces) -> Result<Identity, Denied> {
-    let login = login(&unverified_claims(token)?, &IssuerSettings::default())?;
-    namespaces.identify(None, &login, AuthMethod::Token, Validity::Unlimited)
+    let claims = unverified_claims(token)?;
+    let login = login(&claims, &IssuerSettings::default())?;
+    let identity = namespaces.identify(None, &login, AuthMethod::Token, Validity::Unlimited)?;
+    Ok(identity.with_profile(profile(&claims)))
 }
 
 fn unverified_claims(token: &str) -> Result<Claims, Denied> {
@@ -210,6 +208,10 @@ fn login(claims: &Claims, settings: &IssuerSettings) -> Result<Login, Denied> {
     let user = user.ok_or_else(|| Denied::rejected("the token has no user id"))?;
     let organizations = settings.organization_claims.iter().filter_map(|name| claim(claims, name));
     Ok(Login { user, organization: organizations.filter_map(id_text).next() })
+}
+
+fn profile(claims: &Claims) -> Option<Box<Profile>> {
+    Profile::of(claims.get("name"), claims.get("email"))
 }
 
 /// Returns the value of a claim.

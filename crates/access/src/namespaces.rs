@@ -23,7 +23,8 @@ impl Namespaces {
     pub(crate) fn new(settings: &AuthSettings) -> Self {
         let issuers = settings.issuers.iter().filter_map(|issuer| issuer.namespace.clone());
         let sessions = settings.express_session.iter().filter_map(|sessions| sessions.namespace.clone());
-        Self::of(issuers.chain(sessions))
+        let next_auth = settings.next_auth.iter().filter_map(|next_auth| next_auth.namespace.clone());
+        Self::of(issuers.chain(sessions).chain(next_auth))
     }
 
     pub(crate) fn of(namespaces: impl Iterator<Item = String>) -> Self {
@@ -45,7 +46,7 @@ impl Namespaces {
             Some(organization) => Some(self.organization(namespace, organization)?),
             None => None,
         };
-        Ok(Identity { user, organization, namespace: namespace.map(str::to_owned), method, validity })
+        Ok(Identity { user, organization, namespace: namespace.map(str::to_owned), method, validity, profile: None })
     }
 
     /// Returns the organisation that a login of a namespace names.
@@ -140,6 +141,7 @@ mod tests {
             tokens: BTreeMap::new(),
             issuers: Vec::new(),
             express_session: None,
+            next_auth: None,
         };
         let of = |settings: &AuthSettings| -> Vec<Option<String>> {
             settings.organization_namespaces("studio").into_iter().map(|name| name.map(str::to_owned)).collect()

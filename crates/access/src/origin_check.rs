@@ -14,6 +14,11 @@ pub fn is_allowed_origin(headers: &HeaderMap, allowed: &[OriginPattern], with_tl
     allowed.iter().any(|pattern| pattern.matches(origin)) || is_same_origin(headers, origin, with_tls)
 }
 
+/// Returns whether a request names an origin, and that permits to serve it, as [`is_allowed_origin`] does.
+pub fn has_allowed_origin(headers: &HeaderMap, allowed: &[OriginPattern], with_tls: bool) -> bool {
+    headers.contains_key(header::ORIGIN) && is_allowed_origin(headers, allowed, with_tls)
+}
+
 /// Returns whether a page is from this host. Without own TLS any scheme counts: a proxy may terminate TLS.
 fn is_same_origin(headers: &HeaderMap, origin: &str, with_tls: bool) -> bool {
     let host = headers.get(header::HOST).and_then(|host| split_port(host.to_str().ok()?));
@@ -37,6 +42,17 @@ mod tests {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
         }
         is_allowed_origin(&headers, &[], with_tls)
+    }
+
+    #[test]
+    fn an_origin_that_must_be_there_is_missing_or_checked_as_any() {
+        let has = |origin: Option<&str>| {
+            let mut headers = HeaderMap::from_iter([(header::HOST, "a.org".parse().unwrap())]);
+            headers.extend(origin.map(|origin| (header::ORIGIN, origin.parse().unwrap())));
+            has_allowed_origin(&headers, &["https://b.org".parse().unwrap()], false)
+        };
+        assert!(has(Some("https://a.org")) && has(Some("https://b.org")));
+        assert!(!has(None) && !has(Some("https://c.org")) && !has(Some("null")) && !has(Some("")));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct AuthSettings {
     pub issuers: Vec<IssuerSettings>,
     /// The sessions of an express server, if they are accepted.
     pub express_session: Option<ExpressSessionSettings>,
+    /// The session tokens of a next-auth server, if they are accepted.
+    pub next_auth: Option<NextAuthSettings>,
 }
 
 /// An authentication method that the configuration can enable.
@@ -41,6 +43,8 @@ pub enum AuthMode {
     Jwt,
     /// Sessions of an express server.
     ExpressSession,
+    /// Session tokens of a next-auth server.
+    NextAuth,
 }
 
 /// What the expiry of a token means for the connection that it has authenticated.
@@ -109,6 +113,17 @@ pub struct ExpressSessionSettings {
     pub check_every: Duration,
 }
 
+/// The session tokens of a next-auth server (version 4, strategy `jwt`).
+#[derive(Clone, Debug)]
+pub struct NextAuthSettings {
+    /// The secrets of the server; a token encrypted with a key of any of them is accepted.
+    pub secrets: Vec<Secret>,
+    /// The prefix of the ids of its users, if any.
+    pub namespace: Option<String>,
+    /// The systems that accept the tokens, by name; all if empty.
+    pub systems: Vec<String>,
+}
+
 impl AuthSettings {
     /// Returns the namespaces of the logins that can name an organisation to a system; `None` is that of logins without a
     /// namespace. Unverified ids have no namespace either, and are left out.
@@ -131,7 +146,7 @@ impl AuthSettings {
 }
 
 impl AuthMode {
-    const ALL: [Self; 3] = [Self::Trusted, Self::Jwt, Self::ExpressSession];
+    const ALL: [Self; 4] = [Self::Trusted, Self::Jwt, Self::ExpressSession, Self::NextAuth];
 
     /// Returns the name of the mode in the configuration.
     pub fn name(self) -> &'static str {
@@ -139,6 +154,7 @@ impl AuthMode {
             Self::Trusted => "trusted",
             Self::Jwt => "jwt",
             Self::ExpressSession => "express-session",
+            Self::NextAuth => "next-auth",
         }
     }
 }

@@ -29,6 +29,9 @@ pub(crate) trait SystemModule {
     const SCOPES: &'static [ScopeKind];
     /// Whether it takes part in Socket.IO connections; then it has an [`SystemModule::event_handler`].
     const HAS_EVENTS: bool = false;
+    /// Whether a session cookie authorises a request that can change something, or a WebSocket, only with an allowed origin.
+    /// A system needs it that reads bodies of types which pages of other sites can send (`text/plain`).
+    const REQUIRES_ORIGIN_WITH_COOKIES: bool = false;
     /// Its settings, besides the limits of its rules.
     type Settings: Clone + fmt::Debug;
 
@@ -92,6 +95,13 @@ macro_rules! systems {
                 }
             }
 
+            /// Tells whether cookies authorise a WebSocket of the system only with an allowed origin.
+            pub(crate) fn requires_origin_with_cookies(self) -> bool {
+                match self {
+                    $(Self::$system => $module::$provider::REQUIRES_ORIGIN_WITH_COOKIES,)+
+                }
+            }
+
             fn dialects(self) -> &'static [&'static str] {
                 match self {
                     $(Self::$system => $module::$provider::DIALECTS,)+
@@ -135,6 +145,11 @@ macro_rules! systems {
                 }
             }
         }
+
+        $(const _: () = assert!(
+            !($module::$provider::HAS_EVENTS && $module::$provider::REQUIRES_ORIGIN_WITH_COOKIES),
+            "Socket.IO connections do not check the origins of cookies"
+        );)+
 
         impl SystemSettings {
             /// Reads the settings of all systems, and the limits of their rules.

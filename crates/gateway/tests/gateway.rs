@@ -18,6 +18,7 @@ mod gateway {
     mod history;
     mod hostile;
     mod limits;
+    mod next_auth;
     mod nodes;
     mod operation;
     mod organization_sockets;

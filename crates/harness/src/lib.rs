@@ -9,6 +9,7 @@ mod collector;
 pub mod http;
 mod metrics;
 mod network;
+pub mod next_auth;
 mod node;
 mod port;
 mod program;

@@ -2,6 +2,8 @@
 
 use super::*;
 
+use std::time::Duration;
+
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::KeyPair;
@@ -114,6 +116,24 @@ async fn every_algorithm_verifies_with_its_own_key_and_with_no_other() {
         let token = encode(&Header::new(algorithm), &claims(), &EncodingKey::from_secret(SECRET.as_bytes())).unwrap();
         assert_eq!(user(&all, &token).await.as_deref(), Ok("ann"), "{algorithm:?}");
     }
+}
+
+#[tokio::test]
+async fn the_name_and_the_address_of_a_token_are_the_profile_of_its_user() {
+    let accepting = issuers(&[settings(|_| {})]);
+    let profile = async |claims: Value| {
+        let verified = verify(&accepting, &namespaces(&accepting), &signed(&claims), "clockit").await.unwrap();
+        let unverified = unverified_identity(&signed(&claims), &namespaces(&accepting)).unwrap();
+        assert_eq!(verified.profile, unverified.profile);
+        verified.profile.map(|profile| *profile)
+    };
+    assert_eq!(profile(claims()).await, None);
+    let mut named = claims();
+    named["name"] = json!("Ann");
+    assert_eq!(profile(named.clone()).await, Some(Profile { name: Some("Ann".to_owned()), email: None }));
+    named["email"] = json!("ann@example.org");
+    let (name, email) = (Some("Ann".to_owned()), Some("ann@example.org".to_owned()));
+    assert_eq!(profile(named).await, Some(Profile { name, email }));
 }
 
 #[tokio::test]

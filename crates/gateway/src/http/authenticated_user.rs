@@ -22,9 +22,9 @@ impl<S: SystemModule> FromRequestParts<Arc<Node>> for AuthenticatedUser<S> {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, Response> {
-        match authenticate(node, parts, S::NAME).await {
+        match authenticate::<S>(node, parts).await {
             Ok(identity) => Ok(Self { id: identity.user, system: PhantomData }),
-            Err(denied) => Err(refusal(node, parts, &denied)),
+            Err(denied) => Err(refusal::<S>(node, parts, &denied)),
         }
     }
 }

@@ -342,7 +342,9 @@ impl<D: TextDialect> Connection<D> {
 /// Returns the fault of a token that was not accepted.
 pub(super) fn denied_fault(denied: &Denied) -> Fault {
     match denied {
-        Denied::Missing | Denied::Rejected(_) => Fault::of_client(Code::Unauthorized, "the token was rejected"),
+        Denied::Missing | Denied::Rejected(_) | Denied::OriginRequired => {
+            Fault::of_client(Code::Unauthorized, "the token was rejected")
+        }
         Denied::Unavailable(_) => Fault::of_service(Code::Unavailable, "the token cannot be verified now"),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use access::{Credentials, Denied, Identity, ValidityEnd};
 use axum::extract::Request;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use net::proxy::client_address;
 use net::websocket::{self, CloseReason, Disconnected, WebSocket, WebSocketEvent, frame};
@@ -16,6 +16,7 @@ use tracing::Instrument;
 use wire::{Fault, TextDialect, Token};
 
 use crate::http::error::{error, full, stopping};
+use crate::http::origin_check::check_cookie_origin;
 use crate::http::query::query_of;
 use crate::node::Node;
 use crate::ops::metrics::Refusal;
@@ -83,7 +84,7 @@ pub(crate) async fn connect<S: WebSocketSystem>(
     let credentials = Credentials::of(request.uri(), request.headers());
     let handshake = match &credentials {
         Ok(credentials) => {
-            let authentication = authenticate(&node, credentials, S::SYSTEM);
+            let authentication = authenticate(&node, credentials, S::SYSTEM, request.headers());
             authentication.instrument(tracing::info_span!("authenticate")).await
         }
         Err(denied) => Handshake::Closing(denied_reason(&node, denied)),
@@ -137,9 +138,14 @@ fn client_id(uri: &Uri) -> Result<ClientId, String> {
     ClientId::new(&named).map_err(|bad| format!("client {bad}"))
 }
 
-async fn authenticate(node: &Node, credentials: &Credentials, system: System) -> Handshake {
+async fn authenticate(node: &Node, credentials: &Credentials, system: System, headers: &HeaderMap) -> Handshake {
     let auth = &node.auth;
-    let has_cookie = auth.has_session_cookie(credentials);
+    if system.requires_origin_with_cookies()
+        && let Err(denied) = check_cookie_origin(auth, &node.settings.public, credentials, system.name(), headers)
+    {
+        return Handshake::Closing(denied_reason(node, &denied));
+    }
+    let has_cookie = auth.has_session_cookie(credentials, system.name());
     let has_test_user = auth.has_test_user(credentials);
     if !(credentials.has_token() || has_test_user || auth.is_trusted_mode() || has_cookie || auth.accepts_guests()) {
         return Handshake::Unauthenticated;
@@ -262,6 +268,7 @@ fn denied_reason(node: &Node, denied: &Denied) -> CloseReason {
     node.record_auth_failure(denied);
     match denied {
         Denied::Missing | Denied::Rejected(_) => CloseReason::Unauthorized,
+        Denied::OriginRequired => CloseReason::Forbidden,
         Denied::Unavailable(_) => CloseReason::overloaded(),
     }
 }

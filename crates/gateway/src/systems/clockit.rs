@@ -114,7 +114,7 @@ impl WebSocketSystem for Clockit {
         // The original's clients name a user id and no dialect.
         let default = match session.identity().method {
             AuthMethod::UserId => Version::Seed,
-            AuthMethod::Token | AuthMethod::Session | AuthMethod::Guest => Version::V1,
+            AuthMethod::Token | AuthMethod::Session | AuthMethod::NextAuth | AuthMethod::Guest => Version::V1,
         };
         match selection.unwrap_or(default) {
             Version::Seed => session.run::<Self, Seed>().await,

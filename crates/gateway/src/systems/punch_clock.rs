@@ -43,6 +43,8 @@ impl SystemModule for PunchClock {
     const NAME: &'static str = "punch_clock";
     const DIALECTS: &'static [&'static str] = &[wire::punch_clock::PunchClock::NAME];
     const SCOPES: &'static [ScopeKind] = &[ScopeKind::WorkDay];
+    // A beacon posts `text/plain`.
+    const REQUIRES_ORIGIN_WITH_COOKIES: bool = true;
     type Settings = PunchClockSettings;
 
     fn read_settings(reader: &mut Reader, limits: &mut Limits) -> PunchClockSettings {

@@ -103,6 +103,7 @@ fn insecure_authentication_settings_are_refused() {
     let secret = (long, "a secret of sixteen bytes");
     let (modes, jwt) = ("TICKCAST__AUTH__MODES", ("TICKCAST__AUTH__MODES", "jwt"));
     let (production, jwks) = (("TICKCAST__MODE", "production"), "TICKCAST__AUTH__JWT__JWKS_URL");
+    let next_auth = ("TICKCAST__AUTH__NEXT_AUTH__SECRET", "s3cret");
     let express = [
         (modes, "express-session"),
         ("TICKCAST__AUTH__EXPRESS_SESSION__SECRET", "x"),
@@ -124,6 +125,14 @@ fn insecure_authentication_settings_are_refused() {
         (&[jwt, secret, ("TICKCAST__AUTH__ISSUERS__ACME__ISSUER", "a")], "auth.issuers.acme.secret is required"),
         (&[(modes, "express-session")], "auth.express_session.secret is required"),
         (&[(modes, "express-session")], "auth.express_session.url is required"),
+        (&[(modes, "next-auth")], "auth.next_auth.secret is required for the mode next-auth"),
+        (&[jwt, secret, next_auth], "auth.modes must contain next-auth, because its secret is configured"),
+        (&[(modes, "next-auth"), ("TICKCAST__AUTH__NEXT_AUTH__SYSTEMS", "chess")], "it must be one of clockit"),
+        (
+            &[(modes, "next-auth"), next_auth, ("TICKCAST__PUBLIC__ORIGINS", "*")],
+            "must not contain * or null with next-auth",
+        ),
+        (&[(modes, "next-auth"), next_auth, production], "auth.next_auth.secret must have at least 16 bytes"),
     ] {
         let (output, text) = run(&["config", "check"], environment, "");
         assert!(output.status.code() == Some(78) && text.contains(message), "{message}: {text}");

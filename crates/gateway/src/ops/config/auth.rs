@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use access::{
     Algorithm, AuthMode, AuthSettings, Authenticator, ExpiryPolicy, ExpressSessionSettings, IssuerSettings,
-    JwksSettings, PublicKey, Secret,
+    JwksSettings, NextAuthSettings, PublicKey, Secret,
 };
 use axum::http::Uri;
 use timers::UserId;
@@ -46,7 +46,8 @@ impl AuthConfig {
         let issuers = issuers(reader, mode);
         let is_enabled = modes.contains(&AuthMode::ExpressSession);
         let (express_session, session_store) = express_session(reader, is_enabled, store).unzip();
-        let access = AuthSettings { modes, guests, test_headers, tokens, issuers, express_session };
+        let next_auth = next_auth(reader, modes.contains(&AuthMode::NextAuth), mode);
+        let access = AuthSettings { modes, guests, test_headers, tokens, issuers, express_session, next_auth };
         check(reader, mode, &access);
         Self { access, first_message_within, session_store }
     }
@@ -245,4 +246,24 @@ fn express_session(
         reader.error("auth.express_session.secret", "is required for the mode express-session");
     }
     Some((ExpressSessionSettings { secrets, prefix, cookie, namespace, check_every }, session_store?))
+}
+
+/// Reads the session tokens of a next-auth server, if they are accepted.
+fn next_auth(reader: &mut Reader, is_enabled: bool, mode: Mode) -> Option<NextAuthSettings> {
+    let secrets = reader.secrets("auth.next_auth.secret", |secret| match secret.len() {
+        0 => Err("must not be empty".to_owned()),
+        // Each user has a text that is encrypted with it, and can try secrets until one decrypts it.
+        1..SECRET_BYTES_MIN if mode == Mode::Production => Err("must have at least 16 bytes in production".to_owned()),
+        _ => Ok(()),
+    });
+    let namespace = text(reader, "auth.next_auth.name");
+    let systems: Vec<System> = reader.list("auth.next_auth.systems", Vec::new(), str::parse);
+    if is_enabled && secrets.is_empty() {
+        reader.error("auth.next_auth.secret", "is required for the mode next-auth");
+    }
+    if !is_enabled && !secrets.is_empty() {
+        reader.error("auth.modes", "must contain next-auth, because its secret is configured");
+    }
+    let systems = systems.iter().map(System::to_string).collect();
+    is_enabled.then_some(NextAuthSettings { secrets, namespace, systems })
 }

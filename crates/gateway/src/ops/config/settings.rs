@@ -109,9 +109,11 @@ impl Settings {
         let auth = AuthConfig::read(reader, mode, &store);
         let accepts_any_id = auth.access.modes.contains(&AuthMode::Trusted) || auth.access.test_headers;
         let public = PublicSettings::read(reader, mode, accepts_any_id);
-        if auth.access.express_session.is_some() && public.origins.iter().any(OriginPattern::matches_any_site) {
-            let reason = "must not contain * or null with express-session: any page could use its visitors' cookies";
-            reader.error("public.origins", reason);
+        let cookies = [AuthMode::ExpressSession, AuthMode::NextAuth];
+        let cookies = cookies.iter().find(|mode| auth.access.modes.contains(mode));
+        if let Some(mode) = cookies.filter(|_| public.origins.iter().any(OriginPattern::matches_any_site)) {
+            let reason = format!("must not contain * or null with {mode}: any page could use its visitors' cookies");
+            reader.error("public.origins", &reason);
         }
         let (systems, rules) = SystemSettings::read(reader);
         Self {

@@ -39,10 +39,11 @@ impl Label for DialectLabel {
 }
 
 /// The authentication methods and their names as labels.
-const METHODS: [(AuthMethod, &str); 4] = [
+const METHODS: [(AuthMethod, &str); 5] = [
     (AuthMethod::UserId, "trusted"),
     (AuthMethod::Token, "token"),
     (AuthMethod::Session, "session"),
+    (AuthMethod::NextAuth, "next-auth"),
     (AuthMethod::Guest, "guest"),
 ];
 

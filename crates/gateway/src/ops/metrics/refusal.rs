@@ -126,6 +126,7 @@ impl From<&Denied> for Refusal {
     fn from(denied: &Denied) -> Self {
         match denied {
             Denied::Missing | Denied::Rejected(_) => Self::Unauthorized,
+            Denied::OriginRequired => Self::Origin,
             Denied::Unavailable(_) => Self::Unidentified,
         }
     }

@@ -30,8 +30,9 @@ struct AdmissionPayload {
     token: Option<String>,
 }
 
-/// Authenticates a client for each of the systems. The identity does not depend on the system, but the tokens of an issuer,
-/// and no other credentials, can be limited to some of them.
+/// Authenticates a client for each of the systems. The tokens of an issuer and those of a next-auth server, and no other
+/// credentials, can be limited to some of them. A system that they do not log in, or log in as another client, does not
+/// accept the connection.
 async fn authenticate(
     node: &Node,
     systems: &[System],
@@ -42,17 +43,17 @@ async fn authenticate(
     let mut result: Authentication = Err(Denied::Rejected("no system takes events".to_owned()));
     for system in systems {
         if let Ok((identity, accepted)) = &mut result
-            && identity.method != AuthMethod::Token
+            && !matches!(identity.method, AuthMethod::Token | AuthMethod::NextAuth)
         {
             accepted.push(*system);
             continue;
         }
         let authenticated = node.auth.authenticate_or_guest(&credentials, system.name(), guests).await;
         match (&mut result, authenticated) {
-            (Ok((_, accepted)), Ok(_)) => accepted.push(*system),
+            (Ok((identity, accepted)), Ok(same)) if identity.is_same_client(&same) => accepted.push(*system),
             (Err(_), Ok(identity)) => result = Ok((identity, vec![*system])),
             (Err(_), Err(denied)) => result = Err(denied),
-            (Ok(_), Err(_)) => {}
+            (Ok(_), Ok(_) | Err(_)) => {}
         }
     }
     let (identity, accepted) = result?;
@@ -151,7 +152,8 @@ impl SocketIoConnection {
         for index in 0..self.handlers.len() {
             self.with_handler(index, |handler, client| handler.admitted(client, &identity));
         }
-        self.identity = Some(Box::new(identity));
+        // Only handlers can need the profile.
+        self.identity = Some(Box::new(Identity { profile: None, ..identity }));
     }
 
     /// Lets a client leave the namespace. It is unauthenticated until it asks for admission again, to all systems.

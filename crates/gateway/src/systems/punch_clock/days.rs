@@ -53,7 +53,9 @@ pub(super) struct Posted {
 
 impl Worker {
     pub(super) fn new(node: &Arc<Node>, identity: &Identity) -> Self {
-        Self { node: Arc::clone(node), scope: Scope::work_day(&identity.user), profile: Profile::default() }
+        let profile = identity.profile.as_deref();
+        let profile = profile.map(|profile| Profile { name: profile.name.clone(), email: profile.email.clone() });
+        Self { node: Arc::clone(node), scope: Scope::work_day(&identity.user), profile: profile.unwrap_or_default() }
     }
 
     /// Returns the date of now; an instant of 1970 while the node does not know the time.

@@ -14,8 +14,8 @@ use serde_json::json;
 use wire::punch_clock::{BadRequest, Document, PostedDay, document, ignored, saved, zone, zone_name};
 
 use crate::http::authentication::authenticate;
+use crate::http::origin_check::ORIGIN_REQUIRED;
 use crate::node::Node;
-use crate::systems::SystemModule;
 use crate::systems::punch_clock::PunchClock;
 use crate::systems::punch_clock::days::{Failed, Posted, Worker};
 
@@ -23,9 +23,10 @@ impl FromRequestParts<Arc<Node>> for Worker {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, Response> {
-        match authenticate(node, parts, PunchClock::NAME).await {
+        match authenticate::<PunchClock>(node, parts).await {
             Ok(identity) => Ok(Self::new(node, &identity)),
             Err(Denied::Missing | Denied::Rejected(_)) => Err(refusal(StatusCode::UNAUTHORIZED, "Unauthorized")),
+            Err(Denied::OriginRequired) => Err(refusal(StatusCode::FORBIDDEN, ORIGIN_REQUIRED)),
             Err(Denied::Unavailable(_)) => {
                 Err(refusal(StatusCode::SERVICE_UNAVAILABLE, "The login cannot be verified now; try again"))
             }

@@ -16,7 +16,6 @@ use wire::studio::{Procedure, StudioRequest, active, entry, task_type, task_type
 use crate::http::authentication::authenticate;
 use crate::node::Node;
 use crate::session::fault::fault;
-use crate::systems::SystemModule;
 use crate::systems::studio::Studio;
 use crate::systems::studio::entry_list::EntryPages;
 use crate::systems::studio::written::Written;
@@ -45,9 +44,11 @@ pub(super) enum Answer {
 impl Caller {
     /// Authenticates the caller of a request. Its organisation is that of its login.
     pub(super) async fn authenticate(node: &Node, head: &Parts) -> Result<Self, CallError> {
-        let identity = match authenticate(node, head, Studio::NAME).await {
+        let identity = match authenticate::<Studio>(node, head).await {
             Ok(identity) => identity,
-            Err(Denied::Missing | Denied::Rejected(_)) => return Err(CallError::not_logged_in()),
+            Err(Denied::Missing | Denied::Rejected(_) | Denied::OriginRequired) => {
+                return Err(CallError::not_logged_in());
+            }
             Err(Denied::Unavailable(_)) => {
                 let message = "the session cannot be verified now; try again";
                 return Err(CallError::new(ErrorCode::ServiceUnavailable, message));
