@@ -34,7 +34,7 @@ pub(crate) struct NextAuthSessions {
 
 /// The claims of a session token that matter here.
 #[derive(Deserialize)]
-struct Claims {
+struct SessionClaims {
     id: Option<Value>,
     sub: Option<Value>,
     name: Option<Value>,
@@ -117,7 +117,7 @@ fn keys_of(settings: &NextAuthSettings) -> Vec<DecryptionKey> {
 
 /// Returns the login and the profile that claims state at `now`, and until when they are valid.
 fn parse_claims(content: &[u8], now: SystemTime) -> Result<(Login, Option<Box<Profile>>, SystemTime), Denied> {
-    let claims: Claims = serde_json::from_slice(content)
+    let claims: SessionClaims = serde_json::from_slice(content)
         .map_err(|error| Denied::rejected(format!("the claims of the session token cannot be parsed: {error}")))?;
     let exp = claims.exp.ok_or_else(|| Denied::rejected("the session token has no exp"))?;
     let until = valid_until(exp, LEEWAY, now);

@@ -87,9 +87,9 @@ mod tests {
     use crate::ops::config::{Reader, Settings, Sources, load};
 
     /// A system whose requests pages of other sites can make, and one whose requests they cannot.
-    struct Asking<const REQUIRES_ORIGIN: bool>;
+    struct TestSystem<const REQUIRES_ORIGIN: bool>;
 
-    impl<const REQUIRES_ORIGIN: bool> SystemModule for Asking<REQUIRES_ORIGIN> {
+    impl<const REQUIRES_ORIGIN: bool> SystemModule for TestSystem<REQUIRES_ORIGIN> {
         const NAME: &'static str = "clockit";
         const DIALECTS: &'static [&'static str] = &[];
         const SCOPES: &'static [ScopeKind] = &[];
@@ -141,23 +141,23 @@ mod tests {
             for origin in ["https://page.org", "https://node.org", "http://node.org"] {
                 let headers = [cookie, ("origin", origin)];
                 assert_eq!(
-                    asked::<Asking<true>>(&settings, method, &headers).await,
+                    asked::<TestSystem<true>>(&settings, method, &headers).await,
                     user("42"),
                     "{method} of {origin}"
                 );
             }
             for origin in ["https://evil.org", "null", "", "https://page.org.evil.org"] {
                 let headers = [cookie, ("origin", origin)];
-                let denied = asked::<Asking<true>>(&settings, method, &headers).await;
+                let denied = asked::<TestSystem<true>>(&settings, method, &headers).await;
                 assert_eq!(denied, Err(Denied::OriginRequired), "{method} of {origin}");
             }
-            let denied = asked::<Asking<true>>(&settings, method, &[cookie]).await;
+            let denied = asked::<TestSystem<true>>(&settings, method, &[cookie]).await;
             assert_eq!(denied, Err(Denied::OriginRequired), "{method} without an origin");
-            assert_eq!(asked::<Asking<false>>(&settings, method, &[cookie]).await, user("42"));
+            assert_eq!(asked::<TestSystem<false>>(&settings, method, &[cookie]).await, user("42"));
             let token = ("authorization", "Bearer an-opaque-token");
-            assert_eq!(asked::<Asking<true>>(&settings, method, &[token, cookie]).await, user("ben"), "by a token");
-            assert_eq!(asked::<Asking<true>>(&settings, method, &[]).await, Err(Denied::Missing));
+            assert_eq!(asked::<TestSystem<true>>(&settings, method, &[token, cookie]).await, user("ben"), "by a token");
+            assert_eq!(asked::<TestSystem<true>>(&settings, method, &[]).await, Err(Denied::Missing));
         }
-        assert_eq!(asked::<Asking<true>>(&settings, "GET", &[cookie]).await, user("42"), "it changes nothing");
+        assert_eq!(asked::<TestSystem<true>>(&settings, "GET", &[cookie]).await, user("42"), "it changes nothing");
     }
 }
