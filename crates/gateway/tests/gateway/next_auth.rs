@@ -154,6 +154,45 @@ async fn of_cookies_of_two_servers_a_valid_one_counts_and_that_of_next_auth_firs
 }
 
 #[tokio::test]
+async fn a_punch_by_cookie_needs_the_origin_of_an_allowed_page_and_shows_its_person() {
+    const PAGE: (&str, &str) = ("origin", "https://page.org");
+    let node = Node::start_with(&[&MODE[..], &[("public.origins", "https://page.org")]].concat()).await;
+    let claims = json!({ "id": "42", "name": "Ann Ümit", "email": "ann@example.org", "exp": 4_000_000_000_u64 });
+    let cookies = session_cookies(PLAIN, &session_token(SECRET, &claims));
+    let cookie = ("cookie", cookies.as_str());
+    let beacon = ("content-type", "text/plain;charset=UTF-8");
+    let punch =
+        json!({ "entries": [{ "id": 1, "timestamp": get_current_timestamp() * 1000, "type": "IN" }] }).to_string();
+    let punch = punch.as_bytes();
+    for (method, path) in [
+        ("POST", "/api/session"),
+        ("DELETE", "/api/session"),
+        ("PUT", "/api/session/zone"),
+        ("POST", "/api/heartbeat"),
+        ("POST", "/api/daily-logs"),
+    ] {
+        for headers in [&[cookie][..], &[cookie, beacon], &[cookie, ("origin", "https://evil.org")]] {
+            let refused = node.http(method, path, headers, punch).await;
+            assert_eq!(refused.status, 403, "{method} {path} with {headers:?}");
+            assert!(refused.body.contains("public.origins"), "{}", refused.body);
+        }
+    }
+    let read = async || node.http("GET", "/api/session", &[cookie], b"").await.json()["data"].clone();
+    assert_eq!(read().await["entries"], json!([]), "nothing was changed");
+    let saved = node.http("POST", "/api/session", &[cookie, beacon, PAGE], punch).await;
+    assert_eq!(saved.status, 200, "{}", saved.body);
+    for document in [saved.json()["data"].clone(), read().await] {
+        let person = (&document["userId"], &document["userName"], &document["userEmail"]);
+        assert_eq!(person, (&json!("42"), &json!("Ann Ümit"), &json!("ann@example.org")));
+        assert_eq!(document["currentStatus"], "IN");
+    }
+    let live = "/api/session/live";
+    assert_eq!(Client::connect_with(node.public, live, &[cookie]).await.closed().await.0, 4403);
+    let mut live = Client::connect_with(node.public, live, &[cookie, PAGE]).await;
+    assert_eq!(live.next_of("session").await["payload"]["userName"], "Ann Ümit");
+}
+
+#[tokio::test]
 async fn session_tokens_and_secrets_are_never_logged() {
     let node = Node::start_with(&[&MODE[..], &[("log.level", "trace")]].concat()).await;
     let (good, foreign) = (token(SECRET, "ann", 600), token("the secret of another server", "ann", 600));
