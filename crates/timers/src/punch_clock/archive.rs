@@ -16,6 +16,9 @@ impl PunchDay {
         while now >= day.end() {
             let log = day.to_log(now);
             let is_kept = !log.is_empty();
+            // A punch that joined its archived day late is known by nothing else once it is no longer carried.
+            let unknown = day.carried.take().filter(|punch| day.remembers(&punch.id).is_none());
+            day.remembered.extend(unknown.map(|punch| RememberedId(punch.id, log.end, false)));
             day.carried = log.carries();
             for punch in std::mem::take(&mut day.punches) {
                 day.remembered.push(RememberedId(punch.id, log.end, false));

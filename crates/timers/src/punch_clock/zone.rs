@@ -87,7 +87,10 @@ impl Zone {
     #[must_use]
     pub(crate) fn since(&self, instant: Timestamp) -> Self {
         let after = self.offsets.partition_point(|(since, _)| *since <= instant).max(1);
-        Self { name: self.name.clone(), offsets: self.offsets[after - 1..].to_vec() }
+        let mut offsets = self.offsets[after - 1..].to_vec();
+        // The first one has no beginning; a caller gives the instant from which it has looked.
+        offsets[0].0 = Timestamp(0);
+        Self { name: self.name.clone(), offsets }
     }
 }
 
@@ -149,6 +152,7 @@ mod tests {
         assert!(Zone::new("", vec![(Timestamp(0), 0)]).is_err());
         let many = (0..100).map(|nth| (Timestamp(nth), 0)).collect();
         assert_eq!(Zone::new("x", many).unwrap().offsets.len(), OFFSETS_MAX);
-        assert_eq!(berlin().since(Timestamp(1_761_440_400_001)).offsets.len(), 2);
+        let later = berlin().since(Timestamp(1_761_440_400_001));
+        assert_eq!(later.offsets, [(Timestamp(0), 3600), (Timestamp(1_774_746_000_000), 7200)]);
     }
 }

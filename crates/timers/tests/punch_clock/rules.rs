@@ -132,6 +132,36 @@ fn a_late_out_of_yesterday_removes_the_carried_punch_and_a_late_in_carries() {
 }
 
 #[test]
+fn a_carried_punch_that_came_late_does_not_come_back_at_midnight() {
+    let mut ann = Person::new();
+    ann.pass(14 * HOUR);
+    ann.post(&[punch(1, In, 0)]);
+    assert_eq!(ann.shown(), ["IN 720"]);
+    ann.post(&[punch(2, Out, 780)]);
+    ann.pass(24 * HOUR);
+    assert!(!ann.post(&[punch(1, In, 720), punch(2, Out, 780)]), "the tab that has not seen the second midnight");
+    ann.post(&[punch(3, Out, 60)]);
+    assert_eq!(ann.logs().iter().map(|log| log.totals().work_minutes()).sum::<u64>(), 60);
+}
+
+#[test]
+fn a_post_without_news_is_no_change_whenever_it_comes() {
+    let mut ann = Person::new();
+    let berlin = |from| {
+        let offsets = vec![(Timestamp(from), 7200), (Timestamp(1_761_440_400_000), 3600)];
+        Zone::new("Europe/Berlin", offsets).unwrap()
+    };
+    ann.set_zone(&berlin(NOON.0 - 400 * 24 * HOUR));
+    ann.post(&[punch(1, In, 0)]);
+    for minute in 1..4 {
+        ann.pass(MINUTE);
+        // The caller looks the zone up from another instant.
+        ann.zone = Zone::new("Europe/Berlin", vec![(Timestamp(NOON.0 - minute), 3600)]).unwrap();
+        assert!(!ann.post(&[]), "minute {minute}");
+    }
+}
+
+#[test]
 fn a_reset_ends_the_carried_run_at_midnight_and_leaves_the_archive() {
     let mut ann = Person::new();
     ann.post(&[punch(1, In, 0)]);
