@@ -25,6 +25,7 @@ mod gateway {
     mod organizations;
     mod origins;
     mod proxies;
+    mod punch_clock;
     mod quotas;
     mod rooms;
     mod rooms_over_nodes;

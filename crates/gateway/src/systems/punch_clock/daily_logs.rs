@@ -98,8 +98,7 @@ async fn store(worker: &Worker, posted: PostedLog) -> Result<String, Failed> {
 /// Reads one archived day.
 async fn find(worker: &Worker, date: LocalDate) -> Result<Option<DayLog>, Failed> {
     let required = RequiredRows { existing: Vec::new(), bodies: vec![date.row_id()] };
-    let read = worker.node.engine.read(&worker.scope, &required).await;
-    let (_, rows) = read.map_err(|error| if error.is_damage() { Failed::Damaged } else { Failed::Unavailable })?;
+    let (_, rows, _) = worker.load(&required).await?;
     let row = rows.rows.get(&date.row_id());
     row.map(|row| DayLog::decode(row.body.as_str())).transpose().map_err(|_| Failed::Damaged)
 }

@@ -8,7 +8,7 @@ use engine::{COMMAND_TIMEOUT, Effect, ExecuteError, JoinError, Outcome, Request}
 use timers::punch_clock::{
     LocalDate, Profile, Punch, PunchClockCommand, PunchClockRefusal, PunchDay, Save, SavedLog, ThemeChoice, Zone,
 };
-use timers::{Change, Item, Refusal, RequiredRows, Scope, Timestamp};
+use timers::{Board, Change, Item, Refusal, RequiredRows, Scope, StoredRows, Timestamp};
 use tokio::time::{Instant, sleep};
 use tracing::Instrument;
 use wire::punch_clock::Person;
@@ -70,16 +70,20 @@ impl Worker {
 
     /// Reads the day as it is stored. Waits for an unavailable store as long as a command lives.
     pub(super) async fn read(&self) -> Result<LoadedDay, Failed> {
+        let (board, _, active_at) = self.load(&RequiredRows::default()).await?;
+        let day = board.get::<PunchDay>(&()).cloned();
+        if let Some(day) = &day {
+            remember_zone(&self.scope, day.zone.name());
+        }
+        Ok(LoadedDay { day, active_at })
+    }
+
+    /// Reads the board with rows of the history; waits like [`Worker::read`].
+    pub(super) async fn load(&self, required: &RequiredRows) -> Result<(Board, StoredRows, Option<Timestamp>), Failed> {
         let by = Instant::now() + COMMAND_TIMEOUT;
         loop {
-            match self.node.engine.read_with_touch(&self.scope, &RequiredRows::default()).await {
-                Ok((board, _, active_at)) => {
-                    let day = board.get::<PunchDay>(&()).cloned();
-                    if let Some(day) = &day {
-                        remember_zone(&self.scope, day.zone.name());
-                    }
-                    return Ok(LoadedDay { day, active_at });
-                }
+            match self.node.engine.read_with_touch(&self.scope, required).await {
+                Ok(loaded) => return Ok(loaded),
                 Err(error) => self.wait(&error, by).await?,
             }
         }
