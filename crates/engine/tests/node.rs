@@ -8,6 +8,7 @@ mod node {
     mod clock_steps;
     mod commands;
     mod counts;
+    mod day_changes;
     mod deadlines;
     mod joins;
     mod large_changes;
