@@ -34,11 +34,16 @@ impl HttpConnection {
     async fn try_send(&mut self, request: Builder, body: String) -> Result<Bytes> {
         let request = request.header("host", self.target.to_string()).body(Full::new(body.into()))?;
         let path = request.uri().path().to_owned();
-        let sender = match &mut self.sender {
-            Some(sender) => sender,
+        // The server closes connections that are idle for long.
+        let open = self.sender.take().filter(|sender| !sender.is_closed());
+        let sender = match open {
+            Some(sender) => self.sender.insert(sender),
             None => self.sender.insert(connect(self.target).await?),
         };
-        sender.ready().await?;
+        if sender.ready().await.is_err() {
+            *sender = connect(self.target).await?;
+            sender.ready().await?;
+        }
         let response = sender.send_request(request).await?;
         let status = response.status();
         let bytes = response.into_body().collect().await?.to_bytes();
