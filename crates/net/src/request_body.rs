@@ -78,6 +78,21 @@ impl<'o> BodyReader<'o> {
         self.part().await
     }
 
+    /// Reads the rest of the body as a whole.
+    ///
+    /// # Errors
+    /// As [`BodyReader::next`].
+    pub async fn read_all(&mut self) -> Result<Bytes, Response> {
+        let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.next().await? else { return Ok(first) };
+        let mut bytes = BytesMut::from(first);
+        bytes.extend_from_slice(&second);
+        while let Some(part) = self.next().await? {
+            bytes.extend_from_slice(&part);
+        }
+        Ok(bytes.freeze())
+    }
+
     /// Returns the number of bytes that were read.
     pub fn received(&self) -> usize {
         self.received
@@ -158,15 +173,7 @@ impl<'o> BodyReader<'o> {
 /// # Errors
 /// Those of [`BodyReader`].
 pub async fn read_body(body: Body, limits: BodyLimits, observer: &dyn NetObserver) -> Result<Bytes, Response> {
-    let mut reader = BodyReader::new(body, limits, observer);
-    let Some(first) = reader.next().await? else { return Ok(Bytes::new()) };
-    let Some(second) = reader.next().await? else { return Ok(first) };
-    let mut bytes = BytesMut::from(first);
-    bytes.extend_from_slice(&second);
-    while let Some(part) = reader.next().await? {
-        bytes.extend_from_slice(&part);
-    }
-    Ok(bytes.freeze())
+    BodyReader::new(body, limits, observer).read_all().await
 }
 
 /// Returns the refusal of a compressed body: 415 with the encodings that are accepted (RFC 7694), which are none.

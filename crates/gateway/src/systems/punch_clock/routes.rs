@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use net::limits::NetLimit;
-use net::request_body::{BodyLimits, encoding_refusal, read_body};
+use net::request_body::{BodyLimits, BodyReader, encoding_refusal};
 use serde_json::json;
 use wire::punch_clock::{BadRequest, Document, PostedDay, document, ignored, saved, zone, zone_name};
 
@@ -123,8 +123,13 @@ pub(super) async fn body_text(node: &Node, request: HttpRequest) -> Result<Strin
         is_steady: true,
         too_large: Some(NetLimit::BodyBytes),
     };
-    let bytes = read_body(body, limits, &*node.metrics).await?;
-    node.body_slots.count_bytes(bytes.len());
+    let mut body = BodyReader::new(body, limits, &*node.metrics);
+    let read = body.read_all().await;
+    node.body_slots.count_bytes(body.received());
+    if read.as_ref().is_err_and(|refused| refused.status() == StatusCode::PAYLOAD_TOO_LARGE) {
+        body.discard().await;
+    }
+    let bytes = read?;
     String::from_utf8(bytes.into()).map_err(|_| refusal(StatusCode::BAD_REQUEST, "the body is not UTF-8"))
 }
 

@@ -39,7 +39,7 @@ async fn a_saved_log_is_united_with_the_days_of_its_entries() {
     // With another date, the entries are still those of yesterday.
     let other = save_log(node, "ann", body("2026-11-18T23:00:00.000Z")).await;
     assert_eq!((&other["message"], &other["log"]["entries"]), (&json!("Daily log saved successfully"), &json!([])));
-    assert_eq!(node.logs("ann").await, std::slice::from_ref(&log), "a day without punches leaves no log");
+    assert_eq!(node.logs("ann").await, std::slice::from_ref(log), "a day without punches leaves no log");
     // Saving the current day leaves it as it is; its open run counts up to now.
     let document = node.punch("ann", &json!([entry(3, "IN", NOON - HOUR)])).await;
     let today = json!({ "date": "2026-11-20", "entries": document["entries"], "dailyStats": stats });
