@@ -10,6 +10,7 @@ mod limits;
 mod retention;
 mod schedule;
 mod signals;
+mod transfer;
 mod unknown_kinds;
 
 pub use beats::*;
@@ -21,6 +22,7 @@ pub use limits::*;
 pub use retention::*;
 pub use schedule::*;
 pub use signals::*;
+pub use transfer::*;
 pub use unknown_kinds::*;
 
 use std::time::Duration;
@@ -92,6 +94,10 @@ macro_rules! contract_cases {
             a_commit_above_a_limit_is_refused_and_changes_nothing,
             a_scope_of_an_unknown_kind_is_kept,
             deadlines_of_unknown_kinds_are_not_returned_and_hide_no_others,
+            a_scope_is_put_in_as_it_was_taken_out,
+            a_restored_scope_goes_on,
+            each_exported_scope_is_of_one_state_while_it_changes,
+            a_restore_is_marked_until_it_ends_and_the_time_continues,
         }
     };
 }

@@ -1,6 +1,8 @@
 //! A store in memory, shared by any number of nodes of one process: for tests, and as the reference for the real
 //! adapters.
 
+mod transfer;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use timers::{Board, DeadlineMove, HistoryId, Item, ItemKey, Millis, Position, Re
 
 use crate::store::{
     ArchivedRow, BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, Head, HistorySize,
-    LoadedBoard, Page, Query, Shards, Signal, SignalSender, Store, lead, resign,
+    LoadedBoard, Page, Query, Shards, Signal, SignalSender, Store, Transfer, lead, resign,
 };
 use crate::store_clock::{StoreTime, absorb, known_time};
 use crate::update::Update;
@@ -42,6 +44,8 @@ pub struct Content {
     /// When scopes end.
     ends: BTreeSet<(Timestamp, Scope)>,
     beat: Option<BeatStatus>,
+    /// The backup whose restore has not ended.
+    unfinished_restore: Option<u64>,
 }
 
 #[derive(Clone, Default)]
@@ -310,6 +314,10 @@ impl Store for MemoryNode {
 
     fn ready(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    fn transfer(&self) -> Option<&dyn Transfer> {
+        Some(self)
     }
 
     async fn close(&self) {

@@ -10,6 +10,7 @@ mod retention;
 mod row_value;
 mod shard;
 mod signal_sender;
+mod transfer;
 
 use std::collections::BTreeSet;
 
@@ -32,6 +33,7 @@ pub(crate) use measured::Measured;
 pub use retention::{Expiry, HistoryQuota, HistorySize};
 pub use shard::{SHARDS, Shard, Shards};
 pub use signal_sender::SignalSender;
+pub use transfer::{EXPORT_BYTES, EXPORT_ROWS_MAX, Export, ExportPart, RestoreStep, StoredScope, Transfer};
 
 /// A commit that was decided longer ago than this is refused: an abandoned command must not take effect later. Far above
 /// a healthy round trip, far below the time for which command ids are remembered.
@@ -164,6 +166,11 @@ pub trait Store: Send + Sync + 'static {
     /// Returns the store's counters.
     fn counters(&self) -> StoreCounters {
         StoreCounters::default()
+    }
+
+    /// Returns the access to whole scopes; `None` if the store has none.
+    fn transfer(&self) -> Option<&dyn Transfer> {
+        None
     }
 
     /// Closes all links, and waits until all acknowledged commits are safe.

@@ -3,6 +3,7 @@
 mod database;
 mod disk;
 mod expiry;
+mod export;
 mod failure_log;
 mod head;
 mod history;
@@ -11,6 +12,7 @@ mod store;
 mod tables;
 mod touches;
 mod transaction;
+mod transfer;
 mod writer;
 
 pub use database::OpenError;

@@ -14,6 +14,7 @@ mod decode;
 mod desired_channels;
 mod driver;
 mod due;
+mod export;
 mod failover;
 mod fault;
 mod history;
@@ -39,6 +40,7 @@ mod slot_owners;
 mod span;
 mod store;
 mod subscription_task;
+mod transfer;
 mod url_parameters;
 
 pub use address::{BadUrl, RedisUrl};

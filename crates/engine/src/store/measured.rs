@@ -8,7 +8,7 @@ use timers::{Millis, Position, RequiredRows, Scope, Tag, Timestamp};
 
 use crate::store::{
     BeatRequest, BeatStatus, Commit, Committed, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query, Store,
-    StoreCounters,
+    StoreCounters, Transfer,
 };
 use crate::telemetry::{Answer, Operation, Telemetry, Timing};
 
@@ -121,6 +121,10 @@ impl Store for Measured {
 
     fn counters(&self) -> StoreCounters {
         self.store.counters()
+    }
+
+    fn transfer(&self) -> Option<&dyn Transfer> {
+        self.store.transfer()
     }
 
     async fn close(&self) {

@@ -55,6 +55,18 @@ impl<'t> Retention<'t> {
         self.set_end(scope, before, expiry.moved(before, now))
     }
 
+    /// Records when a scope was last in use.
+    pub(crate) fn set_touch(&mut self, scope: &str, at: Timestamp) -> Result<(), redb::Error> {
+        self.touches.insert(scope, at.0)?;
+        Ok(())
+    }
+
+    /// Sets the end of a scope; `None` for no end.
+    pub(crate) fn move_end(&mut self, scope: &str, at: Option<Timestamp>) -> Result<(), redb::Error> {
+        let before = self.end_of(scope)?;
+        self.set_end(scope, before, at)
+    }
+
     fn end_of(&self, scope: &str) -> Result<Option<Timestamp>, redb::Error> {
         Ok(self.ends.get(scope)?.map(|at| Timestamp(at.value())))
     }
@@ -91,7 +103,7 @@ impl Tables<'_> {
     }
 
     /// Returns the size of a history. One that was written before sizes were stored is counted.
-    fn history_size(&mut self, scope: &str) -> Result<HistorySize, redb::Error> {
+    pub(crate) fn history_size(&mut self, scope: &str) -> Result<HistorySize, redb::Error> {
         if let Some(size) = self.retention.sizes.get(scope)? {
             let (rows, bytes) = size.value();
             return Ok(HistorySize { rows, bytes });
@@ -129,6 +141,13 @@ impl Tables<'_> {
         if self.delete_rows(scope)? == ROWS_AT_ONCE || self.remove_terms(scope, ROWS_AT_ONCE)? == ROWS_AT_ONCE {
             return Ok(ControlFlow::Continue(()));
         }
+        self.retention.set_end(scope, Some(Timestamp(at)), None)?;
+        self.delete_board(scope)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Deletes all of a scope but its history.
+    pub(crate) fn delete_board(&mut self, scope: &str) -> Result<(), redb::Error> {
         let items = self.items.range((scope, "")..)?.map_while(|item| match item {
             Ok((key, _)) if key.value().0 == scope => Some(Ok(key.value().1.to_owned())),
             Ok(_) => None,
@@ -143,12 +162,11 @@ impl Tables<'_> {
         }
         self.retention.sizes.remove(scope)?;
         self.retention.touches.remove(scope)?;
-        self.retention.set_end(scope, Some(Timestamp(at)), None)?;
-        Ok(ControlFlow::Continue(()))
+        self.retention.move_end(scope, None)
     }
 
     /// Deletes rows of a scope, [`ROWS_AT_ONCE`] at most, and returns their number.
-    fn delete_rows(&mut self, scope: &str) -> Result<usize, redb::Error> {
+    pub(crate) fn delete_rows(&mut self, scope: &str) -> Result<usize, redb::Error> {
         let mut rows = Vec::new();
         for row in self.rows.range((scope, "")..)?.take(ROWS_AT_ONCE) {
             let (key, row) = row?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use engine::store::{
     BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query,
-    Signal, SignalSender, StoreCounters, lead, resign,
+    Signal, SignalSender, StoreCounters, Transfer, lead, resign,
 };
 use engine::{Store, StoreClock};
 use redb::Database;
@@ -95,13 +95,23 @@ impl EmbeddedStore {
     }
 
     /// Sends a job to the writer and waits for its reply. Fails at once while writes fail.
-    async fn write<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Fault> {
+    pub(crate) async fn write<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Fault> {
         self.handle.check_writable()?;
         let closed = || Fault::new(FaultKind::Unavailable, "the store is closed");
         let jobs = self.jobs.lock().clone().ok_or_else(closed)?;
         let (reply_tx, reply) = oneshot::channel();
         jobs.send(job(reply_tx)).await.map_err(|_| closed())?;
         reply.await.map_err(|_| Fault::new(FaultKind::Unknown, "the writer has panicked"))?
+    }
+
+    /// Returns the clock.
+    pub(crate) fn clock(&self) -> &StoreClock {
+        &self.clock
+    }
+
+    /// Returns the instants at which scopes were last in use and that wait to be written.
+    pub(crate) fn touches(&self) -> Arc<Touches> {
+        Arc::clone(&self.touches)
     }
 
     /// Requests what the writer does at some beats. A writer whose queue is full is busy, and does it at a later one.
@@ -114,7 +124,8 @@ impl EmbeddedStore {
         }
     }
 
-    async fn read<T: Send + 'static>(
+    /// Reads from the file in a thread that may block.
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Database) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
@@ -231,6 +242,10 @@ impl Store for EmbeddedStore {
 
     fn ready(&self) -> Result<(), String> {
         self.handle.ready()
+    }
+
+    fn transfer(&self) -> Option<&dyn Transfer> {
+        Some(self)
     }
 
     async fn close(&self) {

@@ -44,6 +44,9 @@ pub(crate) const ABSORBED: &str = "absorbed";
 /// The key that tells in [`CLOCK`] whether the store was closed: 1 or 0.
 pub(crate) const CLOSED: &str = "closed";
 
+/// The key in [`CLOCK`] of the backup whose restore has begun and not ended.
+pub(crate) const UNFINISHED_RESTORE: &str = "unfinished_restore";
+
 /// Empty, but for the write that shows whether the disk works again.
 pub(crate) const PROBE: TableDefinition<u64, &[u8]> = TableDefinition::new("probe");
 

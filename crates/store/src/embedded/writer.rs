@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::store::{Commit, Committed, Due, Fault, FaultKind, Shards, Signal, SignalSender};
+use engine::store::{Commit, Committed, Due, Fault, FaultKind, RestoreStep, Shards, Signal, SignalSender};
 use engine::{StoreClock, StoreTime, Update};
 use redb::Database;
 use timers::{Scope, Timestamp};
@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::embedded::database::{Handle, failing};
 use crate::embedded::failure_log::FailureLog;
 use crate::embedded::read;
-use crate::embedded::tables::{ABSORBED, CLOCK, CLOSED, PROBE, TIME};
+use crate::embedded::tables::{ABSORBED, CLOCK, CLOSED, PROBE, TIME, UNFINISHED_RESTORE};
 use crate::embedded::touches::Touches;
 use crate::embedded::transaction::Tables;
 
@@ -45,6 +45,10 @@ pub(crate) enum Job {
     Extend(Vec<Scope>, Timestamp, Reply<()>),
     /// The deletion of one scope that has ended by this instant.
     Expire(Timestamp, Reply<ControlFlow<()>>),
+    /// Steps of a restore.
+    Restore(Vec<RestoreStep>, Reply<()>),
+    /// The backup whose restore has begun and not ended, recorded with the time.
+    MarkRestore(Option<u64>, Reply<()>),
     /// Find out whether the file is still at its path.
     CheckFile,
     /// Record the time, so that it continues from there after a restart.
@@ -94,6 +98,8 @@ impl Writer {
                     other @ (Job::Postpone(..)
                     | Job::Extend(..)
                     | Job::Expire(..)
+                    | Job::Restore(..)
+                    | Job::MarkRestore(..)
                     | Job::CheckFile
                     | Job::RecordTime) => {
                         next = Some(other);
@@ -116,6 +122,15 @@ impl Writer {
             }
             Job::Expire(now, reply) => {
                 reply.send(self.write(|database| within(database, |tables| tables.expire(now)))).ok();
+            }
+            Job::Restore(steps, reply) => {
+                let restore = |tables: &mut Tables<'_>| steps.iter().try_for_each(|step| tables.restore(step));
+                reply.send(self.write(|database| within(database, restore))).ok();
+            }
+            Job::MarkRestore(backup, reply) => {
+                let marked = self.write(|database| mark_restore(database, backup));
+                self.record_time(false);
+                reply.send(marked).ok();
             }
             // A failure is logged, and makes the store unusable.
             Job::CheckFile => drop(self.write(|_| Ok(()))),
@@ -242,7 +257,10 @@ impl Job {
         // The caller may be gone.
         match self {
             Self::Commit(_, reply) => drop(reply.send(Err(fault()))),
-            Self::Postpone(.., reply) | Self::Extend(.., reply) => drop(reply.send(Err(fault()))),
+            Self::Postpone(.., reply)
+            | Self::Extend(.., reply)
+            | Self::Restore(_, reply)
+            | Self::MarkRestore(_, reply) => drop(reply.send(Err(fault()))),
             Self::Expire(_, reply) => drop(reply.send(Err(fault()))),
             Self::CheckFile | Self::RecordTime => {}
         }
@@ -276,6 +294,18 @@ fn record_time(
     let written = touches.write(&transaction)?;
     transaction.commit()?;
     Ok(written)
+}
+
+fn mark_restore(database: &Database, backup: Option<u64>) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut table = transaction.open_table(CLOCK)?;
+        match backup {
+            Some(backup) => drop(table.insert(UNFINISHED_RESTORE, backup)?),
+            None => drop(table.remove(UNFINISHED_RESTORE)?),
+        }
+    }
+    Ok(transaction.commit()?)
 }
 
 fn write_probe(database: &Database) -> Result<(), redb::Error> {

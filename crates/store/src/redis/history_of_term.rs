@@ -99,7 +99,7 @@ fn bound(mark: u8, entry: &[u8]) -> Bytes {
     [&[mark], entry].concat().into()
 }
 
-fn entry(term: &IndexTerm, at: Timestamp, id: &[u8]) -> Bytes {
+pub(crate) fn entry(term: &IndexTerm, at: Timestamp, id: &[u8]) -> Bytes {
     let mut entry = BytesMut::new();
     entry.put_slice(term.as_str().as_bytes());
     entry.put_u8(0);

@@ -84,6 +84,26 @@ impl Keys {
         self.of_shard(beat_shard(), "cluster")
     }
 
+    /// Returns the key that tells of a restore that has not ended, on the server of the beat.
+    pub(crate) fn unfinished_restore(&self) -> String {
+        self.of_shard(beat_shard(), "restore")
+    }
+
+    /// Returns a pattern, as SCAN takes it, that matches the boards of all shards.
+    pub(crate) fn board_pattern(&self) -> String {
+        let is_special = |c: char| matches!(c, '*' | '?' | '[' | ']' | '\\');
+        let literal = |c: char| if is_special(c) { vec!['\\', c] } else { vec![c] };
+        let prefix: String = self.prefix.chars().flat_map(literal).collect();
+        format!("{prefix}:{{*}}:board:*")
+    }
+
+    /// Returns the scope of a board's key; `None` if the key is not the one of a scope.
+    pub(crate) fn scope_of_board(&self, key: &str) -> Option<Scope> {
+        let (_tag, rest) = key.strip_prefix(&self.prefix)?.strip_prefix(":{")?.split_once('}')?;
+        let scope: Scope = rest.strip_prefix(":board:")?.parse().ok()?;
+        (self.board(&scope) == key).then_some(scope)
+    }
+
     /// Returns the name of the beat's channel.
     pub(crate) fn beat_channel(&self) -> String {
         self.channel_of_shard(beat_shard(), "beat")
@@ -210,6 +230,19 @@ mod tests {
             assert_eq!(keys.scope_of_channel(&keys.beat_channel()), None);
             assert_eq!(keys.scope_of_channel(&keys.probe(beat_shard(), "one").channel), None);
         }
+    }
+
+    #[test]
+    fn the_scope_of_a_board_is_read_from_its_key_alone() {
+        let keys = Keys::new("t[1]*", 0);
+        assert_eq!(keys.board_pattern(), r"t\[1\]\*:{*}:board:*");
+        for scope in ["user:}:board:x", "room:1", "later:1"] {
+            let scope: Scope = scope.parse().unwrap();
+            assert_eq!(keys.scope_of_board(&keys.board(&scope)), Some(scope.clone()));
+            assert_eq!(Keys::new("t[1]", 0).scope_of_board(&keys.board(&scope)), None);
+            assert_eq!(keys.scope_of_board(&keys.of(&scope).rows), None);
+        }
+        assert_eq!(keys.scope_of_board("t[1]*:{1}:board:user:42"), None, "of another shard");
     }
 
     #[test]

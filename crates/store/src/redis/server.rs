@@ -223,6 +223,11 @@ impl Server {
         Timestamp(u64::try_from(now).unwrap_or_default())
     }
 
+    /// Returns a cluster time as the server's own clock shows it.
+    pub(crate) fn server_time(&self, at: Timestamp) -> Timestamp {
+        Timestamp(u64::try_from(i128::from(at.0) + self.skew()).unwrap_or_default())
+    }
+
     /// Fails if the store is another cluster's, or cluster time is unknown: no reading of the beat's server has arrived yet, and this server's
     /// clock may be hours off.
     pub(crate) fn check_time(&self) -> Result<(), Fault> {

@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) history_ties: Script,
     pub(crate) remove_stale_terms: Script,
     pub(crate) extend: Script,
+    pub(crate) export: Script,
+    pub(crate) continue_time: Script,
     /// Notified when a server reports that a slot is elsewhere.
     pub(crate) moved: Notify,
     /// Cluster time, from the beats.
@@ -84,6 +86,8 @@ impl Shared {
             history_ties: Script::new(include_str!("history_ties.lua")),
             remove_stale_terms: Script::new(include_str!("remove_stale_terms.lua")),
             extend: Script::new(include_str!("extend.lua")),
+            export: Script::new(include_str!("export.lua")),
+            continue_time: Script::new(include_str!("continue_time.lua")),
             moved: Notify::new(),
             clock: Clock::new(Box::new(engine::BootClock)),
             absorbed: Mutex::new(Millis(0)),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use engine::Store;
 use engine::store::{
     BeatRequest, BeatStatus, Capacity, Commit, Committed, Connected, Due, DuePage, Fault, FaultKind, LoadedBoard, Page,
-    Query, SIGNALS_MAX, Shard, Shards, StoreCounters,
+    Query, SIGNALS_MAX, Shard, Shards, StoreCounters, Transfer,
 };
 use fred::error::Error;
 use fred::interfaces::HashesInterface;
@@ -24,9 +24,10 @@ use tracing::Instrument;
 use crate::redis::address::Target;
 use crate::redis::cluster::Cluster;
 use crate::redis::coverage::Coverage;
+use crate::redis::export::Source;
 use crate::redis::failover::Failover;
 use crate::redis::fault::not_connected;
-use crate::redis::keys::{Keys, beat_shard};
+use crate::redis::keys::{Keys, ScopeKeys, beat_shard};
 use crate::redis::routes::Routes;
 use crate::redis::sentinel::Sentinels;
 use crate::redis::server::Server;
@@ -133,6 +134,16 @@ impl RedisStore {
 
     fn server(&self, scope: &Scope) -> Result<Arc<Server>, Fault> {
         self.routes().server(Shard::of(scope))
+    }
+
+    /// Returns the server and the keys of a scope.
+    pub(crate) fn place(&self, scope: &Scope) -> Result<(Arc<Server>, ScopeKeys), Fault> {
+        Ok((self.server(scope)?, self.shared.keys.of(scope)))
+    }
+
+    /// Returns the access of an export.
+    pub(crate) fn source(&self) -> Source {
+        Source { shared: Arc::clone(&self.shared), routes: self.routes.clone() }
     }
 
     /// Requests a probe if the last beat did not arrive on its channel. Beats take the same path as updates.
@@ -316,6 +327,10 @@ impl Store for RedisStore {
             damaged_shards: self.shared.damaged_shards.count() as u64,
             capacity: self.routes().servers().iter().filter_map(|server| server.capacity()).reduce(Capacity::fuller),
         }
+    }
+
+    fn transfer(&self) -> Option<&dyn Transfer> {
+        Some(self)
     }
 
     async fn close(&self) {
