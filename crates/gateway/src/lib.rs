@@ -14,7 +14,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::backup::{self, BackupCommand};
 use crate::commands::import::{self, ImportCommand};
+use crate::commands::restore::{self, RestoreCommand};
+use crate::commands::run_command;
 use crate::ops::config::{self, ConfigError, EXIT_CONFIG, Loaded, Setting, Sources};
 use crate::ops::serve::{self, Served};
 use crate::ops::telemetry::Telemetry;
@@ -42,6 +45,10 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Writes all timers and histories of the store into a file
+    Backup(BackupCommand),
+    /// Writes a backup into a store
+    Restore(RestoreCommand),
     /// Imports the data of another server
     Import {
         #[command(subcommand)]
@@ -75,6 +82,14 @@ pub fn main() -> ExitCode {
         Command::Config { command: ConfigCommand::Show } => {
             warn(&loaded.warnings);
             show(&loaded.in_force)
+        }
+        Command::Backup(command) => {
+            warn(&loaded.warnings);
+            run_command(&loaded.settings, backup::run(&command, &loaded.settings))
+        }
+        Command::Restore(command) => {
+            warn(&loaded.warnings);
+            run_command(&loaded.settings, restore::run(&command, &loaded.settings))
         }
         Command::Import { command } => {
             warn(&loaded.warnings);

@@ -11,5 +11,6 @@ pub(crate) mod internal;
 mod key_reload;
 mod memory_release;
 pub(crate) mod metrics;
+mod restore_check;
 pub(crate) mod serve;
 pub(crate) mod telemetry;

@@ -1,29 +1,16 @@
 //! A short-lived node, which serves no clients, for commands that change timers.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use engine::{Dependencies, Effect, Engine, ExecuteError, Request};
-use store::embedded::OpenError;
 use timers::{Board, Command, RequiredRows, Scope, StoredRows, Timestamp};
 use tokio::time::sleep;
 
 use crate::commands::Failure;
-use crate::ops::config::{Settings, StoreUrl};
-use crate::ops::engine_setup::{connect, engine_options};
-
-/// How long a command waits for its store and for the time: a Redis that is up answers within a second, and a Sentinel
-/// may have to be asked first.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Interval at which a command checks whether the store is ready.
-const OPEN_CHECK: Duration = Duration::from_millis(10);
-
-/// How long a request is repeated while the store is unavailable: a failover takes less.
-const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Pause before a request is repeated.
-const RETRY_PAUSE: Duration = Duration::from_millis(250);
+use crate::commands::store_connection::{OPEN_CHECK, OPEN_TIMEOUT, RETRY_PAUSE, RETRY_TIMEOUT, connect_as_command};
+use crate::ops::config::Settings;
+use crate::ops::engine_setup::engine_options;
 
 /// A short-lived node, which serves no clients.
 ///
@@ -45,18 +32,7 @@ pub(crate) enum RequestError {
 impl StoreSession {
     /// Connects to the store of the configuration, and waits until it can be used.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
-        if settings.store.url == StoreUrl::Memory {
-            return Err(Failure::configuration("store.url is memory://, which is lost when this command ends"));
-        }
-        // Two nodes of one name would both believe that they lead.
-        let settings = Settings { node_id: format!("command-{:08x}", fastrand::u32(..)), ..settings.clone() };
-        let connected = connect(&settings).map_err(|error| match error.downcast_ref() {
-            Some(OpenError::InUse(folder)) => Failure::unavailable(format!(
-                "{} is in use by another process: stop the node first, and start it again after this command",
-                folder.display()
-            )),
-            Some(OpenError::Failed(..)) | None => Failure::unavailable(format!("{error:#}")),
-        })?;
+        let (settings, connected) = connect_as_command(settings)?;
         let session = Self { engine: Engine::start(connected, engine_options(&settings), Dependencies::default()) };
         match session.wait_until_usable().await {
             Ok(()) => Ok(session),

@@ -26,6 +26,7 @@ use crate::ops::drain::{Drain, ShutdownSource};
 use crate::ops::engine_setup::{connect, engine_options};
 use crate::ops::engine_telemetry::EngineTelemetry;
 use crate::ops::metrics::{self, Metrics, Timings};
+use crate::ops::restore_check::unfinished_restore;
 use crate::ops::telemetry::Telemetry;
 use crate::ops::{disconnect, internal, key_reload, memory_release};
 use crate::session::connections::Connections;
@@ -90,6 +91,7 @@ async fn serve_with(settings: Settings, telemetry: &Telemetry, mut tasks: Critic
         source = signals.first() => source,
         failure = node.engine.failed() => return Err(failed(&failure.to_string())),
         failure = tasks.failed() => return Err(failed(&failure)),
+        reason = unfinished_restore(&node.engine) => return Err(refuse_store(&node, reason).await),
         ended = &mut public_server => return Err(failed(&task_failure("public server", ended))),
     };
     tracing::info!(?source, "stopping; a second signal stops at once");
@@ -102,6 +104,14 @@ async fn serve_with(settings: Settings, telemetry: &Telemetry, mut tasks: Critic
     };
     public_server.abort();
     Ok(Served { _node: node, at_once })
+}
+
+/// Hands the store back, and logs why it is not used.
+async fn refuse_store(node: &Node, reason: String) -> anyhow::Error {
+    tracing::error!("{reason}");
+    node.engine.resign().await;
+    node.engine.stop().await;
+    anyhow!(reason)
 }
 
 /// Logs the failure of a long-lived task, as the last line of the process.
