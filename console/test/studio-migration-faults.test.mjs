@@ -15,7 +15,7 @@ const ENTRIES = 1_500;
 /** 18 KB. */
 const NOTE = '🎙'.repeat(4_500);
 /** Entries of one page of the history. */
-const PAGE_ENTRIES = 250;
+const PAGE_ENTRIES = 100;
 /** Entries that are started, and then stopped, in one request. */
 const BATCH = 10;
 /** Longer than the proxies need to notice that no node is ready: two checks, one a second. */
