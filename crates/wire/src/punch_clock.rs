@@ -10,14 +10,14 @@ use timers::punch_clock::PunchClockCommand;
 use timers::{Beat, Board, Timestamp};
 
 use crate::dialect::{Dialect, Done, Text, TextDialect};
-use crate::fault::{Code, Fault};
+use crate::fault::Fault;
 use crate::json_text;
 use crate::message::{ClientMessage, MessageId, Rejected};
 
 pub use document::{Document, Ignored, Person, document, ignored, saved};
 pub use logs::{Pagination, log, log_list, log_saved};
 pub use request::{BadRequest, PostedDay, PostedLog, zone_name};
-pub use zone::{offsets, zone};
+pub use zone::zone;
 
 /// The Punch clock dialect of the WebSocket. Clients only read.
 #[derive(Clone, Copy, Debug)]
@@ -55,10 +55,6 @@ impl Dialect for PunchClock {
 
     fn authenticated(id: Option<&MessageId>, expires_at: Option<Timestamp>) -> String {
         json_text::authenticated(id, expires_at)
-    }
-
-    fn code_name(code: Code) -> &'static str {
-        code.name()
     }
 }
 

@@ -230,7 +230,7 @@ pub async fn a_restore_is_marked_until_it_ends_and_the_time_continues(fixture: &
     transfer.continue_time(time, true).await.expect("continues");
     let after = now().await;
     assert!(after.now.since(before.now) >= NEARLY, "{before:?}, {after:?}");
-    // What is less does not set the time back.
+    // A smaller time does not set the clock back.
     transfer.continue_time(StoreTime { now: before.now, absorbed: Millis(0) }, false).await.expect("continues");
     let later = now().await;
     assert!(later.now >= after.now && later.absorbed >= NEARLY, "{later:?}");

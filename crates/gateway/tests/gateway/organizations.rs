@@ -62,7 +62,7 @@ async fn the_organization_comes_from_the_session() {
     let mut clients = Vec::new();
     for (user, organization) in [(json!(42), json!(7)), (json!("43"), json!("8")), (json!(44), Value::Null)] {
         let session = log_in(&redis, user, organization);
-        // What a client names besides is ignored.
+        // Another user or organization that the client names is ignored.
         let headers = [("cookie", session.cookie.as_str()), ("x-test-user-id", "1"), ("x-test-org-id", "99")];
         let mut client = SocketIo::open_with(node.public, "&organizationId=99", &headers).await;
         let answer = client.connect_namespace(&json!({ "organizationId": 99 })).await;

@@ -55,7 +55,7 @@ async fn a_list_of_forty_megabytes_is_sent_as_it_is_read_and_takes_little_memory
     }
     let head = String::from_utf8_lossy(&read[..1000]).to_ascii_lowercase();
     assert!(head.contains("transfer-encoding: chunked") && head.contains("200 ok"), "{head}");
-    // What is stopped now was running when the list began, or did not exist: the list is the same.
+    // An entry that is stopped now was running, or did not exist, when the list began: the list is the same.
     let entry = ann.start(1000).await;
     ann.stop(&entry).await;
     assert_eq!(ann.entries(&json!({ "limit": 1 })).await[0]["id"], entry["id"], "others are served meanwhile");

@@ -109,7 +109,7 @@ proptest! {
         prop_assert!(logs.is_empty());
         prop_assert_eq!(day.totals(ann.now), counted(&standing, day.start().0, ann.now.0, true));
         prop_assert_eq!(day.logs, ann.logs().iter().filter(|log| log.is_listed()).count() as u64);
-        // What is posted again changes nothing.
+        // Posting the same punches again changes nothing.
         prop_assert!(!ann.post(&punches));
     }
 

@@ -15,7 +15,7 @@ pub fn zone(name: &str, from: Timestamp, now: Timestamp) -> Option<Zone> {
 }
 
 /// Returns the name of a zone as the database writes it, and its offsets.
-pub fn offsets(name: &str, from: Timestamp, now: Timestamp) -> Option<(String, Vec<(Timestamp, i32)>)> {
+fn offsets(name: &str, from: Timestamp, now: Timestamp) -> Option<(String, Vec<(Timestamp, i32)>)> {
     let zone = TimeZoneDatabase::bundled().get(name).ok()?;
     let canonical = zone.iana_name().unwrap_or("UTC").to_owned();
     let seconds = |at: Timestamp| i64::try_from(at.0 / 1000).unwrap_or(i64::MAX);

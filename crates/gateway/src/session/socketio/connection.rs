@@ -186,7 +186,7 @@ impl SocketIoConnection {
             if let Some(refreshed) = self.refreshed.take() {
                 return self.answer(refreshed.0, &refreshed.1);
             }
-            // What has happened since the subscription follows.
+            // The events since the subscription follow the admission.
             self.outbox.push(packet::connect(&random_ids::plain()));
             self.flush(self.dialect());
         }

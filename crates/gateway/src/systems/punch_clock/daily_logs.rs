@@ -81,7 +81,7 @@ async fn store(worker: &Worker, posted: PostedLog) -> Result<String, Failed> {
     let date = posted.date;
     let before = find(worker, date).await?;
     let log = Some(SavedLog { date, theme: posted.theme });
-    let (loaded, _) = worker.save(&Posted { punches: posted.punches, theme: None::<ThemeChoice>, log }).await?;
+    let loaded = worker.save(&Posted { punches: posted.punches, theme: None::<ThemeChoice>, log }).await?;
     let (now, today) = (worker.now(), loaded.day);
     if let Some(day) = today.as_ref().filter(|day| day.date == date) {
         // The current day stays as it is.

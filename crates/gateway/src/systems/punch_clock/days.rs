@@ -8,7 +8,7 @@ use engine::{COMMAND_TIMEOUT, Effect, ExecuteError, JoinError, Outcome, Request}
 use timers::punch_clock::{
     LocalDate, Profile, Punch, PunchClockCommand, PunchClockRefusal, PunchDay, Save, SavedLog, ThemeChoice, Zone,
 };
-use timers::{Board, Change, Item, Refusal, RequiredRows, Scope, StoredRows, Timestamp};
+use timers::{Board, Item, Refusal, RequiredRows, Scope, StoredRows, Timestamp};
 use tokio::time::{Instant, sleep};
 use tracing::Instrument;
 use wire::punch_clock::Person;
@@ -116,8 +116,8 @@ impl Worker {
         }
     }
 
-    /// Unites what a page posts with what is stored. Returns the day after it, and the change, if there was one.
-    pub(super) async fn save(&self, posted: &Posted) -> Result<(LoadedDay, Option<Arc<Change>>), Failed> {
+    /// Unites what a page posts with what is stored. Returns the day after it.
+    pub(super) async fn save(&self, posted: &Posted) -> Result<LoadedDay, Failed> {
         let earliest = posted.punches.iter().map(|punch| punch.at).min().unwrap_or(Timestamp(u64::MAX));
         let make = |zone: &Zone, now: Timestamp| {
             let date = zone.date_at(now);
@@ -164,21 +164,21 @@ impl Worker {
         &self,
         from: Timestamp,
         make: impl Fn(&Zone, Timestamp) -> PunchClockCommand,
-    ) -> Result<(LoadedDay, Option<Arc<Change>>), Failed> {
+    ) -> Result<LoadedDay, Failed> {
         for _ in 0..ATTEMPTS_MAX {
             let zone = self.zone(from).await?;
             let command = make(&zone, self.now());
             match self.execute(command).await {
                 Ok(Outcome { effect: Effect::Change(change), .. }) => {
                     let day = change.put.values().find_map(|item| Item::get::<PunchDay>(item)).cloned();
-                    if let Some(day) = &day {
+                    if let Some(day) = day {
                         remember_zone(&self.scope, day.zone.name());
-                        return Ok((LoadedDay { day: Some(day.clone()), active_at: None }, Some(change)));
+                        return Ok(LoadedDay { day: Some(day), active_at: None });
                     }
-                    return Ok((self.read().await?, Some(change)));
+                    return self.read().await;
                 }
                 Ok(Outcome { effect: Effect::Nothing | Effect::Repeated, .. }) => {
-                    return Ok((self.read().await?, None));
+                    return self.read().await;
                 }
                 Err(ExecuteError::Refused(Refusal::PunchClock(
                     PunchClockRefusal::ZoneChanged | PunchClockRefusal::DayChanged,

@@ -57,7 +57,7 @@ pub(super) async fn save(State(node): State<Arc<Node>>, worker: Worker, request:
     };
     let request = Posted { punches: posted.punches.clone(), theme: posted.theme.clone(), log: None };
     match worker.save(&request).await {
-        Ok((loaded, _)) => {
+        Ok(loaded) => {
             let document = Document::of(loaded.day.as_ref(), worker.person(loaded.active_at), worker.now());
             let ignored = ignored(&document, &posted, &node.settings.rules.punch_clock);
             json_answer(saved(&document, &posted, &ignored))
