@@ -1,6 +1,7 @@
 //! The systems that this node serves, one line each. Routes, settings, metric labels, `auth.*.systems`, Socket.IO handlers
 //! and the admin API follow from this list.
 
+mod archived_rows;
 mod clockit;
 mod punch_clock;
 mod rooms;

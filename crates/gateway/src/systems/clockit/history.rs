@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use engine::store::{ArchivedRow, Fault, FaultKind, HistoryCursor, Page, Query};
+use engine::store::{Fault, FaultKind, HistoryCursor, Page, Query};
 use futures_util::stream;
 use serde::Deserialize;
 use timers::Scope;
@@ -18,6 +18,7 @@ use crate::http::authenticated_user::AuthenticatedUser;
 use crate::http::error::error;
 use crate::http::query::Query as UrlQuery;
 use crate::node::Node;
+use crate::systems::archived_rows::read_row;
 use crate::systems::clockit::Clockit;
 
 /// Rows of a page, unless the client gives a number.
@@ -81,7 +82,7 @@ pub(crate) async fn csv(
         let mark = if is_for_spreadsheet { BYTE_ORDER_MARK } else { "" };
         let mut text = if is_first { format!("{mark}{}", csv_header()) } else { String::new() };
         let write = if is_for_spreadsheet { to_spreadsheet_csv } else { to_csv };
-        page.rows.iter().filter_map(read).for_each(|row| text.push_str(&write(&row)));
+        page.rows.iter().filter_map(|row| read_row(row, Finished::decode)).for_each(|row| text.push_str(&write(&row)));
         let next = match page.next {
             None => None,
             Some(before) => {
@@ -114,24 +115,13 @@ fn page_query(query: &SessionListQuery) -> Result<Query, &'static str> {
 }
 
 fn json(page: &Page) -> String {
-    let rows: Vec<String> = page.rows.iter().filter_map(read).map(|row| to_json(&row)).collect();
+    let rows: Vec<String> =
+        page.rows.iter().filter_map(|row| read_row(row, Finished::decode)).map(|row| to_json(&row)).collect();
     let next = page
         .next
         .as_ref()
         .map_or(String::new(), |next| format!(r#","next":{}"#, serde_json::Value::from(next.to_string())));
     format!(r#"{{"sessions":[{}]{next}}}"#, rows.join(","))
-}
-
-fn read(row: &ArchivedRow) -> Option<Finished> {
-    let text = std::str::from_utf8(&row.body).ok()?;
-    match Finished::decode(text) {
-        Ok(finished) => Some(finished),
-        Err(error) => {
-            tracing::error!("a row of the history cannot be read and is left out");
-            tracing::debug!(row = %row.id, %error, "the row that is left out");
-            None
-        }
-    }
 }
 
 fn failed(node: &Node, scope: &Scope, fault: &Fault) -> Response {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use engine::store::{ArchivedRow, Fault, HistoryCursor, Query as RowQuery};
+use engine::store::{Fault, HistoryCursor, Query as RowQuery};
 use serde::Deserialize;
 use timers::RequiredRows;
 use timers::punch_clock::{DayLog, LocalDate, SavedLog, ThemeChoice, Zone};
@@ -13,6 +13,7 @@ use wire::punch_clock::{BadRequest, Pagination, PostedLog, log_list, log_saved};
 
 use crate::http::query::Query;
 use crate::node::Node;
+use crate::systems::archived_rows::read_row;
 use crate::systems::punch_clock::days::{Failed, Posted, Worker};
 use crate::systems::punch_clock::routes::{body_text, failure, json_answer, refusal};
 
@@ -112,22 +113,10 @@ async fn read(worker: &Worker, date: Option<LocalDate>) -> Result<Vec<DayLog>, F
         let query = RowQuery { from: range, to: range, before: before.take(), ..RowQuery::newest(ROWS_AT_ONCE) };
         let page =
             worker.node.engine.store().history(&worker.scope, &query).await.map_err(|fault| failed(worker, &fault))?;
-        logs.extend(page.rows.iter().filter_map(decode).filter(DayLog::is_listed));
+        logs.extend(page.rows.iter().filter_map(|row| read_row(row, DayLog::decode)).filter(DayLog::is_listed));
         match page.next {
             Some(next) => before = Some(next),
             None => return Ok(logs),
-        }
-    }
-}
-
-fn decode(row: &ArchivedRow) -> Option<DayLog> {
-    let read = std::str::from_utf8(&row.body).map_err(|error| error.to_string());
-    match read.and_then(|text| DayLog::decode(text).map_err(|error| error.to_string())) {
-        Ok(log) => Some(log),
-        Err(error) => {
-            tracing::error!("a row of the history cannot be read and is left out");
-            tracing::debug!(row = %row.id, %error, "the row that is left out");
-            None
         }
     }
 }

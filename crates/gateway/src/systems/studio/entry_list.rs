@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engine::JoinError;
-use engine::store::{ArchivedRow, Fault, HistoryCursor, Page, Query};
+use engine::store::{Fault, HistoryCursor, Page, Query};
 use futures_util::Stream;
 use futures_util::stream;
 use timers::studio::{EntryId, TaskType, TimeEntry, Total};
@@ -13,6 +13,7 @@ use timers::{Board, RequiredRows};
 use wire::studio::{Cursor, EntryList, list_end, list_start, listed_entry};
 
 use crate::node::Node;
+use crate::systems::archived_rows::read_row;
 
 /// Rows of the history that are read at once: some 60 KB, and 4 MB if all have the longest notes.
 const PAGE_ROWS: usize = 100;
@@ -84,7 +85,9 @@ impl EntryPages {
         let Some(page) = self.page.take() else { return Ok(false) };
         let mut is_current = false;
         for row in &page.rows {
-            let Some(entry) = read_row(row).filter(|entry| self.list.filter.matches(entry)) else { continue };
+            let Some(entry) = read_row(row, TimeEntry::decode).filter(|entry| self.list.filter.matches(entry)) else {
+                continue;
+            };
             if self.running_ids.contains(&entry.id) {
                 continue;
             }
@@ -136,17 +139,5 @@ impl EntryPages {
         }
         text.push_str(&listed_entry(entry, &self.board));
         (self.listed, self.last) = (self.listed + 1, Some(position));
-    }
-}
-
-fn read_row(row: &ArchivedRow) -> Option<TimeEntry> {
-    let read = std::str::from_utf8(&row.body).map_err(|error| error.to_string());
-    match read.and_then(|text| TimeEntry::decode(text).map_err(|error| error.to_string())) {
-        Ok(entry) => Some(entry),
-        Err(error) => {
-            tracing::error!("a row of the history cannot be read and is left out");
-            tracing::debug!(row = %row.id, %error, "the row that is left out");
-            None
-        }
     }
 }
