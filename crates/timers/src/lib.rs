@@ -4,6 +4,7 @@
 //! board; [`decide`] returns a [`Change`] or a [`Refusal`].
 
 mod board;
+pub mod calendar;
 mod change;
 mod command;
 mod decide;

@@ -2,7 +2,6 @@
 
 mod archive;
 mod command;
-mod date;
 mod day;
 mod limits;
 mod log;
@@ -13,10 +12,8 @@ mod rules;
 mod standing;
 mod theme;
 mod totals;
-mod zone;
 
 pub use command::{Profile, PunchClockCommand, Save, SavedLog, ThemeChoice};
-pub use date::{BadDate, LocalDate};
 pub use day::PunchDay;
 pub use limits::PunchClockLimits;
 pub use log::DayLog;
@@ -26,4 +23,3 @@ pub use rules::PunchClockRules;
 pub use standing::{IgnoredReason, Standing};
 pub use theme::{THEME_DEFAULT, Themes};
 pub use totals::{COMPLETE_AFTER, DayTotals};
-pub use zone::{BadZone, Zone};

@@ -14,9 +14,11 @@ mod row_fault;
 pub mod studio;
 mod time_sync;
 mod trace;
+mod zone;
 
 pub use dialect::{Dialect, Done, Text, TextDialect};
 pub use event::{AUTH, Event, token};
 pub use fault::{Code, Fault};
 pub use message::{ClientMessage, MessageId, Rejected, Request, Token};
 pub use time_sync::{TimePing, json_rpc as answer_time_sync};
+pub use zone::zone;

@@ -4,7 +4,6 @@ mod document;
 mod live;
 mod logs;
 mod request;
-mod zone;
 
 use timers::punch_clock::PunchClockCommand;
 use timers::{Beat, Board, Timestamp};
@@ -17,7 +16,6 @@ use crate::message::{ClientMessage, MessageId, Rejected};
 pub use document::{Document, Ignored, Person, document, ignored, saved};
 pub use logs::{Pagination, log, log_list, log_saved};
 pub use request::{BadRequest, PostedDay, PostedLog, zone_name};
-pub use zone::zone;
 
 /// The Punch clock dialect of the WebSocket. Clients only read.
 #[derive(Clone, Copy, Debug)]

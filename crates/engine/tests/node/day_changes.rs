@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use engine::store::Query;
 use engine::*;
-use timers::punch_clock::{DayLog, Profile, Punch, PunchClockCommand, PunchDay, PunchId, PunchKind, Save, Zone};
+use timers::calendar::Zone;
+use timers::punch_clock::{DayLog, Profile, Punch, PunchClockCommand, PunchDay, PunchId, PunchKind, Save};
 use timers::*;
 use tokio::time::{Instant, sleep, timeout};
 

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use crate::calendar::LocalDate;
+use crate::calendar::Zone;
 use crate::history::{HistoryId, RequiredRows};
-use crate::punch_clock::date::LocalDate;
 use crate::punch_clock::punch::Punch;
-use crate::punch_clock::zone::Zone;
 use crate::time::Timestamp;
 
 /// One request about a person's day.

@@ -1,13 +1,13 @@
 //! A person's current day.
 
+use crate::calendar::LocalDate;
+use crate::calendar::Zone;
 use crate::fields::stored_object;
-use crate::punch_clock::date::LocalDate;
 use crate::punch_clock::limits::PunchClockLimits;
 use crate::punch_clock::punch::{Punch, PunchId};
 use crate::punch_clock::standing::{IgnoredReason, Standing};
 use crate::punch_clock::theme::Themes;
 use crate::punch_clock::totals::DayTotals;
-use crate::punch_clock::zone::Zone;
 use crate::raw_json::RawJson;
 use crate::system::ItemType;
 use crate::systems::Limits;

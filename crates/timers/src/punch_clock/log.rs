@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::LocalDate;
+use crate::calendar::Zone;
 use crate::fields::stored_object;
 use crate::history::{HistoryId, Row};
-use crate::punch_clock::date::LocalDate;
 use crate::punch_clock::punch::Punch;
 use crate::punch_clock::standing::Standing;
 use crate::punch_clock::totals::DayTotals;
-use crate::punch_clock::zone::Zone;
 use crate::raw_json::RawJson;
 use crate::time::Timestamp;
 

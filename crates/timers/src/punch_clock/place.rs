@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::calendar::LocalDate;
+use crate::calendar::Zone;
 use crate::draft::Draft;
 use crate::history::StoredRows;
-use crate::punch_clock::date::LocalDate;
 use crate::punch_clock::day::PunchDay;
 use crate::punch_clock::log::DayLog;
 use crate::punch_clock::punch::Punch;
 use crate::punch_clock::refusal::PunchClockRefusal;
-use crate::punch_clock::zone::Zone;
 use crate::time::Timestamp;
 
 /// A person's days while a command changes them.

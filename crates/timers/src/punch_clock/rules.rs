@@ -1,16 +1,16 @@
 //! The rules of a person's working day.
 
+use crate::calendar::LocalDate;
+use crate::calendar::Zone;
 use crate::command::CommandId;
 use crate::draft::Draft;
 use crate::history::{RequiredRows, StoredRows};
 use crate::punch_clock::command::{PunchClockCommand, Save};
-use crate::punch_clock::date::LocalDate;
 use crate::punch_clock::day::{PunchDay, RememberedId};
 use crate::punch_clock::limits::PunchClockLimits;
 use crate::punch_clock::place::{Days, insert};
 use crate::punch_clock::punch::{Punch, PunchId, PunchKind};
 use crate::punch_clock::refusal::PunchClockRefusal;
-use crate::punch_clock::zone::Zone;
 use crate::system::System;
 use crate::time::{Millis, Timestamp};
 

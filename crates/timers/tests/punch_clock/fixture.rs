@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use timers::calendar::{LocalDate, Zone};
 use timers::punch_clock::{
-    DayLog, LocalDate, Profile, Punch, PunchClockCommand, PunchClockRefusal, PunchDay, PunchId, PunchKind, Save,
-    ThemeChoice, Zone,
+    DayLog, Profile, Punch, PunchClockCommand, PunchClockRefusal, PunchDay, PunchId, PunchKind, Save, ThemeChoice,
 };
 use timers::{
     Board, ClusterTime, Command, CommandId, Decision, HistoryId, Limits, Millis, Position, Refusal, Row, Scope,

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use timers::Timestamp;
-use timers::punch_clock::{DayLog, DayTotals, LocalDate, Punch, PunchKind, Zone};
+use timers::calendar::{LocalDate, Zone};
+use timers::punch_clock::{DayLog, DayTotals, Punch, PunchKind};
 
 use super::fixture::*;
 

@@ -1,8 +1,7 @@
 //! Each rule, by an example.
 
-use timers::punch_clock::{
-    IgnoredReason, PunchClockRefusal, PunchDay, PunchKind::In, PunchKind::Out, ThemeChoice, Zone,
-};
+use timers::calendar::Zone;
+use timers::punch_clock::{IgnoredReason, PunchClockRefusal, PunchDay, PunchKind::In, PunchKind::Out, ThemeChoice};
 use timers::{Beat, Command, Millis, Timestamp};
 
 use super::fixture::*;

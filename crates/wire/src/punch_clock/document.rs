@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use timers::punch_clock::{IgnoredReason, Profile, Punch, PunchClockLimits, PunchDay, PunchId, PunchKind, Zone};
+use timers::calendar::Zone;
+use timers::punch_clock::{IgnoredReason, Profile, Punch, PunchClockLimits, PunchDay, PunchId, PunchKind};
 use timers::{Board, Timestamp};
 
 use crate::iso::Iso;

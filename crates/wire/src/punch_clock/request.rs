@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use timers::punch_clock::{LocalDate, Punch, PunchClockLimits, PunchId, PunchKind, ThemeChoice};
+use timers::calendar::LocalDate;
+use timers::punch_clock::{Punch, PunchClockLimits, PunchId, PunchKind, ThemeChoice};
 use timers::{Fields, RawJson, Timestamp};
 
 use crate::iso;

@@ -6,9 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use timers::punch_clock::{
-    DayLog, LocalDate, Profile, Punch, PunchClockCommand, PunchDay, Save, SavedLog, ThemeChoice, Zone,
-};
+use timers::calendar::{LocalDate, Zone};
+use timers::punch_clock::{DayLog, Profile, Punch, PunchClockCommand, PunchDay, Save, SavedLog, ThemeChoice};
 use timers::{
     Beat, Board, Command, CommandId, Decision, HistoryId, Limits, Position, Row, Scope, StoredRows, Tag, Timestamp,
     UserId, decide,
@@ -16,8 +15,9 @@ use timers::{
 use wire::Dialect;
 use wire::punch_clock::{
     BadRequest, Document, Pagination, Person, PostedDay, PostedLog, PunchClock, document, ignored, log_list, log_saved,
-    saved, zone, zone_name,
+    saved, zone_name,
 };
+use wire::zone;
 
 use super::replay::replay;
 

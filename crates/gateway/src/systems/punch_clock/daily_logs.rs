@@ -8,7 +8,8 @@ use axum::response::Response;
 use engine::store::{Fault, HistoryCursor, Query as RowQuery};
 use serde::Deserialize;
 use timers::RequiredRows;
-use timers::punch_clock::{DayLog, LocalDate, SavedLog, ThemeChoice, Zone};
+use timers::calendar::{LocalDate, Zone};
+use timers::punch_clock::{DayLog, SavedLog, ThemeChoice};
 use wire::punch_clock::{BadRequest, Pagination, PostedLog, log_list, log_saved};
 
 use crate::http::query::Query;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use access::Identity;
 use engine::{COMMAND_TIMEOUT, Effect, ExecuteError, JoinError, Outcome, Request};
+use timers::calendar::{LocalDate, Zone};
 use timers::punch_clock::{
-    LocalDate, Profile, Punch, PunchClockCommand, PunchClockRefusal, PunchDay, Save, SavedLog, ThemeChoice, Zone,
+    Profile, Punch, PunchClockCommand, PunchClockRefusal, PunchDay, Save, SavedLog, ThemeChoice,
 };
 use timers::{Board, Item, Refusal, RequiredRows, Scope, StoredRows, Timestamp};
 use tokio::time::{Instant, sleep};
@@ -109,7 +110,7 @@ impl Worker {
         };
         let now = self.now();
         // A zone that a newer database knows keeps the offsets that are stored.
-        let zone = wire::punch_clock::zone(&name, from.min(now), now);
+        let zone = wire::zone(&name, from.min(now), now);
         match zone {
             Some(zone) => Ok(zone),
             None => Ok(self.read().await?.day.map_or_else(Zone::utc, |day| day.zone)),
@@ -121,7 +122,7 @@ impl Worker {
         let earliest = posted.punches.iter().map(|punch| punch.at).min().unwrap_or(Timestamp(u64::MAX));
         let make = |zone: &Zone, now: Timestamp| {
             let date = zone.date_at(now);
-            let floor = (0..self.days_back()).fold(date, |day, _| day.previous());
+            let floor = date.days_before(self.days_back());
             let saved = posted.log.as_ref().map_or(date, |log| log.date);
             let from = zone.date_at(earliest.min(now)).min(saved).max(floor);
             PunchClockCommand::Save(Save {
@@ -149,9 +150,9 @@ impl Worker {
     /// Moves the person to another zone.
     pub(super) async fn set_zone(&self, name: &str) -> Result<(), Failed> {
         let make = |zone: &Zone, now: Timestamp| {
-            let target = wire::punch_clock::zone(name, now, now).unwrap_or_else(Zone::utc);
+            let target = wire::zone(name, now, now).unwrap_or_else(Zone::utc);
             let dates: [LocalDate; 2] = [zone.date_at(now), target.date_at(now)];
-            let from = dates[0].min(dates[1]).previous().previous();
+            let from = dates[0].min(dates[1]).days_before(2);
             PunchClockCommand::SetZone(target, from, dates[1])
         };
         self.change(Timestamp(u64::MAX), make).await?;

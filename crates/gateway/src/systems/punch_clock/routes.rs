@@ -11,7 +11,8 @@ use axum::response::{IntoResponse, Response};
 use net::limits::NetLimit;
 use net::request_body::{BodyLimits, BodyReader, encoding_refusal};
 use serde_json::json;
-use wire::punch_clock::{BadRequest, Document, PostedDay, document, ignored, saved, zone, zone_name};
+use wire::punch_clock::{BadRequest, Document, PostedDay, document, ignored, saved, zone_name};
+use wire::zone;
 
 use crate::http::authentication::authenticate;
 use crate::http::origin_check::ORIGIN_REQUIRED;

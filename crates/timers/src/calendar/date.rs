@@ -13,7 +13,7 @@ const EPOCH_FROM_MARCH_0: i64 = 719_468;
 /// The days of 400 years, after which the calendar repeats.
 const CYCLE: i64 = 146_097;
 
-pub(crate) const MILLIS_PER_DAY: i64 = 86_400_000;
+const MILLIS_PER_DAY: i64 = 86_400_000;
 
 /// A day of the Gregorian calendar: the number of days since 1970-01-01. Written as `YYYY-MM-DD`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +44,12 @@ impl LocalDate {
     /// Returns the day before.
     pub fn previous(self) -> Self {
         Self(self.0 - 1)
+    }
+
+    /// Returns the day that is so many days before.
+    #[must_use]
+    pub fn days_before(self, days: i64) -> Self {
+        Self(self.0 - days)
     }
 
     /// Returns the number of days since another date; negative if it is later.

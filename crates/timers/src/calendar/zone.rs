@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::punch_clock::date::LocalDate;
+use crate::calendar::date::LocalDate;
 use crate::time::Timestamp;
 
 /// Longest name of a zone in bytes; the longest of the IANA database has 32.

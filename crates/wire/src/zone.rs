@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZoneDatabase;
 use timers::Timestamp;
-use timers::punch_clock::Zone;
+use timers::calendar::Zone;
 
 /// How far ahead the offsets of a zone are given. A person who is away for longer keeps the last one until the next request.
 const AHEAD_SECONDS: i64 = 2 * 366 * 86_400;
