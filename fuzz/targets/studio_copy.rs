@@ -2,7 +2,8 @@
 
 #![no_main]
 
-use wire::studio::{CopiedEntry, CopiedRow, CopiedType, CopyLimits, FAULTS_MAX, TableReader};
+use wire::FAULTS_MAX;
+use wire::studio::{CopiedEntry, CopiedRow, CopiedType, CopyLimits, TableReader};
 
 fn read<R: CopiedRow>(file: &[u8], part: usize) {
     let mut reader = TableReader::<R>::new(CopyLimits { rows: 100, text_chars: 20 });

@@ -3,6 +3,7 @@
 mod archive;
 mod command;
 mod day;
+mod import;
 mod limits;
 mod log;
 mod place;
@@ -13,7 +14,7 @@ mod standing;
 mod theme;
 mod totals;
 
-pub use command::{Profile, PunchClockCommand, Save, SavedLog, ThemeChoice};
+pub use command::{Import, NewPerson, Profile, PunchClockCommand, Save, SavedLog, ThemeChoice};
 pub use day::PunchDay;
 pub use limits::PunchClockLimits;
 pub use log::DayLog;

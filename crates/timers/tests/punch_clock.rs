@@ -4,6 +4,8 @@
 
 #[path = "punch_clock/fixture.rs"]
 mod fixture;
+#[path = "punch_clock/import.rs"]
+mod import;
 #[path = "punch_clock/laws.rs"]
 mod laws;
 #[path = "punch_clock/rules.rs"]

@@ -170,6 +170,7 @@ impl From<PunchClockRefusal> for Fault {
                 Self::of_service(Code::Busy, refusal.to_string())
             }
             PunchClockRefusal::UnreadableDay => Self::of_client(Code::Damaged, refusal.to_string()),
+            PunchClockRefusal::DayFull(..) => Self::of_client(Code::Limit, refusal.to_string()),
         }
     }
 }

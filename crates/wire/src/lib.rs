@@ -1,13 +1,16 @@
 //! The dialects: bytes or JSON to commands, boards and beats to messages. Pure.
 
+mod byte_order_mark;
 pub mod clockit;
 mod csv_splitter;
 mod dialect;
 mod event;
 mod fault;
 mod iso;
+mod json_instant;
 mod json_text;
 mod message;
+pub mod mongo_export;
 pub mod punch_clock;
 pub mod rooms;
 mod row_fault;
@@ -20,5 +23,6 @@ pub use dialect::{Dialect, Done, Text, TextDialect};
 pub use event::{AUTH, Event, token};
 pub use fault::{Code, Fault};
 pub use message::{ClientMessage, MessageId, Rejected, Request, Token};
+pub use row_fault::{FAULTS_MAX, RowFault};
 pub use time_sync::{TimePing, json_rpc as answer_time_sync};
 pub use zone::zone;

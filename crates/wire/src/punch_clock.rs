@@ -1,6 +1,8 @@
 //! The Punch clock dialect: a person's working day, as JSON documents over HTTP and a WebSocket that shows it live.
 
 mod document;
+mod entries;
+mod export;
 mod live;
 mod logs;
 mod request;
@@ -14,6 +16,7 @@ use crate::json_text;
 use crate::message::{ClientMessage, MessageId, Rejected};
 
 pub use document::{Document, Ignored, Person, document, ignored, saved};
+pub use export::{ExportedContent, ExportedDay};
 pub use logs::{Pagination, log, log_list, log_saved};
 pub use request::{BadRequest, PostedDay, PostedLog, zone_name};
 

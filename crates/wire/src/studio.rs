@@ -18,7 +18,7 @@ use crate::event::{self, Event};
 use crate::fault::{Code, Fault};
 use crate::message::{ClientMessage, MessageId, Rejected};
 
-pub use copy::{Cells, CopiedEntry, CopiedRow, CopiedTable, CopiedType, CopyLimits, FAULTS_MAX, RowFault, TableReader};
+pub use copy::{Cells, CopiedEntry, CopiedRow, CopiedTable, CopiedType, CopyLimits, TableReader};
 pub use procedure::{Procedure, ProcedureKind};
 pub use request::{Cursor, EntryFilter, EntryList, LIMIT_MAX, StudioRequest};
 pub use response::{active, entry, list_end, list_start, listed_entry, task_type, task_types};

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use timers::RawJson;
 use timers::stopwatch::Finished;
 use wire::clockit::rows::{
-    BYTE_ORDER_MARK, FAULTS_MAX, RowFault, RowFormat, RowReader, header, read_rows, to_csv, to_json, to_spreadsheet_csv,
+    BYTE_ORDER_MARK, RowFormat, RowReader, header, read_rows, to_csv, to_json, to_spreadsheet_csv,
 };
+use wire::{FAULTS_MAX, RowFault};
 
 const ROW: &str = r#"2026-11-20T10:00:00.000Z,2026-11-20T11:00:00.000Z,3600,12.5,10,2,"{""src/a.rs"":1800}","{""rust"":3600}",Ann,ann@example.org,desk,code,tick,/src/tick,main,T-1,"a ""good"" hour, really","[{""id"":""g"",""title"":""t""}]",Write"#;
 

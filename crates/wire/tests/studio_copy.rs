@@ -4,7 +4,8 @@
 
 use timers::Timestamp;
 use timers::studio::{Category, EntryId, Target, TargetKind, TaskTypeId};
-use wire::studio::{CopiedEntry, CopiedRow, CopiedTable, CopiedType, CopyLimits, FAULTS_MAX, RowFault, TableReader};
+use wire::studio::{CopiedEntry, CopiedRow, CopiedTable, CopiedType, CopyLimits, TableReader};
+use wire::{FAULTS_MAX, RowFault};
 
 /// Written by PostgreSQL 15 from tables with the columns of the original.
 const TYPES: &str = include_str!("../../../fixtures/studio/task_types.csv");

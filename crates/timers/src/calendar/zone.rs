@@ -8,8 +8,8 @@ use crate::time::Timestamp;
 /// Longest name of a zone in bytes; the longest of the IANA database has 32.
 const NAME_BYTES_MAX: usize = 64;
 
-/// Most changes of the offset that are kept: some ten years.
-const OFFSETS_MAX: usize = 24;
+/// Most changes of the offset that are kept: those since the year 2000 of any zone (Morocco has four a year).
+const OFFSETS_MAX: usize = 128;
 
 /// The largest offset in seconds: a day, which no zone reaches.
 const OFFSET_MAX: i32 = 86_400;
@@ -150,7 +150,7 @@ mod tests {
             assert_eq!(Zone::new("x", offsets), Err(BadZone));
         }
         assert!(Zone::new("", vec![(Timestamp(0), 0)]).is_err());
-        let many = (0..100).map(|nth| (Timestamp(nth), 0)).collect();
+        let many = (0..200).map(|nth| (Timestamp(nth), 0)).collect();
         assert_eq!(Zone::new("x", many).unwrap().offsets.len(), OFFSETS_MAX);
         let later = berlin().since(Timestamp(1_761_440_400_001));
         assert_eq!(later.offsets, [(Timestamp(0), 3600), (Timestamp(1_774_746_000_000), 7200)]);

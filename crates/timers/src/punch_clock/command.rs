@@ -18,6 +18,8 @@ pub enum PunchClockCommand {
     Reset(Zone),
     /// Move the person to another zone: the zone, the earliest day that the move can touch, and the day that it is there.
     SetZone(Zone, LocalDate, LocalDate),
+    /// Take over punches and days of another server.
+    Import(Import),
 }
 
 /// Punches and a theme that a page posts.
@@ -66,18 +68,48 @@ pub struct Profile {
     pub email: Option<String>,
 }
 
+/// Punches and days of another server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Import {
+    /// The person's zone, as the caller found it; of a person who is new, the zone that they get.
+    pub zone: Zone,
+    /// The earliest day of the punches.
+    pub from: LocalDate,
+    /// The current day, as the caller found it.
+    pub date: LocalDate,
+    /// The punches.
+    pub punches: Vec<Punch>,
+    /// The archived days.
+    pub logs: Vec<SavedLog>,
+    /// What a person who is new gets besides.
+    pub person: NewPerson,
+}
+
+/// What is taken over of a person who is new.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct NewPerson {
+    /// The theme, if there is one.
+    pub theme: Option<String>,
+    /// Name and e-mail address.
+    pub profile: Profile,
+    /// The date since when the other server knows the person.
+    pub created_at: Option<Timestamp>,
+}
+
 impl PunchClockCommand {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Save(_) => "punch_clock.save",
             Self::Reset(_) => "punch_clock.reset",
             Self::SetZone(..) => "punch_clock.set_zone",
+            Self::Import(_) => "punch_clock.import",
         }
     }
 
     pub(crate) fn required_rows(&self) -> RequiredRows {
         let bodies = match self {
             Self::Save(save) => days(save.from, save.date),
+            Self::Import(import) => days(import.from, import.date),
             Self::Reset(_) => Vec::new(),
             Self::SetZone(_, from, date) => days(*from, date.next().next().next()),
         };

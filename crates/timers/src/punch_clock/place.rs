@@ -16,12 +16,19 @@ use crate::time::Timestamp;
 pub(crate) struct Days<'s> {
     /// The current day.
     pub(crate) today: PunchDay,
-    /// The archived days that were read or changed; `None` for those that do not exist.
-    logs: BTreeMap<LocalDate, Option<DayLog>>,
+    /// The archived days that were read or changed.
+    logs: BTreeMap<LocalDate, ReadLog>,
     stored: &'s StoredRows,
     /// The archived days from the first to before the second are in `stored`, if they exist.
     read: (LocalDate, LocalDate),
     now: Timestamp,
+}
+
+/// An archived day as it was read, and as it is now; `None` if it does not exist.
+#[derive(Default)]
+struct ReadLog {
+    before: Option<DayLog>,
+    now: Option<DayLog>,
 }
 
 impl<'s> Days<'s> {
@@ -35,7 +42,7 @@ impl<'s> Days<'s> {
         let mut logs = BTreeMap::new();
         for row in draft.archived() {
             let log = DayLog::decode(row.body.as_str()).map_err(|_| PunchClockRefusal::UnreadableDay)?;
-            logs.insert(log.date, Some(log));
+            logs.insert(log.date, ReadLog::of(Some(log)));
         }
         Ok(Self { today, logs, stored, read, now: draft.now - draft.ahead })
     }
@@ -48,24 +55,22 @@ impl<'s> Days<'s> {
             }
             let row = self.stored.rows.get(&date.row_id());
             let log = row.map(|row| DayLog::decode(row.body.as_str())).transpose();
-            self.logs.insert(date, log.map_err(|_| PunchClockRefusal::UnreadableDay)?);
+            self.logs.insert(date, ReadLog::of(log.map_err(|_| PunchClockRefusal::UnreadableDay)?));
         }
-        Ok(self.logs.get_mut(&date).and_then(Option::as_mut))
+        Ok(self.logs.get_mut(&date).and_then(|log| log.now.as_mut()))
     }
 
     /// Returns an archived day, which begins to exist.
     pub(crate) fn log_or_new(&mut self, date: LocalDate, zone: &Zone) -> Result<&mut DayLog, PunchClockRefusal> {
-        let exists = self.log(date)?.is_some();
+        self.log(date)?;
         let now = self.now;
-        let new = || DayLog::empty(date, zone, now);
-        let log = self.logs.entry(date).or_default();
-        Ok(if exists { log.get_or_insert_with(new) } else { log.insert(new()) })
+        Ok(self.logs.entry(date).or_default().now.get_or_insert_with(|| DayLog::empty(date, zone, now)))
     }
 
     /// Takes an archived day away.
     pub(crate) fn take_log(&mut self, date: LocalDate) -> Result<Option<DayLog>, PunchClockRefusal> {
         self.log(date)?;
-        Ok(self.logs.insert(date, None).flatten())
+        Ok(self.logs.get_mut(&date).and_then(|log| log.now.take()))
     }
 
     /// Recomputes whether the person is at work at each midnight, from the end of the first day that was changed on: past
@@ -95,18 +100,10 @@ impl<'s> Days<'s> {
 
     /// Writes what has changed.
     pub(crate) fn write(self, draft: &mut Draft<'_>) -> Result<(), PunchClockRefusal> {
-        let Self { mut today, logs, stored, now, .. } = self;
+        let Self { mut today, logs, now, .. } = self;
         let mut has_changed = false;
-        for (date, log) in logs {
-            let id = date.row_id();
-            let before = stored.rows.get(&id).map(|row| DayLog::decode(row.body.as_str())).transpose();
-            let before = before.map_err(|_| PunchClockRefusal::UnreadableDay)?;
-            let in_draft = draft.archived().find(|row| row.id == id).map(|row| DayLog::decode(row.body.as_str()));
-            let before = match in_draft {
-                Some(log) => Some(log.map_err(|_| PunchClockRefusal::UnreadableDay)?),
-                None => before,
-            };
-            let after = log.filter(|log| !log.is_empty());
+        for (date, ReadLog { before, now: after }) in logs {
+            let after = after.filter(|log| !log.is_empty());
             if before == after {
                 continue;
             }
@@ -115,7 +112,7 @@ impl<'s> Days<'s> {
             today.logs = (today.logs + u64::from(is_listed(&after))).saturating_sub(u64::from(is_listed(&before)));
             match after {
                 Some(log) => draft.replace_row(DayLog { updated_at: now, ..log }.row()),
-                None => draft.remove_row(id),
+                None => draft.remove_row(date.row_id()),
             }
         }
         today.ahead = draft.ahead;
@@ -127,6 +124,12 @@ impl<'s> Days<'s> {
             draft.put(today);
         }
         Ok(())
+    }
+}
+
+impl ReadLog {
+    fn of(log: Option<DayLog>) -> Self {
+        Self { before: log.clone(), now: log }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::draft::Draft;
 use crate::history::{RequiredRows, StoredRows};
 use crate::punch_clock::command::{PunchClockCommand, Save};
 use crate::punch_clock::day::{PunchDay, RememberedId};
+use crate::punch_clock::import::import;
 use crate::punch_clock::limits::PunchClockLimits;
 use crate::punch_clock::place::{Days, insert};
 use crate::punch_clock::punch::{Punch, PunchId, PunchKind};
@@ -19,7 +20,7 @@ use crate::time::{Millis, Timestamp};
 const BEHIND_MAX: Millis = Millis::from_minutes(5);
 
 /// How long before the current day its offsets begin: where midnight is left out, the offset before it tells so.
-const OFFSETS_BEFORE: Millis = Millis::from_hours(48);
+pub(crate) const OFFSETS_BEFORE: Millis = Millis::from_hours(48);
 
 /// The rules of a person's working day.
 #[derive(Clone, Copy, Debug)]
@@ -58,11 +59,12 @@ impl System for PunchClockRules {
             PunchClockCommand::Save(posted) => save(draft, stored, posted),
             PunchClockCommand::Reset(zone) => reset(draft, stored, zone),
             PunchClockCommand::SetZone(zone, from, date) => set_zone(draft, stored, zone, *from, *date),
+            PunchClockCommand::Import(posted) => import(draft, stored, posted),
         }
     }
 }
 
-fn date_of(draft: &Draft<'_>) -> Timestamp {
+pub(crate) fn date_of(draft: &Draft<'_>) -> Timestamp {
     draft.now - draft.ahead
 }
 

@@ -17,7 +17,12 @@ pub struct Themes(Vec<(Timestamp, String)>);
 
 impl Themes {
     pub(crate) fn new(at: Timestamp) -> Self {
-        Self(vec![(at, THEME_DEFAULT.to_owned())])
+        Self::with(THEME_DEFAULT, at)
+    }
+
+    /// Begins with a theme.
+    pub(crate) fn with(theme: &str, at: Timestamp) -> Self {
+        Self(vec![(at, theme.to_owned())])
     }
 
     /// Returns the theme.

@@ -11,9 +11,8 @@ mod spreadsheet;
 
 use timers::stopwatch::Finished;
 
-pub(crate) use crate::row_fault::Faults;
+pub(crate) use crate::row_fault::{Faults, RowFault};
 
-pub use crate::row_fault::{FAULTS_MAX, RowFault};
 pub use column::COLUMNS;
 pub use csv::{header, to_csv};
 pub use json::to_json;
@@ -23,7 +22,7 @@ pub use spreadsheet::{BYTE_ORDER_MARK, to_spreadsheet_csv};
 /// Reads a whole file; see [`RowReader`].
 ///
 /// # Errors
-/// All faults, up to [`FAULTS_MAX`]; no row may be imported.
+/// All faults, up to [`FAULTS_MAX`](crate::FAULTS_MAX); no row may be imported.
 pub fn read_rows(format: RowFormat, bytes: &[u8], row_bytes_max: usize) -> Result<Vec<Finished>, Vec<RowFault>> {
     let mut rows = Vec::new();
     let mut reader = RowReader::new(Some(format), row_bytes_max);

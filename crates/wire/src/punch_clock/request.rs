@@ -1,12 +1,11 @@
 //! What pages post.
 
-use serde::Deserialize;
-use serde_json::Value;
 use timers::calendar::LocalDate;
-use timers::punch_clock::{Punch, PunchClockLimits, PunchId, PunchKind, ThemeChoice};
-use timers::{Fields, RawJson, Timestamp};
+use timers::punch_clock::{Punch, PunchClockLimits, ThemeChoice};
+use timers::{Fields, RawJson};
 
-use crate::iso;
+use crate::json_instant::instant;
+use crate::punch_clock::entries;
 
 /// Longest theme that is looked at, in bytes.
 const THEME_BYTES_MAX: usize = 100;
@@ -41,17 +40,8 @@ pub struct PostedLog {
     pub theme: Option<String>,
 }
 
-/// One posted punch, unread.
-#[derive(Deserialize)]
-struct RawPunch {
-    id: Option<Value>,
-    timestamp: Option<Value>,
-    r#type: Option<Value>,
-    time: Option<Value>,
-}
-
 impl BadRequest {
-    fn new(message: impl Into<String>) -> Self {
+    pub(super) fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 }
@@ -65,11 +55,11 @@ impl PostedDay {
         let mut fields = object(body)?;
         let entries = fields.take_raw("entries").filter(|raw| raw.as_str() != "null");
         let has_punches = entries.is_some();
-        let punches = entries.map_or(Ok(Vec::new()), |raw| punches(&raw))?;
+        let punches = entries.map_or(Ok(Vec::new()), |raw| entries::posted(&raw))?;
         let stats = fields.take_raw("dailyStats").filter(|raw| raw.as_str().starts_with('{'));
         let theme = fields.take_raw("currentTheme").filter(|raw| raw.as_str() != "null");
         let text = theme.as_ref().and_then(text_of);
-        let seen_at = fields.take_raw("updatedAt").as_ref().and_then(instant);
+        let seen_at = fields.take("updatedAt").ok().flatten().as_ref().and_then(instant);
         let has_bad_theme = theme.is_some() && text.is_none();
         let theme = text.map(|theme| ThemeChoice { theme, seen_at });
         Ok(Self { punches, has_punches, stats, theme, has_bad_theme })
@@ -94,7 +84,7 @@ impl PostedLog {
             return Err(BadRequest::new("Missing required fields"));
         };
         let theme = take("theme").as_ref().and_then(text_of);
-        Ok(Self { date: date_of(&date)?, punches: punches(&entries)?, theme })
+        Ok(Self { date: date_of(&date)?, punches: entries::posted(&entries)?, theme })
     }
 }
 
@@ -115,70 +105,9 @@ fn object(body: &str) -> Result<Fields, BadRequest> {
     serde_json::from_str(raw.as_str()).map_err(|error| BadRequest::new(format!("the body is not JSON: {error}")))
 }
 
-fn punches(raw: &RawJson) -> Result<Vec<Punch>, BadRequest> {
-    let entries: Vec<RawJson> =
-        serde_json::from_str(raw.as_str()).map_err(|_| BadRequest::new("entries must be a list"))?;
-    entries.iter().enumerate().map(|(nth, raw)| punch(raw).map_err(|reason| named(nth, raw, &reason))).collect()
-}
-
-/// Returns the error of a malformed punch, which names it by its place and its id.
-fn named(nth: usize, raw: &RawJson, reason: &str) -> BadRequest {
-    let id = serde_json::from_str::<RawPunch>(raw.as_str()).ok().and_then(|punch| punch.id);
-    let id = id.filter(|id| id.is_string() || id.is_number()).map_or_else(String::new, |id| format!(" (id {id})"));
-    BadRequest::new(format!("entries[{nth}]{id}: {reason}"))
-}
-
-fn punch(raw: &RawJson) -> Result<Punch, String> {
-    let raw: RawPunch = match raw.as_str().starts_with('{') {
-        true => serde_json::from_str(raw.as_str()).map_err(|error| error.to_string())?,
-        false => return Err("must be an object".to_owned()),
-    };
-    let id = PunchId::new(&raw.id.unwrap_or_default()).map_err(|error| format!("id {error}"))?;
-    let at = raw.timestamp.as_ref().and_then(millis);
-    let at = at.ok_or("timestamp must be a number of milliseconds since 1970")?;
-    let kind = match raw.r#type.as_ref().and_then(Value::as_str) {
-        Some("IN") => PunchKind::In,
-        Some("OUT") => PunchKind::Out,
-        Some(_) | None => return Err(r#"type must be "IN" or "OUT""#.to_owned()),
-    };
-    let time = raw.time.as_ref().and_then(Value::as_str).filter(|time| is_time(time)).map(str::to_owned);
-    Ok(Punch { id, at, kind, time })
-}
-
-/// Reads milliseconds since 1970, with or without a fraction.
-fn millis(value: &Value) -> Option<Timestamp> {
-    let number = value.as_number()?;
-    if let Some(integer) = number.as_u64() {
-        return Some(Timestamp(integer));
-    }
-    let float = number.as_f64().filter(|float| (0.0..9e15).contains(float))?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is positive and small")]
-    Some(Timestamp(float as u64))
-}
-
-fn is_time(text: &str) -> bool {
-    let digits = |part: &str, below: u8| {
-        part.len() == 2
-            && part.bytes().all(|byte| byte.is_ascii_digit())
-            && part.parse().is_ok_and(|number: u8| number < below)
-    };
-    let parts: Vec<&str> = text.split(':').collect();
-    matches!(parts[..], [hours, minutes, seconds] if digits(hours, 24) && digits(minutes, 60) && digits(seconds, 60))
-}
-
 fn text_of(raw: &RawJson) -> Option<String> {
     let is_short = raw.as_str().len() <= THEME_BYTES_MAX;
     is_short.then(|| serde_json::from_str(raw.as_str()).ok()).flatten()
-}
-
-/// Reads an instant, a text or a number of milliseconds.
-fn instant(raw: &RawJson) -> Option<Timestamp> {
-    match serde_json::from_str::<Value>(raw.as_str()).ok()? {
-        Value::String(text) => iso::read(&text).ok(),
-        value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            millis(&value)
-        }
-    }
 }
 
 /// Reads a day, a date alone or the date of an instant in UTC.

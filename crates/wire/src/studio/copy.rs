@@ -7,5 +7,3 @@ mod table;
 pub use cells::Cells;
 pub use row::{CopiedEntry, CopiedRow, CopiedType};
 pub use table::{CopiedTable, CopyLimits, TableReader};
-
-pub use crate::row_fault::{FAULTS_MAX, RowFault};

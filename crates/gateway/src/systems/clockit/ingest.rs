@@ -12,7 +12,8 @@ use net::proxy::client_address;
 use net::request_body::{BodyLimits, BodyReader, encoding_refusal};
 use serde_json::json;
 use timers::{ROWS_MAX, Scope, UserId};
-use wire::clockit::rows::{RowFault, RowFormat, RowReader};
+use wire::RowFault;
+use wire::clockit::rows::{RowFormat, RowReader};
 
 use crate::http::authenticated_user::AuthenticatedUser;
 use crate::http::error::error;

@@ -68,7 +68,7 @@ impl RowReader {
     /// Ends the file, and appends its last row.
     ///
     /// # Errors
-    /// All faults, up to [`FAULTS_MAX`](super::FAULTS_MAX); no row may be imported.
+    /// All faults, up to [`FAULTS_MAX`](crate::FAULTS_MAX); no row may be imported.
     pub fn finish(mut self, rows: &mut Vec<Finished>) -> Result<(), Vec<RowFault>> {
         self.begin(rows);
         match self.state {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::byte_order_mark;
 use crate::csv_splitter::{QuoteFault, Record, Splitter};
 use crate::row_fault::{Faults, RowFault};
 use crate::studio::copy::cells::Cells;
@@ -9,9 +10,6 @@ use crate::studio::copy::row::CopiedRow;
 
 /// Most bytes of a row: many times the texts that an organisation may have, and the columns that are ignored.
 const ROW_BYTES_MAX: usize = 1024 * 1024;
-
-/// Some programs begin a file with it; PostgreSQL does not.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The bounds of a table.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +59,7 @@ impl<R: CopiedRow> TableReader<R> {
     /// Reads bytes. Returns false if so many faults were found that the rest of the file does not matter.
     pub fn push(&mut self, bytes: &[u8]) -> bool {
         let begins = !std::mem::replace(&mut self.has_begun, true);
-        let bytes = if begins { bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes) } else { bytes };
+        let bytes = if begins { byte_order_mark::strip(bytes) } else { bytes };
         if self.quote_fault.is_none() {
             let parser = &mut self.parser;
             self.quote_fault = self.splitter.push(bytes, |record| parser.read(record)).err();
@@ -72,7 +70,7 @@ impl<R: CopiedRow> TableReader<R> {
     /// Ends the file.
     ///
     /// # Errors
-    /// All faults, up to [`FAULTS_MAX`](crate::studio::FAULTS_MAX).
+    /// All faults, up to [`FAULTS_MAX`](crate::FAULTS_MAX).
     pub fn finish(mut self) -> Result<CopiedTable<R>, Vec<RowFault>> {
         let parser = &mut self.parser;
         if self.quote_fault.is_none() && !parser.faults.is_full() {
