@@ -1,6 +1,6 @@
 //! Prefixes of the ids of users and organisations, so that equal ids at two issuers stay distinct.
 
-use timers::OrganizationId;
+use timers::{OrganizationId, UserId};
 
 use crate::identity::{AuthMethod, Denied, Identity, Validity, parse_verified_user_id};
 use crate::settings::AuthSettings;
@@ -41,12 +41,17 @@ impl Namespaces {
         method: AuthMethod,
         validity: Validity,
     ) -> Result<Identity, Denied> {
-        let user = parse_verified_user_id(&self.qualify(namespace, &login.user)?)?;
+        let user = self.user(namespace, &login.user)?;
         let organization = match &login.organization {
             Some(organization) => Some(self.organization(namespace, organization)?),
             None => None,
         };
         Ok(Identity { user, organization, namespace: namespace.map(str::to_owned), method, validity, profile: None })
+    }
+
+    /// Returns the user that a login of a namespace names.
+    pub(crate) fn user(&self, namespace: Option<&str>, id: &str) -> Result<UserId, Denied> {
+        parse_verified_user_id(&self.qualify(namespace, id)?)
     }
 
     /// Returns the organisation that a login of a namespace names.

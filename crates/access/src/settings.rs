@@ -136,6 +136,25 @@ impl AuthSettings {
         sessions.chain(issuers.map(|issuer| issuer.namespace.as_deref())).collect()
     }
 
+    /// Returns the namespaces of the logins that a system accepts; `None` is that of logins without a namespace. Unverified
+    /// ids have no namespace either, and are left out.
+    pub fn user_namespaces(&self, system: &str) -> BTreeSet<Option<&str>> {
+        let accepts = |systems: &[String]| systems.is_empty() || systems.iter().any(|accepted| accepted == system);
+        let sessions = self.express_session.iter().map(|sessions| sessions.namespace.as_deref());
+        let next_auth = self.next_auth.iter().filter(|next_auth| accepts(&next_auth.systems));
+        let issuers = self.issuers.iter().filter(|issuer| accepts(&issuer.systems));
+        let issuers = issuers.map(|issuer| issuer.namespace.as_deref());
+        sessions.chain(next_auth.map(|next_auth| next_auth.namespace.as_deref())).chain(issuers).collect()
+    }
+
+    /// Returns a person as they are logged in with a namespace.
+    ///
+    /// # Errors
+    /// The id is not valid, or belongs to another namespace.
+    pub fn user(&self, namespace: Option<&str>, id: &str) -> Result<UserId, Denied> {
+        Namespaces::new(self).user(namespace, id)
+    }
+
     /// Returns an organisation as the members of a namespace are logged in to it.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ mod standing;
 mod theme;
 mod totals;
 
-pub use command::{Import, NewPerson, Profile, PunchClockCommand, Save, SavedLog, ThemeChoice};
+pub use command::{DayImport, NewPerson, Profile, PunchClockCommand, Save, SavedLog, ThemeChoice};
 pub use day::PunchDay;
 pub use limits::PunchClockLimits;
 pub use log::DayLog;

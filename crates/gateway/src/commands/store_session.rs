@@ -21,11 +21,13 @@ pub(crate) struct StoreSession {
 }
 
 /// Why a request has no result.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum RequestError {
     /// The rules refuse it.
+    #[error(transparent)]
     Refused(timers::Refusal),
     /// The store was unavailable for [`RETRY_TIMEOUT`], or its data is damaged.
+    #[error("{0}")]
     Failed(String),
 }
 

@@ -19,7 +19,7 @@ pub enum PunchClockCommand {
     /// Move the person to another zone: the zone, the earliest day that the move can touch, and the day that it is there.
     SetZone(Zone, LocalDate, LocalDate),
     /// Take over punches and days of another server.
-    Import(Import),
+    Import(DayImport),
 }
 
 /// Punches and a theme that a page posts.
@@ -70,7 +70,7 @@ pub struct Profile {
 
 /// Punches and days of another server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Import {
+pub struct DayImport {
     /// The person's zone, as the caller found it; of a person who is new, the zone that they get.
     pub zone: Zone,
     /// The earliest day of the punches.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::calendar::{LocalDate, Zone};
 use crate::draft::Draft;
 use crate::history::StoredRows;
-use crate::punch_clock::command::Import;
+use crate::punch_clock::command::DayImport;
 use crate::punch_clock::day::PunchDay;
 use crate::punch_clock::limits::PunchClockLimits;
 use crate::punch_clock::place::{Days, insert};
@@ -21,7 +21,7 @@ const SHIFT_MAX: Millis = Millis::from_hours(24);
 
 /// Unites the punches with those that are stored, each on the day of its instant. What is stored stays as it is: a person
 /// can use Tickcast before the import, and it can be repeated.
-pub(crate) fn import(draft: &mut Draft<'_>, stored: &StoredRows, import: &Import) -> Result<(), PunchClockRefusal> {
+pub(crate) fn import(draft: &mut Draft<'_>, stored: &StoredRows, import: &DayImport) -> Result<(), PunchClockRefusal> {
     let (limits, now) = (&draft.limits.punch_clock, date_of(draft));
     let today = draft.get::<PunchDay>(&()).cloned().unwrap_or_else(|| first_day(import, now, limits));
     if today.zone.name() != import.zone.name() {
@@ -56,7 +56,7 @@ pub(crate) fn import(draft: &mut Draft<'_>, stored: &StoredRows, import: &Import
 }
 
 /// Returns the current day of a person who is new.
-fn first_day(import: &Import, now: Timestamp, limits: &PunchClockLimits) -> PunchDay {
+fn first_day(import: &DayImport, now: Timestamp, limits: &PunchClockLimits) -> PunchDay {
     let mut day = PunchDay::blank(import.zone.clone(), now);
     let person = &import.person;
     if let Some(theme) = person.theme.as_ref().filter(|theme| limits.themes.contains(theme)) {

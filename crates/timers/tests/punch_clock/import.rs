@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use timers::calendar::LocalDate;
 use timers::punch_clock::{
-    Import, NewPerson, Profile, Punch, PunchClockCommand, PunchClockRefusal, PunchDay, PunchKind::In, PunchKind::Out,
-    SavedLog,
+    DayImport, NewPerson, Profile, Punch, PunchClockCommand, PunchClockRefusal, PunchDay, PunchKind::In,
+    PunchKind::Out, SavedLog,
 };
 use timers::{Millis, Timestamp};
 
@@ -21,7 +21,7 @@ fn import(person: &Person, punches: &[Punch], logs: Vec<SavedLog>, new: NewPerso
     let from = punches.iter().map(|punch| person.zone.date_at(punch.at)).min().unwrap_or(date).min(date);
     let from = logs.iter().map(|log| log.date).min().unwrap_or(from).min(from);
     let (zone, punches) = (person.zone.clone(), punches.to_vec());
-    PunchClockCommand::Import(Import { zone, from, date, punches, logs, person: new })
+    PunchClockCommand::Import(DayImport { zone, from, date, punches, logs, person: new })
 }
 
 /// Imports punches; tells whether they changed anything.
@@ -58,7 +58,7 @@ fn a_new_person_gets_days_of_any_age_and_a_repetition_changes_nothing() {
         profile: Profile { name: Some("Ann".to_owned()), email: None },
         created_at: Some(Timestamp(1_600_000_000_000)),
     };
-    let first = import(&ann, &all, logs.clone(), new.clone());
+    let first = import(&ann, &all, logs, new);
     assert!(ann.apply(first.clone()).unwrap());
     assert_eq!(totals(&ann), [day("2021-05-30", 60, 0), day("2026-11-19", 40, 10)]);
     assert_eq!(ann.shown(), ["IN -20"]);

@@ -3,7 +3,6 @@
 mod batches;
 mod check;
 mod namespace;
-mod notes;
 mod plan;
 mod summary;
 mod tables;

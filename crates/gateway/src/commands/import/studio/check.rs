@@ -6,17 +6,18 @@ use engine::store::{HistoryQuota, HistorySize};
 use timers::studio::{Category, EntryId, Import, StudioRefusal, TaskType, TaskTypeId, TimeEntry};
 use timers::{
     Board, Change, Command, CommandId, Decision, HistoryBound, Item, Limits, Position, Refusal, RequiredRows, Revision,
-    StoredRows, Timestamp, decide,
+    ScopeKind, StoredRows, Timestamp, decide,
 };
-use wire::studio::FAULTS_MAX;
+use wire::FAULTS_MAX;
 
 use crate::commands::Failure;
-use crate::commands::import::studio::notes::Note;
+use crate::commands::import::notes::Note;
+use crate::commands::import::studio::batches;
 use crate::commands::import::studio::plan::{OrganizationRows, Plan};
 use crate::commands::import::studio::summary::{Count, OrganizationSummary, Summary};
-use crate::commands::import::studio::{batches, tables};
+use crate::commands::import::{history_quota, unread};
 use crate::commands::progress::Progress;
-use crate::commands::store_session::{RequestError, StoreSession};
+use crate::commands::store_session::StoreSession;
 use crate::ops::config::Settings;
 
 /// What an import would make of one organisation.
@@ -43,16 +44,16 @@ enum RefusedRow {
 
 /// Checks all rows, and sets whether entries are billed where their file does not say.
 pub(super) async fn check(session: &StoreSession, plan: &mut Plan, settings: &Settings) -> Result<Summary, Failure> {
-    let (quota, rows_max) = (tables::quota(settings), batches::rows_max(&settings.store.url));
+    let (quota, rows_max) = (history_quota(settings, &ScopeKind::Organization), batches::rows_max(&settings.store.url));
     let total = plan.organizations.iter().map(|rows| rows.entries.len() as u64).sum();
     let mut progress = Progress::new("checking time entries", total);
     let (mut faults, mut organizations, mut done) = (Vec::new(), Vec::new(), 0);
     for index in 0..plan.organizations.len() {
         let scope = plan.organizations[index].scope.clone();
-        let (board, _) = session.read(&scope, &RequiredRows::default()).await.map_err(unread)?;
+        let (board, _) = session.read(&scope, &RequiredRows::default()).await.map_err(|error| unread(&error))?;
         set_billable(&mut plan.organizations[index], &board);
         let Some(date) = session.date() else {
-            return Err(unread(RequestError::Failed("no time is known".to_owned())));
+            return Err(unread(&"no time is known"));
         };
         let mut rehearsal = Rehearsal {
             plan,
@@ -71,7 +72,7 @@ pub(super) async fn check(session: &StoreSession, plan: &mut Plan, settings: &Se
         for batch in batches::entries(rehearsal.rows, rows_max) {
             done += batch.entries.len() as u64;
             let command = batches::command(batch.clone());
-            let (_, stored) = session.read(&scope, &command.required_rows()).await.map_err(unread)?;
+            let (_, stored) = session.read(&scope, &command.required_rows()).await.map_err(|error| unread(&error))?;
             rehearsal.decide(batch, &stored);
             progress.show(done);
         }
@@ -85,14 +86,6 @@ pub(super) async fn check(session: &StoreSession, plan: &mut Plan, settings: &Se
     }
     faults.truncate(FAULTS_MAX);
     Err(Failure::data(faults, "the files do not fit what is stored; nothing was imported"))
-}
-
-fn unread(error: RequestError) -> Failure {
-    let reason = match error {
-        RequestError::Refused(refusal) => refusal.to_string(),
-        RequestError::Failed(reason) => reason,
-    };
-    Failure::unavailable(format!("what is stored cannot be read: {reason}; nothing was imported"))
 }
 
 /// Sets whether entries are billed: as their file says, or as their type is.

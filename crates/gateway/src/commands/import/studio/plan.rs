@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use timers::Scope;
 use timers::studio::{EntryRepair, TimeEntry, repair_entries};
-use wire::studio::{CopiedEntry, CopiedType, FAULTS_MAX};
+use wire::FAULTS_MAX;
+use wire::studio::{CopiedEntry, CopiedType};
 
 use crate::commands::Failure;
+use crate::commands::import::notes::Note;
 use crate::commands::import::studio::namespace::Organizations;
-use crate::commands::import::studio::notes::Note;
 use crate::commands::import::studio::tables::Tables;
 
 /// The rows of an import.

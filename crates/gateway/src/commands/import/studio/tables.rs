@@ -1,23 +1,18 @@
 //! The files of an import.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use engine::store::HistoryQuota;
 use timers::ScopeKind;
-use wire::studio::{CopiedEntry, CopiedRow, CopiedTable, CopiedType, CopyLimits, FAULTS_MAX, TableReader};
+use wire::FAULTS_MAX;
+use wire::studio::{CopiedEntry, CopiedRow, CopiedTable, CopiedType, CopyLimits, TableReader};
 
 use crate::commands::Failure;
+use crate::commands::import::files::read_file;
+use crate::commands::import::history_quota;
+use crate::commands::import::notes::Note;
 use crate::commands::import::studio::StudioImport;
-use crate::commands::import::studio::notes::Note;
-use crate::commands::progress::Progress;
 use crate::ops::config::Settings;
-use crate::systems;
-
-/// Bytes that are read at once.
-const CHUNK_BYTES: usize = 64 * 1024;
 
 /// The rows of the files, all of which are valid.
 pub(super) struct Tables {
@@ -36,7 +31,9 @@ pub(super) struct NamedTable<R> {
 impl Tables {
     /// Reads the files, and names the columns that are ignored. The failure lists the faults of both.
     pub(super) fn read(import: &StudioImport, settings: &Settings) -> Result<Self, Failure> {
-        let rows = quota(settings).rows.saturating_add(settings.rules.studio.running_entries as u64);
+        let rows = history_quota(settings, &ScopeKind::Organization)
+            .rows
+            .saturating_add(settings.rules.studio.running_entries as u64);
         let limits = CopyLimits { rows, text_chars: settings.rules.studio.text_chars };
         let types = read_table(import.task_types.as_deref(), limits)?;
         let entries = read_table(import.time_entries.as_deref(), limits)?;
@@ -55,13 +52,6 @@ impl Tables {
     }
 }
 
-/// Returns the bounds of an organisation's history.
-pub(super) fn quota(settings: &Settings) -> HistoryQuota {
-    let quotas = systems::history_quotas(&settings.systems);
-    let quota = quotas.into_iter().find(|(kind, _)| *kind == ScopeKind::Organization);
-    quota.map_or(settings.limits.history, |(_, quota)| quota)
-}
-
 /// Reads a file. The inner error has its faults.
 fn read_table<R: CopiedRow>(
     path: Option<&Path>,
@@ -72,7 +62,7 @@ fn read_table<R: CopiedRow>(
     };
     let file: Arc<str> = path.display().to_string().into();
     let mut reader = TableReader::new(limits);
-    push_file(path, &mut reader).map_err(|error| Failure::no_input(format!("{file} cannot be read: {error}")))?;
+    read_file(path, |bytes| reader.push(bytes))?;
     let named = |row| Note { file: Arc::clone(&file), row };
     Ok(match reader.finish() {
         Ok(CopiedTable { rows, ignored_columns, repairs }) => {
@@ -83,18 +73,4 @@ fn read_table<R: CopiedRow>(
         }
         Err(faults) => Err(faults.into_iter().map(named).collect()),
     })
-}
-
-fn push_file<R: CopiedRow>(path: &Path, reader: &mut TableReader<R>) -> io::Result<()> {
-    let mut file = File::open(path)?;
-    let mut progress = Progress::new("reading bytes", file.metadata()?.len());
-    let (mut chunk, mut done) = (vec![0; CHUNK_BYTES], 0);
-    loop {
-        let count = file.read(&mut chunk)?;
-        if count == 0 || !reader.push(&chunk[..count]) {
-            return Ok(());
-        }
-        done += count as u64;
-        progress.show(done);
-    }
 }

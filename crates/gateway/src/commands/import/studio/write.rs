@@ -48,6 +48,6 @@ async fn write_batch(session: &StoreSession, scope: &Scope, batch: Import) -> Re
         Ok(_) => Ok(()),
         // A member has changed something since the check.
         Err(RequestError::Refused(refusal)) => Err(reason(refusal)),
-        Err(RequestError::Failed(reason)) => Err(reason),
+        Err(failed @ RequestError::Failed(_)) => Err(failed.to_string()),
     }
 }

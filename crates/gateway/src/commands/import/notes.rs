@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use wire::studio::RowFault;
+use wire::RowFault;
 
 /// What an import says about a row: a fault, a conflict or a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
