@@ -7,6 +7,7 @@ mod console;
 pub(crate) mod error;
 pub(crate) mod http_telemetry;
 pub(crate) mod import_limiter;
+pub(crate) mod json_answer;
 pub(crate) mod origin_check;
 pub(crate) mod public;
 pub(crate) mod query;

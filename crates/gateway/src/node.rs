@@ -8,6 +8,7 @@ use engine::store::{Fault, FaultKind};
 use engine::{Engine, ExecuteError, JoinError, Outcome, Request, Subscription};
 use timers::{Beat, Scope};
 use tokio::time::{sleep, timeout};
+use tracing::Instrument;
 
 use crate::http::body_slots::BodySlots;
 use crate::http::import_limiter::ImportLimiter;
@@ -27,6 +28,10 @@ const STARTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Interval at which a starting node checks whether it can serve clients.
 const STARTED_CHECK: Duration = Duration::from_millis(10);
+
+/// The task of a request has panicked.
+#[derive(Debug)]
+pub(crate) struct Panicked;
 
 /// One running node.
 pub(crate) struct Node {
@@ -56,6 +61,22 @@ impl Node {
         let result = self.engine.execute(request).await;
         self.metrics.command_done(since.elapsed(), &result);
         result
+    }
+
+    /// Carries out a command in a task of its own, so that a client that leaves does not interrupt it.
+    ///
+    /// # Errors
+    /// [`Panicked`]: the task has panicked. The command may have had its effect.
+    pub(crate) async fn execute_detached(
+        self: &Arc<Self>,
+        request: Request,
+    ) -> Result<Result<Outcome, ExecuteError>, Panicked> {
+        let node = Arc::clone(self);
+        let done = tokio::spawn(async move { node.execute(request).await }.in_current_span()).await;
+        done.map_err(|panicked| {
+            tracing::error!(%panicked, "a request panicked");
+            Panicked
+        })
     }
 
     /// Records an authentication failure.

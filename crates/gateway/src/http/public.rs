@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, Method, StatusCode, header};
 use axum::middleware::{from_fn_with_state, map_response_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use net::limits::NetLimit;
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use crate::http::json_answer::json_answer;
 use crate::http::{console, error, http_telemetry, origin_check};
 use crate::node::Node;
 use crate::session::socketio;
@@ -76,7 +77,7 @@ async fn time_sync(State(node): State<Arc<Node>>, body: Body) -> Response {
         Some(_) if has_time => StatusCode::OK,
         Some(_) => StatusCode::BAD_REQUEST,
     };
-    (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], answer).into_response()
+    json_answer(status, answer)
 }
 
 /// Closes each connection after its answer while the node is stopping, so that the next request opens one elsewhere.

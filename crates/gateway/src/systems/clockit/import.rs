@@ -7,9 +7,8 @@ use engine::store::{Fault, FaultKind, HistoryCursor, Query};
 use engine::{Effect, ExecuteError, Request};
 use timers::stopwatch::{Finished, StopwatchCommand};
 use timers::{HistoryId, ROWS_MAX, RequiredRows, Row, Scope, Timestamp};
-use tracing::Instrument;
 
-use crate::node::Node;
+use crate::node::{Node, Panicked};
 use crate::session::fault::fault;
 
 /// Fewest rows of the history that are read to find a stopped session: the rows of one instant are few.
@@ -82,10 +81,7 @@ impl<'n> Import<'n> {
             return Ok(Imported { stored: 0, repeated: given });
         }
         let request = Request { scope, command: StopwatchCommand::Ingest(rows).into(), id: None };
-        let node = Arc::clone(node);
-        // A task of its own, so that a client that leaves does not interrupt the command.
-        let done = tokio::spawn(async move { node.execute(request).await }.in_current_span()).await;
-        let stored = match done {
+        let stored = match node.execute_detached(request).await {
             Ok(Ok(outcome)) => match outcome.effect {
                 Effect::Change(change) => change.archive.len(),
                 Effect::Nothing | Effect::Repeated => 0,
@@ -93,10 +89,7 @@ impl<'n> Import<'n> {
             Ok(Err(failed @ ExecuteError::Refused(_))) => return Err(ImportError::Refused(failed.to_string())),
             Ok(Err(failed)) if failed.is_damage() => return Err(ImportError::Damaged(fault(&failed, true).message)),
             Ok(Err(failed)) => return Err(ImportError::Unavailable(fault(&failed, true).message)),
-            Err(panicked) => {
-                tracing::error!(%panicked, "a request panicked");
-                return Err(ImportError::Panicked);
-            }
+            Err(Panicked) => return Err(ImportError::Panicked),
         };
         Ok(Imported { stored, repeated: given - stored })
     }

@@ -16,7 +16,7 @@ use crate::http::query::Query;
 use crate::node::Node;
 use crate::systems::archived_rows::read_row;
 use crate::systems::punch_clock::days::{Failed, Posted, Worker};
-use crate::systems::punch_clock::routes::{body_text, failure, json_answer, refusal};
+use crate::systems::punch_clock::routes::{body_text, done, failure, refusal};
 
 /// Days of a page, unless the client gives a number.
 const PAGE_DEFAULT: u64 = 30;
@@ -60,7 +60,7 @@ pub(super) async fn list(worker: Worker, Query(query): Query<LogQuery>) -> Respo
     let skipped = usize::try_from((page - 1).saturating_mul(limit)).unwrap_or(usize::MAX);
     let shown = logs.get(skipped.min(logs.len())..).unwrap_or_default();
     let shown = &shown[..shown.len().min(usize::try_from(limit).unwrap_or(usize::MAX))];
-    json_answer(log_list(shown, worker.scope.id(), pagination))
+    done(log_list(shown, worker.scope.id(), pagination))
 }
 
 /// `POST /api/daily-logs`: unites punches with the days of their own instants.
@@ -74,7 +74,7 @@ pub(super) async fn save(State(node): State<Arc<Node>>, worker: Worker, request:
         Err(BadRequest(reason)) => return refusal(StatusCode::BAD_REQUEST, &reason),
     };
     match store(&worker, posted).await {
-        Ok(answer) => json_answer(answer),
+        Ok(answer) => done(answer),
         Err(failed) => failure(&failed),
     }
 }

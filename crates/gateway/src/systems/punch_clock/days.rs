@@ -11,10 +11,9 @@ use timers::punch_clock::{
 };
 use timers::{Board, Item, Refusal, RequiredRows, Scope, StoredRows, Timestamp};
 use tokio::time::{Instant, sleep};
-use tracing::Instrument;
 use wire::punch_clock::Person;
 
-use crate::node::Node;
+use crate::node::{Node, Panicked};
 use crate::systems::punch_clock::{known_zone, remember_zone};
 
 /// Most times that a command is decided again, since the zone or the day has changed meanwhile.
@@ -200,14 +199,9 @@ impl Worker {
         Err(Failed::Unavailable)
     }
 
-    /// Carries out a command in a task of its own, so that a client that leaves does not interrupt it.
     async fn execute(&self, command: PunchClockCommand) -> Result<Outcome, ExecuteError> {
-        let node = Arc::clone(&self.node);
         let request = Request { scope: self.scope.clone(), command: command.into(), id: None };
-        let done = tokio::spawn(async move { node.execute(request).await }.in_current_span()).await;
-        done.unwrap_or_else(|panicked| {
-            tracing::error!(%panicked, "a request panicked");
-            Err(ExecuteError::OutcomeUnknown)
-        })
+        let done = self.node.execute_detached(request).await;
+        done.unwrap_or_else(|Panicked| Err(ExecuteError::OutcomeUnknown))
     }
 }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use access::Denied;
-use axum::body::Body;
 use axum::extract::{FromRequestParts, Request as HttpRequest, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use net::limits::NetLimit;
 use net::request_body::{BodyLimits, BodyReader, encoding_refusal};
@@ -15,6 +14,7 @@ use wire::punch_clock::{BadRequest, Document, PostedDay, document, ignored, save
 use wire::zone;
 
 use crate::http::authentication::authenticate;
+use crate::http::json_answer::json_answer;
 use crate::http::origin_check::ORIGIN_REQUIRED;
 use crate::node::Node;
 use crate::systems::punch_clock::PunchClock;
@@ -40,7 +40,7 @@ pub(super) async fn read(worker: Worker) -> Response {
     match worker.read().await {
         Ok(loaded) => {
             let person = worker.person(loaded.active_at);
-            json_answer(document(&Document::of(loaded.day.as_ref(), person, worker.now())))
+            done(document(&Document::of(loaded.day.as_ref(), person, worker.now())))
         }
         Err(failed) => failure(&failed),
     }
@@ -61,7 +61,7 @@ pub(super) async fn save(State(node): State<Arc<Node>>, worker: Worker, request:
         Ok(loaded) => {
             let document = Document::of(loaded.day.as_ref(), worker.person(loaded.active_at), worker.now());
             let ignored = ignored(&document, &posted, &node.settings.rules.punch_clock);
-            json_answer(saved(&document, &posted, &ignored))
+            done(saved(&document, &posted, &ignored))
         }
         Err(failed) => failure(&failed),
     }
@@ -70,7 +70,7 @@ pub(super) async fn save(State(node): State<Arc<Node>>, worker: Worker, request:
 /// `DELETE /api/session`: resets the day.
 pub(super) async fn reset(worker: Worker) -> Response {
     match worker.reset().await {
-        Ok(()) => json_answer(r#"{"success":true,"message":"Session reset successfully"}"#.to_owned()),
+        Ok(()) => done(r#"{"success":true,"message":"Session reset successfully"}"#.to_owned()),
         Err(failed) => failure(&failed),
     }
 }
@@ -90,7 +90,7 @@ pub(super) async fn set_zone(State(node): State<Arc<Node>>, worker: Worker, requ
         return refusal(StatusCode::BAD_REQUEST, &format!("there is no time zone {known:?}"));
     };
     match worker.set_zone(zone.name()).await {
-        Ok(()) => json_answer(format!(r#"{{"success":true,"zone":"{}"}}"#, zone.name())),
+        Ok(()) => done(format!(r#"{{"success":true,"zone":"{}"}}"#, zone.name())),
         Err(failed) => failure(&failed),
     }
 }
@@ -103,7 +103,7 @@ pub(super) async fn heartbeat(State(node): State<Arc<Node>>, worker: Worker, req
     }
     let Some(now) = node.engine.clock().date() else { return failure(&Failed::Unavailable) };
     match node.engine.store().touch(&worker.scope, now).await {
-        Ok(()) => json_answer(format!(r#"{{"success":true,"message":"Heartbeat received","serverTime":{now}}}"#)),
+        Ok(()) => done(format!(r#"{{"success":true,"message":"Heartbeat received","serverTime":{now}}}"#)),
         Err(fault) => {
             node.engine.hub().report_if_damaged(&worker.scope, &fault);
             tracing::debug!(%fault, "a heartbeat cannot be recorded");
@@ -134,9 +134,8 @@ pub(super) async fn body_text(node: &Node, request: HttpRequest) -> Result<Strin
     String::from_utf8(bytes.into()).map_err(|_| refusal(StatusCode::BAD_REQUEST, "the body is not UTF-8"))
 }
 
-pub(super) fn json_answer(json: String) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    (headers, Body::from(json)).into_response()
+pub(super) fn done(json: String) -> Response {
+    json_answer(StatusCode::OK, json)
 }
 
 pub(super) fn refusal(status: StatusCode, reason: &str) -> Response {

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use access::Denied;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use engine::{Effect, ExecuteError, JoinError, Request};
+use engine::{Effect, JoinError, Request};
 use timers::studio::{StudioCommand, StudioCounters, Target, TimeEntry};
 use timers::{Board, ClientId, Command, CommandId, RequiredRows, Scope, UserId};
-use tracing::Instrument;
 use wire::Fault;
 use wire::studio::trpc::{CallError, ErrorCode};
 use wire::studio::{Procedure, StudioRequest, active, entry, task_type, task_types};
 
 use crate::http::authentication::authenticate;
-use crate::node::Node;
+use crate::node::{Node, Panicked};
 use crate::session::fault::fault;
 use crate::systems::studio::Studio;
 use crate::systems::studio::entry_list::EntryPages;
@@ -149,17 +148,11 @@ impl Caller {
     }
 }
 
-/// Carries out a command in a task of its own, so that a client that leaves does not interrupt it.
 async fn run(node: &Arc<Node>, request: Request) -> Result<engine::Outcome, CallError> {
-    let (node, is_repeatable) = (Arc::clone(node), request.id.is_some());
-    let done = tokio::spawn(async move { node.execute(request).await }.in_current_span()).await;
-    let failed = |failed: &ExecuteError| CallError::from(&fault(failed, is_repeatable));
-    match done {
-        Ok(outcome) => outcome.map_err(|error| failed(&error)),
-        Err(panicked) => {
-            tracing::error!(%panicked, "a request panicked");
-            Err(CallError::new(ErrorCode::InternalServerError, "the call could not be carried out"))
-        }
+    let is_repeatable = request.id.is_some();
+    match node.execute_detached(request).await {
+        Ok(outcome) => outcome.map_err(|failed| CallError::from(&fault(&failed, is_repeatable))),
+        Err(Panicked) => Err(CallError::new(ErrorCode::InternalServerError, "the call could not be carried out")),
     }
 }
 

@@ -8,7 +8,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{Path, Request as HttpRequest, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::any;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -20,6 +20,7 @@ use timers::{Fields, RawJson};
 use wire::studio::Procedure;
 use wire::studio::trpc::{CallError, ErrorCode, RESULT_END, RESULT_START};
 
+use crate::http::json_answer::json_answer;
 use crate::http::query::query_of;
 use crate::node::Node;
 use crate::systems::studio::calls::{Answer, Caller};
@@ -72,7 +73,7 @@ async fn call(State(node): State<Arc<Node>>, Path(path): Path<String>, request: 
         Ok(outcomes) => outcomes,
         Err(error) => {
             body.discard().await;
-            return with_body(status(error.code), error.envelope(None).into());
+            return json_answer(status(error.code), error.envelope(None));
         }
     };
     node.body_slots.count_bytes(body.received());
@@ -171,11 +172,8 @@ async fn read_text(
         node.metrics.refused(limit.into());
         CallError::new(ErrorCode::TooManyRequests, "too many of your large requests are being read; try again")
     })?;
-    let mut bytes = Vec::new();
-    while let Some(part) = body.next().await.map_err(|refused| unread(refused.status()))? {
-        bytes.extend_from_slice(&part);
-    }
-    let text = String::from_utf8(bytes);
+    let bytes = body.read_all().await.map_err(|refused| unread(refused.status()))?;
+    let text = String::from_utf8(bytes.into());
     let text = text.map_err(|_| CallError::new(ErrorCode::BadRequest, "the input is not UTF-8"))?;
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
@@ -231,14 +229,14 @@ fn response(outcomes: Vec<Outcome>, is_batch: bool) -> Response {
             Err(error) => error.envelope(Some(&path)),
         });
         let joined = texts.collect::<Vec<_>>().join(",");
-        return with_body(status, if is_batch { format!("[{joined}]").into() } else { joined.into() });
+        return json_answer(status, if is_batch { format!("[{joined}]") } else { joined });
     }
     let (open, close) = if is_batch { ("[", "]") } else { ("", "") };
     let parts = stream::iter(outcomes.into_iter().enumerate()).flat_map(|(nth, (path, outcome))| {
         let comma = if nth == 0 { "" } else { "," };
         text(comma).chain(envelope(path, outcome))
     });
-    with_body(status, Body::from_stream(text(open).chain(parts).chain(text(close))))
+    json_answer(status, Body::from_stream(text(open).chain(parts).chain(text(close))))
 }
 
 /// A part of a body. The error, by which the answer is cut off, tells the client nothing more.
@@ -259,9 +257,4 @@ fn envelope(path: String, outcome: Result<Answer, CallError>) -> stream::BoxStre
 
 fn status(code: ErrorCode) -> StatusCode {
     StatusCode::from_u16(code.status()).unwrap_or_default()
-}
-
-fn with_body(status: StatusCode, body: Body) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    (status, headers, body).into_response()
 }
