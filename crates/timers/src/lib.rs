@@ -11,6 +11,7 @@ mod decide;
 pub mod disconnect;
 mod draft;
 mod fields;
+pub mod focus;
 mod history;
 mod ids;
 mod item;

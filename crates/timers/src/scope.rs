@@ -50,6 +50,11 @@ impl Scope {
         Self { kind: ScopeKind::WorkDay, id: id.as_str().into() }
     }
 
+    /// Returns the scope of a person's focus sessions.
+    pub fn focus(id: &UserId) -> Self {
+        Self { kind: ScopeKind::Focus, id: id.as_str().into() }
+    }
+
     /// Returns the scope of a room.
     pub fn room(id: &RoomId) -> Self {
         Self { kind: ScopeKind::Room, id: id.as_str().into() }

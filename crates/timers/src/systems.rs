@@ -195,6 +195,8 @@ systems! {
     Studio: studio::StudioRules [StudioCounters, TaskType, TimeEntry, StudioEvent];
     /// A person's working day (Punch clock).
     PunchClock: punch_clock::PunchClockRules [PunchDay];
+    /// A person's focus sessions (Focus).
+    Focus: focus::FocusRules [FocusSession, FocusStats];
     /// A node's lease, and the rooms in which it has members.
     Node: node::NodeRules [Lease, Presence];
     /// Orders to disconnect clients on every node.
@@ -257,6 +259,8 @@ scope_kinds! {
     Organization = "org", expires_when_empty: false;
     /// One person's working days.
     WorkDay = "workday", expires_when_empty: false;
+    /// One person's focus sessions.
+    Focus = "focus", expires_when_empty: false;
     /// One room.
     Room = "room", expires_when_empty: true;
     /// One run of a node: its lease, and the rooms in which it has members.

@@ -1,6 +1,7 @@
 //! Why a client's message has no effect, in all dialects.
 
 use timers::disconnect::DisconnectRefusal;
+use timers::focus::FocusRefusal;
 use timers::node::NodeRefusal;
 use timers::punch_clock::PunchClockRefusal;
 use timers::room::RoomRefusal;
@@ -113,6 +114,7 @@ impl From<Refusal> for Fault {
             Refusal::Room(refusal) => refusal.into(),
             Refusal::Studio(refusal) => refusal.into(),
             Refusal::PunchClock(refusal) => refusal.into(),
+            Refusal::Focus(refusal) => refusal.into(),
             Refusal::Node(NodeRefusal::LeaseLost) | Refusal::Disconnect(DisconnectRefusal::TooMany) => {
                 Self::of_client(Code::InvalidMessage, refusal.to_string())
             }
@@ -172,6 +174,22 @@ impl From<PunchClockRefusal> for Fault {
             PunchClockRefusal::UnreadableDay => Self::of_client(Code::Damaged, refusal.to_string()),
             PunchClockRefusal::DayFull(..) => Self::of_client(Code::Limit, refusal.to_string()),
         }
+    }
+}
+
+impl From<FocusRefusal> for Fault {
+    fn from(refusal: FocusRefusal) -> Self {
+        let code = match refusal {
+            FocusRefusal::Unknown => Code::NotFound,
+            FocusRefusal::Ended | FocusRefusal::NotTracked => Code::InvalidMessage,
+            FocusRefusal::TooManySessions(_) | FocusRefusal::TooManySockets(_) | FocusRefusal::TextTooLong(_) => {
+                Code::Limit
+            }
+            FocusRefusal::Unreadable => Code::Damaged,
+            // The server chose the id, and chooses another one next time.
+            FocusRefusal::IdTaken => return Self::of_service(Code::Unavailable, refusal.to_string()),
+        };
+        Self::of_client(code, refusal.to_string())
     }
 }
 

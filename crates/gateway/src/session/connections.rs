@@ -211,7 +211,7 @@ impl ConnectionEntry {
     /// Tells whether a scope is that of the user or of the organisation, joined or not.
     fn is_own_scope(&self, scope: &Scope) -> bool {
         match scope.kind() {
-            ScopeKind::User | ScopeKind::WorkDay => scope.id() == self.user.as_str(),
+            ScopeKind::User | ScopeKind::WorkDay | ScopeKind::Focus => scope.id() == self.user.as_str(),
             ScopeKind::Organization => {
                 self.organization.as_ref().is_some_and(|organization| scope.id() == organization.as_str())
             }

@@ -182,6 +182,7 @@ pub(super) fn reason(refusal: Refusal) -> String {
         | Refusal::Room(_)
         | Refusal::Studio(_)
         | Refusal::PunchClock(_)
+        | Refusal::Focus(_)
         | Refusal::Node(_)
         | Refusal::Disconnect(_)
         | Refusal::ChangeTooLarge => "",

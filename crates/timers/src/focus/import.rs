@@ -1,0 +1,61 @@
+//! Sessions from elsewhere.
+
+use std::collections::BTreeSet;
+
+use crate::draft::Draft;
+use crate::focus::command::ImportedSession;
+use crate::focus::ended::EndedSession;
+use crate::focus::refusal::FocusRefusal;
+use crate::focus::rules::{ended, open, stats};
+use crate::focus::session::FocusSession;
+use crate::history::StoredRows;
+
+/// Imports sessions; of several with one id the first. A repeated import changes nothing.
+pub(super) fn import(
+    draft: &mut Draft<'_>,
+    stored: &StoredRows,
+    sessions: &[ImportedSession],
+) -> Result<(), FocusRefusal> {
+    let mut seen = BTreeSet::new();
+    for session in sessions.iter().filter(|session| seen.insert(session.id())) {
+        match session {
+            ImportedSession::Open(session) => import_open(draft, stored, session)?,
+            ImportedSession::Ended(session) => import_ended(draft, stored, session)?,
+        }
+    }
+    let (open, open_max) = (draft.all::<FocusSession>().count(), draft.limits.focus.open_sessions);
+    let grows = open > draft.board.all::<FocusSession>().count();
+    if grows && open > open_max { Err(FocusRefusal::TooManySessions(open_max)) } else { Ok(()) }
+}
+
+/// Imports a session that has not ended, unless it exists, ended or not.
+fn import_open(draft: &mut Draft<'_>, stored: &StoredRows, session: &FocusSession) -> Result<(), FocusRefusal> {
+    let is_known = open(draft, session.id)?.is_some() || stored.rows.contains_key(&session.id.row_id());
+    if !is_known {
+        draft.put(session.clone());
+    }
+    Ok(())
+}
+
+/// Imports a session that has ended. It takes the place of an open one that was imported before and not touched since, and
+/// of an ended one that was changed earlier.
+fn import_ended(draft: &mut Draft<'_>, stored: &StoredRows, session: &EndedSession) -> Result<(), FocusRefusal> {
+    if let Some(known) = open(draft, session.id)? {
+        if known.updated_at >= session.updated_at || !known.trackers.is_empty() {
+            return Ok(());
+        }
+        draft.remove::<FocusSession>(&session.id);
+    }
+    let mut stats = stats(draft)?;
+    if stored.rows.contains_key(&session.id.row_id()) {
+        let known = ended(stored, session.id)?;
+        if known.updated_at >= session.updated_at {
+            return Ok(());
+        }
+        stats.remove(&known);
+    }
+    stats.add(session);
+    draft.put(stats);
+    draft.replace_row(session.row());
+    Ok(())
+}
