@@ -127,7 +127,7 @@ mod tests {
         let id = FocusId::new(&scope("ann"), Timestamp(1_795_176_000_999), [1, 2, 3]);
         assert!(!id.is_of_another(&scope("ann")) && id.is_of_another(&scope("bob")));
         let text = id.to_string();
-        assert_eq!((text.len(), &text[..8]), (24, "6b003d40"), "the first digits are the second of the creation");
+        assert_eq!((text.len(), &text[..8]), (24, "6b003640"), "the first digits are the second of the creation");
         assert_eq!((text.parse(), text.to_uppercase().parse()), (Ok(id), Ok(id)));
         assert_eq!(id.row_id().as_str(), format!("focus:{text}"));
         assert_ne!(id, FocusId::new(&scope("ann"), Timestamp(1_795_176_000_999), [1, 2, 4]));

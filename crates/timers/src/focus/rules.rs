@@ -13,6 +13,7 @@ use crate::focus::session::{FocusSession, Tracker};
 use crate::focus::spans::Spans;
 use crate::focus::stats::FocusStats;
 use crate::focus::status::{Ending, OpenStatus};
+use crate::focus::tracking::TAB_SWITCHES_MAX;
 use crate::history::{RequiredRows, StoredRows};
 use crate::ids::NodeId;
 use crate::system::{ItemType, System};
@@ -24,9 +25,6 @@ const TRACKERS_MAX: usize = 64;
 
 /// Most sessions that one creation ends. There are more only after the limit was lowered, and the next creation goes on.
 const ABANDONED_AT_ONCE: usize = 100;
-
-/// Most tab switches: the largest integer that JavaScript reads exactly.
-const TAB_SWITCHES_MAX: u64 = (1 << 53) - 1;
 
 /// The rules of focus sessions.
 #[derive(Clone, Copy, Debug)]
@@ -198,9 +196,10 @@ fn report(draft: &mut Draft<'_>, id: FocusId, spans: &Spans) -> Result<(), Focus
 }
 
 fn switch_tab(draft: &mut Draft<'_>, id: FocusId) -> Result<(), FocusRefusal> {
-    let session = open(draft, id)?.filter(|session| session.is_tracked());
-    let mut session = session.cloned().ok_or(FocusRefusal::NotTracked)?;
-    session.tab_switches = (session.tab_switches + 1).min(TAB_SWITCHES_MAX);
+    let mut session = open(draft, id)?.cloned().ok_or(FocusRefusal::NotTracked)?;
+    if !session.switch_tab(draft.now) {
+        return Err(FocusRefusal::NotTracked);
+    }
     session.updated_at = date(draft);
     draft.put(session);
     Ok(())

@@ -8,9 +8,12 @@ use crate::focus::status::OpenStatus;
 use crate::ids::NodeId;
 use crate::time::Timestamp;
 
-/// Closed intervals to which reports of activity can still be added. A report is at most some seconds late, and each of
-/// these has ended by a pause or half a minute after a lost socket.
-const CLOSED_MAX: usize = 4;
+/// Closed intervals to which reports of activity can still be added. A report is some seconds late, longer while the store
+/// is away, and each of these was closed by a person's request or half a minute after the last socket went.
+const CLOSED_MAX: usize = 8;
+
+/// Most tab switches: the largest integer that JavaScript reads exactly.
+pub(super) const TAB_SWITCHES_MAX: u64 = (1 << 53) - 1;
 
 impl FocusSession {
     /// Lets a socket track the session. Counts as activity, and goes on with the interval if there is one.
@@ -31,6 +34,16 @@ impl FocusSession {
     /// Adds activity to the intervals in which it was.
     pub(crate) fn report(&mut self, spans: &Spans) {
         self.closed.iter_mut().chain(&mut self.tracking).for_each(|interval| interval.add(spans));
+    }
+
+    /// Counts a tab switch; `false` if no second counts.
+    pub(crate) fn switch_tab(&mut self, now: Timestamp) -> bool {
+        let Some(interval) = self.tracking.as_mut().filter(|interval| interval.stopped_at.is_none()) else {
+            return false;
+        };
+        interval.seen_at = interval.seen_at.max(now);
+        self.tab_switches = self.tab_switches.saturating_add(1).min(TAB_SWITCHES_MAX);
+        true
     }
 
     /// Removes a socket that went at an instant; `false` if it did not track the session.
