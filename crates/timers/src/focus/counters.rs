@@ -67,11 +67,10 @@ impl Add for SecondCounters {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            elapsed: self.elapsed.saturating_add(other.elapsed),
-            active: self.active.saturating_add(other.active),
-            idle: self.idle.saturating_add(other.idle),
-        }
+        let [elapsed, active] =
+            [(self.elapsed, other.elapsed), (self.active, other.active)].map(|(one, more)| one.saturating_add(more));
+        // Damaged numbers can reach the largest one.
+        Self { elapsed, active, idle: self.idle.saturating_add(other.idle).min(elapsed.saturating_sub(active)) }
     }
 }
 

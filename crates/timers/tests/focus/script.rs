@@ -48,9 +48,20 @@ struct Socket {
 enum Arrival {
     /// A socket's timer writes what is coalesced: the number of the socket, and its name.
     Write(usize, String),
-    Report { node: String, spans: Spans, activity: Vec<u64> },
-    Disconnect { name: String, at: u64, spans: Spans },
-    RemoveNode { node: String, renewed_at: u64 },
+    Report {
+        node: String,
+        spans: Spans,
+        activity: Vec<u64>,
+    },
+    Disconnect {
+        name: String,
+        at: u64,
+        spans: Spans,
+    },
+    RemoveNode {
+        node: String,
+        renewed_at: u64,
+    },
 }
 
 struct World {
@@ -310,6 +321,7 @@ fn pauses() -> impl Strategy<Value = u64> {
         3 => (1..40_u64).prop_map(|quarters| quarters * 250),
         2 => 10_000..20_000_u64,
         1 => (58..68_u64).prop_map(|halves| halves * 500),
+        1 => proptest::sample::select(&[1000, 15_000, 15_001, 30_000, 30_001][..]),
         1 => 20_000..60_000_u64,
     ]
 }
