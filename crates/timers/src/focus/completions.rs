@@ -29,10 +29,10 @@ pub struct BadCompletions;
 
 impl Completions {
     /// Adds a session that was completed at a date.
-    pub(crate) fn add(&mut self, at: Timestamp) {
+    pub(crate) fn add(&mut self, at: Timestamp, now: Timestamp) {
         let sessions = self.0.entry(quarter(at)).or_default();
         *sessions = sessions.saturating_add(1);
-        self.forget();
+        self.forget(quarter(now));
     }
 
     /// Removes a session that was completed at a date.
@@ -46,12 +46,14 @@ impl Completions {
         }
     }
 
-    /// Drops what no chain of days reaches: a chain ends today or yesterday, and no completion is later than now.
-    fn forget(&mut self) {
+    /// Drops what no chain of days reaches, since a chain ends today or yesterday. Completions after now, from before the
+    /// clock was set back, belong to none yet.
+    fn forget(&mut self, now: u64) {
         let mut later: Option<u64> = None;
         let mut kept = 0;
         for quarter in self.0.keys().rev() {
-            if kept == QUARTERS_MAX || later.is_some_and(|later| later - quarter > CHAIN_GAP) {
+            let is_apart = later.is_some_and(|later| later <= now && later - quarter > CHAIN_GAP);
+            if kept == QUARTERS_MAX || is_apart {
                 break;
             }
             (later, kept) = (Some(*quarter), kept + 1);

@@ -6,7 +6,7 @@ use crate::draft::Draft;
 use crate::focus::command::ImportedSession;
 use crate::focus::ended::EndedSession;
 use crate::focus::refusal::FocusRefusal;
-use crate::focus::rules::{ended, open, stats};
+use crate::focus::rules::{date, ended, open, stats};
 use crate::focus::session::FocusSession;
 use crate::history::StoredRows;
 
@@ -32,7 +32,7 @@ pub(super) fn import(
 fn import_open(draft: &mut Draft<'_>, stored: &StoredRows, session: &FocusSession) -> Result<(), FocusRefusal> {
     let is_known = open(draft, session.id)?.is_some() || stored.rows.contains_key(&session.id.row_id());
     if !is_known {
-        draft.put(session.clone());
+        draft.put(FocusSession { trackers: Vec::new(), tracking: None, ..session.clone() });
     }
     Ok(())
 }
@@ -54,7 +54,7 @@ fn import_ended(draft: &mut Draft<'_>, stored: &StoredRows, session: &EndedSessi
         }
         stats.remove(&known);
     }
-    stats.add(session);
+    stats.add(session, date(draft));
     draft.put(stats);
     draft.replace_row(session.row());
     Ok(())

@@ -328,7 +328,7 @@ fn past(draft: &Draft<'_>, spans: &Spans) -> Spans {
     spans.until(draft.now)
 }
 
-fn date(draft: &Draft<'_>) -> Timestamp {
+pub(super) fn date(draft: &Draft<'_>) -> Timestamp {
     draft.now - draft.ahead
 }
 

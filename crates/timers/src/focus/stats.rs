@@ -70,19 +70,19 @@ impl FocusStats {
 
     /// Adds a session that ends now.
     pub(crate) fn end(&mut self, session: &EndedSession) {
-        self.add(session);
+        self.add(session, session.ended_at);
         self.endings.push(RecentEnding { id: session.id, score: session.focus_score });
         let excess = self.endings.len().saturating_sub(ENDINGS_KEPT);
         self.endings.drain(..excess);
     }
 
-    /// Adds a session.
-    pub(crate) fn add(&mut self, session: &EndedSession) {
+    /// Adds a session at a date.
+    pub(crate) fn add(&mut self, session: &EndedSession, now: Timestamp) {
         self.score_sum = self.score_sum.saturating_add(session.focus_score);
         self.active_seconds = self.active_seconds.saturating_add(session.counters.active);
         if session.ending == Ending::Completed {
-            self.completed += 1;
-            self.completions.add(session.ended_at);
+            self.completed = self.completed.saturating_add(1);
+            self.completions.add(session.ended_at, now);
         }
     }
 

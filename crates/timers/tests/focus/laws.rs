@@ -45,7 +45,7 @@ proptest! {
         let [a, b, c] = [&first, &second, &third].map(|instants| recorded(instants, GAP));
         prop_assert_eq!(united(&[&a, &b]), united(&[&b, &a]));
         prop_assert_eq!(united(&[&united(&[&a, &b]), &c]), united(&[&a, &united(&[&b, &c])]));
-        prop_assert_eq!(united(&[&a, &a]), a.clone());
+        prop_assert_eq!(&united(&[&a, &a]), &a);
         let mut all: Vec<u64> = [first, second, third].concat();
         prop_assert_eq!(united(&[&c, &a, &b]), recorded(&all, GAP));
         all.sort_unstable();

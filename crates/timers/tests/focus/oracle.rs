@@ -37,6 +37,8 @@ pub(crate) struct SeedServer {
     pub(crate) active: u64,
     pub(crate) idle: u64,
     pub(crate) tab_switches: u64,
+    /// Whether the last tick was idle; `false` before the first one.
+    pub(crate) is_idle: bool,
     /// The next tick of the timer, if it runs.
     next_tick: Option<u64>,
     last_active_at: u64,
@@ -66,6 +68,7 @@ impl SeedServer {
     fn tick_until(&mut self, until: u64) {
         while let Some(at) = self.next_tick.filter(|at| *at <= until) {
             let is_idle = at - self.last_active_at > IDLE_THRESHOLD_MS;
+            self.is_idle = is_idle;
             match (self.gone_at, is_idle) {
                 (None, false) => (self.elapsed, self.active) = (self.elapsed + 1, self.active + 1),
                 (None, true) => (self.elapsed, self.idle) = (self.elapsed + 1, self.idle + 1),
@@ -86,6 +89,7 @@ impl SeedServer {
 
     fn clear_timer(&mut self) {
         (self.next_tick, self.gone_at, self.since_gone) = (None, None, (0, 0));
+        self.is_idle = false;
     }
 
     fn handle(&mut self, event: Happening, at: u64) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use timers::focus::{Ending, FocusCommand, FocusId, OpenStatus, ReportedCounters, Spans};
-use timers::{Millis, NodeId, Timestamp};
+use timers::{Beat, Millis, NodeId, Timestamp};
 
 use super::fixture::*;
 use super::oracle::{Happening, SeedServer};
@@ -344,5 +344,43 @@ proptest! {
         world.pass(rest);
         let (counted, seed) = world.end();
         prop_assert_eq!(counted, seed);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn each_tick_shows_what_the_seeds_server_has_counted_until_then(
+        script in proptest::collection::vec((pauses(), steps()), 1..25),
+    ) {
+        let mut world = World::new(vec![0]);
+        world.take(Step::Start(0));
+        for (pause, step) in script {
+            let (from, until) = (world.now(), world.now() + pause);
+            for beat in from.div_ceil(SECOND)..until.div_ceil(SECOND) {
+                world.pass((beat * SECOND).saturating_sub(world.now()));
+                let seed = SeedServer::play(&world.happenings, world.now());
+                let Some(tick) = world.ann.session(world.id).tick_at(Beat(beat)) else { continue };
+                let shown = (numbers(tick.counters), tick.tab_switches);
+                prop_assert_eq!(shown, ([seed.elapsed, seed.active, seed.idle], seed.tab_switches));
+                prop_assert_eq!(tick.idle, seed.is_idle);
+            }
+            world.pass(until - world.now());
+            // Each activity is written at once, and a node that dies is not noticed for seconds.
+            match step {
+                Step::Activity(number) => {
+                    world.be_active(number, until);
+                    world.write(number);
+                    world.pass(0);
+                }
+                Step::Drop(number, _) => {
+                    world.take(Step::Drop(number, 0));
+                    world.pass(0);
+                }
+                Step::Kill(..) => {}
+                Step::Start(_) | Step::TabSwitch(_) | Step::Pause | Step::Resume => world.take(step),
+            }
+        }
     }
 }

@@ -142,3 +142,18 @@ fn several_completions_of_a_quarter_of_an_hour_count_until_the_last_is_deleted()
         assert_eq!(ann.stats().day_streak(&Zone::utc(), ann.now), left.min(1));
     }
 }
+
+#[test]
+fn completions_of_a_clock_that_was_ahead_do_not_hide_later_ones() {
+    let mut ann = Person::new();
+    ann.pass(30 * 24 * HOUR);
+    let ahead = ann.create("25");
+    ann.end(ahead, Ending::Completed);
+    (ann.now, ann.ahead) = (NOON, Millis(30 * 24 * HOUR));
+    for streak in 1..40 {
+        let id = ann.create("25");
+        ann.end(id, Ending::Completed);
+        assert_eq!(ann.stats().day_streak(&Zone::utc(), ann.now), streak);
+        ann.pass(24 * HOUR);
+    }
+}

@@ -9,7 +9,7 @@ const SESSION: &str = r#"{"v":1,"focus-session":{"id":"6b003640aabbcc0102030405"
 
 const STATS: &str = r#"{"v":1,"focus-stats":{"score_sum":3,"completed":2,"active_seconds":60,"completions":[1994640,1,4,2],"endings":[{"id":"6b003640aabbcc0102030405","score":3}],"later":{"a":1.0}}}"#;
 
-const ROW: &str = r#"{"v":1,"session":{"id":"6b003640aabbcc0102030405","content_id":"c","subject":"Maths","target_minutes":1e308,"ending":"cancelled","created_at":5,"started_at":5,"ended_at":9,"updated_at":9,"counters":[9,7,1],"tab_switches":2,"focus_score":3,"later":1.50}}"#;
+const ROW: &str = r#"{"v":1,"session":{"id":"6b003640aabbcc0102030405","content_id":"c","subject":"Maths","target_minutes":2.5,"ending":"cancelled","created_at":5,"started_at":5,"ended_at":9,"updated_at":9,"counters":[9,7,1],"tab_switches":2,"focus_score":3,"later":1.50}}"#;
 
 #[test]
 fn fields_of_a_newer_version_survive_a_rewrite() {
@@ -19,7 +19,7 @@ fn fields_of_a_newer_version_survive_a_rewrite() {
         assert_eq!(String::from_utf8(item.encode()).unwrap(), stored);
     }
     let ended = EndedSession::decode(ROW).unwrap();
-    assert_eq!(ended.row().body.as_str().replace("1e+308", "1e308"), ROW);
+    assert_eq!(ended.row().body.as_str(), ROW);
     assert_eq!(ended.row().terms, [Ending::Cancelled.term()]);
     assert_eq!((ended.row().id, ended.row().at.0), (ended.id.row_id(), 5));
 }
