@@ -381,17 +381,19 @@ fn a_deleted_session_is_in_no_list_and_no_statistics() {
 fn the_oldest_session_that_no_socket_tracks_makes_room_for_a_new_one() {
     let mut ann = Person::new();
     ann.limits.focus.open_sessions = 3;
-    let ids: Vec<FocusId> = (0..3)
-        .map(|_| {
-            ann.pass(MINUTE);
-            ann.create("25")
-        })
-        .collect();
-    ann.start(ids[0], "a");
+    let first = ann.create("25");
+    ann.pass(MINUTE);
+    // The order is that of the creation, not that of the ids.
+    let second = "ffffffffffffffffffffffff".parse().unwrap();
+    let new = timers::focus::NewSession { id: second, ..ann.new_session("25") };
+    ann.apply(FocusCommand::Create(new)).unwrap();
+    ann.pass(MINUTE);
+    let third = ann.create("25");
+    ann.start(first, "a");
     let fourth = ann.create("25");
-    let ended = ann.ended(ids[1]).unwrap();
+    let ended = ann.ended(second).unwrap();
     assert_eq!((ended.ending, ended.focus_score, ann.stats().completed), (Ending::Abandoned, 0, 0));
-    ann.start(ids[2], "b");
+    ann.start(third, "b");
     ann.start(fourth, "c");
     let refused = ann.new_session("25");
     assert_eq!(ann.apply(FocusCommand::Create(refused)), Err(FocusRefusal::TooManySessions(3)));
@@ -521,4 +523,38 @@ fn one_report_writes_one_small_item() {
     assert_eq!(change.deadline, timers::DeadlineMove::Keep);
     let bytes: usize = change.put.values().map(|item| item.encode().len()).sum();
     assert!(bytes < 700, "{bytes} bytes");
+}
+
+#[test]
+fn activity_of_the_future_counts_as_that_of_now() {
+    let (mut ann, id) = Person::with_session();
+    ann.start(id, "a");
+    ann.pass(10_500);
+    let spans = Spans::try_from(vec![
+        (ann.now, ann.now + Millis(5)).into(),
+        (ann.now + Millis(HOUR), ann.now + Millis(HOUR)).into(),
+    ]);
+    ann.apply(FocusCommand::Report(id, spans.unwrap())).unwrap();
+    assert_eq!(ann.session(id).tracking.as_ref().unwrap().spans.last(), Some(ann.now));
+    ann.pass(20_000);
+    assert_eq!(ann.counted(id), [30, 25, 5]);
+}
+
+#[test]
+fn a_flood_of_activity_in_a_gap_stays_small_and_counts_nothing_beyond_the_end() {
+    let (mut ann, id) = Person::with_session();
+    ann.limits.focus.idle_after = Millis(0);
+    ann.start(id, "a");
+    ann.pass(5000);
+    ann.drop_socket(id, "a");
+    for _ in 0..100 {
+        ann.pass(200);
+        ann.report(id, 0);
+    }
+    let interval = ann.session(id).tracking.as_ref().unwrap();
+    assert!(interval.spans.len() <= 32, "{} spans", interval.spans.len());
+    assert_eq!(ann.counted(id), [5, 0, 5]);
+    ann.start(id, "a");
+    let [elapsed, active, idle] = ann.counted(id);
+    assert_eq!((elapsed, active + idle), (25, 25));
 }

@@ -20,7 +20,8 @@ fn zones() -> Vec<Zone> {
         zone("Pacific/Chatham", vec![(Timestamp(0), 45_900), (change(9), 49_500), (change(25), 45_900)]),
         zone("Australia/Lord_Howe", vec![(Timestamp(0), 39_600), (change(6), 37_800), (change(12), 39_600)]),
         zone("America/Adak", vec![(Timestamp(0), -32_400), (change(4), -36_000), (change(30), -32_400)]),
-        zone("x/leaves-out-a-day", vec![(Timestamp(0), -39_600), (change(8), 46_800)]),
+        // As Samoa did, at midnight.
+        zone("x/leaves-out-a-day", vec![(Timestamp(0), -39_600), (change(8) + Millis(11 * HOUR), 46_800)]),
         zone("x/repeats-a-day", vec![(Timestamp(0), 46_800), (change(8), -39_600)]),
     ]
 }
@@ -155,5 +156,19 @@ fn completions_of_a_clock_that_was_ahead_do_not_hide_later_ones() {
         ann.end(id, Ending::Completed);
         assert_eq!(ann.stats().day_streak(&Zone::utc(), ann.now), streak);
         ann.pass(24 * HOUR);
+    }
+}
+
+#[test]
+fn a_day_that_a_zone_leaves_out_does_not_end_a_streak() {
+    let mut ann = Person::new();
+    for _ in 0..16 {
+        let id = ann.create("25");
+        ann.end(id, Ending::Completed);
+        ann.pass(24 * HOUR);
+    }
+    for zone in zones() {
+        let days: BTreeSet<LocalDate> = ann.all_ended().iter().map(|session| zone.date_at(session.ended_at)).collect();
+        assert_eq!(ann.stats().day_streak(&zone, ann.now), days.len() as u64, "{}", zone.name());
     }
 }
