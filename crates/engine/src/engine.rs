@@ -149,7 +149,7 @@ impl Engine {
         &self.hub
     }
 
-    /// Returns the rooms in which this node has members.
+    /// Returns the scopes in which this node has members.
     pub fn presence(&self) -> &Presence {
         &self.presence
     }

@@ -13,6 +13,7 @@ mod engine;
 mod entropy;
 mod execute;
 mod hub;
+mod lease_state;
 mod leases;
 mod memory;
 mod outcome;
@@ -38,6 +39,7 @@ pub use hub::{
     Backlog, Delivery, DeliveryReceipt, DeliveryState, FILL_MAX, Frames, Hub, JoinError, Reader, Snapshot, Subscriber,
     Subscription, TickBuffer, TickContext, TickDelivery, View,
 };
+pub use lease_state::LeaseState;
 pub use memory::{Content, MemoryNode, MemoryStore};
 pub use outcome::{Effect, ExecuteError, Outcome, Request, name_of};
 pub use presence::{EntryError, MembershipGuard, Presence};

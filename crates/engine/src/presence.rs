@@ -1,4 +1,4 @@
-//! The rooms in which this node has members. They are recorded in the store before members are admitted, so that the
+//! The scopes in which this node has members. They are recorded in the store before members are admitted, so that the
 //! members are removed if the node dies.
 //!
 //! The task that keeps the record is in `leases.rs`.
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use timers::node::LEASE_DURATION;
-use timers::{NodeId, RoomId};
+use timers::{NodeId, Scope, ScopeKind};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
@@ -18,7 +18,7 @@ use crate::clock::Clock;
 /// Most entry requests in the queue, and in one batch.
 pub(crate) const ENTERING_MAX: usize = 512;
 
-/// Why a room cannot be entered. A retry may help.
+/// Why a scope cannot be entered. A retry may help.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("this node's presence could not be stored: {0}")]
 pub struct EntryError(String);
@@ -29,35 +29,35 @@ impl EntryError {
     }
 }
 
-/// The rooms in which this node has members.
+/// The scopes in which this node has members: clients that a board names together with their node.
 pub struct Presence {
     clock: Arc<Clock>,
-    held: Arc<Mutex<HeldRooms>>,
+    held: Arc<Mutex<HeldScopes>>,
     requests: mpsc::Sender<EntryRequest>,
     /// The name under which this node has members; `None` while it has none, or after its lease is lost.
     name: watch::Sender<Option<NodeId>>,
 }
 
-/// The rooms that are recorded in the store for this node, and the number of members in each.
+/// The scopes that are recorded in the store for this node, and the number of members in each.
 #[derive(Default)]
-struct HeldRooms {
+struct HeldScopes {
     name: Option<NodeId>,
     /// When the lease was last renewed, on the node's own clock.
     renewed: Duration,
-    rooms: BTreeMap<RoomId, usize>,
+    scopes: BTreeMap<Scope, usize>,
 }
 
-/// A request to admit a member to a room.
+/// A request to admit a member to a scope.
 pub(crate) struct EntryRequest {
-    pub(crate) room: RoomId,
+    pub(crate) scope: Scope,
     answer: oneshot::Sender<Result<MembershipGuard, EntryError>>,
 }
 
 /// The membership of one member on this node; dropping it ends the membership.
 pub struct MembershipGuard {
-    held: Arc<Mutex<HeldRooms>>,
+    held: Arc<Mutex<HeldScopes>>,
     name: NodeId,
-    room: RoomId,
+    scope: Scope,
 }
 
 impl MembershipGuard {
@@ -71,19 +71,19 @@ impl Drop for MembershipGuard {
     fn drop(&mut self) {
         let mut held = self.held.lock();
         if held.name.as_ref() == Some(&self.name)
-            && let Some(members) = held.rooms.get_mut(&self.room)
+            && let Some(members) = held.scopes.get_mut(&self.scope)
         {
             *members -= 1;
         }
     }
 }
 
-impl HeldRooms {
-    /// Adds a member to a recorded room.
-    fn admit(&mut self, all: &Arc<Mutex<Self>>, room: &RoomId) -> Option<MembershipGuard> {
+impl HeldScopes {
+    /// Adds a member to a recorded scope.
+    fn admit(&mut self, all: &Arc<Mutex<Self>>, scope: &Scope) -> Option<MembershipGuard> {
         let name = self.name.clone()?;
-        *self.rooms.get_mut(room)? += 1;
-        Some(MembershipGuard { held: Arc::clone(all), name, room: room.clone() })
+        *self.scopes.get_mut(scope)? += 1;
+        Some(MembershipGuard { held: Arc::clone(all), name, scope: scope.clone() })
     }
 }
 
@@ -93,25 +93,25 @@ impl Presence {
         (Self { clock, held: Arc::default(), requests, name: watch::Sender::new(None) }, receiver)
     }
 
-    /// Records in the store that this node has a member in a room. Returns when it is recorded.
+    /// Records in the store that this node has a member in a scope. Returns when it is recorded.
     ///
     /// # Errors
     /// [`EntryError`]: the store is unavailable.
-    pub async fn enter(&self, room: &RoomId) -> Result<MembershipGuard, EntryError> {
-        if let Some(guard) = self.admit_if_recorded(room) {
+    pub async fn enter(&self, scope: &Scope) -> Result<MembershipGuard, EntryError> {
+        if let Some(guard) = self.admit_if_recorded(scope) {
             return Ok(guard);
         }
         let stopped = || EntryError::new("the node is stopping");
         let (answer, answered) = oneshot::channel();
-        self.requests.send(EntryRequest { room: room.clone(), answer }).await.map_err(|_| stopped())?;
+        self.requests.send(EntryRequest { scope: scope.clone(), answer }).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
     }
 
-    /// Adds a member to a recorded room, unless the node was stopped for so long that its lease may be lost by now.
-    fn admit_if_recorded(&self, room: &RoomId) -> Option<MembershipGuard> {
+    /// Adds a member to a recorded scope, unless the node was stopped for so long that its lease may be lost by now.
+    fn admit_if_recorded(&self, scope: &Scope) -> Option<MembershipGuard> {
         let mut held = self.held.lock();
         let age = self.clock.elapsed().saturating_sub(held.renewed);
-        if age.as_millis() < u128::from(LEASE_DURATION.0) { held.admit(&self.held, room) } else { None }
+        if age.as_millis() < u128::from(LEASE_DURATION.0) { held.admit(&self.held, scope) } else { None }
     }
 
     /// Returns a receiver of the name under which this node has members. When the name changes, the members under the
@@ -120,11 +120,11 @@ impl Presence {
         self.name.subscribe()
     }
 
-    /// Returns the number of rooms with members of this node, and the number of these members.
-    pub fn count(&self) -> (usize, usize) {
+    /// Returns the number of scopes of a kind with members of this node, and the number of these members.
+    pub fn count(&self, kind: &ScopeKind) -> (usize, usize) {
         let held = self.held.lock();
-        let members = held.rooms.values().filter(|members| **members > 0);
-        members.fold((0, 0), |(rooms, all), members| (rooms + 1, all + members))
+        let of_kind = held.scopes.iter().filter(|(scope, members)| scope.kind() == kind && **members > 0);
+        of_kind.fold((0, 0), |(scopes, all), (_, members)| (scopes + 1, all + members))
     }
 
     /// Returns the current name under which this node has members.
@@ -134,7 +134,7 @@ impl Presence {
 
     /// Sets another name, under which the node has no members yet.
     pub(crate) fn set_name(&self, name: Option<NodeId>) {
-        *self.held.lock() = HeldRooms { name: name.clone(), renewed: Duration::ZERO, rooms: BTreeMap::new() };
+        *self.held.lock() = HeldScopes { name: name.clone(), renewed: Duration::ZERO, scopes: BTreeMap::new() };
         self.name.send_replace(name);
     }
 
@@ -143,31 +143,31 @@ impl Presence {
         self.held.lock().renewed = at;
     }
 
-    /// Answers entry requests after their rooms were recorded, or were not.
+    /// Answers entry requests after their scopes were recorded, or were not.
     pub(crate) fn admit(&self, waiting: Vec<EntryRequest>, recorded: &Result<(), EntryError>) {
-        for EntryRequest { room, answer } in waiting {
+        for EntryRequest { scope, answer } in waiting {
             let guard = recorded.clone().and_then(|()| {
                 let mut held = self.held.lock();
-                held.rooms.entry(room.clone()).or_default();
-                held.admit(&self.held, &room).ok_or_else(|| EntryError::new("the lease is lost"))
+                held.scopes.entry(scope.clone()).or_default();
+                held.admit(&self.held, &scope).ok_or_else(|| EntryError::new("the lease is lost"))
             });
             // If the requester is gone, the guard is dropped and the membership ends.
             answer.send(guard).ok();
         }
     }
 
-    /// Returns the rooms without members; `None` if there is no room at all.
-    pub(crate) fn empty_rooms(&self) -> Option<BTreeSet<RoomId>> {
+    /// Returns the scopes without members; `None` if there is no scope at all.
+    pub(crate) fn empty_scopes(&self) -> Option<BTreeSet<Scope>> {
         let held = self.held.lock();
-        let empty = held.rooms.iter().filter(|(_, members)| **members == 0).map(|(room, _)| room.clone());
-        (!held.rooms.is_empty()).then(|| empty.collect())
+        let empty = held.scopes.iter().filter(|(_, members)| **members == 0).map(|(scope, _)| scope.clone());
+        (!held.scopes.is_empty()).then(|| empty.collect())
     }
 
-    /// Forgets those of `rooms` that still have no members, and returns them.
-    pub(crate) fn forget(&self, mut rooms: BTreeSet<RoomId>) -> BTreeSet<RoomId> {
+    /// Forgets those of `scopes` that still have no members, and returns them.
+    pub(crate) fn forget(&self, mut scopes: BTreeSet<Scope>) -> BTreeSet<Scope> {
         let mut held = self.held.lock();
-        rooms.retain(|room| held.rooms.get(room) == Some(&0));
-        held.rooms.retain(|room, _| !rooms.contains(room));
-        rooms
+        scopes.retain(|scope| held.scopes.get(scope) == Some(&0));
+        held.scopes.retain(|scope, _| !scopes.contains(scope));
+        scopes
     }
 }

@@ -163,9 +163,18 @@ impl<'a> Draft<'a> {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.items().filter_map(|item| item.deadline(self.limits)).min()
+    }
+
+    /// Tells whether there is an item that a newer version wrote.
+    pub(crate) fn has_unknown(&self) -> bool {
+        self.items().any(|item| matches!(item, Item::Unknown(_)))
+    }
+
+    fn items(&self) -> impl Iterator<Item = &Item> {
         let kept = self.board.items.iter().filter(|(key, _)| !self.put.contains_key(*key));
         let kept = kept.filter(|(key, _)| !self.removed.contains(*key));
-        kept.chain(&self.put).filter_map(|(_, item)| item.deadline(self.limits)).min()
+        kept.chain(&self.put).map(|(_, item)| item.as_ref())
     }
 
     pub(crate) fn into_change(self, deadline: DeadlineMove) -> Change {

@@ -1,5 +1,6 @@
 //! The owner and audience of timers.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ids::{BadId, ID_BYTES_MAX, NodeId, OrganizationId, RoomId, UserId, check_id, is_guest_id};
+use crate::item::ItemId;
 use crate::systems::ScopeKind;
 
 /// Longest kind in bytes, so that a kind of a newer version cannot make keys arbitrarily long.
@@ -114,6 +116,12 @@ impl Scope {
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.kind.as_str(), self.id)
+    }
+}
+
+impl ItemId for Scope {
+    fn as_text(&self) -> Cow<'_, str> {
+        self.to_string().into()
     }
 }
 

@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 use crate::command::CommandId;
 use crate::draft::Draft;
 use crate::history::{RequiredRows, StoredRows};
+use crate::ids::NodeId;
 use crate::item::ItemId;
+use crate::scope::Scope;
 use crate::systems::{Item, Limits};
 use crate::time::{Millis, Timestamp};
 
@@ -36,6 +38,15 @@ pub trait System {
 
     /// Carries out what only the firing of the scope's deadline may trigger.
     fn expire(_: &mut Draft<'_>) {}
+
+    /// Returns the command that removes a dead node's members from a scope; `None` if it is not a scope of this system in
+    /// which nodes have members.
+    ///
+    /// `alive_until` is the last instant, in cluster time, at which the node is known to have lived. The command may come
+    /// again, also after the node's members have returned by way of another node.
+    fn remove_node(_scope: &Scope, _node: &NodeId, _alive_until: Timestamp) -> Option<Self::Command> {
+        None
+    }
 
     /// Applies one command to a draft.
     ///

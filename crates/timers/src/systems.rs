@@ -7,8 +7,10 @@ use serde::Serialize;
 use crate::command::CommandId;
 use crate::draft::Draft;
 use crate::history::{HistoryBound, RequiredRows, StoredRows};
+use crate::ids::NodeId;
 use crate::item::{BadItem, StoredItem, encode};
 use crate::raw_json::RawJson;
+use crate::scope::Scope;
 use crate::system::{ItemType, ItemVariant, System};
 use crate::time::{Millis, Timestamp};
 
@@ -75,6 +77,15 @@ macro_rules! systems {
                     $(Self::$name(command) => crate::$module::$rules::required_rows(command),)+
                     Self::Settle => RequiredRows::default(),
                 }
+            }
+
+            /// Returns the command that removes a dead node's members from a scope; `None` if this version knows none, as
+            /// for a scope of a newer version. See [`System::remove_node`].
+            pub fn remove_node(scope: &Scope, node: &NodeId, alive_until: Timestamp) -> Option<Self> {
+                $(if let Some(command) = crate::$module::$rules::remove_node(scope, node, alive_until) {
+                    return Some(Self::$name(command));
+                })+
+                None
             }
         }
 
@@ -197,8 +208,8 @@ systems! {
     PunchClock: punch_clock::PunchClockRules [PunchDay];
     /// A person's focus sessions (Focus).
     Focus: focus::FocusRules [FocusSession, FocusStats];
-    /// A node's lease, and the rooms in which it has members.
-    Node: node::NodeRules [Lease, Presence];
+    /// A node's lease, and the scopes in which it has members.
+    Node: node::NodeRules [Lease, RoomPresence, ScopePresence];
     /// Orders to disconnect clients on every node.
     Disconnect: disconnect::DisconnectRules [Disconnect];
 }
@@ -263,7 +274,7 @@ scope_kinds! {
     Focus = "focus", expires_when_empty: false;
     /// One room.
     Room = "room", expires_when_empty: true;
-    /// One run of a node: its lease, and the rooms in which it has members.
+    /// One run of a node: its lease, and the scopes in which it has members.
     Node = "node", expires_when_empty: true;
     /// All nodes.
     Cluster = "cluster", expires_when_empty: false;

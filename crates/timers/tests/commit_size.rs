@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use timers::node::{NodeCommand, Presence};
+use timers::node::{NodeCommand, RoomPresence};
 use timers::room::{CountdownPhase, Member, Room};
 use timers::stopwatch::{Start, Stopwatch, StopwatchCommand, StopwatchPhase};
 use timers::{
@@ -102,10 +102,10 @@ fn an_exit_from_more_rooms_than_one_commit_removes_is_refused() {
     let limits = Limits::default();
     let mut board = Board::empty(Scope::node(&NodeId::new("n").unwrap()));
     let rooms: Vec<RoomId> = (0..=REMOVALS_MAX).map(|number| RoomId::new(&format!("{number:04}")).unwrap()).collect();
-    rooms.iter().for_each(|room| add(&mut board, Presence { room: room.clone() }));
+    rooms.iter().for_each(|room| add(&mut board, RoomPresence { room: room.clone() }));
     let before = board.clone();
 
-    let exit = |rooms: &[RoomId]| Command::Node(NodeCommand::Exit(rooms.iter().cloned().collect()));
+    let exit = |rooms: &[RoomId]| Command::Node(NodeCommand::Exit(rooms.iter().map(Scope::room).collect()));
     assert_eq!(apply(&mut board, &exit(&rooms), NOW, &limits), Err(Refusal::ChangeTooLarge));
     assert_eq!(board, before);
     let changes = apply(&mut board, &exit(&rooms[1..]), NOW, &limits).unwrap();

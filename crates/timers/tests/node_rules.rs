@@ -4,10 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use timers::node::{LEASE_DURATION, Lease, NodeCommand, NodeRefusal, Presence};
+use timers::node::{LEASE_DURATION, Lease, NodeCommand, NodeRefusal, scopes_of};
+use timers::room::RoomCommand;
 use timers::{
-    Board, Command, CommandId, DeadlineMove, Decision, Item, Limits, NodeId, Position, Refusal, RoomId, Scope,
-    StoredRows, Tag, Timestamp, decide,
+    Board, Command, CommandId, DeadlineMove, Decision, Item, ItemKey, Limits, Millis, NodeId, Position, Refusal,
+    RoomId, Scope, StoredRows, Tag, Timestamp, decide,
 };
 
 /// The board of a node, and the current time.
@@ -62,8 +63,12 @@ impl Fixture {
     }
 }
 
-fn rooms(names: &[&str]) -> BTreeSet<RoomId> {
-    names.iter().map(|name| RoomId::new(name).unwrap()).collect()
+fn rooms(names: &[&str]) -> BTreeSet<Scope> {
+    names.iter().map(|name| Scope::room(&RoomId::new(name).unwrap())).collect()
+}
+
+fn scopes(texts: &[&str]) -> BTreeSet<Scope> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
 const LOST: Result<Option<DeadlineMove>, Refusal> = Err(Refusal::Node(NodeRefusal::LeaseLost));
@@ -109,10 +114,7 @@ fn a_lost_lease_keeps_a_deadline_until_its_rooms_are_cleared() {
     assert_eq!(fixture.settle(), DeadlineMove::Set(Timestamp(fixture.now + 5_000)));
     fixture.now += 5_000;
     assert_eq!(fixture.settle(), DeadlineMove::Set(Timestamp(fixture.now + 5_000)), "the removal is tried again");
-    assert_eq!(
-        fixture.board.all::<Presence>().map(|presence| &presence.room).map(RoomId::as_str).collect::<Vec<_>>(),
-        ["r", "s"]
-    );
+    assert_eq!(scopes_of(&fixture.board).map(|scope| scope.to_string()).collect::<Vec<_>>(), ["room:r", "room:s"]);
     fixture.apply(NodeCommand::Exit(rooms(&["r"]))).unwrap();
     assert!(fixture.is_lost());
     assert_eq!(fixture.apply(NodeCommand::Exit(rooms(&["s", "t"]))), Ok(Some(DeadlineMove::Clear)));
@@ -129,8 +131,76 @@ fn the_lease_of_a_node_without_rooms_is_removed_at_its_end() {
 }
 
 #[test]
+fn a_lost_lease_knows_when_it_was_last_renewed_however_often_its_removal_is_tried() {
+    let mut fixture = Fixture::with_lease();
+    fixture.now += 2_500;
+    fixture.apply(NodeCommand::Renew).unwrap();
+    let renewed = Timestamp(fixture.now);
+    let alive_until = |fixture: &Fixture| fixture.board.get::<Lease>(&()).unwrap().alive_until();
+    assert_eq!(alive_until(&fixture), renewed);
+    fixture.now += 60_000;
+    for _ in 0..3 {
+        fixture.settle();
+        assert_eq!((fixture.is_lost(), alive_until(&fixture)), (true, renewed));
+        fixture.now += 5_000;
+    }
+    let moved = fixture.board.moved_back(Millis(1_000));
+    assert_eq!(moved.get::<Lease>(&()).unwrap().alive_until(), Timestamp(renewed.0 - 1_000));
+}
+
+#[test]
+fn a_lease_that_an_older_version_lost_is_taken_to_have_lived_until_then() {
+    let mut fixture = Fixture::with_lease();
+    let lost = Item::decode(br#"{"v":1,"lease":{"until":1005000,"lost":true}}"#).unwrap();
+    fixture.board.items.insert(ItemKey::of::<Lease>(&()), lost.into());
+    assert_eq!(fixture.board.get::<Lease>(&()).unwrap().alive_until(), Timestamp(1_000_000));
+    fixture.now += 5_000;
+    fixture.settle();
+    assert_eq!(fixture.board.get::<Lease>(&()).unwrap().alive_until(), Timestamp(1_000_000));
+}
+
+#[test]
+fn rooms_are_recorded_as_older_versions_read_them_and_other_scopes_apart() {
+    let mut fixture = Fixture::with_lease();
+    fixture.apply(NodeCommand::Enter(scopes(&["user:ann", "planet:1"]))).unwrap();
+    let stored = |key: &str| String::from_utf8(fixture.board.items[key].encode()).unwrap();
+    assert_eq!(stored("presence:r"), r#"{"v":1,"presence":{"room":"r"}}"#);
+    assert_eq!(stored("scope-presence:user:ann"), r#"{"v":1,"scope-presence":{"scope":"user:ann"}}"#);
+    assert_eq!(stored("scope-presence:planet:1"), r#"{"v":1,"scope-presence":{"scope":"planet:1"}}"#);
+    fixture.now += LEASE_DURATION.0;
+    fixture.settle();
+    fixture.apply(NodeCommand::Exit(scopes(&["user:ann", "room:r"]))).unwrap();
+    assert!(fixture.is_lost(), "a scope of an unknown kind is left for a node that knows it");
+    fixture.apply(NodeCommand::Exit(scopes(&["planet:1"]))).unwrap();
+    assert!(fixture.board.items.is_empty());
+}
+
+#[test]
+fn a_lost_lease_stays_while_its_board_has_what_a_newer_version_stored() {
+    let mut fixture = Fixture::with_lease();
+    let newer = Item::decode(br#"{"v":9,"scope-presence":{"constellation":"x"}}"#).unwrap();
+    fixture.board.items.insert(ItemKey::from_stored("scope-presence:x"), newer.into());
+    fixture.now += LEASE_DURATION.0;
+    fixture.settle();
+    fixture.apply(NodeCommand::Exit(rooms(&["r"]))).unwrap();
+    assert!(fixture.is_lost(), "a node of the newer version removes it");
+}
+
+#[test]
+fn what_removes_a_dead_nodes_members_follows_from_the_scope() {
+    let (node, alive_until) = (NodeId::new("n").unwrap(), Timestamp(7));
+    let removal = |scope: &str| Command::remove_node(&scope.parse().unwrap(), &node, alive_until);
+    assert_eq!(removal("room:r"), Some(Command::Room(RoomCommand::RemoveNodeMembers(node.clone()))));
+    assert_eq!((removal("planet:1"), removal("org:1"), removal("node:n")), (None, None, None));
+}
+
+#[test]
 fn items_are_decoded_as_encoded() {
-    for item in Fixture::with_lease().board.items.values() {
+    let mut fixture = Fixture::with_lease();
+    fixture.apply(NodeCommand::Enter(scopes(&["user:ann"]))).unwrap();
+    fixture.now += LEASE_DURATION.0;
+    fixture.settle();
+    for item in fixture.board.items.values() {
         assert_eq!(Item::decode(&item.encode()).unwrap(), **item);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::store::{COMMIT_ITEMS_MAX, Commit, Committed, Expiry};
 use engine::*;
-use timers::node::Presence;
+use timers::node::RoomPresence;
 use timers::room::{CountdownPhase, Member, Room};
 use timers::*;
 use tokio::task::JoinSet;
@@ -125,15 +125,15 @@ async fn a_node_drops_more_empty_rooms_than_one_commit_takes() {
     for nth in 0..=ROOMS {
         let one = Arc::clone(&one);
         let room = RoomId::new(&format!("room-{nth}")).unwrap();
-        entering.spawn(async move { (nth, one.presence().enter(&room).await.unwrap()) });
+        entering.spawn(async move { (nth, one.presence().enter(&Scope::room(&room)).await.unwrap()) });
     }
     let mut guards = entering.join_all().await;
     guards.sort_by_key(|(nth, _)| *nth);
     let name = guards[0].1.node().clone();
-    let rooms = || store.board(&Scope::node(&name)).all::<Presence>().count();
+    let rooms = || store.board(&Scope::node(&name)).all::<RoomPresence>().count();
     assert_eq!(rooms(), ROOMS + 1);
     guards.truncate(1);
     sleep(Duration::from_secs(10)).await; // tidy: allow: virtual time
-    assert_eq!((rooms(), one.presence().count()), (1, (1, 1)), "only the room with a member is left");
+    assert_eq!((rooms(), one.presence().count(&ScopeKind::Room)), (1, (1, 1)), "only the room with a member is left");
     assert_eq!(one.presence().name().borrow().as_ref(), Some(&name), "under the same lease");
 }

@@ -27,7 +27,7 @@ fn room() -> RoomId {
 
 /// Joins the room through a node; `ann` creates it.
 async fn join_room(engine: &Engine, who: &str) -> MembershipGuard {
-    let place = engine.presence().enter(&room()).await.unwrap();
+    let place = engine.presence().enter(&Scope::room(&room())).await.unwrap();
     let joining = Joining {
         member: MemberId::new(who).unwrap(),
         secret: ResumeSecret::new(who).unwrap(),
@@ -125,7 +125,7 @@ async fn a_room_is_recorded_while_it_has_members_and_a_lease_while_there_are_roo
     let (store, [(one, faults), _]) = steady().await;
     let places = [join_room(&one, "ann").await, join_room(&one, "ada").await];
     let name = places[0].node().clone();
-    let rooms = |store: &MemoryStore| node_board(store, &name).all::<node::Presence>().count();
+    let rooms = |store: &MemoryStore| node_board(store, &name).all::<node::RoomPresence>().count();
     let [first, second] = places;
     drop(first);
     sleep(Duration::from_secs(20)).await; // tidy: allow: virtual time
@@ -134,7 +134,7 @@ async fn a_room_is_recorded_while_it_has_members_and_a_lease_while_there_are_roo
     sleep(Duration::from_secs(2)).await; // tidy: allow: virtual time
     // A member returns before the room is dropped: nothing needs to be stored.
     faults.unavailable.store(true, Relaxed);
-    let third = one.presence().enter(&room()).await.unwrap();
+    let third = one.presence().enter(&Scope::room(&room())).await.unwrap();
     faults.unavailable.store(false, Relaxed);
     sleep(Duration::from_secs(20)).await; // tidy: allow: virtual time
     assert_eq!(rooms(&store), 1);
@@ -149,8 +149,87 @@ async fn a_room_is_recorded_while_it_has_members_and_a_lease_while_there_are_roo
 async fn an_entry_that_cannot_be_recorded_is_refused() {
     let (_, [(one, faults), _]) = steady().await;
     faults.unavailable.store(true, Relaxed);
-    let refused = one.presence().enter(&room()).await.err().unwrap();
+    let refused = one.presence().enter(&Scope::room(&room())).await.err().unwrap();
     assert!(refused.to_string().contains("away"), "{refused}");
     faults.unavailable.store(false, Relaxed);
-    one.presence().enter(&room()).await.unwrap();
+    one.presence().enter(&Scope::room(&room())).await.unwrap();
+}
+
+fn lost(engine: &Engine, name: &NodeId, store: &MemoryStore) -> Option<Timestamp> {
+    assert_ne!(engine.presence().name().borrow().as_ref(), Some(name));
+    let board = node_board(store, name);
+    board.get::<node::Lease>(&()).filter(|lease| lease.lost).map(node::Lease::alive_until)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_know_whether_another_node_lives_and_until_when_it_did() {
+    let (store, [(one, _), (two, faults)]) = steady().await;
+    let _ann = join_room(&one, "ann").await;
+    let place = join_room(&two, "ben").await;
+    let of_two = place.node().clone();
+    let state = async || one.lease_state(&of_two).await.unwrap();
+    assert_eq!(state().await, LeaseState::Held);
+    sleep(Duration::from_secs(30)).await; // tidy: allow: virtual time
+    assert_eq!(state().await, LeaseState::Held, "it renews its lease");
+
+    let last_heard = one.clock().now().unwrap();
+    faults.unavailable.store(true, Relaxed);
+    assert_eq!(two.lease_state(&of_two).await.unwrap(), LeaseState::Held, "a node asks nobody about itself");
+    let (mut states, begun) = (Vec::new(), Instant::now());
+    while !matches!(states.last(), Some(LeaseState::Absent)) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{states:?}");
+        let now = state().await;
+        if states.last() != Some(&now) {
+            states.push(now);
+        }
+        sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
+    }
+    let [LeaseState::Held, LeaseState::Ended { alive_until }, rest @ .., LeaseState::Absent] = &states[..] else {
+        panic!("{states:?}")
+    };
+    assert!(last_heard.since(*alive_until) <= Millis(2_500) && *alive_until <= last_heard + Millis(10), "{states:?}");
+    assert!(rest.iter().all(|state| *state == LeaseState::Lost { alive_until: *alive_until }), "{states:?}");
+    assert_eq!(member_names(&store.board(&Scope::room(&room()))), ["ann"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_restarts_alone_does_not_take_its_dead_self_for_alive() {
+    let clocks = TestClocks::new();
+    let store = clocks.store();
+    let (one, _) = node(&store, &clocks, "one");
+    sleep(Duration::from_secs(10)).await; // tidy: allow: virtual time
+    let place = join_room(&one, "ann").await;
+    let (name, died_at) = (place.node().clone(), one.clock().now().unwrap());
+    one.stop().await;
+    sleep(Duration::from_secs(600)).await; // tidy: allow: virtual time
+    let (again, _) = node(&store, &clocks, "one");
+    let begun = Instant::now();
+    let first = loop {
+        match again.lease_state(&name).await {
+            Ok(state) => break state,
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(10), "{error}"),
+        }
+        sleep(Duration::from_millis(10)).await; // tidy: allow: virtual time
+    };
+    let LeaseState::Ended { alive_until } = first else { panic!("{first:?}") };
+    assert!(died_at.since(alive_until) <= Millis(2_500), "{alive_until} and {died_at}");
+    until(&store, &[]).await;
+    assert_eq!(lost(&again, &name, &store).unwrap_or(alive_until), alive_until);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scope_of_an_unknown_kind_is_kept_on_the_board_of_a_dead_node_and_the_others_are_cleared() {
+    let (store, [(one, _), (two, _)]) = steady().await;
+    let place = join_room(&one, "ann").await;
+    let _ben = join_room(&two, "ben").await;
+    let planet: Scope = "planet:1".parse().unwrap();
+    let _member = one.presence().enter(&planet).await.unwrap();
+    assert_eq!(one.presence().count(planet.kind()), (1, 1));
+    assert_eq!(one.presence().count(&ScopeKind::Room), (1, 1));
+    one.stop().await;
+    until(&store, &["ben"]).await;
+    sleep(Duration::from_secs(60)).await; // tidy: allow: virtual time
+    let board = node_board(&store, place.node());
+    assert_eq!(node::scopes_of(&board).collect::<Vec<_>>(), [planet]);
+    assert!(lost(&two, place.node(), &store).is_some(), "a node that knows the kind still has its deadline");
 }

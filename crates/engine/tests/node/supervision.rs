@@ -145,7 +145,10 @@ async fn a_panic_in_the_comparison_of_positions_is_a_failure() {
 async fn a_panic_in_the_lease_task_is_a_failure() {
     let engine = panicking_node("commit");
     sleep(Duration::from_secs(2)).await; // tidy: allow: virtual time
-    assert!(engine.presence().enter(&RoomId::new("r").unwrap()).await.is_err(), "the request is not left waiting");
+    assert!(
+        engine.presence().enter(&Scope::room(&RoomId::new("r").unwrap())).await.is_err(),
+        "the request is not left waiting"
+    );
     assert_eq!(failure_of(&engine).await.task, "lease");
 }
 

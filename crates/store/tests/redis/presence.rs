@@ -12,7 +12,7 @@ fn room() -> RoomId {
 }
 
 async fn join(node: &Node, name: &str) -> MembershipGuard {
-    let guard = node.engine.presence().enter(&room()).await.expect("the store records the room");
+    let guard = node.engine.presence().enter(&Scope::room(&room())).await.expect("the store records the room");
     let joining = Joining {
         member: MemberId::new(name).expect("a valid id"),
         secret: ResumeSecret::new(name).expect("a valid secret"),

@@ -16,7 +16,9 @@ use crate::focus::status::{Ending, OpenStatus};
 use crate::focus::tracking::TAB_SWITCHES_MAX;
 use crate::history::{RequiredRows, StoredRows};
 use crate::ids::NodeId;
+use crate::scope::Scope;
 use crate::system::{ItemType, System};
+use crate::systems::ScopeKind;
 use crate::time::Timestamp;
 
 /// Most sockets that track a session: a person has some devices with some tabs each, and those of a dead node stay for
@@ -41,6 +43,10 @@ impl System for FocusRules {
 
     fn required_rows(command: &FocusCommand) -> RequiredRows {
         command.required_rows()
+    }
+
+    fn remove_node(scope: &Scope, node: &NodeId, alive_until: Timestamp) -> Option<FocusCommand> {
+        (*scope.kind() == ScopeKind::Focus).then(|| FocusCommand::RemoveNode(node.clone(), alive_until))
     }
 
     /// Closes the intervals to which no socket has returned.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::ids::RoomId;
+use crate::scope::Scope;
 
 /// One request about a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -14,10 +14,10 @@ pub enum NodeCommand {
     Begin,
     /// Renew the lease.
     Renew,
-    /// Record that the node is about to have members in these rooms.
-    Enter(BTreeSet<RoomId>),
-    /// Record that the node has no members in these rooms any more.
-    Exit(BTreeSet<RoomId>),
+    /// Record that the node is about to have members in these scopes.
+    Enter(BTreeSet<Scope>),
+    /// Record that the node has no members in these scopes any more.
+    Exit(BTreeSet<Scope>),
 }
 
 impl NodeCommand {

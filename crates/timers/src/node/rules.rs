@@ -5,18 +5,15 @@ use std::collections::BTreeSet;
 use crate::command::CommandId;
 use crate::draft::Draft;
 use crate::history::StoredRows;
-use crate::ids::RoomId;
 use crate::node::command::NodeCommand;
-use crate::node::lease::{LEASE_DURATION, Lease, NodeRefusal, Presence};
+use crate::node::lease::{Lease, NodeRefusal};
+use crate::node::presence::{RoomPresence, ScopePresence};
+use crate::scope::Scope;
 use crate::system::System;
-use crate::time::Millis;
 
 /// The rules of leases.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeRules;
-
-/// Delay before the removal of a dead node's members is tried again, in case the node that removes them dies as well.
-const REMOVAL_RETRY: Millis = Millis(5000);
 
 impl System for NodeRules {
     type Command = NodeCommand;
@@ -30,10 +27,8 @@ impl System for NodeRules {
     /// Marks a lease as lost that has ended. Only the firing of its deadline does so: until then the node can renew the
     /// lease, however late, since no node has acted on its end.
     fn expire(draft: &mut Draft<'_>) {
-        if lease(draft).is_none_or(|lease| lease.until > draft.now) {
-            return;
-        }
-        draft.put(Lease { until: draft.now + REMOVAL_RETRY, lost: true });
+        let Some(ended) = lease(draft).filter(|lease| lease.until <= draft.now).cloned() else { return };
+        draft.put(ended.into_lost(draft.now));
         remove_lease_if_cleared(draft);
     }
 
@@ -48,24 +43,37 @@ impl System for NodeRules {
                 check_held(draft)?;
                 renew(draft);
             }
-            NodeCommand::Enter(rooms) => {
+            NodeCommand::Enter(scopes) => {
                 check_held(draft)?;
-                rooms.iter().for_each(|room| draft.put(Presence { room: room.clone() }));
+                scopes.iter().for_each(|scope| enter(draft, scope));
             }
-            NodeCommand::Exit(rooms) => exit(draft, rooms),
+            NodeCommand::Exit(scopes) => exit(draft, scopes),
         }
         Ok(())
     }
 }
 
-fn exit(draft: &mut Draft<'_>, rooms: &BTreeSet<RoomId>) {
-    rooms.iter().for_each(|room| draft.remove::<Presence>(room));
+fn enter(draft: &mut Draft<'_>, scope: &Scope) {
+    match scope.as_room() {
+        Some(room) => draft.put(RoomPresence { room }),
+        None => draft.put(ScopePresence { scope: scope.clone() }),
+    }
+}
+
+fn exit(draft: &mut Draft<'_>, scopes: &BTreeSet<Scope>) {
+    for scope in scopes {
+        match scope.as_room() {
+            Some(room) => draft.remove::<RoomPresence>(&room),
+            None => draft.remove::<ScopePresence>(scope),
+        }
+    }
     remove_lease_if_cleared(draft);
 }
 
-/// Removes a lost lease once the node has no rooms left.
+/// Removes a lost lease once the node has no scopes left, nor anything that a newer version stored.
 fn remove_lease_if_cleared(draft: &mut Draft<'_>) {
-    let is_cleared = draft.all::<Presence>().next().is_none();
+    let has_scopes = draft.all::<RoomPresence>().next().is_some() || draft.all::<ScopePresence>().next().is_some();
+    let is_cleared = !has_scopes && !draft.has_unknown();
     if is_cleared && lease(draft).is_some_and(|lease| lease.lost) {
         draft.remove::<Lease>(&());
     }
@@ -76,7 +84,7 @@ fn check_held(draft: &Draft<'_>) -> Result<(), NodeRefusal> {
 }
 
 fn renew(draft: &mut Draft<'_>) {
-    draft.put(Lease { until: draft.now + LEASE_DURATION, lost: false });
+    draft.put(Lease::renewed(draft.now));
 }
 
 fn lease<'d>(draft: &'d Draft<'_>) -> Option<&'d Lease> {

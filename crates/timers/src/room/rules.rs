@@ -11,6 +11,7 @@ use crate::room::countdown::{ADJUST_MAX, CountdownPhase, DURATION_DEFAULT, DURAT
 use crate::room::limits::RoomLimits;
 use crate::room::member::Member;
 use crate::room::refusal::RoomRefusal;
+use crate::scope::Scope;
 use crate::system::{ItemType, System};
 use crate::time::{Millis, Timestamp};
 
@@ -60,6 +61,10 @@ impl System for RoomRules {
             }
         }
         draft.put(room);
+    }
+
+    fn remove_node(scope: &Scope, node: &NodeId, _: Timestamp) -> Option<RoomCommand> {
+        scope.as_room().map(|_| RoomCommand::RemoveNodeMembers(node.clone()))
     }
 
     fn apply(draft: &mut Draft<'_>, _: &StoredRows, command: &RoomCommand, _: CommandId) -> Result<(), RoomRefusal> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use timers::node::Presence;
+use timers::node::RoomPresence;
 use timers::room::Member;
 use timers::{Limits, MemberId, Millis, NodeId, Scope};
 
@@ -81,7 +81,7 @@ impl Rooms {
             let member = board.get::<Member>(id).expect("a connected person is on the board");
             assert_eq!((&member.node, state.member_of.as_ref()), (&name, Some(&name)), "the node of {id}");
             let board = self.cluster.store.board(&Scope::node(&name));
-            assert!(board.get::<Presence>(&client.room).is_some(), "{name} records that it has members: {board:?}");
+            assert!(board.get::<RoomPresence>(&client.room).is_some(), "{name} records that it has members: {board:?}");
         }
     }
 

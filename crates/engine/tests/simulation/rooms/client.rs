@@ -195,7 +195,7 @@ impl Task {
         if is_member && !is_there {
             return Err(JoinFailure::NoRoom);
         }
-        let guard = self.engine.presence().enter(&self.room).await.map_err(|_| JoinFailure::Retry)?;
+        let guard = self.engine.presence().enter(&Scope::room(&self.room)).await.map_err(|_| JoinFailure::Retry)?;
         let joining = Joining {
             member: MemberId::new(&self.new_id()).unwrap(),
             secret: ResumeSecret::new(&self.new_id()).unwrap(),

@@ -6,7 +6,7 @@ use engine::Engine;
 use engine::store::SHARDS;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Meter;
-use timers::MILLIS_PER_BEAT;
+use timers::{MILLIS_PER_BEAT, ScopeKind};
 
 use crate::ops::metrics::observed::{Observation, counters, gauges};
 
@@ -128,8 +128,8 @@ const GAUGES: &[Observation<Engine>] = &[
         engine.store().counters().shards.unwrap_or(whole)
     }),
     ("tickcast.views", "Boards held in memory", |engine| engine.hub().scopes() as u64),
-    ("tickcast.rooms", "Rooms with members on this node", |engine| engine.presence().count().0 as u64),
-    ("tickcast.members", "Members of rooms on this node", |engine| engine.presence().count().1 as u64),
+    ("tickcast.rooms", "Rooms with members on this node", |engine| engine.presence().count(&ScopeKind::Room).0 as u64),
+    ("tickcast.members", "Members of rooms on this node", |engine| engine.presence().count(&ScopeKind::Room).1 as u64),
     ("tickcast.deadlines.begun", "Deadlines in progress or waiting for their instant", |engine| {
         engine.deadlines_in_flight() as u64
     }),

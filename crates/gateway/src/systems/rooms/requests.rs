@@ -165,7 +165,7 @@ impl Join {
         if matches!(self.kind, JoinKind::Existing) && !is_there() {
             return Err(room_ended());
         }
-        let guard = node.engine.presence().enter(&self.room).await.map_err(unavailable)?;
+        let guard = node.engine.presence().enter(&scope).await.map_err(unavailable)?;
         let request = Request { scope, command: self.command(&guard).into(), id: None };
         if let Err(failed) = execute(&node, request).await {
             if matches!(failed, ExecuteError::OutcomeUnknown) {
