@@ -10,7 +10,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use tokio::net::TcpListener;
 
-use crate::limits::ConnectionLimits;
+use crate::limits::{ConnectionLimits, SignalTexts};
 use crate::server::{self, HttpOptions};
 use crate::websocket::{self, CloseReason, Disconnected, WebSocket, WebSocketEvent, frame};
 
@@ -26,6 +26,7 @@ pub async fn echo(listener: TcpListener) {
         messages_per_second: UNLIMITED_MESSAGES,
         message_burst: UNLIMITED_MESSAGES,
         message_bytes: MESSAGE_BYTES,
+        signals: SignalTexts::NONE,
     };
     let options = HttpOptions { timeout: Duration::from_secs(30), head_bytes: 32 * 1024, acceptor: None };
     let accept = move |request: Request| async move {
@@ -46,6 +47,8 @@ async fn echo_messages(mut socket: WebSocket) -> Option<CloseReason> {
     loop {
         let result = match socket.next().await {
             Ok(WebSocketEvent::Control) => socket.flush().await,
+            // There are none.
+            Ok(WebSocketEvent::Signal { .. }) => Ok(()),
             Ok(WebSocketEvent::Text(text)) => write(&mut socket, frame::text(&text)).await,
             Ok(WebSocketEvent::Binary(bytes)) => write(&mut socket, frame::binary(&bytes)).await,
             Err(disconnected) => Err(disconnected),

@@ -3,11 +3,14 @@
 mod addresses;
 mod keyed;
 mod rates;
+mod signals;
 mod token_bucket;
 
 pub use addresses::{AddressLimiter, AddressLimits, AddressPermit};
 pub use keyed::{KeyedLimiter, KeyedPermit};
 pub use rates::{AddressRateLimiter, RateLimiter};
+pub(crate) use signals::signal_bucket;
+pub use signals::{SIGNAL_BYTES_MAX, SIGNAL_TEXTS_MAX, SIGNALS_PER_MESSAGE, SignalTexts};
 pub use token_bucket::TokenBucket;
 
 /// Limits of one connection.
@@ -19,6 +22,8 @@ pub struct ConnectionLimits {
     pub message_burst: usize,
     /// Size of the largest message.
     pub message_bytes: usize,
+    /// Messages that do not count, and are bounded by slower reading instead.
+    pub signals: SignalTexts,
 }
 
 impl ConnectionLimits {

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, StreamExt};
-use net::limits::{ConnectionLimits, NetLimit, NetObserver};
+use net::limits::{ConnectionLimits, NetLimit, NetObserver, SignalTexts};
 use net::proxy::{ForwardedHeader, ProxyOptions};
 use net::server::{HttpOptions, serve};
 use net::socketio::{Packet, Socket, SocketIoHandler, SocketIoOptions, SocketIoServer, packet};
@@ -82,7 +82,12 @@ impl Server {
         let (sender, closed) = mpsc::unbounded_channel();
         let options = SocketIoOptions {
             heartbeat: HeartbeatOptions { every: Duration::from_secs(25), within: Duration::from_secs(10) },
-            limits: ConnectionLimits { messages_per_second: 10, message_burst: 10, message_bytes: MESSAGE_BYTES },
+            limits: ConnectionLimits {
+                messages_per_second: 10,
+                message_burst: 10,
+                message_bytes: MESSAGE_BYTES,
+                signals: SignalTexts::NONE,
+            },
             request_timeout: WITHIN,
             proxy: ProxyOptions { networks: Vec::new(), header: ForwardedHeader::XForwardedFor, protocol: false },
         };

@@ -2,7 +2,7 @@
 //! UTF-8. A frame that is not a whole message costs as much to parse as another, and a message may take long to arrive.
 
 use crate::limits::{ConnectionLimits, TokenBucket};
-use crate::websocket::{CloseReason, FrameScanner, FrameVisitor, PayloadChunk};
+use crate::websocket::{CloseReason, FrameScanner, FrameVisitor, PayloadChunk, SignalMatch, SignalMatcher};
 
 const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
@@ -27,7 +27,11 @@ pub(crate) struct InboundLimiter {
 
 /// Follows messages over the frames that carry them.
 struct MessageChecker {
+    /// The frames that count. A text frame counts when it is known to be no signal.
     frames: usize,
+    signals: Option<SignalMatcher>,
+    /// The current frame may be a signal.
+    may_be_signal: bool,
     max_bytes: usize,
     /// Size of the current message so far.
     bytes: u64,
@@ -41,10 +45,12 @@ struct MessageChecker {
 }
 
 impl MessageChecker {
-    fn new(max_bytes: usize) -> Self {
+    fn new(limits: &ConnectionLimits) -> Self {
         Self {
             frames: 0,
-            max_bytes,
+            signals: SignalMatcher::new(limits.signals),
+            may_be_signal: false,
+            max_bytes: limits.message_bytes,
             bytes: 0,
             is_text: false,
             is_control: false,
@@ -56,17 +62,19 @@ impl MessageChecker {
 
 impl InboundLimiter {
     pub(crate) fn new(limits: &ConnectionLimits) -> Self {
-        Self {
-            scanner: FrameScanner::default(),
-            bucket: limits.token_bucket(),
-            messages: MessageChecker::new(limits.message_bytes),
-        }
+        Self { scanner: FrameScanner::default(), bucket: limits.token_bucket(), messages: MessageChecker::new(limits) }
     }
 
     /// Creates a limiter for a burst of messages of at most [`MESSAGE_BYTES`] each.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn with_burst(burst: usize) -> Self {
-        Self::new(&ConnectionLimits { messages_per_second: 1, message_burst: burst, message_bytes: MESSAGE_BYTES })
+        Self::new(&Self::limits(burst))
+    }
+
+    #[cfg(any(test, feature = "fuzzing"))]
+    fn limits(burst: usize) -> ConnectionLimits {
+        let signals = crate::limits::SignalTexts::NONE;
+        ConnectionLimits { messages_per_second: 1, message_burst: burst, message_bytes: MESSAGE_BYTES, signals }
     }
 
     /// Checks received bytes.
@@ -89,7 +97,10 @@ impl InboundLimiter {
 
 impl FrameVisitor for MessageChecker {
     fn frame_start(&mut self, opcode: u8) -> bool {
-        self.frames += 1;
+        self.may_be_signal = opcode == TEXT && self.signals.is_some();
+        if !self.may_be_signal {
+            self.frames += 1;
+        }
         self.is_control = opcode >= CONTROL;
         if opcode == TEXT || opcode == BINARY {
             self.is_text = opcode == TEXT;
@@ -100,12 +111,18 @@ impl FrameVisitor for MessageChecker {
     }
 
     fn length(&mut self, bytes: u64) {
+        if self.may_be_signal {
+            self.match_signal(|matcher| matcher.begin(bytes));
+        }
         if !self.is_control {
             self.bytes = self.bytes.saturating_add(bytes);
         }
     }
 
     fn payload(&mut self, chunk: PayloadChunk<'_>) {
+        if self.may_be_signal {
+            self.match_signal(|matcher| matcher.compare(&chunk));
+        }
         if self.is_control || !self.is_text || self.is_invalid {
             return;
         }
@@ -121,6 +138,18 @@ impl FrameVisitor for MessageChecker {
 }
 
 impl MessageChecker {
+    /// Continues to compare the current frame with the signals, and counts it if it is none.
+    fn match_signal(&mut self, compare: impl FnOnce(&mut SignalMatcher) -> SignalMatch) {
+        match self.signals.as_mut().map_or(SignalMatch::Other, compare) {
+            SignalMatch::Undecided => {}
+            SignalMatch::Signal => self.may_be_signal = false,
+            SignalMatch::Other => {
+                self.may_be_signal = false;
+                self.frames += 1;
+            }
+        }
+    }
+
     /// Checks a part of a text; returns the incomplete character at its end.
     fn check_utf8(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
         let valid = match std::str::from_utf8(&bytes) {
@@ -138,7 +167,11 @@ impl MessageChecker {
 
 #[cfg(test)]
 mod tests {
+    use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
     use super::*;
+    use crate::limits::SignalTexts;
     use crate::websocket::frame;
 
     fn check(bytes: &[u8], size: usize) -> Result<(), CloseReason> {
@@ -190,6 +223,43 @@ mod tests {
             check(&[0x82, 0x7f, 255, 255, 255, 255, 255, 255, 255, 255], 3),
             Err(CloseReason::TooLarge(MESSAGE_BYTES))
         );
+    }
+
+    /// A limiter for a burst of messages, and of any number of signals.
+    fn with_signals(burst: usize) -> InboundLimiter {
+        const SIGNALS: SignalTexts = SignalTexts::new(&[r#"{"type":"moved"}"#, r#"{"type": "moved"}"#, "m"]);
+        InboundLimiter::new(&ConnectionLimits { signals: SIGNALS, ..InboundLimiter::limits(burst) })
+    }
+
+    #[test]
+    fn signals_do_not_count_however_they_are_split_and_all_other_frames_do() {
+        let moved = [r#"{"type":"moved"}"#, r#"{"type": "moved"}"#, "m"].map(|text| frame(0x81, text.as_bytes(), 0));
+        let mut masked = Vec::new();
+        let mut of_client = Frame::message(r#"{"type":"moved"}"#, OpCode::Data(Data::Text), true);
+        of_client.header_mut().mask = Some([7, 0, 255, 0x22]);
+        of_client.format(&mut masked).unwrap();
+        let signals = [moved.concat(), masked].concat().repeat(100);
+        let others = [
+            frame(0x81, br#"{"type":"movee"}"#, 0),
+            frame(0x81, br#"{"type":"moved"} "#, 0),
+            frame(0x81, b"x", 0),
+            frame(0x81, b"", 0),
+            frame(0x82, b"m", 0),
+            frame(0x89, b"m", 0),
+            // A text in two frames, of which the first looks like a signal.
+            [frame(0x01, b"m", 0), frame(0x80, b"m", 0)].concat(),
+        ];
+        for size in [1, 2, 7, 1024] {
+            let check = |limiter: &mut InboundLimiter, bytes: &[u8]| {
+                bytes.chunks(size).try_for_each(|part| limiter.check(part))
+            };
+            for other in &others {
+                let mut limiter = with_signals(1);
+                let all = [&signals[..], other, &signals].concat();
+                assert_eq!(check(&mut limiter, &all), Ok(()), "one message among signals, {size}");
+                assert_eq!(check(&mut limiter, other), Err(CloseReason::TooManyMessages), "{other:?} {size}");
+            }
+        }
     }
 
     #[test]

@@ -9,19 +9,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::limits::ConnectionLimits;
+use crate::limits::{ConnectionLimits, SignalTexts, TokenBucket, signal_bucket};
 use crate::stream::ClientStream;
 use crate::websocket::{CloseReason, InboundLimiter, SocketWriter, WRITE_TIMEOUT, frame};
 
 /// Size of tungstenite's read buffer. Tungstenite clears the buffer at each read, and a small one keeps the memory of
 /// 10,000 connections small.
 const READ_BUFFER: usize = 1024;
+
+/// How long a client that sends too many signals is not read. Short, since the messages behind the signals wait too.
+const SIGNAL_PAUSE: Duration = Duration::from_millis(100);
 
 /// Time within which a client must end its stream after the close frame. Without the wait, a reset could overtake the
 /// close frame.
@@ -32,6 +35,11 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub enum WebSocketEvent {
     /// A text message.
     Text(Utf8Bytes),
+    /// One of the texts of [`ConnectionLimits::signals`].
+    Signal {
+        /// The client sends too many of them, and is read more slowly.
+        is_surplus: bool,
+    },
     /// A binary message, which no dialect uses.
     Binary(Bytes),
     /// A ping or pong, which shows that the client is alive.
@@ -51,6 +59,16 @@ pub enum Disconnected {
 pub struct WebSocket {
     stream: WebSocketStream<DeferredWrites>,
     message_bytes: usize,
+    /// `None` if there are no signals.
+    signals: Option<Box<SignalBudget>>,
+}
+
+/// How many signals a client may send before it is read more slowly.
+struct SignalBudget {
+    texts: SignalTexts,
+    bucket: TokenBucket,
+    /// Nothing is read before this instant.
+    paused_until: Option<Instant>,
 }
 
 impl WebSocket {
@@ -67,7 +85,9 @@ impl WebSocket {
         let writer = Arc::new(SocketWriter::new(stream));
         let io = DeferredWrites { writer, deferred: Vec::new(), limiter, close_reason };
         let stream = WebSocketStream::from_partially_read(io, received, Role::Server, Some(config)).await;
-        Self { stream, message_bytes }
+        let has_signals = limits.signals != SignalTexts::NONE;
+        let signals = has_signals.then(|| SignalBudget::new(limits).into());
+        Self { stream, message_bytes, signals }
     }
 
     /// Waits for the next message. Cancel-safe. Automatic answers, such as pongs, are sent with [`WebSocket::flush`] or
@@ -76,8 +96,14 @@ impl WebSocket {
     /// # Errors
     /// The connection can't be used any more.
     pub async fn next(&mut self) -> Result<WebSocketEvent, Disconnected> {
+        if let Some(signals) = &mut self.signals {
+            signals.pause().await;
+        }
         match self.stream.next().await {
-            Some(Ok(Message::Text(text))) => Ok(WebSocketEvent::Text(text)),
+            Some(Ok(Message::Text(text))) => Ok(match &mut self.signals {
+                Some(signals) if signals.texts.contains(&text) => signals.take(),
+                Some(_) | None => WebSocketEvent::Text(text),
+            }),
             Some(Ok(Message::Binary(bytes))) => Ok(WebSocketEvent::Binary(bytes)),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
                 self.defer_answers().await;
@@ -164,6 +190,30 @@ impl WebSocket {
             io.writer.shutdown().await
         };
         timeout(CLOSE_TIMEOUT, closing).await.ok();
+    }
+}
+
+impl SignalBudget {
+    fn new(limits: &ConnectionLimits) -> Self {
+        Self { texts: limits.signals, bucket: signal_bucket(limits), paused_until: None }
+    }
+
+    /// Waits until the client is read again. Cancel-safe.
+    async fn pause(&mut self) {
+        if let Some(until) = self.paused_until {
+            // Boxed, because connections rarely wait here, and each holds the room for it.
+            Box::pin(sleep_until(until)).await;
+            self.paused_until = None;
+        }
+    }
+
+    /// Takes a signal; pauses the client if it sends too many.
+    fn take(&mut self) -> WebSocketEvent {
+        let is_surplus = !self.bucket.take(1);
+        if is_surplus {
+            self.paused_until = Some(Instant::now() + SIGNAL_PAUSE);
+        }
+        WebSocketEvent::Signal { is_surplus }
     }
 }
 
