@@ -43,6 +43,7 @@ pub(crate) struct Metrics {
     closed: LabelledCounter<CloseLabel>,
     refusals: LabelledCounter<Refusal>,
     received: LabelledCounter<DialectLabel>,
+    signals: LabelledCounter<DialectLabel>,
     sent: LabelledCounter<DialectLabel>,
     commands: Histogram<f64>,
     requests: Histogram<f64>,
@@ -63,6 +64,7 @@ impl Metrics {
             closed: LabelledCounter::default(),
             refusals: LabelledCounter::default(),
             received: LabelledCounter::default(),
+            signals: LabelledCounter::default(),
             sent: LabelledCounter::default(),
             commands: seconds("tickcast.command.duration", "From a command's arrival to its outcome, by outcome"),
             requests: seconds("http.server.request.duration", "Duration of HTTP requests"),
@@ -95,6 +97,13 @@ impl Metrics {
         counter(meter, self, "tickcast.messages.received", "Messages from clients, by dialect", |metrics| {
             &metrics.received
         });
+        counter(
+            meter,
+            self,
+            "tickcast.signals.received",
+            "Messages from clients that only say that they were sent, by dialect",
+            |metrics| &metrics.signals,
+        );
         counter(meter, self, "tickcast.messages.sent", "Messages to clients other than ticks, by dialect", |metrics| {
             &metrics.sent
         });
@@ -112,6 +121,14 @@ impl Metrics {
 
     pub(crate) fn message_received(&self, dialect: &str) {
         self.received.add(DialectLabel::of(dialect), 1);
+    }
+
+    /// Counts a signal; a client that sends too many is read more slowly.
+    pub(crate) fn signal_received(&self, dialect: &str, is_surplus: bool) {
+        self.signals.add(DialectLabel::of(dialect), 1);
+        if is_surplus {
+            self.refused(Refusal::Signals);
+        }
     }
 
     pub(crate) fn messages_sent(&self, dialect: &str, count: u64) {

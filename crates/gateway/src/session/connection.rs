@@ -1,60 +1,32 @@
-//! One WebSocket client's connection: one task that waits for the client, the subscription, the request in progress and
-//! the clock, and writes what the client lacks. There is no queue: a slow client is sent the latest state.
+//! The connection of a client of a text dialect: one task that waits for the client's link and the request in progress.
 
 use std::convert::Infallible;
-use std::pin::Pin;
+
 use std::sync::Arc;
 
-use access::{AuthMethod, Credentials, Denied, Identity, ValidityEnd};
+use access::{AuthMethod, Credentials, Denied, Identity};
 use bytes::Bytes;
-use engine::{Delivery, ExecuteError, Outcome, Subscriber, Subscription, TraceParent};
-use net::websocket::{CloseReason, Disconnected, HeartbeatAction, HeartbeatTimer, WebSocket, WebSocketEvent, frame};
-use timers::{ClientId, Command, CommandId, Scope};
-use tokio::time::sleep_until;
+use engine::{ExecuteError, Outcome};
+use net::websocket::{Disconnected, WebSocket, WebSocketEvent, frame};
+use timers::{ClientId, Command, CommandId};
 use wire::{ClientMessage, Code, Done, Fault, MessageId, Rejected, Request, TextDialect, Token};
 
 use crate::node::Node;
-use crate::ops::metrics::ConnectionGauge;
-use crate::ops::telemetry::traces::{self, TraceOrigin};
+use crate::ops::telemetry::traces::TraceOrigin;
+use crate::session::client_link::{ClientLink, LinkEvent};
 use crate::session::connections::ConnectionGuard;
 use crate::session::fault::fault;
-use crate::session::render::render;
+use crate::session::render::WholeBoard;
 use crate::session::request_task::{EndedRequest, RequestTask, ended};
-use crate::session::tick_subscriber::TickSubscriber;
-use crate::session::time_validity::uncertain;
-use crate::session::websocket::close_reason;
 use crate::systems::System;
 
 /// One client, while it is connected.
 pub(crate) struct Connection<D: TextDialect> {
     node: Arc<Node>,
     system: System,
-    socket: WebSocket,
-    scope: Scope,
-    subscription: Subscription,
-    subscriber: Arc<TickSubscriber<D>>,
-    guard: ConnectionGuard,
-    /// The client whose ids count together.
-    client: ClientId,
+    link: ClientLink<WholeBoard<D>>,
     is_guest: bool,
-    /// Ends when the client's authentication is no longer valid.
-    validity: Pin<Box<dyn Future<Output = ValidityEnd> + Send>>,
     in_flight: Option<Box<RequestTask<PendingRequest<D::Request>, RequestOutcome>>>,
-    timer: HeartbeatTimer,
-    _gauge: ConnectionGauge,
-    /// The span of the handshake, if it was recorded.
-    origin: Option<Box<TraceParent>>,
-    /// The buffer for the next write; kept, so that a delivery allocates nothing.
-    out: Vec<Bytes>,
-}
-
-/// What a connection consists of.
-pub(super) struct ConnectionParts {
-    pub(super) system: System,
-    pub(super) socket: WebSocket,
-    pub(super) subscription: Subscription,
-    pub(super) guard: ConnectionGuard,
-    pub(super) client: ClientId,
 }
 
 /// A request in progress.
@@ -91,28 +63,9 @@ pub(super) struct Authenticated {
 }
 
 impl<D: TextDialect> Connection<D> {
-    pub(super) fn new(node: Arc<Node>, parts: ConnectionParts, identity: &Identity) -> Self {
-        let ConnectionParts { system, socket, mut subscription, guard, client } = parts;
-        let (timer, heartbeat) = HeartbeatTimer::new(node.settings.heartbeat, node.started.into());
-        let subscriber = Arc::new(TickSubscriber::<D>::new(socket.writer(), heartbeat));
-        subscription.subscribe(Arc::clone(&subscriber) as Arc<dyn Subscriber>);
-        Self {
-            _gauge: ConnectionGauge::new(&node.metrics, D::NAME, identity.method),
-            validity: Box::pin(node.auth.validity_end(identity)),
-            origin: traces::current().map(Box::new),
-            is_guest: identity.method == AuthMethod::Guest,
-            scope: subscription.scope().clone(),
-            in_flight: None,
-            out: Vec::new(),
-            node,
-            system,
-            socket,
-            subscription,
-            subscriber,
-            guard,
-            client,
-            timer,
-        }
+    pub(super) fn new(system: System, link: ClientLink<WholeBoard<D>>, identity: &Identity) -> Self {
+        let (node, is_guest) = (Arc::clone(link.node()), identity.method == AuthMethod::Guest);
+        Self { node, system, link, is_guest, in_flight: None }
     }
 
     /// Serves the client until it disconnects, is closed, or authenticates. Ten thousand of these futures stay in memory,
@@ -120,103 +73,50 @@ impl<D: TextDialect> Connection<D> {
     #[expect(clippy::manual_async_fn, reason = "an async function would keep room for `self` twice")]
     pub(super) fn run(mut self) -> impl Future<Output = Option<Box<Authenticated>>> + Send {
         async move {
-            let disconnected = match self.serve().await {
+            match self.serve().await {
                 Ok(never) => match never {},
-                Err(TaskEnd::Disconnected(disconnected)) => disconnected,
                 Err(TaskEnd::Authenticated(identity)) => {
-                    let Self { socket, guard, client, .. } = self;
-                    return Some(Box::new(Authenticated { socket, guard, identity, client }));
+                    let (socket, guard, client) = self.link.into_socket();
+                    Some(Box::new(Authenticated { socket, guard, identity, client }))
                 }
-            };
-            let metrics = &self.node.metrics;
-            let Disconnected::Close(reason) = disconnected else {
-                metrics.broke();
-                return None;
-            };
-            metrics.closed(&reason);
-            tracing::debug!(?reason, "a socket is closed");
-            Box::pin(self.socket.close(&reason)).await;
-            None
+                Err(TaskEnd::Disconnected(disconnected)) => {
+                    Box::pin(self.link.end(disconnected)).await;
+                    None
+                }
+            }
         }
     }
 
     async fn serve(&mut self) -> Result<Infallible, TaskEnd> {
-        let mut closing = Box::pin(self.node.drain.turn());
-        // Futures that rarely complete stay registered from one iteration to the next.
-        let mut time_uncertain = Box::pin(uncertain(self.node.engine.time_validity(), false));
-        let mut ordered_to_disconnect = Box::pin(self.guard.disconnect_order());
-        let mut ping = Box::pin(sleep_until(self.timer.deadline()));
-        self.deliver(None).await?;
+        self.link.deliver(None).await?;
         loop {
-            if ping.deadline() != self.timer.deadline() {
-                ping.as_mut().reset(self.timer.deadline());
-            }
+            let is_reading = self.in_flight.is_none();
             let last = tokio::select! {
                 biased;
-                reconnect_after = &mut closing, if self.in_flight.is_none() => {
-                    return Err(Disconnected::Close(CloseReason::Restarting(reconnect_after)).into());
-                }
-                () = &mut ordered_to_disconnect => return Err(Disconnected::Close(CloseReason::Forbidden).into()),
-                end = &mut self.validity => return Err(Disconnected::Close(close_reason(end)).into()),
                 request = ended(&mut self.in_flight) => self.answer(request)?,
-                () = self.subscriber.deferred() => None,
-                certainty = &mut time_uncertain => {
-                    time_uncertain.set(uncertain(certainty, true));
-                    Some(frame::text(&D::error(None, &Fault::time_uncertain())))
-                }
-                incoming = self.socket.next(), if self.in_flight.is_none() => self.receive(incoming?),
-                () = &mut ping => {
-                    let ping = self.check_heartbeat()?;
-                    self.deliver(Some(ping)).await?;
-                    self.timer.ping_written();
-                    continue;
-                }
+                event = self.link.next(is_reading) => match event? {
+                    LinkEvent::Received(incoming) => self.receive(incoming),
+                    LinkEvent::Deliverable => None,
+                    LinkEvent::TimeUncertain => Some(frame::text(&D::error(None, &Fault::time_uncertain()))),
+                    LinkEvent::PingDue => {
+                        self.link.ping().await?;
+                        continue;
+                    }
+                },
             };
-            self.deliver(last).await?;
+            self.link.deliver(last).await?;
         }
-    }
-
-    /// Writes what the client lacks, and then `last`.
-    async fn deliver(&mut self, last: Option<Bytes>) -> Result<(), Disconnected> {
-        self.put(last)?;
-        self.socket.flush().await
-    }
-
-    fn put(&mut self, last: Option<Bytes>) -> Result<(), Disconnected> {
-        let Self { node, socket, subscription, subscriber, out, .. } = self;
-        let now = || node.engine.clock().date().unwrap_or_default();
-        let mut messages = last.iter().filter(|last| !frame::is_ping(last)).count() as u64;
-        let mut state = subscriber.state();
-        let receipt = subscription.catch_up(&mut state, |delivery| {
-            let rendered = render::<D>(&delivery, now);
-            if !rendered.frames.is_empty() {
-                out.push(rendered.frames);
-            }
-            if !matches!(delivery, Delivery::Tick(..)) {
-                messages += rendered.messages;
-            }
-        });
-        let bytes = out.iter().map(Bytes::len).sum();
-        out.extend(last);
-        socket.write(out)?;
-        out.clear();
-        receipt.written(bytes);
-        node.metrics.messages_sent(D::NAME, messages);
-        Ok(())
     }
 
     /// Takes a frame from the client; returns the answer, if there is one now.
     fn receive(&mut self, incoming: WebSocketEvent) -> Option<Bytes> {
-        self.timer.received(self.subscriber.heartbeat());
         let answer = match incoming {
-            WebSocketEvent::Control => return None,
-            WebSocketEvent::Text(text) => {
-                self.node.metrics.message_received(D::NAME);
-                match D::parse(&text) {
-                    Ok(message) => self.begin(message)?,
-                    Err(Rejected { id, fault }) => D::error(id.as_ref(), &fault),
-                }
-            }
+            // Text dialects have no signals.
+            WebSocketEvent::Control | WebSocketEvent::Signal { .. } => return None,
+            WebSocketEvent::Text(text) => match D::parse(&text) {
+                Ok(message) => self.begin(message)?,
+                Err(Rejected { id, fault }) => D::error(id.as_ref(), &fault),
+            },
             WebSocketEvent::Binary(_) => D::error(
                 None,
                 &Fault::of_client(Code::InvalidMessage, "messages are JSON in text frames, not binary ones"),
@@ -247,16 +147,11 @@ impl<D: TextDialect> Connection<D> {
     fn execute(&mut self, id: Option<MessageId>, traceparent: Option<&str>, request: D::Request) {
         let command: Command = request.clone().into();
         let execution = engine::Request {
-            scope: self.scope.clone(),
-            id: id.as_ref().map(|id| CommandId::of(&self.client, id.as_json(), &command)),
+            scope: self.link.scope().clone(),
+            id: id.as_ref().map(|id| CommandId::of(self.link.client(), id.as_json(), &command)),
             command,
         };
-        let span = self.node.traces.message(
-            TraceOrigin { parent: traceparent, connect: self.origin.as_deref() },
-            Some(&self.subscription),
-            D::NAME,
-            execution.command.name(),
-        );
+        let span = self.link.span(traceparent, execution.command.name());
         let node = Arc::clone(&self.node);
         let task = async move { RequestOutcome::Command(node.execute(execution).await) };
         self.in_flight = Some(Box::new(RequestTask::spawn(PendingRequest::Command { id, request }, span, task)));
@@ -277,7 +172,7 @@ impl<D: TextDialect> Connection<D> {
         ended: EndedRequest<PendingRequest<D::Request>, RequestOutcome>,
     ) -> Result<Option<Bytes>, TaskEnd> {
         let EndedRequest { request, result, span: _span } = ended;
-        self.timer.received(self.subscriber.heartbeat());
+        self.link.heard();
         let answer = match (request, result) {
             (PendingRequest::Authenticate { id }, Ok(RequestOutcome::Authenticate(result))) => {
                 Some(self.refresh(id.as_ref(), result)?)
@@ -304,37 +199,25 @@ impl<D: TextDialect> Connection<D> {
     ) -> Option<String> {
         match result {
             Ok(Outcome { id: command, revision, .. }) => {
-                let done = Done { scope: &self.scope, request, id: *command, revision: *revision };
+                let done = Done { scope: self.link.scope(), request, id: *command, revision: *revision };
                 id.map(|id| D::ack(id, done))
             }
             Err(failed) => Some(D::error(id, &fault(failed, id.is_some()))),
         }
     }
 
-    /// Takes a fresh token of the same user. A rejected one changes nothing. One of another user closes the connection:
-    /// otherwise one user would act in the other's name.
+    /// Takes a fresh token of the same user. A rejected one changes nothing. One of another user closes the connection.
     fn refresh(&mut self, id: Option<&MessageId>, result: Result<Identity, Denied>) -> Result<String, TaskEnd> {
         match result {
             Ok(identity) if self.is_guest => Err(TaskEnd::Authenticated(identity)),
-            Ok(identity) if identity.user == *self.guard.user() => {
-                // The organisation may be another. The user's connections stay as many.
-                self.guard.reassign(&identity);
-                self.validity = Box::pin(self.node.auth.validity_end(&identity));
+            Ok(identity) => {
+                self.link.refresh(&identity)?;
                 Ok(D::authenticated(id, identity.expires_at()))
             }
-            Ok(_) => Err(Disconnected::Close(CloseReason::Forbidden).into()),
             Err(denied) => {
                 self.node.record_auth_failure(&denied);
                 Ok(D::error(id, &denied_fault(&denied)))
             }
-        }
-    }
-
-    fn check_heartbeat(&mut self) -> Result<Bytes, Disconnected> {
-        // While a request is in progress nothing is read, so nothing can be heard.
-        match self.timer.fire(self.subscriber.heartbeat(), self.in_flight.is_none()) {
-            HeartbeatAction::Ping => Ok(frame::ping()),
-            HeartbeatAction::Timeout => Err(Disconnected::Close(CloseReason::HeartbeatTimeout)),
         }
     }
 }

@@ -1,4 +1,6 @@
-//! From deliveries to WebSocket frames. Frames are rendered once for each view and dialect, and shared by all clients.
+//! From deliveries to WebSocket frames. What all clients of a board are shown is rendered once for each view and dialect.
+
+use std::marker::PhantomData;
 
 use bytes::Bytes;
 use engine::{Delivery, TickContext};
@@ -12,16 +14,52 @@ const RESYNC: u8 = 1;
 const TICKS: u8 = 2;
 const REDATED: u8 = 3;
 
+/// What one client is shown of its board.
+///
+/// It can have a state of its own: what the client has selected, and what it was told of that. The client's task and the
+/// task that fans beats out use it by turns, under the lock of what the client has been sent, so neither method may wait.
+pub(crate) trait ClientView: Send + 'static {
+    /// The dialect, for metrics and traces.
+    const DIALECT: &'static str;
+
+    /// Returns the frames of one delivery; no frames if the client is shown nothing of it.
+    fn render(&mut self, delivery: &Delivery<'_>, now: impl Fn() -> Timestamp) -> Rendered;
+
+    /// Returns the ticks of the latest beat; empty if the client is shown none.
+    fn latest_ticks<'t>(&'t mut self, context: &'t mut TickContext) -> &'t [u8];
+}
+
+/// The view of a client that is shown the whole board, as all clients of a dialect.
+pub(crate) struct WholeBoard<D>(PhantomData<fn() -> D>);
+
 /// Frames, ready to be written.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Rendered {
     pub(crate) frames: Bytes,
     /// The number of messages.
     pub(crate) messages: u64,
 }
 
+impl<D> Default for WholeBoard<D> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<D: TextDialect> ClientView for WholeBoard<D> {
+    const DIALECT: &'static str = D::NAME;
+
+    fn render(&mut self, delivery: &Delivery<'_>, now: impl Fn() -> Timestamp) -> Rendered {
+        render::<D>(delivery, now)
+    }
+
+    fn latest_ticks<'t>(&'t mut self, context: &'t mut TickContext) -> &'t [u8] {
+        latest_ticks::<D>(context)
+    }
+}
+
 /// Returns the frames of one delivery; no frames if the dialect has nothing to send.
-pub(crate) fn render<D: TextDialect>(delivery: &Delivery<'_>, now: impl Fn() -> Timestamp) -> Rendered {
+fn render<D: TextDialect>(delivery: &Delivery<'_>, now: impl Fn() -> Timestamp) -> Rendered {
     match *delivery {
         // A greeting carries the time of day, so it is rendered for each client.
         Delivery::Initial(view) => {
@@ -45,7 +83,7 @@ pub(crate) fn render<D: TextDialect>(delivery: &Delivery<'_>, now: impl Fn() -> 
 }
 
 /// Returns the ticks of the latest beat; empty if there are none.
-pub(crate) fn latest_ticks<D: TextDialect>(context: &mut TickContext) -> &[u8] {
+fn latest_ticks<D: TextDialect>(context: &mut TickContext) -> &[u8] {
     context.buffer::<D>(0, |buffer, view, beat| {
         let is_patchable = D::ticks(view.dated(), view.dated_beat(beat), |text| {
             frame::put_text(buffer.bytes_mut(), text.json);
@@ -60,7 +98,8 @@ pub(crate) fn latest_ticks<D: TextDialect>(context: &mut TickContext) -> &[u8] {
     })
 }
 
-fn frames(write: impl FnOnce(&mut FrameBuffer)) -> Rendered {
+/// Returns the frames that `write` puts into a buffer.
+pub(crate) fn frames(write: impl FnOnce(&mut FrameBuffer)) -> Rendered {
     let mut frames = FrameBuffer::default();
     write(&mut frames);
     Rendered { messages: frames.count(), frames: frames.finish() }

@@ -1,28 +1,32 @@
 //! What a client has been sent, for its own task and for the task that fans beats out.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use engine::{Backlog, DeliveryState, Subscriber, TickContext, TickDelivery};
 use net::websocket::{Heartbeat, SocketWriter, WriteResult, frame};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
-use wire::TextDialect;
 
-use crate::session::render;
+use crate::session::render::ClientView;
 
 /// Writes the ticks of one client.
-pub(crate) struct TickSubscriber<D> {
+pub(crate) struct TickSubscriber<V> {
     writer: Arc<SocketWriter>,
     heartbeat: Heartbeat,
-    state: Mutex<DeliveryState>,
+    state: Mutex<ClientState<V>>,
     deferred: Notify,
-    dialect: PhantomData<fn() -> D>,
 }
 
-impl<D: TextDialect> TickSubscriber<D> {
-    pub(crate) fn new(writer: Arc<SocketWriter>, heartbeat: Heartbeat) -> Self {
-        Self { writer, heartbeat, state: Mutex::default(), deferred: Notify::new(), dialect: PhantomData }
+/// What a client has been sent, and how it is shown the rest.
+pub(crate) struct ClientState<V> {
+    pub(crate) delivered: DeliveryState,
+    pub(crate) view: V,
+}
+
+impl<V: ClientView> TickSubscriber<V> {
+    pub(crate) fn new(writer: Arc<SocketWriter>, heartbeat: Heartbeat, view: V) -> Self {
+        let state = Mutex::new(ClientState { delivered: DeliveryState::default(), view });
+        Self { writer, heartbeat, state, deferred: Notify::new() }
     }
 
     /// Returns the client's heartbeat.
@@ -36,7 +40,7 @@ impl<D: TextDialect> TickSubscriber<D> {
     }
 
     /// Locks what the client has been sent. The caller writes before it releases the lock.
-    pub(crate) fn state(&self) -> MutexGuard<'_, DeliveryState> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, ClientState<V>> {
         self.state.lock()
     }
 
@@ -61,19 +65,21 @@ impl<D: TextDialect> TickSubscriber<D> {
     }
 }
 
-impl<D: TextDialect> Subscriber for TickSubscriber<D> {
+impl<V: ClientView> Subscriber for TickSubscriber<V> {
     /// Writes the ticks of a beat if the client lacks nothing else and the kernel takes them.
     fn on_tick(&self, context: &mut TickContext) -> TickDelivery {
         // The client's own task is writing, and may have looked before this beat.
         let Some(mut state) = self.state.try_lock() else { return TickDelivery::Deferred };
-        match state.backlog(context.view(), context.beat()) {
+        let ClientState { delivered, view } = &mut *state;
+        let beat = context.beat();
+        match delivered.backlog(context.view(), beat) {
             Backlog::None => TickDelivery::Nothing,
             Backlog::More => TickDelivery::Deferred,
             Backlog::LatestBeat => {
-                let ticks = render::latest_ticks::<D>(context);
+                let ticks = view.latest_ticks(context);
                 let delivery = if ticks.is_empty() { TickDelivery::Nothing } else { self.offer(ticks) };
                 if delivery != TickDelivery::Deferred {
-                    state.mark_delivered(context.beat());
+                    delivered.mark_delivered(beat);
                 }
                 delivery
             }

@@ -7,6 +7,7 @@ use access::{Credentials, Denied, Identity, ValidityEnd};
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
+use net::limits::SignalTexts;
 use net::proxy::client_address;
 use net::websocket::{self, CloseReason, Disconnected, WebSocket, WebSocketEvent, frame};
 use serde::Deserialize;
@@ -20,9 +21,11 @@ use crate::http::origin_check::check_cookie_origin;
 use crate::http::query::query_of;
 use crate::node::Node;
 use crate::ops::metrics::Refusal;
-use crate::session::connection::{Authenticated, Connection, ConnectionParts};
+use crate::session::client_link::{ClientLink, LinkParts};
+use crate::session::connection::{Authenticated, Connection};
 use crate::session::connections::{ConnectionGuard, ConnectionInfo, LimitReached};
 use crate::session::random_ids;
+use crate::session::render::{ClientView, WholeBoard};
 use crate::systems::System;
 
 /// A system whose clients connect by a WebSocket of their own.
@@ -31,12 +34,22 @@ pub(crate) trait WebSocketSystem: Send + 'static {
     const SYSTEM: System;
     /// What the client's address selects, such as a version of the dialect.
     type Selection: Send + 'static;
+    /// The texts of messages that only say that they were sent, in all spellings that clients use. They are not parsed, and
+    /// no number of them closes a client.
+    const SIGNALS: SignalTexts = SignalTexts::NONE;
+    /// Whether a client without credentials is awaited, since its first message may carry a token.
+    const AWAITS_TOKEN: bool = true;
 
     /// Returns the scope that a client of a user subscribes to.
     fn scope(user: &UserId) -> Scope;
 
     /// Returns the token that a client's first message carries, if it does.
     fn first_token(text: &str) -> Option<Token>;
+
+    /// Returns the reason with which a client is closed that has no valid credentials.
+    fn unauthorized(_: &Denied) -> CloseReason {
+        CloseReason::Unauthorized
+    }
 
     /// Serves a client in the dialect that it selected.
     fn serve(session: Session, selection: Self::Selection) -> impl Future<Output = ()> + Send;
@@ -84,10 +97,10 @@ pub(crate) async fn connect<S: WebSocketSystem>(
     let credentials = Credentials::of(request.uri(), request.headers());
     let handshake = match &credentials {
         Ok(credentials) => {
-            let authentication = authenticate(&node, credentials, S::SYSTEM, request.headers());
+            let authentication = authenticate::<S>(&node, credentials, request.headers());
             authentication.instrument(tracing::info_span!("authenticate")).await
         }
-        Err(denied) => Handshake::Closing(denied_reason(&node, denied)),
+        Err(denied) => Handshake::Closing(denied_reason::<S>(&node, denied)),
     };
     let identity = match &handshake {
         Handshake::Authenticated(identity) => identity,
@@ -105,7 +118,7 @@ pub(crate) async fn connect<S: WebSocketSystem>(
         }
     };
     let spawner = Arc::clone(&node);
-    let limits = node.settings.limits.of_connection();
+    let limits = node.settings.limits.of_connection(S::SIGNALS);
     let span = tracing::info_span!("connect", tickcast.system = S::SYSTEM.name());
     let connected = move |socket: WebSocket| async move {
         let (Some(guard), Ok(credentials)) = (guard, credentials) else {
@@ -138,27 +151,30 @@ fn client_id(uri: &Uri) -> Result<ClientId, String> {
     ClientId::new(&named).map_err(|bad| format!("client {bad}"))
 }
 
-async fn authenticate(node: &Node, credentials: &Credentials, system: System, headers: &HeaderMap) -> Handshake {
-    let auth = &node.auth;
+async fn authenticate<S: WebSocketSystem>(node: &Node, credentials: &Credentials, headers: &HeaderMap) -> Handshake {
+    let (auth, system) = (&node.auth, S::SYSTEM);
     if system.requires_origin_with_cookies()
         && let Err(denied) = check_cookie_origin(auth, &node.settings.public, credentials, system.name(), headers)
     {
-        return Handshake::Closing(denied_reason(node, &denied));
+        return Handshake::Closing(denied_reason::<S>(node, &denied));
     }
     let has_cookie = auth.has_session_cookie(credentials, system.name());
     let has_test_user = auth.has_test_user(credentials);
     if !(credentials.has_token() || has_test_user || auth.is_trusted_mode() || has_cookie || auth.accepts_guests()) {
-        return Handshake::Unauthenticated;
+        return match S::AWAITS_TOKEN {
+            true => Handshake::Unauthenticated,
+            false => Handshake::Closing(denied_reason::<S>(node, &Denied::Missing)),
+        };
     }
     match auth.authenticate_or_guest(credentials, system.name(), auth.accepts_guests()).await {
         Ok(identity) => Handshake::Authenticated(identity),
         // Every visitor of the web server has a cookie, and may send a token later.
         Err(Denied::Missing | Denied::Rejected(_))
-            if has_cookie && !credentials.has_token() && !has_test_user && auth.accepts_tokens() =>
+            if S::AWAITS_TOKEN && has_cookie && !credentials.has_token() && !has_test_user && auth.accepts_tokens() =>
         {
             Handshake::Unauthenticated
         }
-        Err(denied) => Handshake::Closing(denied_reason(node, &denied)),
+        Err(denied) => Handshake::Closing(denied_reason::<S>(node, &denied)),
     }
 }
 
@@ -181,12 +197,12 @@ async fn first_message<S: WebSocketSystem>(
                     node.metrics.refused(Refusal::ConnectionsOfUser);
                     CloseReason::TooManyConnections
                 }
-                Err(denied) => denied_reason(&node, &denied),
+                Err(denied) => denied_reason::<S>(&node, &denied),
             }
         }
         Ok(Ok(None)) | Err(_) => {
             node.metrics.refused(Refusal::Unauthorized);
-            CloseReason::Unauthorized
+            S::unauthorized(&Denied::Missing)
         }
         Ok(Err(Disconnected::Broken)) => {
             node.metrics.broke();
@@ -203,6 +219,8 @@ async fn first_token<S: WebSocketSystem>(socket: &mut WebSocket) -> Result<Optio
     loop {
         match socket.next().await? {
             WebSocketEvent::Control => socket.flush().await?,
+            // Nothing that it could say concerns anything yet.
+            WebSocketEvent::Signal { .. } => {}
             WebSocketEvent::Text(text) => return Ok(S::first_token(&text)),
             WebSocketEvent::Binary(_) => return Ok(None),
         }
@@ -215,23 +233,38 @@ impl Session {
         &self.identity
     }
 
-    /// Serves the client in a dialect. A guest that authenticates is served again, as the user that it is.
+    /// Subscribes the client; closes its socket if that is impossible. `damaged` returns what a client is told before, if its
+    /// board cannot be read.
+    pub(crate) async fn link<S: WebSocketSystem, V: ClientView>(
+        self,
+        view: V,
+        damaged: impl FnOnce() -> String,
+    ) -> Option<ClientLink<V>> {
+        let Self { node, mut socket, guard, identity, client } = self;
+        match node.join(&S::scope(&identity.user)).await {
+            Ok(subscription) => {
+                let parts = LinkParts { socket, subscription, guard, client };
+                Some(ClientLink::new(node, parts, &identity, view))
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a client cannot be subscribed");
+                if error.is_damage() {
+                    // The socket closes in any case.
+                    socket.write(&[frame::text(&damaged())]).ok();
+                }
+                close(&node, socket, CloseReason::overloaded()).await;
+                None
+            }
+        }
+    }
+
+    /// Serves the client in a text dialect. A guest that authenticates is served again, as the user that it is.
     pub(crate) fn run<S: WebSocketSystem, D: TextDialect>(self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let Self { node, mut socket, guard, identity, client } = self;
-            let subscription = match node.join(&S::scope(&identity.user)).await {
-                Ok(subscription) => subscription,
-                Err(error) => {
-                    tracing::debug!(%error, "a client cannot be subscribed");
-                    if error.is_damage() {
-                        // The socket closes in any case.
-                        socket.write(&[frame::text(&D::error(None, &Fault::damaged()))]).ok();
-                    }
-                    return close(&node, socket, CloseReason::overloaded()).await;
-                }
-            };
-            let parts = ConnectionParts { system: S::SYSTEM, socket, subscription, guard, client };
-            let connection = Connection::<D>::new(Arc::clone(&node), parts, &identity);
+            let (node, identity) = (Arc::clone(&self.node), self.identity.clone());
+            let damaged = || D::error(None, &Fault::damaged());
+            let Some(link) = self.link::<S, _>(WholeBoard::<D>::default(), damaged).await else { return };
+            let connection = Connection::<D>::new(S::SYSTEM, link, &identity);
             // Boxed, because an async block keeps room both for what it captures and for what it awaits.
             let serving = Box::pin(connection.run());
             let spawner = Arc::clone(&node);
@@ -264,10 +297,10 @@ pub(super) fn close_reason(end: ValidityEnd) -> CloseReason {
 }
 
 /// Records a failed authentication, and returns its close reason.
-fn denied_reason(node: &Node, denied: &Denied) -> CloseReason {
+fn denied_reason<S: WebSocketSystem>(node: &Node, denied: &Denied) -> CloseReason {
     node.record_auth_failure(denied);
     match denied {
-        Denied::Missing | Denied::Rejected(_) => CloseReason::Unauthorized,
+        Denied::Missing | Denied::Rejected(_) => S::unauthorized(denied),
         Denied::OriginRequired => CloseReason::Forbidden,
         Denied::Unavailable(_) => CloseReason::overloaded(),
     }

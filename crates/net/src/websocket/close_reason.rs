@@ -11,6 +11,10 @@ pub const RECONNECT_AFTER_MS: RangeInclusive<u64> = 1000..=5000;
 pub enum CloseReason {
     /// The client is not authenticated.
     Unauthorized,
+    /// The client sent no token, in a dialect that says so.
+    MissingToken,
+    /// The client's token was rejected, in a dialect that says so.
+    InvalidToken,
     /// A write timed out.
     TooSlow,
     /// A message exceeded this many bytes.
@@ -49,7 +53,7 @@ impl CloseReason {
             Self::InvalidUtf8 => 1007,
             Self::Restarting(_) => 1012,
             Self::Overloaded(_) => 1013,
-            Self::Unauthorized => 4401,
+            Self::Unauthorized | Self::MissingToken | Self::InvalidToken => 4401,
             Self::TooSlow | Self::HeartbeatTimeout => 4408,
             Self::TooLarge(_) => 4413,
             Self::Forbidden => 4403,
@@ -65,7 +69,7 @@ impl CloseReason {
             Self::InvalidUtf8 => "invalid_utf8",
             Self::Restarting(_) => "restarting",
             Self::Overloaded(_) => "overloaded",
-            Self::Unauthorized => "unauthorized",
+            Self::Unauthorized | Self::MissingToken | Self::InvalidToken => "unauthorized",
             Self::TooSlow => "too_slow",
             Self::HeartbeatTimeout => "silent",
             Self::TooLarge(_) => "too_large",
@@ -83,6 +87,8 @@ impl CloseReason {
             Self::InvalidUtf8 => "Text must be UTF-8".to_owned(),
             Self::Restarting(after) | Self::Overloaded(after) => format!(r#"{{"reconnectAfterMs":{after}}}"#),
             Self::Unauthorized => "Unauthorized".to_owned(),
+            Self::MissingToken => "Missing token".to_owned(),
+            Self::InvalidToken => "Invalid token".to_owned(),
             Self::TooSlow => "Too slow".to_owned(),
             Self::HeartbeatTimeout => "No answer to a ping".to_owned(),
             Self::TooLarge(most) => format!("A message is at most {most} bytes"),

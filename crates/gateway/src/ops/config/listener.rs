@@ -6,7 +6,7 @@ use std::time::Duration;
 use access::OriginPattern;
 use engine::store::HistoryQuota;
 use ipnet::IpNet;
-use net::limits::{AddressLimits, ConnectionLimits};
+use net::limits::{AddressLimits, ConnectionLimits, SignalTexts};
 use net::proxy::{ForwardedHeader, ProxyOptions};
 use net::tls::TlsFiles;
 
@@ -83,12 +83,13 @@ impl LimitSettings {
         settings
     }
 
-    /// Returns the limits of one connection.
-    pub(crate) fn of_connection(&self) -> ConnectionLimits {
+    /// Returns the limits of one connection of a system with these signals.
+    pub(crate) fn of_connection(&self, signals: SignalTexts) -> ConnectionLimits {
         ConnectionLimits {
             messages_per_second: self.messages_per_second,
             message_burst: self.message_burst,
             message_bytes: self.message_bytes,
+            signals,
         }
     }
 

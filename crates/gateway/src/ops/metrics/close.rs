@@ -70,6 +70,8 @@ mod tests {
             CloseReason::Restarting(1),
             CloseReason::Overloaded(1),
             CloseReason::Unauthorized,
+            CloseReason::MissingToken,
+            CloseReason::InvalidToken,
             CloseReason::Forbidden,
             CloseReason::HeartbeatTimeout,
             CloseReason::TooSlow,
@@ -80,6 +82,7 @@ mod tests {
         let mut indices: Vec<usize> = all.iter().map(|reason| CloseLabel::from(reason).index()).collect();
         indices.push(CloseLabel::BROKEN.index());
         indices.sort_unstable();
+        indices.dedup();
         assert_eq!(indices, (0..LABELS.len()).collect::<Vec<_>>());
     }
 }

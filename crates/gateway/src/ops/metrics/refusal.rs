@@ -23,6 +23,8 @@ pub(crate) enum Refusal {
     ConnectionsOfAddress,
     /// The rate of messages.
     Messages,
+    /// The rate of signals. The client is read more slowly.
+    Signals,
     /// The size of a message.
     MessageBytes,
     /// The size of a request head.
@@ -58,6 +60,7 @@ impl Label for Refusal {
             Self::ConnectionsOfUser,
             Self::ConnectionsOfAddress,
             Self::Messages,
+            Self::Signals,
             Self::MessageBytes,
             Self::HeadBytes,
             Self::BodyBytes,
@@ -85,6 +88,7 @@ impl Label for Refusal {
             Self::ConnectionsOfUser => "connections_of_user",
             Self::ConnectionsOfAddress => "connections_of_address",
             Self::Messages => "messages",
+            Self::Signals => "signals",
             Self::MessageBytes => "message_bytes",
             Self::HeadBytes => "head_bytes",
             Self::BodyBytes => "body_bytes",
@@ -109,6 +113,8 @@ impl Refusal {
             CloseReason::TooLarge(_) => Some(Self::MessageBytes),
             CloseReason::TooManyMessages => Some(Self::Messages),
             CloseReason::Unauthorized
+            | CloseReason::MissingToken
+            | CloseReason::InvalidToken
             | CloseReason::TooSlow
             | CloseReason::TooManyConnections
             | CloseReason::Forbidden

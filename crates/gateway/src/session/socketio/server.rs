@@ -7,7 +7,7 @@ use access::Identity;
 use axum::Router;
 use axum::response::Response;
 use futures_util::future::BoxFuture;
-use net::limits::{NetLimit, NetObserver};
+use net::limits::{NetLimit, NetObserver, SignalTexts};
 use net::proxy::client_address;
 use net::socketio::{Socket, SocketIoHandler, SocketIoOptions, SocketIoServer};
 use net::websocket::CloseReason;
@@ -23,7 +23,7 @@ pub(crate) fn routes(node: &Arc<Node>) -> Router<Arc<Node>> {
     let Some(dialect) = systems::event_dialect(&node.settings.systems) else { return Router::new() };
     let options = SocketIoOptions {
         heartbeat: node.settings.heartbeat,
-        limits: node.settings.limits.of_connection(),
+        limits: node.settings.limits.of_connection(SignalTexts::NONE),
         request_timeout: node.settings.limits.request_within,
         proxy: node.settings.public.proxy.clone(),
     };

@@ -1,0 +1,244 @@
+//! One WebSocket client's link to its board, whatever the dialect: socket, subscription, heartbeat and authentication, and
+//! what ends them. The connection's own task waits for [`ClientLink::next`] beside what only its dialect has, and writes
+//! with [`ClientLink::deliver`]. There is no queue: a slow client is sent the latest state.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use access::{Identity, ValidityEnd};
+use bytes::Bytes;
+use engine::{Delivery, Subscriber, Subscription, TraceParent};
+use net::websocket::{CloseReason, Disconnected, HeartbeatAction, HeartbeatTimer, WebSocket, WebSocketEvent, frame};
+use timers::{ClientId, Scope};
+use tokio::sync::watch;
+use tokio::time::{Sleep, sleep_until};
+use tracing::Span;
+
+use crate::node::Node;
+use crate::ops::metrics::ConnectionGauge;
+use crate::ops::telemetry::traces::{self, TraceOrigin};
+use crate::session::connections::ConnectionGuard;
+use crate::session::render::ClientView;
+use crate::session::tick_subscriber::{ClientState, TickSubscriber};
+use crate::session::time_validity::uncertain;
+use crate::session::websocket::close_reason;
+
+/// A future that rarely completes, and stays registered from one wait to the next.
+type Standing<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// One client's link.
+pub(crate) struct ClientLink<V: ClientView> {
+    node: Arc<Node>,
+    socket: WebSocket,
+    subscription: Subscription,
+    subscriber: Arc<TickSubscriber<V>>,
+    guard: ConnectionGuard,
+    /// The client whose ids count together.
+    client: ClientId,
+    timer: HeartbeatTimer,
+    ping: Pin<Box<Sleep>>,
+    /// Ends when the client's authentication is no longer valid.
+    validity: Standing<ValidityEnd>,
+    /// Ends when the node stops, with the time after which the client may reconnect.
+    closing: Standing<u64>,
+    ordered_to_disconnect: Standing<()>,
+    time_uncertain: Standing<watch::Receiver<bool>>,
+    _gauge: ConnectionGauge,
+    /// The span of the handshake, if it was recorded.
+    origin: Option<Box<TraceParent>>,
+    /// The buffer for the next write; kept, so that a delivery allocates nothing.
+    out: Vec<Bytes>,
+}
+
+/// What a link consists of.
+pub(super) struct LinkParts {
+    pub(super) socket: WebSocket,
+    pub(super) subscription: Subscription,
+    pub(super) guard: ConnectionGuard,
+    pub(super) client: ClientId,
+}
+
+/// What a connection's task has to act on.
+#[derive(Debug)]
+pub(crate) enum LinkEvent {
+    /// The client sent something.
+    Received(WebSocketEvent),
+    /// There may be something to deliver.
+    Deliverable,
+    /// The time that clients are shown is no longer certain. Each dialect tells it in its own words.
+    TimeUncertain,
+    /// A ping is due: [`ClientLink::ping`].
+    PingDue,
+}
+
+impl<V: ClientView> ClientLink<V> {
+    pub(super) fn new(node: Arc<Node>, parts: LinkParts, identity: &Identity, view: V) -> Self {
+        let LinkParts { socket, mut subscription, guard, client } = parts;
+        let (timer, heartbeat) = HeartbeatTimer::new(node.settings.heartbeat, node.started.into());
+        let subscriber = Arc::new(TickSubscriber::new(socket.writer(), heartbeat, view));
+        subscription.subscribe(Arc::clone(&subscriber) as Arc<dyn Subscriber>);
+        Self {
+            _gauge: ConnectionGauge::new(&node.metrics, V::DIALECT, identity.method),
+            ping: Box::pin(sleep_until(timer.deadline())),
+            validity: Box::pin(node.auth.validity_end(identity)),
+            closing: Box::pin(node.drain.turn()),
+            ordered_to_disconnect: Box::pin(guard.disconnect_order()),
+            time_uncertain: Box::pin(uncertain(node.engine.time_validity(), false)),
+            origin: traces::current().map(Box::new),
+            out: Vec::new(),
+            node,
+            socket,
+            subscription,
+            subscriber,
+            guard,
+            client,
+            timer,
+        }
+    }
+
+    /// Returns the node.
+    pub(crate) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Returns the scope of the board.
+    pub(crate) fn scope(&self) -> &Scope {
+        self.subscription.scope()
+    }
+
+    /// Returns the client whose message ids count together.
+    pub(crate) fn client(&self) -> &ClientId {
+        &self.client
+    }
+
+    /// Changes what the client is shown of deliveries that come later.
+    #[expect(dead_code, reason = "the clients of all systems are shown whole boards so far")]
+    pub(crate) fn with_view<R>(&self, change: impl FnOnce(&mut V) -> R) -> R {
+        change(&mut self.subscriber.state().view)
+    }
+
+    /// Begins the span of a client's message.
+    pub(crate) fn span(&self, parent: Option<&str>, command: &str) -> Span {
+        let origin = TraceOrigin { parent, connect: self.origin.as_deref() };
+        self.node.traces.message(origin, Some(&self.subscription), V::DIALECT, command)
+    }
+
+    /// Waits for what comes next. Cancel-safe. While the client's request is in progress (`is_reading` is false), nothing
+    /// is read, and a node that stops waits for it.
+    ///
+    /// # Errors
+    /// The connection must end; see [`ClientLink::end`].
+    pub(crate) async fn next(&mut self, is_reading: bool) -> Result<LinkEvent, Disconnected> {
+        if self.ping.deadline() != self.timer.deadline() {
+            self.ping.as_mut().reset(self.timer.deadline());
+        }
+        tokio::select! {
+            biased;
+            reconnect_after = &mut self.closing, if is_reading => {
+                Err(Disconnected::Close(CloseReason::Restarting(reconnect_after)))
+            }
+            () = &mut self.ordered_to_disconnect => Err(Disconnected::Close(CloseReason::Forbidden)),
+            end = &mut self.validity => Err(Disconnected::Close(close_reason(end))),
+            () = self.subscriber.deferred() => Ok(LinkEvent::Deliverable),
+            certainty = &mut self.time_uncertain => {
+                self.time_uncertain = Box::pin(uncertain(certainty, true));
+                Ok(LinkEvent::TimeUncertain)
+            }
+            incoming = self.socket.next(), if is_reading => {
+                let incoming = incoming?;
+                self.heard();
+                Ok(LinkEvent::Received(self.counted(incoming)))
+            }
+            () = &mut self.ping => match self.timer.fire(self.subscriber.heartbeat(), is_reading) {
+                HeartbeatAction::Ping => Ok(LinkEvent::PingDue),
+                HeartbeatAction::Timeout => Err(Disconnected::Close(CloseReason::HeartbeatTimeout)),
+            },
+        }
+    }
+
+    /// Counts what was received, by its kind.
+    fn counted(&self, incoming: WebSocketEvent) -> WebSocketEvent {
+        match incoming {
+            WebSocketEvent::Text(_) => self.node.metrics.message_received(V::DIALECT),
+            WebSocketEvent::Signal { is_surplus } => self.node.metrics.signal_received(V::DIALECT, is_surplus),
+            WebSocketEvent::Binary(_) | WebSocketEvent::Control => {}
+        }
+        incoming
+    }
+
+    /// Records that the client lives. A request that ends counts too: its client was not read meanwhile.
+    pub(crate) fn heard(&mut self) {
+        self.timer.received(self.subscriber.heartbeat());
+    }
+
+    /// Writes what the client lacks, and then `last`.
+    ///
+    /// # Errors
+    /// The connection must end.
+    pub(crate) async fn deliver(&mut self, last: Option<Bytes>) -> Result<(), Disconnected> {
+        self.put(last)?;
+        self.socket.flush().await
+    }
+
+    /// Writes what the client lacks, and then a ping.
+    ///
+    /// # Errors
+    /// The connection must end.
+    pub(crate) async fn ping(&mut self) -> Result<(), Disconnected> {
+        self.deliver(Some(frame::ping())).await?;
+        self.timer.ping_written();
+        Ok(())
+    }
+
+    fn put(&mut self, last: Option<Bytes>) -> Result<(), Disconnected> {
+        let Self { node, socket, subscription, subscriber, out, .. } = self;
+        let now = || node.engine.clock().date().unwrap_or_default();
+        let mut messages = last.iter().filter(|last| !frame::is_ping(last)).count() as u64;
+        let mut state = subscriber.state();
+        let ClientState { delivered, view } = &mut *state;
+        let receipt = subscription.catch_up(delivered, |delivery| {
+            let rendered = view.render(&delivery, now);
+            if !rendered.frames.is_empty() {
+                out.push(rendered.frames);
+            }
+            if !matches!(delivery, Delivery::Tick(..)) {
+                messages += rendered.messages;
+            }
+        });
+        let bytes = out.iter().map(Bytes::len).sum();
+        out.extend(last);
+        socket.write(out)?;
+        out.clear();
+        receipt.written(bytes);
+        node.metrics.messages_sent(V::DIALECT, messages);
+        Ok(())
+    }
+
+    /// Takes a fresh authentication of the same user.
+    ///
+    /// # Errors
+    /// It is another user's: otherwise one user would act in the other's name.
+    pub(crate) fn refresh(&mut self, identity: &Identity) -> Result<(), Disconnected> {
+        if identity.user != *self.guard.user() {
+            return Err(Disconnected::Close(CloseReason::Forbidden));
+        }
+        // The organisation may be another. The user's connections stay as many.
+        self.guard.reassign(identity);
+        self.validity = Box::pin(self.node.auth.validity_end(identity));
+        Ok(())
+    }
+
+    /// Ends the connection, and counts why. Whatever the dialect must do for a client that is gone, it does before.
+    pub(crate) async fn end(self, disconnected: Disconnected) {
+        let Disconnected::Close(reason) = disconnected else { return self.node.metrics.broke() };
+        self.node.metrics.closed(&reason);
+        tracing::debug!(?reason, "a socket is closed");
+        self.socket.close(&reason).await;
+    }
+
+    /// Ends the link, and returns the socket, which stays open.
+    pub(super) fn into_socket(self) -> (WebSocket, ConnectionGuard, ClientId) {
+        let Self { socket, guard, client, .. } = self;
+        (socket, guard, client)
+    }
+}
