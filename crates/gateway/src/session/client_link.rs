@@ -23,8 +23,8 @@ use crate::session::tick_subscriber::{ClientState, TickSubscriber};
 use crate::session::time_validity::uncertain;
 use crate::session::websocket::close_reason;
 
-/// A future that rarely completes, and stays registered from one wait to the next.
-type Standing<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A future that rarely completes, and that stays registered from one wait to the next.
+type RareFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// One client's link.
 pub(crate) struct ClientLink<V: ClientView> {
@@ -38,11 +38,11 @@ pub(crate) struct ClientLink<V: ClientView> {
     timer: HeartbeatTimer,
     ping: Pin<Box<Sleep>>,
     /// Ends when the client's authentication is no longer valid.
-    validity: Standing<ValidityEnd>,
+    validity: RareFuture<ValidityEnd>,
     /// Ends when the node stops, with the time after which the client may reconnect.
-    closing: Standing<u64>,
-    ordered_to_disconnect: Standing<()>,
-    time_uncertain: Standing<watch::Receiver<bool>>,
+    closing: RareFuture<u64>,
+    ordered_to_disconnect: RareFuture<()>,
+    time_uncertain: RareFuture<watch::Receiver<bool>>,
     _gauge: ConnectionGauge,
     /// The span of the handshake, if it was recorded.
     origin: Option<Box<TraceParent>>,
