@@ -29,7 +29,8 @@ pub(crate) struct InboundLimiter {
 struct MessageChecker {
     /// The frames that count. A text frame counts when it is known to be no signal.
     frames: usize,
-    signals: Option<SignalMatcher>,
+    /// Boxed, because most systems have none.
+    signals: Option<Box<SignalMatcher>>,
     /// The current frame may be a signal.
     may_be_signal: bool,
     max_bytes: usize,
@@ -48,7 +49,7 @@ impl MessageChecker {
     fn new(limits: &ConnectionLimits) -> Self {
         Self {
             frames: 0,
-            signals: SignalMatcher::new(limits.signals),
+            signals: SignalMatcher::new(limits.signals).map(Box::new),
             may_be_signal: false,
             max_bytes: limits.message_bytes,
             bytes: 0,
@@ -140,7 +141,7 @@ impl FrameVisitor for MessageChecker {
 impl MessageChecker {
     /// Continues to compare the current frame with the signals, and counts it if it is none.
     fn match_signal(&mut self, compare: impl FnOnce(&mut SignalMatcher) -> SignalMatch) {
-        match self.signals.as_mut().map_or(SignalMatch::Other, compare) {
+        match self.signals.as_deref_mut().map_or(SignalMatch::Other, compare) {
             SignalMatch::Undecided => {}
             SignalMatch::Signal => self.may_be_signal = false,
             SignalMatch::Other => {
