@@ -189,7 +189,7 @@ impl Authenticator {
             Err(Denied::Missing)
         };
         match result {
-            Err(Denied::Missing | Denied::Rejected(_)) if accept_guests => Ok(Identity::guest()),
+            Err(Denied::Missing | Denied::Rejected(_) | Denied::Expired(_)) if accept_guests => Ok(Identity::guest()),
             result => result,
         }
     }

@@ -123,7 +123,7 @@ impl ExpressSessions {
     pub(crate) async fn is_valid(&self, session: &ExpressSession, identity: &Identity) -> Result<bool, Denied> {
         match self.read(session.key.clone()).await {
             Ok(current) => Ok(current.is_same_client(identity)),
-            Err(Denied::Missing | Denied::Rejected(_) | Denied::OriginRequired) => Ok(false),
+            Err(Denied::Missing | Denied::Rejected(_) | Denied::Expired(_) | Denied::OriginRequired) => Ok(false),
             Err(unavailable @ Denied::Unavailable(_)) => Err(unavailable),
         }
     }

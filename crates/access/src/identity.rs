@@ -74,6 +74,9 @@ pub enum Denied {
     /// The credentials are invalid; a retry will not help.
     #[error("{0}")]
     Rejected(String),
+    /// The token was valid, and has expired. The client can get a fresh one.
+    #[error("{0}")]
+    Expired(String),
     /// A cookie would authorise the request, which names no origin that is allowed. A page of another site can make a
     /// browser send cookies.
     #[error("a cookie without an allowed origin")]

@@ -180,7 +180,9 @@ pub(crate) async fn verify(
     for issuer in issuers.iter().filter(|issuer| issuer.may_have_issued(iss, system)) {
         match issuer.verify(token, namespaces).await {
             Ok(identity) => return Ok(identity),
-            Err(error) => rejection = error,
+            // That a token of one issuer has expired says more than that it is of no other.
+            Err(error) if !matches!(rejection, Denied::Expired(_)) => rejection = error,
+            Err(_) => {}
         }
     }
     Err(rejection)
@@ -228,7 +230,8 @@ fn claim<'c>(claims: &'c Claims, name: &str) -> Option<&'c Value> {
 }
 
 fn invalid(error: &jsonwebtoken::errors::Error) -> Denied {
-    Denied::rejected(format!("the token is invalid: {error}"))
+    let text = format!("the token is invalid: {error}");
+    if matches!(error.kind(), ErrorKind::ExpiredSignature) { Denied::Expired(text) } else { Denied::rejected(text) }
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ async fn identify<S: SystemModule>(
 pub(super) fn refusal<S: SystemModule>(node: &Node, request: &Parts, denied: &Denied) -> Response {
     let message = match denied {
         Denied::Missing => missing(&node.auth),
-        Denied::Rejected(_) => match Credentials::of(&request.uri, &request.headers) {
+        Denied::Rejected(_) | Denied::Expired(_) => match Credentials::of(&request.uri, &request.headers) {
             Ok(credentials) => rejected(&node.auth, &credentials, S::NAME),
             Err(_) => "the query cannot be parsed",
         },

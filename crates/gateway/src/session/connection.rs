@@ -15,7 +15,7 @@ use crate::node::Node;
 use crate::ops::telemetry::traces::TraceOrigin;
 use crate::session::client_link::{ClientLink, LinkEvent};
 use crate::session::connections::ConnectionGuard;
-use crate::session::fault::fault;
+use crate::session::fault::{denied_fault, fault};
 use crate::session::render::WholeBoard;
 use crate::session::request_task::{EndedRequest, RequestTask, ended};
 use crate::systems::System;
@@ -219,15 +219,5 @@ impl<D: TextDialect> Connection<D> {
                 Ok(D::error(id, &denied_fault(&denied)))
             }
         }
-    }
-}
-
-/// Returns the fault of a token that was not accepted.
-pub(super) fn denied_fault(denied: &Denied) -> Fault {
-    match denied {
-        Denied::Missing | Denied::Rejected(_) | Denied::OriginRequired => {
-            Fault::of_client(Code::Unauthorized, "the token was rejected")
-        }
-        Denied::Unavailable(_) => Fault::of_service(Code::Unavailable, "the token cannot be verified now"),
     }
 }

@@ -1,5 +1,6 @@
 //! The fault that a client receives for a failed command.
 
+use access::Denied;
 use engine::ExecuteError;
 use wire::{Code, Fault};
 
@@ -17,5 +18,15 @@ pub(crate) fn fault(failed: &ExecuteError, is_repeatable: bool) -> Fault {
             Fault { code: Code::OutcomeUnknown, message: failed.to_string(), retry: is_repeatable }
         }
         ExecuteError::Damaged(_) => Fault::damaged(),
+    }
+}
+
+/// Returns the fault of a token that was not accepted.
+pub(crate) fn denied_fault(denied: &Denied) -> Fault {
+    match denied {
+        Denied::Missing | Denied::Rejected(_) | Denied::Expired(_) | Denied::OriginRequired => {
+            Fault::of_client(Code::Unauthorized, "the token was rejected")
+        }
+        Denied::Unavailable(_) => Fault::of_service(Code::Unavailable, "the token cannot be verified now"),
     }
 }

@@ -169,7 +169,7 @@ async fn authenticate<S: WebSocketSystem>(node: &Node, credentials: &Credentials
     match auth.authenticate_or_guest(credentials, system.name(), auth.accepts_guests()).await {
         Ok(identity) => Handshake::Authenticated(identity),
         // Every visitor of the web server has a cookie, and may send a token later.
-        Err(Denied::Missing | Denied::Rejected(_))
+        Err(Denied::Missing | Denied::Rejected(_) | Denied::Expired(_))
             if S::AWAITS_TOKEN && has_cookie && !credentials.has_token() && !has_test_user && auth.accepts_tokens() =>
         {
             Handshake::Unauthenticated
@@ -300,7 +300,7 @@ pub(super) fn close_reason(end: ValidityEnd) -> CloseReason {
 fn denied_reason<S: WebSocketSystem>(node: &Node, denied: &Denied) -> CloseReason {
     node.record_auth_failure(denied);
     match denied {
-        Denied::Missing | Denied::Rejected(_) => S::unauthorized(denied),
+        Denied::Missing | Denied::Rejected(_) | Denied::Expired(_) => S::unauthorized(denied),
         Denied::OriginRequired => CloseReason::Forbidden,
         Denied::Unavailable(_) => CloseReason::overloaded(),
     }

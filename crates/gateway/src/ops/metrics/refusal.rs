@@ -131,7 +131,7 @@ impl Refusal {
 impl From<&Denied> for Refusal {
     fn from(denied: &Denied) -> Self {
         match denied {
-            Denied::Missing | Denied::Rejected(_) => Self::Unauthorized,
+            Denied::Missing | Denied::Rejected(_) | Denied::Expired(_) => Self::Unauthorized,
             Denied::OriginRequired => Self::Origin,
             Denied::Unavailable(_) => Self::Unidentified,
         }

@@ -15,7 +15,7 @@ use crate::http::http_telemetry::traceparent;
 use crate::node::Node;
 use crate::ops::metrics::{ConnectionGauge, Refusal};
 use crate::ops::telemetry::traces::{self, TraceOrigin};
-use crate::session::connection::denied_fault;
+use crate::session::fault::denied_fault;
 use crate::session::request_task::RequestTask;
 use crate::session::socketio::connection::{SocketIoConnection, SocketIoOutcome, SocketIoRequest};
 use crate::session::socketio::handler::{Ack, EventHandler};

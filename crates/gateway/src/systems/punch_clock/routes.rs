@@ -26,7 +26,9 @@ impl FromRequestParts<Arc<Node>> for Worker {
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, Response> {
         match authenticate::<PunchClock>(node, parts).await {
             Ok(identity) => Ok(Self::new(node, &identity)),
-            Err(Denied::Missing | Denied::Rejected(_)) => Err(refusal(StatusCode::UNAUTHORIZED, "Unauthorized")),
+            Err(Denied::Missing | Denied::Rejected(_) | Denied::Expired(_)) => {
+                Err(refusal(StatusCode::UNAUTHORIZED, "Unauthorized"))
+            }
             Err(Denied::OriginRequired) => Err(refusal(StatusCode::FORBIDDEN, ORIGIN_REQUIRED)),
             Err(Denied::Unavailable(_)) => {
                 Err(refusal(StatusCode::SERVICE_UNAVAILABLE, "The login cannot be verified now; try again"))

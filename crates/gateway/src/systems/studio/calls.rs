@@ -45,7 +45,7 @@ impl Caller {
     pub(super) async fn authenticate(node: &Node, head: &Parts) -> Result<Self, CallError> {
         let identity = match authenticate::<Studio>(node, head).await {
             Ok(identity) => identity,
-            Err(Denied::Missing | Denied::Rejected(_) | Denied::OriginRequired) => {
+            Err(Denied::Missing | Denied::Rejected(_) | Denied::Expired(_) | Denied::OriginRequired) => {
                 return Err(CallError::not_logged_in());
             }
             Err(Denied::Unavailable(_)) => {

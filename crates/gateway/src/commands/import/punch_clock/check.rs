@@ -174,18 +174,13 @@ fn other_totals(person: &PersonDocuments, rehearsal: &PersonRehearsal) -> Vec<No
 
 /// Says why the rules refuse a person's days, with the setting if there is one.
 pub(super) fn reason(refusal: Refusal) -> String {
-    let setting = match refusal {
-        Refusal::PunchClock(PunchClockRefusal::DayFull(..)) => " (punch_clock.punches)",
-        Refusal::HistoryFull(HistoryBound::Rows(_)) => " (limits.history_rows)",
-        Refusal::HistoryFull(HistoryBound::Bytes(_)) => " (limits.history_bytes)",
-        Refusal::Stopwatch(_)
-        | Refusal::Room(_)
-        | Refusal::Studio(_)
-        | Refusal::PunchClock(_)
-        | Refusal::Focus(_)
-        | Refusal::Node(_)
-        | Refusal::Disconnect(_)
-        | Refusal::ChangeTooLarge => "",
-    };
-    format!("{refusal}{setting}")
+    let settings = [
+        (matches!(refusal, Refusal::PunchClock(PunchClockRefusal::DayFull(..))), "punch_clock.punches"),
+        (matches!(refusal, Refusal::HistoryFull(HistoryBound::Rows(_))), "limits.history_rows"),
+        (matches!(refusal, Refusal::HistoryFull(HistoryBound::Bytes(_))), "limits.history_bytes"),
+    ];
+    match settings.iter().find(|(is_bound, _)| *is_bound) {
+        Some((_, setting)) => format!("{refusal} ({setting})"),
+        None => refusal.to_string(),
+    }
 }
