@@ -31,6 +31,22 @@ impl FocusSession {
         }
     }
 
+    /// Lets a socket go on that has tracked the session without a break since an instant, although it counted as gone.
+    pub(crate) fn go_on(&mut self, tracker: &Tracker, since: Timestamp, now: Timestamp, limits: &FocusLimits) {
+        if !self.trackers.contains(tracker) {
+            self.trackers.push(tracker.clone());
+        }
+        if self.status == OpenStatus::Paused {
+            return;
+        }
+        let ended_too_early = |interval: &Interval| interval.stopped_at.is_some_and(|at| at >= since);
+        if self.tracking.is_none() && self.closed.last().is_some_and(ended_too_early) {
+            self.tracking = self.closed.pop();
+        }
+        let interval = self.tracking.get_or_insert_with(|| Interval::begin(now, limits));
+        (interval.stopped_at, interval.seen_at) = (None, interval.seen_at.max(now));
+    }
+
     /// Adds activity to the intervals in which it was.
     pub(crate) fn report(&mut self, spans: &Spans) {
         self.closed.iter_mut().chain(&mut self.tracking).for_each(|interval| interval.add(spans));
