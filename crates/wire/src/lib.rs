@@ -6,6 +6,7 @@ mod csv_splitter;
 mod dialect;
 mod event;
 mod fault;
+pub mod focus;
 mod iso;
 mod json_instant;
 mod json_text;

@@ -1,0 +1,17 @@
+//! The Focus dialect: focus sessions as JSON over HTTP, and a WebSocket that tracks one of them.
+
+mod document;
+mod request;
+mod socket;
+
+pub use document::{FocusDocument, stats, with_list, with_score, with_session};
+pub use request::{
+    BadFocusRequest, NewSessionRequest, SessionList, StatusFilter, ending_request, session_change, session_id,
+};
+pub use socket::{
+    ACTIVITY_TEXTS, INVALID_SESSION, SocketRequest, authenticated, connected, failed, parse, started, stopped,
+    tab_switch_counted, tick,
+};
+
+/// The dialect's name in metrics and traces.
+pub const NAME: &str = "focus";
