@@ -3,6 +3,7 @@
 
 mod archived_rows;
 mod clockit;
+mod focus;
 mod punch_clock;
 mod rooms;
 mod studio;
@@ -168,6 +169,7 @@ systems! {
     Rooms: rooms::Rooms;
     Studio: studio::Studio;
     PunchClock: punch_clock::PunchClock;
+    Focus: focus::Focus;
 }
 
 /// The names of all dialects, in the order of the systems.

@@ -88,7 +88,7 @@ async fn close_when_leaving(State(node): State<Arc<Node>>, answer: Response) -> 
 /// `GET /api/health`: answered as long as the node serves requests, whatever the state of its store.
 async fn health(State(node): State<Arc<Node>>) -> Json<Value> {
     Json(json!({
-        "status": "ok",
+        "status": node.settings.systems.focus.health_status,
         "timestamp": jiff::Timestamp::now().as_millisecond(),
         "uptime": node.started.elapsed().as_secs_f64(),
         "message": "Server is running",

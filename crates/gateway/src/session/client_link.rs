@@ -112,7 +112,6 @@ impl<V: ClientView> ClientLink<V> {
     }
 
     /// Changes what the client is shown of deliveries that come later.
-    #[expect(dead_code, reason = "the clients of all systems are shown whole boards so far")]
     pub(crate) fn with_view<R>(&self, change: impl FnOnce(&mut V) -> R) -> R {
         change(&mut self.subscriber.state().view)
     }

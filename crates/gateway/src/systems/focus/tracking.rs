@@ -1,0 +1,107 @@
+//! What a socket does to the session that it tracks. Each of these runs in a task of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{ExecuteError, MembershipGuard, Outcome};
+use timers::focus::{FocusCommand, FocusId, FocusRefusal, Spans, Tracker};
+use timers::{ConnectionId, Refusal, RequiredRows, Timestamp};
+use tokio::time::sleep;
+use wire::focus::INVALID_SESSION;
+use wire::{Code, Fault};
+
+use crate::node::Node;
+use crate::session::fault::fault;
+use crate::systems::focus::sessions::Sessions;
+
+/// Mean pause before the store is told again that a socket has gone.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A session that a socket tracks.
+pub(super) struct Tracked {
+    pub(super) session: FocusId,
+    /// Has the socket removed if this node dies.
+    pub(super) guard: MembershipGuard,
+    /// Since when the socket has tracked the session, in cluster time.
+    pub(super) since: Timestamp,
+}
+
+impl Tracked {
+    pub(super) fn tracker(&self, connection: &ConnectionId) -> Tracker {
+        Tracker { node: self.guard.node().clone(), connection: connection.clone() }
+    }
+
+    /// Tells whether the node still holds the lease under which the socket tracks the session.
+    pub(super) fn has_lease(&self, node: &Node) -> bool {
+        node.engine.presence().name().borrow().as_ref() == Some(self.guard.node())
+    }
+}
+
+/// Begins to track a session. `left` is another session that the socket has tracked, with activity that is not stored.
+pub(super) async fn start(
+    sessions: &Sessions,
+    connection: &ConnectionId,
+    session: FocusId,
+    left: Option<(FocusId, Spans)>,
+) -> Result<(Tracked, Outcome), Fault> {
+    let guard = sessions.node.engine.presence().enter(&sessions.scope).await;
+    let guard = guard.map_err(|error| Fault::of_service(Code::Unavailable, error.to_string()))?;
+    if let Some((left, spans)) = left.filter(|(_, spans)| !spans.is_empty()) {
+        sessions.execute(FocusCommand::Report(left, spans)).await?;
+    }
+    sessions.load_settled(&RequiredRows::default(), Some(session)).await?;
+    let tracker = Tracker { node: guard.node().clone(), connection: connection.clone() };
+    let outcome = sessions.try_execute(FocusCommand::Start(session, tracker).into()).await;
+    let outcome = outcome.map_err(|failed| refused_start(&failed))?;
+    let since = outcome_time(&outcome, &sessions.node);
+    Ok((Tracked { session, guard, since }, outcome))
+}
+
+fn refused_start(failed: &ExecuteError) -> Fault {
+    let is_invalid =
+        matches!(failed, ExecuteError::Refused(Refusal::Focus(FocusRefusal::Unknown | FocusRefusal::Ended)));
+    if is_invalid { Fault::of_client(Code::NotFound, INVALID_SESSION) } else { fault(failed, false) }
+}
+
+fn outcome_time(outcome: &Outcome, node: &Node) -> Timestamp {
+    match &outcome.effect {
+        engine::Effect::Change(change) => change.at,
+        engine::Effect::Nothing | engine::Effect::Repeated => node.engine.clock().now().unwrap_or_default(),
+    }
+}
+
+/// Goes on to track a session, after the node's lease was lost.
+pub(super) async fn go_on(
+    sessions: &Sessions,
+    connection: &ConnectionId,
+    tracked: Tracked,
+) -> (Tracked, Result<(), Fault>) {
+    let guard = match sessions.node.engine.presence().enter(&sessions.scope).await {
+        Ok(guard) => guard,
+        Err(error) => return (tracked, Err(Fault::of_service(Code::Unavailable, error.to_string()))),
+    };
+    let tracked = Tracked { guard, ..tracked };
+    let command = FocusCommand::Return(tracked.session, tracked.tracker(connection), tracked.since);
+    let done = sessions.execute(command).await.map(drop);
+    (tracked, done)
+}
+
+/// Records that a socket has gone, and repeats it until the store has taken it. The guard is held meanwhile, so that the
+/// socket goes at the latest with this node.
+pub(super) fn leave(sessions: Sessions, connection: &ConnectionId, tracked: Tracked, spans: Spans) {
+    let tracker = tracked.tracker(connection);
+    let node = Arc::clone(&sessions.node);
+    let at = node.engine.clock().now();
+    node.drain.spawn(async move {
+        let command = FocusCommand::Disconnect(tracked.session, tracker, at, spans);
+        loop {
+            match sessions.try_execute(command.clone().into()).await {
+                Ok(_) | Err(ExecuteError::Refused(_)) => break,
+                Err(error) if error.is_damage() => break,
+                Err(error) => tracing::debug!(%error, "the end of a socket cannot be stored yet"),
+            }
+            sleep(RETRY.mul_f64(0.5 + fastrand::f64())).await;
+        }
+        drop(tracked);
+    });
+}
