@@ -8,6 +8,8 @@ mod fixture;
 mod laws;
 #[path = "focus/oracle.rs"]
 mod oracle;
+#[path = "focus/outage.rs"]
+mod outage;
 #[path = "focus/rules.rs"]
 mod rules;
 #[path = "focus/script.rs"]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{COMMAND_TIMEOUT, ExecuteError, JoinError, LeaseState, Outcome, Request};
-use timers::focus::{EndedSession, FocusCommand, FocusId, FocusSession};
-use timers::{Board, Command, NodeId, RequiredRows, Scope, StoredRows, Timestamp};
+use timers::focus::{EndedSession, FocusCommand, FocusId, FocusSession, RETURN_WITHIN};
+use timers::{Board, Command, Millis, NodeId, RequiredRows, Scope, StoredRows, Timestamp};
 use tokio::time::{Instant, sleep};
 use wire::{Code, Fault};
 
@@ -72,18 +72,25 @@ impl Sessions {
         only: Option<FocusId>,
     ) -> Result<(Board, StoredRows), Fault> {
         let loaded = self.load(required).await?;
-        if self.remove_dead(&loaded.0, only).await? { self.load(required).await } else { Ok(loaded) }
+        if self.remove_dead(&loaded.0, only, Millis(0)).await? { self.load(required).await } else { Ok(loaded) }
     }
 
-    /// Removes the sockets of dead nodes; tells whether there were any.
-    async fn remove_dead(&self, board: &Board, only: Option<FocusId>) -> Result<bool, Fault> {
+    /// Removes the sockets of dead nodes from a session to which a socket returns.
+    pub(super) async fn settle_for_return(&self, id: FocusId) -> Result<(), Fault> {
+        let (board, _) = self.load(&RequiredRows::default()).await?;
+        self.remove_dead(&board, Some(id), RETURN_WITHIN).await.map(drop)
+    }
+
+    /// Removes the sockets of dead nodes; tells whether there were any. No decision is awaited about a node whose last renewal
+    /// is no longer ago than `undecided`.
+    async fn remove_dead(&self, board: &Board, only: Option<FocusId>, undecided: Millis) -> Result<bool, Fault> {
         let own = self.node.engine.presence().name().borrow().clone();
         let sessions = board.all::<FocusSession>().filter(|session| only.is_none_or(|id| session.id == id));
         let trackers = sessions.flat_map(|session| &session.trackers);
         let nodes: BTreeSet<NodeId> = trackers.map(|tracker| tracker.node.clone()).collect();
         let mut has_removed = false;
         for node in nodes.into_iter().filter(|node| own.as_ref() != Some(node)) {
-            if let Some(alive_until) = self.dead_since(&node).await? {
+            if let Some(alive_until) = self.dead_since(&node, undecided).await? {
                 self.remove_node(&node, alive_until).await?;
                 has_removed = true;
             }
@@ -92,7 +99,8 @@ impl Sessions {
     }
 
     /// Returns until when a node was known to live, if it is dead.
-    async fn dead_since(&self, node: &NodeId) -> Result<Option<Timestamp>, Fault> {
+    async fn dead_since(&self, node: &NodeId, undecided: Millis) -> Result<Option<Timestamp>, Fault> {
+        let is_recent = |at: Timestamp| self.node.engine.clock().now().is_some_and(|now| now.since(at) <= undecided);
         let by = Instant::now() + DECISION_WITHIN;
         loop {
             match self.node.engine.lease_state(node).await.map_err(|error| unavailable(&error))? {
@@ -100,6 +108,8 @@ impl Sessions {
                 LeaseState::Lost { alive_until } => return Ok(Some(alive_until)),
                 // Its sockets are removed before its lease is, so another request has removed these.
                 LeaseState::Absent => return Ok(Some(Timestamp(0))),
+                // The time since then counts whether the node is dead or not.
+                LeaseState::Ended { alive_until } if is_recent(alive_until) => return Ok(None),
                 LeaseState::Ended { alive_until } if Instant::now() >= by => return Ok(Some(alive_until)),
                 LeaseState::Ended { .. } => sleep(LEASE_PAUSE).await,
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engine::{ExecuteError, MembershipGuard, Outcome};
 use timers::focus::{FocusCommand, FocusId, FocusRefusal, Spans, Tracker};
-use timers::{ConnectionId, Refusal, RequiredRows, Timestamp};
+use timers::{ConnectionId, Refusal, Timestamp};
 use tokio::time::sleep;
 use wire::focus::INVALID_SESSION;
 use wire::{Code, Fault};
@@ -49,7 +49,7 @@ pub(super) async fn start(
     if let Some((left, spans)) = left.filter(|(_, spans)| !spans.is_empty()) {
         sessions.execute(FocusCommand::Report(left, spans)).await?;
     }
-    sessions.load_settled(&RequiredRows::default(), Some(session)).await?;
+    sessions.settle_for_return(session).await?;
     let tracker = Tracker { node: guard.node().clone(), connection: connection.clone() };
     let outcome = sessions.try_execute(FocusCommand::Start(session, tracker).into()).await;
     let outcome = outcome.map_err(|failed| refused_start(&failed))?;
