@@ -10,7 +10,7 @@ use bytes::Bytes;
 use engine::Outcome;
 use net::websocket::{Disconnected, WebSocketEvent, frame};
 use timers::focus::{Ending, FocusCommand, FocusId, ReportedCounters};
-use timers::{ConnectionId, NodeId};
+use timers::{ConnectionId, NodeId, Revision};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tracing::Span;
@@ -45,6 +45,8 @@ pub(super) struct FocusConnection {
     node_name: watch::Receiver<Option<NodeId>>,
     /// When the socket tells that it goes on, if it must.
     go_on_at: Option<Instant>,
+    /// The session whose start is being answered, and the revision since which it is tracked.
+    starting: Option<(FocusId, Revision)>,
 }
 
 /// A request in progress.
@@ -82,6 +84,7 @@ impl FocusConnection {
             in_flight: None,
             report: None,
             go_on_at: None,
+            starting: None,
         });
         // A task of its own, so that nothing of the handshake stays in memory.
         spawner.drain.spawn(client.run());
@@ -89,10 +92,20 @@ impl FocusConnection {
 
     async fn run(mut self: Box<Self>) {
         let Err(disconnected) = self.talk().await;
-        let Self { link, sessions, connection, tracked, mut activity, .. } = *self;
-        if let Some(tracked) = tracked {
-            tracking::leave(sessions, &connection, tracked, activity.take());
-        }
+        let Self { link, sessions, connection, tracked, activity, mut in_flight, .. } = *self;
+        let gone_at = sessions.node.engine.clock().now();
+        let spawner = Arc::clone(&sessions.node);
+        spawner.drain.spawn(async move {
+            // A request in progress can make the socket track a session.
+            let request = if in_flight.is_some() { ended(&mut in_flight).await.result.ok() } else { None };
+            let tracked = match request {
+                Some(TrackingOutcome::Started(Ok((tracked, _))) | TrackingOutcome::WentOn(tracked, _)) => Some(tracked),
+                Some(_) | None => tracked,
+            };
+            if let Some(tracked) = tracked {
+                tracking::leave(&sessions, &connection, tracked, gone_at, activity.unstored()).await;
+            }
+        });
         Box::pin(link.end(disconnected)).await;
     }
 
@@ -131,6 +144,13 @@ impl FocusConnection {
                 }
             };
             self.link.deliver(last).await?;
+            if let Some((session, since)) = self.starting.take() {
+                // No tick comes before the answer.
+                let ended = self.link.with_view(|view| view.confirm(since));
+                if let Some(score) = ended {
+                    self.link.deliver(Some(frame::text(&stopped(session, score)))).await?;
+                }
+            }
             if self.tracked.is_some() && !self.link.with_view(|view| view.is_shown()) {
                 // The session has ended, here or elsewhere.
                 self.forget();
@@ -214,7 +234,7 @@ impl FocusConnection {
 
     fn start(&mut self, id: Option<MessageId>, traceparent: Option<&str>, session: FocusId) {
         let left = self.tracked.as_ref().filter(|tracked| tracked.session != session).map(|tracked| tracked.session);
-        let left = left.map(|left| (left, self.activity.take()));
+        let left = left.map(|left| (left, self.activity.unstored()));
         self.link.with_view(|view| view.prepare(session));
         let (sessions, connection) = (self.sessions.clone(), self.connection.clone());
         let task =
@@ -293,7 +313,7 @@ impl FocusConnection {
         Ok(answer.map(|answer| frame::text(&answer)))
     }
 
-    /// Returns the answer to a start, with that to an end that has come since.
+    /// Returns the answer to a start.
     fn started(
         &mut self,
         id: Option<&MessageId>,
@@ -302,13 +322,14 @@ impl FocusConnection {
     ) -> String {
         match result {
             Ok((tracked, outcome)) => {
+                if self.tracked.as_ref().is_some_and(|left| left.session != session) {
+                    // It is stored with the session that it belongs to.
+                    self.activity.take();
+                }
                 self.tracked = Some(tracked);
                 self.check_lease();
-                let ended = self.link.with_view(|view| view.confirm(outcome.revision));
-                match ended {
-                    Some(score) => stopped(session, score),
-                    None => started(id, session),
-                }
+                self.starting = Some((session, outcome.revision));
+                started(id, session)
             }
             Err(fault) => {
                 self.link.with_view(FocusView::cancel);

@@ -1,6 +1,5 @@
 //! What a socket does to the session that it tracks. Each of these runs in a task of its own.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{ExecuteError, MembershipGuard, Outcome};
@@ -51,10 +50,29 @@ pub(super) async fn start(
     }
     sessions.settle_for_return(session).await?;
     let tracker = Tracker { node: guard.node().clone(), connection: connection.clone() };
-    let outcome = sessions.try_execute(FocusCommand::Start(session, tracker).into()).await;
+    let outcome = execute_certainly(sessions, FocusCommand::Start(session, tracker)).await;
     let outcome = outcome.map_err(|failed| refused_start(&failed))?;
     let since = outcome_time(&outcome, &sessions.node);
     Ok((Tracked { session, guard, since }, outcome))
+}
+
+/// Carries out a command that may be repeated, until it is certain whether it has had its effect: a socket that is recorded
+/// and not known would count for ever.
+async fn execute_certainly(sessions: &Sessions, command: FocusCommand) -> Result<Outcome, ExecuteError> {
+    let mut is_uncertain = false;
+    loop {
+        let done = sessions.try_execute(command.clone().into()).await;
+        let is_final = match &done {
+            Ok(_) | Err(ExecuteError::Refused(_) | ExecuteError::Damaged(_)) => true,
+            Err(ExecuteError::OutcomeUnknown) => false,
+            Err(ExecuteError::Busy | ExecuteError::Unavailable(_)) => !is_uncertain,
+        };
+        if is_final {
+            return done;
+        }
+        is_uncertain = true;
+        sleep(RETRY.mul_f64(0.5 + fastrand::f64())).await;
+    }
 }
 
 fn refused_start(failed: &ExecuteError) -> Fault {
@@ -86,22 +104,21 @@ pub(super) async fn go_on(
     (tracked, done)
 }
 
-/// Records that a socket has gone, and repeats it until the store has taken it. The guard is held meanwhile, so that the
-/// socket goes at the latest with this node.
-pub(super) fn leave(sessions: Sessions, connection: &ConnectionId, tracked: Tracked, spans: Spans) {
-    let tracker = tracked.tracker(connection);
-    let node = Arc::clone(&sessions.node);
-    let at = node.engine.clock().now();
-    node.drain.spawn(async move {
-        let command = FocusCommand::Disconnect(tracked.session, tracker, at, spans);
-        loop {
-            match sessions.try_execute(command.clone().into()).await {
-                Ok(_) | Err(ExecuteError::Refused(_)) => break,
-                Err(error) if error.is_damage() => break,
-                Err(error) => tracing::debug!(%error, "the end of a socket cannot be stored yet"),
-            }
-            sleep(RETRY.mul_f64(0.5 + fastrand::f64())).await;
+/// Records that a socket has gone, and repeats it until the store has taken it. The socket goes at the latest with this node.
+pub(super) async fn leave(
+    sessions: &Sessions,
+    connection: &ConnectionId,
+    tracked: Tracked,
+    gone_at: Option<Timestamp>,
+    spans: Spans,
+) {
+    let command = FocusCommand::Disconnect(tracked.session, tracked.tracker(connection), gone_at, spans);
+    loop {
+        match sessions.try_execute(command.clone().into()).await {
+            Ok(_) | Err(ExecuteError::Refused(_)) => return,
+            Err(error) if error.is_damage() => return,
+            Err(error) => tracing::debug!(%error, "the end of a socket cannot be stored yet"),
         }
-        drop(tracked);
-    });
+        sleep(RETRY.mul_f64(0.5 + fastrand::f64())).await;
+    }
 }
