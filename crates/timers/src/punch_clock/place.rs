@@ -6,7 +6,7 @@ use crate::calendar::LocalDate;
 use crate::calendar::Zone;
 use crate::draft::Draft;
 use crate::history::StoredRows;
-use crate::punch_clock::day::PunchDay;
+use crate::punch_clock::day::{PunchDay, RememberedId};
 use crate::punch_clock::log::DayLog;
 use crate::punch_clock::punch::Punch;
 use crate::punch_clock::refusal::PunchClockRefusal;
@@ -116,6 +116,7 @@ impl<'s> Days<'s> {
             }
         }
         today.ahead = draft.ahead;
+        remember_carried(draft, &mut today, now);
         let unchanged = draft.get::<PunchDay>(&()).is_some_and(|stored| {
             *stored == PunchDay { updated_at: stored.updated_at, ahead: stored.ahead, ..today.clone() }
         });
@@ -131,6 +132,13 @@ impl ReadLog {
     fn of(log: Option<DayLog>) -> Self {
         Self { before: log.clone(), now: log }
     }
+}
+
+/// Remembers the punch that was carried over and no longer is: a stale tab posts it as it was shown, at midnight of this day.
+fn remember_carried(draft: &Draft<'_>, today: &mut PunchDay, now: Timestamp) {
+    let before = draft.get::<PunchDay>(&()).and_then(|day| day.carried.as_ref());
+    let unknown = before.filter(|punch| !today.has(&punch.id) && today.remembers(&punch.id).is_none());
+    today.remembered.extend(unknown.map(|punch| RememberedId(punch.id.clone(), now, false)));
 }
 
 /// Adds a punch in its place.

@@ -218,7 +218,6 @@ fn set_zone(
             insert(&mut days.log_or_new(of, zone)?.punches, punch);
         }
     }
-    days.today.remembered.retain(|known| known.2 || !days.today.punches.iter().any(|punch| punch.id == known.0));
     days.carry((first.max(from), after), zone)?;
     days.write(draft)
 }

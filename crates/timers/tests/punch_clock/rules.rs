@@ -144,6 +144,32 @@ fn a_carried_punch_that_came_late_does_not_come_back_at_midnight() {
 }
 
 #[test]
+fn a_punch_that_is_no_longer_carried_does_not_come_back_at_midnight() {
+    let mut ann = Person::new();
+    ann.pass(14 * HOUR);
+    ann.post(&[punch(1, In, 0)]);
+    let stale = [punch(1, In, 720)];
+    assert_eq!(ann.shown(), ["IN 720"]);
+    ann.post(&[punch(2, Out, 60)]);
+    assert!(!ann.post(&stale), "the tab that has not seen the late OUT");
+    assert_eq!(ann.shown(), [""; 0]);
+    // The OUT can still be followed by work that is carried over.
+    ann.post(&[punch(3, In, 120)]);
+    assert!(!ann.post(&stale));
+    assert_eq!(ann.shown(), ["IN 720"]);
+    assert_eq!(ann.log("2026-11-20").unwrap().totals().work_minutes(), 60 + 600);
+    // Another late punch takes its place.
+    ann.post(&[punch(4, In, 90)]);
+    assert!(!ann.post(&[punch(3, In, 720)]));
+    // The move to a zone where the punch is of another day.
+    let hawaii = Zone::new("Pacific/Honolulu", vec![(Timestamp(0), -36_000)]).unwrap();
+    ann.set_zone(&hawaii);
+    ann.set_zone(&Zone::utc());
+    assert!(!ann.post(&[punch(4, In, 720), punch(3, In, 720)]));
+    assert_eq!(ann.shown(), ["IN 720"]);
+}
+
+#[test]
 fn a_post_without_news_is_no_change_whenever_it_comes() {
     let mut ann = Person::new();
     let berlin = |from| {
