@@ -6,7 +6,7 @@ use crate::calendar::LocalDate;
 use crate::calendar::Zone;
 use crate::fields::stored_object;
 use crate::history::{HistoryId, Row};
-use crate::punch_clock::punch::Punch;
+use crate::punch_clock::punch::{Punch, PunchId};
 use crate::punch_clock::standing::Standing;
 use crate::punch_clock::totals::DayTotals;
 use crate::raw_json::RawJson;
@@ -95,6 +95,11 @@ impl DayLog {
     pub(crate) fn carries(&self) -> Option<Punch> {
         let standing = self.standing();
         standing.is_in().then(|| standing.last().cloned()).flatten()
+    }
+
+    /// Tells whether a punch was made on the day.
+    pub(crate) fn has(&self, id: &PunchId) -> bool {
+        self.punches.iter().any(|punch| punch.id == *id)
     }
 
     /// Tells whether nothing is to be kept.

@@ -126,6 +126,12 @@ fn place(
     if days.today.has(&punch.id) || days.today.remembers(&punch.id).is_some() {
         return Ok(None);
     }
+    // One that joined its archived day late is known there alone, also if it would be taken as made after the last one now.
+    let own = zone.date_at(punch.at);
+    let can_be_archived = own < days.today.date && days.today.date.days_since(own) <= limits.days_back;
+    if can_be_archived && days.log(own)?.is_some_and(|log| log.has(&punch.id)) {
+        return Ok(None);
+    }
     if let Some(last) = days.today.standing().last()
         && last.kind != punch.kind
         && punch.at <= last.at
@@ -144,7 +150,7 @@ fn place(
         return Ok(None);
     }
     let log = days.log_or_new(date, zone)?;
-    if log.punches.iter().any(|known| known.id == punch.id) || log.punches.len() >= limits.punches {
+    if log.has(&punch.id) || log.punches.len() >= limits.punches {
         return Ok(None);
     }
     insert(&mut log.punches, punch);

@@ -170,6 +170,18 @@ fn a_punch_that_is_no_longer_carried_does_not_come_back_at_midnight() {
 }
 
 #[test]
+fn a_late_punch_is_not_taken_as_one_of_a_device_that_is_behind_when_it_comes_again() {
+    let mut ann = Person::new();
+    ann.pass(12 * HOUR + 2 * MINUTE);
+    let late = [punch(1, In, 719), punch(2, Out, 719)];
+    ann.post(&late);
+    ann.post(&[punch(3, In, 721)]);
+    assert!(!ann.post(&late), "the OUT alternates with the last punch, and is little older");
+    assert_eq!(ann.shown(), ["IN 721"]);
+    assert_eq!(ann.log("2026-11-20").unwrap().punches.len(), 2);
+}
+
+#[test]
 fn a_post_without_news_is_no_change_whenever_it_comes() {
     let mut ann = Person::new();
     let berlin = |from| {
