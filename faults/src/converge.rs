@@ -6,13 +6,15 @@ use std::time::Duration;
 use harness::{Client as NewClient, RedisServer, http};
 use tokio::time::{Instant, interval};
 
-use crate::client::{Client, State};
+use crate::client::State;
 use crate::cluster::Cluster;
 use crate::oracle::SuspendedInvariants;
+use crate::population::Population;
+use crate::punch_clock;
+use crate::rooms;
 use crate::rooms::stored::StoredRoom;
-use crate::rooms::{self, RoomClient};
 use crate::stored_state;
-use crate::studio::{self, Member};
+use crate::studio;
 use crate::view::View;
 
 /// Time allowed for convergence: generous, because this is not a measurement.
@@ -39,9 +41,7 @@ pub(crate) struct Stored {
 /// The unmet conditions after [`CONVERGENCE_TIMEOUT`].
 pub(crate) async fn clients(
     cluster: &Cluster,
-    clients: &[Client],
-    room_clients: &[RoomClient],
-    members: &[Member],
+    clients: &Population,
     suspended: SuspendedInvariants,
 ) -> Result<Stored, Vec<String>> {
     let since = cluster.started_at.elapsed();
@@ -52,10 +52,13 @@ pub(crate) async fn clients(
         let unmet = match tokio::task::block_in_place(|| read(&cluster.primary)) {
             Ok(stored) => {
                 let mut unmet = unready(cluster).await;
-                unmet
-                    .extend(clients.iter().filter_map(|client| unmet_condition(&client.state(), &stored.users, since)));
-                unmet.extend(rooms::converge::unmet_conditions(room_clients, &stored.rooms, suspended));
-                unmet.extend(studio::converge::unmet_conditions(members, suspended));
+                let users = clients.users.iter();
+                unmet.extend(users.filter_map(|client| unmet_condition(&client.state(), &stored.users, since)));
+                unmet.extend(rooms::converge::unmet_conditions(&clients.rooms, &stored.rooms, suspended));
+                unmet.extend(studio::converge::unmet_conditions(&clients.members, suspended));
+                if unmet.is_empty() {
+                    unmet.extend(punch_clock::converge::unmet_conditions(cluster, &clients.devices, since).await);
+                }
                 if unmet.is_empty() {
                     return Ok(stored);
                 }

@@ -9,6 +9,8 @@ mod cluster;
 mod converge;
 mod fault;
 mod oracle;
+mod population;
+mod punch_clock;
 mod reconnect;
 mod record;
 mod report;

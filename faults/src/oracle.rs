@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::cluster::Disturbance;
+use crate::punch_clock::DeviceRecord;
+use crate::punch_clock::converge::PersonDays;
 use crate::record::Record;
 use crate::studio::MemberRecord;
 use crate::studio::converge::Lists;
@@ -11,9 +13,12 @@ use crate::view::View;
 
 mod disturbed;
 mod durability;
+mod live_seconds;
 mod order;
 pub(crate) mod organizations;
 mod privacy;
+mod punch_history;
+mod punches;
 mod room_countdowns;
 mod room_members;
 mod room_sessions;
@@ -47,6 +52,10 @@ pub(crate) struct Evidence<'e> {
     pub(crate) members: &'e [MemberRecord],
     /// The entries of organisations at the end.
     pub(crate) lists: &'e Lists,
+    /// What the devices of people with a punch clock have seen and done.
+    pub(crate) devices: &'e [DeviceRecord],
+    /// The days of these people at the end.
+    pub(crate) days: &'e BTreeMap<String, PersonDays>,
     pub(crate) suspended: SuspendedInvariants,
     pub(crate) disturbances: &'e [Disturbance],
 }
@@ -65,6 +74,11 @@ pub(crate) fn check(evidence: &Evidence<'_>) -> Vec<String> {
         violations.extend(durability::check(evidence.records, evidence.stored));
     }
     violations.extend(organizations::check(evidence));
+    for device in evidence.devices {
+        let found = live_seconds::check(&device.record, evidence.suspended, evidence.disturbances);
+        violations.extend(found.into_iter().map(|violation| format!("{}: {violation}", device.record.client)));
+    }
+    violations.extend(punches::check(evidence));
     violations.extend(room_members::check(evidence));
     violations.extend(room_countdowns::check(evidence));
     violations.extend(room_countdowns::unproved(evidence));

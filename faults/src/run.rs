@@ -1,6 +1,6 @@
 //! One run: a cluster, clients under load, a fault, and the oracle.
 
-use std::ops::Range;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,17 +12,19 @@ use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::client::{Client, ClientProfile, Dialect, Load, RunContext};
+use crate::client::{Load, RunContext};
 use crate::clocks::Clocks;
-use crate::cluster::{Cluster, NODES};
+use crate::cluster::Cluster;
 use crate::converge::{self, Stored};
 use crate::fault::{Fault, FaultContext};
 use crate::oracle::{self, Evidence};
-use crate::record::{Event, Record};
-use crate::rooms::{self, Role, RoomClient, RoomIds, RoomProfile};
+use crate::population::{FULL, Population, Records, SHORT, Size};
+use crate::punch_clock::{self, converge::PersonDays};
+use crate::rooms::{self, RoomIds};
 use crate::stalls::StallMonitor;
+use crate::studio;
 use crate::studio::converge::Lists;
-use crate::studio::{self, Member, MemberProfile, MemberRecord};
+use crate::view::View;
 
 /// A run.
 #[derive(Clone)]
@@ -44,64 +46,6 @@ pub(crate) struct Outcome {
     pub(crate) commands: usize,
 }
 
-/// The amount of load.
-struct Size {
-    users: usize,
-    /// Clients per user.
-    devices: usize,
-    /// Average time between the commands of a client. The store remembers the last 64 commands of a user: at this
-    /// pace, the clients of a user send fewer while one of them waits for an unavailable store.
-    pace: Duration,
-    /// Duration of the load before the fault.
-    before: Duration,
-    /// Duration of the load after the fault, ms.
-    after_ms: Range<u64>,
-    rooms: usize,
-    /// Clients per room: a host, a watcher, and others that come and go.
-    members: usize,
-    /// Average time between the actions of a client of a room.
-    room_pace: Duration,
-    organizations: usize,
-    /// Members per organisation, the last of whom calls nothing.
-    colleagues: usize,
-    /// Average time between the calls of a member. An organisation keeps its last 64 commands and its last 256 events, and
-    /// a member misses fewer while a fault lasts.
-    call_pace: Duration,
-}
-
-/// The rooms of a run.
-struct Rooms {
-    ids: RoomIds,
-    clients: Vec<RoomClient>,
-}
-
-const FULL: Size = Size {
-    users: 75,
-    devices: 4,
-    pace: Duration::from_millis(1500),
-    before: Duration::from_millis(4000),
-    after_ms: 200..1000,
-    rooms: 12,
-    members: 7,
-    room_pace: Duration::from_millis(1500),
-    organizations: 10,
-    colleagues: 5,
-    call_pace: Duration::from_millis(900),
-};
-const SHORT: Size = Size {
-    users: 20,
-    devices: 3,
-    pace: Duration::from_millis(600),
-    before: Duration::from_millis(900),
-    after_ms: 100..500,
-    rooms: 4,
-    members: 5,
-    room_pace: Duration::from_millis(500),
-    organizations: 3,
-    colleagues: 4,
-    call_pace: Duration::from_millis(400),
-};
-
 impl Run {
     /// Executes the run.
     ///
@@ -113,7 +57,7 @@ impl Run {
         let needs = self.fault.needs(&clocks);
         needs.check()?;
         let mut cluster = Cluster::start(&needs).await;
-        let (load, clients, rooms, members) = self.begin(&cluster, &mut random);
+        let (load, clients) = self.start(&cluster, &mut random);
         let stalls = StallMonitor::start(&cluster);
 
         sleep(self.size().before).await; // tidy: allow: a fault is injected under load
@@ -126,54 +70,39 @@ impl Run {
         load.send_replace(Load::Draining);
 
         let suspended = self.fault.suspended(self.short);
-        let agreed = converge::clients(&cluster, &clients, &rooms.clients, &members, suspended).await;
+        let agreed = converge::clients(&cluster, &clients, suspended).await;
         let converged_after = healed.elapsed();
         let mut outcome = Outcome { converged_after, ..Outcome::default() };
         outcome.violations.extend(injected.err().map(|error| format!("the fault was not injected: {error:#}")));
-        let mut lists = Lists::new();
-        let stored = match agreed {
+        let mut end = EndState::default();
+        match agreed {
             Ok(stored) => {
-                outcome.violations.extend(probe(&cluster, &rooms.ids, &stored).await);
-                lists = studio::converge::lists(&cluster, &members).await;
-                Some(stored)
+                outcome.violations.extend(probe(&cluster, &clients.room_ids, &stored).await);
+                outcome.violations.extend(end.read(&cluster, &clients, stored).await);
             }
-            Err(unmet) => {
-                outcome.violations.extend(unmet);
-                None
-            }
-        };
+            // There is no stored state to compare commands with.
+            Err(unmet) => outcome.violations.extend(unmet),
+        }
         load.send_replace(Load::Finished);
-        let (mut records, mut room_records) = (Vec::new(), Vec::new());
-        for client in clients {
-            records.push(client.ended().await);
-        }
-        for client in rooms.clients {
-            room_records.push(client.ended().await);
-        }
-        let mut member_records: Vec<MemberRecord> = Vec::new();
-        for member in members {
-            member_records.push(member.ended().await);
-        }
+        let records = clients.ended().await;
         cluster.disturbances.extend(stalls.found());
         let evidence = Evidence {
-            records: &records,
-            rooms: &room_records,
-            members: &member_records,
-            lists: &lists,
+            records: &records.users,
+            rooms: &records.rooms,
+            members: &records.members,
+            devices: &records.devices,
+            lists: &end.lists,
+            days: &end.days,
             started_ms: cluster.started_ms,
-            stored: &stored.unwrap_or_default().users,
+            stored: &end.users,
             suspended,
             disturbances: &cluster.disturbances,
         };
-        // Without convergence there is no stored state to compare commands with.
         outcome.violations.extend(oracle::check(&evidence));
-        outcome.longest_gap = oracle::longest_gap(&records, &cluster.disturbances);
-        outcome.commands = records.iter().map(acknowledged).sum::<usize>()
-            + member_records.iter().map(|member| member.calls.len()).sum::<usize>();
+        outcome.longest_gap = oracle::longest_gap(&records.users, &cluster.disturbances);
+        outcome.commands = records.acknowledged();
         if !outcome.violations.is_empty() {
-            records.extend(room_records);
-            records.extend(member_records.into_iter().map(|member| member.record));
-            self.keep(&outcome, &cluster, &records)?;
+            self.keep(&outcome, &cluster, records)?;
         }
         Ok(outcome)
     }
@@ -188,40 +117,45 @@ impl Run {
         if self.short { &SHORT } else { &FULL }
     }
 
-    fn begin(&self, cluster: &Cluster, random: &mut Rng) -> (watch::Sender<Load>, Vec<Client>, Rooms, Vec<Member>) {
+    fn start(&self, cluster: &Cluster, random: &mut Rng) -> (watch::Sender<Load>, Population) {
         let (load, receiver) = watch::channel(Load::Active);
         let ports: Arc<[u16]> = cluster.nodes.iter().map(|node| node.public).collect();
         let context = RunContext { ports, load: receiver, started_at: cluster.started_at };
-        let size = self.size();
-        let clients = (0..size.users).flat_map(|user| (0..size.devices).map(move |device| (user, device)));
-        let clients = clients.map(|(user, device)| {
-            let profile = ClientProfile {
-                client: format!("u{user}-{device}"),
-                user: format!("u{user}"),
-                // The last device sends no commands; for every other user it uses the seed dialect.
-                dialect: if device + 1 == size.devices && user % 2 == 0 { Dialect::Seed } else { Dialect::V1 },
-                node: (user + device) % NODES,
-                pace: (device + 1 < size.devices || user % 4 == 0).then_some(size.pace),
-                races: user % 4 == 1,
-                seed: random.u64(..),
-            };
-            Client::start(profile, context.clone())
-        });
-        let clients = clients.collect();
-        let rooms = begin_rooms(size, &context, random);
-        (load, clients, rooms, begin_organizations(size, &context, random))
+        (load, Population::start(self.size(), &context, random))
     }
 
-    fn keep(&self, outcome: &Outcome, cluster: &Cluster, records: &[Record]) -> Result<()> {
+    fn keep(&self, outcome: &Outcome, cluster: &Cluster, records: Records) -> Result<()> {
         std::fs::create_dir_all(&self.folder)?;
         cluster.keep_logs(&self.folder)?;
         let mut violations = format!("{}\n\n{}\n\n", self.repeat_command(), outcome.violations.join("\n"));
         violations += &format!("disturbances, in time since the start of the run: {:#?}\n", cluster.disturbances);
         std::fs::write(self.folder.join("violations.txt"), violations)?;
-        for record in records {
+        for record in records.into_all() {
             std::fs::write(self.folder.join(format!("client-{}.jsonl", record.client)), record.lines())?;
         }
         Ok(())
+    }
+}
+
+/// What is stored at the end, as the store and the nodes tell.
+#[derive(Default)]
+struct EndState {
+    /// The sessions of every user.
+    users: BTreeMap<String, View>,
+    lists: Lists,
+    days: BTreeMap<String, PersonDays>,
+}
+
+impl EndState {
+    /// Reads what the nodes tell, beside what was read from the store; returns what cannot be read.
+    async fn read(&mut self, cluster: &Cluster, clients: &Population, stored: Stored) -> Option<String> {
+        self.users = stored.users;
+        self.lists = studio::converge::lists(cluster, &clients.members).await;
+        match punch_clock::converge::days(cluster, &clients.devices).await {
+            Ok(days) => self.days = days,
+            Err(error) => return Some(format!("the days of people cannot be read: {error:#}")),
+        }
+        None
     }
 }
 
@@ -237,50 +171,4 @@ async fn probe(cluster: &Cluster, rooms: &RoomIds, stored: &Stored) -> Vec<Strin
         let message = panic.downcast_ref::<String>().map_or("", String::as_str);
         vec![format!("no agreement: a new client is not served: {message}")]
     })
-}
-
-fn begin_rooms(size: &Size, context: &RunContext, random: &mut Rng) -> Rooms {
-    let ids = RoomIds::new(size.rooms);
-    let clients = (0..size.rooms).flat_map(|slot| (0..size.members).map(move |nth| (slot, nth)));
-    let clients = clients.map(|(slot, nth)| {
-        let profile = RoomProfile {
-            client: format!("room{slot}-{nth}"),
-            slot,
-            role: match nth {
-                0 => Role::Host,
-                1 => Role::Watcher,
-                _ => Role::Guest,
-            },
-            node: random.usize(0..NODES),
-            pace: size.room_pace,
-            seed: random.u64(..),
-        };
-        RoomClient::start(profile, context.clone(), ids.clone())
-    });
-    Rooms { clients: clients.collect(), ids }
-}
-
-fn begin_organizations(size: &Size, context: &RunContext, random: &mut Rng) -> Vec<Member> {
-    let members =
-        (1..=size.organizations).flat_map(|organization| (1..=size.colleagues).map(move |nth| (organization, nth)));
-    let members = members.map(|(organization, nth)| {
-        let profile = MemberProfile {
-            client: format!("organization{organization}-{nth}"),
-            organization,
-            user: organization * 100 + nth,
-            node: random.usize(0..NODES),
-            pace: (nth < size.colleagues).then_some(size.call_pace),
-            seed: random.u64(..),
-        };
-        Member::start(profile, context)
-    });
-    members.collect()
-}
-
-fn acknowledged(record: &Record) -> usize {
-    record
-        .entries
-        .iter()
-        .filter(|entry| matches!(&entry.event, Event::Received(message) if message["type"] == "ack"))
-        .count()
 }

@@ -319,6 +319,8 @@ mod tests {
             stored: &stored,
             suspended,
             members: &[],
+            devices: &[],
+            days: &BTreeMap::new(),
             lists: &Default::default(),
             disturbances,
         })
