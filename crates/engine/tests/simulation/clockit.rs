@@ -3,90 +3,46 @@
 pub(crate) mod client;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine::{Effect, Request};
 use timers::stopwatch::{Start, Stopwatch, StopwatchCommand as Ask};
-use timers::{Beat, Board, Command, CommandId, Scope, SessionId, UserId};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use timers::{Board, Command, CommandId, Scope, SessionId, UserId};
 
-use super::cluster::{Cluster, Node};
+use super::cluster::Served;
 use super::network::Faults;
 use client::Client;
 
-const NODES: usize = 3;
 const SCOPES: usize = 3;
 const CLIENTS: usize = 9;
 const SESSIONS: u32 = 6;
 
-/// Longest time until all views agree once the network has no faults: a command's budget, a comparison of positions,
-/// and a load.
-const AGREE_WITHIN: Duration = Duration::from_secs(10);
+/// The sessions whose start was acknowledged.
+type Started = Arc<Mutex<BTreeSet<(Scope, SessionId)>>>;
 
 pub(crate) struct Clockit {
-    cluster: Cluster,
-    nodes: Vec<Node>,
-    /// The clients of each node.
-    clients: Vec<Vec<Client>>,
-    started: Arc<Mutex<BTreeSet<(Scope, SessionId)>>>,
-    commands: JoinSet<()>,
+    served: Served<Client>,
+    started: Started,
 }
 
 impl Clockit {
     pub(crate) fn new(seed: u64, faults: Faults) -> Self {
-        let mut cluster = Cluster::new(seed, faults);
-        let nodes = (0..NODES).map(|_| cluster.start_node()).collect();
-        let clients = (0..NODES).map(|_| Vec::new()).collect();
-        let mut clockit = Self { cluster, nodes, clients, started: Arc::default(), commands: JoinSet::new() };
-        for nth in 0..CLIENTS {
-            clockit.connect_client(nth % NODES, &scope_of(nth % SCOPES));
-        }
-        clockit
-    }
-
-    fn connect_client(&mut self, node: usize, scope: &Scope) {
-        let client = Client::connect(&self.nodes[node].engine, scope);
-        self.clients[node].push(client);
+        let scopes = (0..CLIENTS).map(|nth| scope_of(nth % SCOPES));
+        Self { served: Served::start(seed, faults, scopes), started: Started::default() }
     }
 
     /// Sends commands and injects faults for a while.
     pub(crate) async fn live(&mut self, span: Duration) {
-        let end = Instant::now() + span;
-        let faults = self.cluster.faults;
-        let mut saved = (Instant::now(), self.cluster.store.content());
-        while Instant::now() < end {
-            sleep(Duration::from_millis(self.cluster.rng.u64(1..60))).await; // tidy: allow: virtual time
-            self.command();
-            let node = self.cluster.rng.usize(0..self.nodes.len());
-            if faults.cuts && self.cluster.chance(30) {
-                self.nodes[node].link.cut().await;
-            } else if faults.cuts && self.cluster.chance(300) {
-                self.nodes[node].link.restore().await;
-            }
-            if faults.clock_steps && self.cluster.chance(10) {
-                let back = if self.cluster.rng.bool() { self.cluster.rng.u64(0..8_000_000) } else { 0 };
-                self.cluster.store_ms_back.store(back, Relaxed);
-            }
-            if faults.node_deaths && self.cluster.chance(5) {
-                self.replace_node(node).await;
-            }
-            if faults.rollbacks && saved.0.elapsed() > Duration::from_secs(2) {
-                if self.cluster.rng.bool() {
-                    self.roll_back(&saved.1).await;
-                }
-                saved = (Instant::now(), self.cluster.store.content());
-            }
-        }
+        let started = Arc::clone(&self.started);
+        let command = |served: &mut Served<Client>| Self::command(served, &started);
+        self.served.live(span, command, || started.lock().unwrap().clear()).await;
     }
 
     /// Sends a random command from a random node, and records the effect that must last if it is acknowledged.
-    fn command(&mut self) {
-        let rng = &mut self.cluster.rng;
-        let node = &self.nodes[rng.usize(0..self.nodes.len())];
-        let (engine, tasks) = (Arc::clone(&node.engine), node.tasks().clone());
+    fn command(served: &mut Served<Client>, started: &Started) {
+        let (engine, tasks) = served.choose_node();
+        let rng = &mut served.cluster.rng;
         let scope = scope_of(rng.usize(0..SCOPES));
         let session = SessionId::new(&format!("s{}", rng.u32(0..SESSIONS))).unwrap();
         let ask = match rng.u32(0..10) {
@@ -104,9 +60,9 @@ impl Clockit {
         };
         let is_start = matches!(ask, Ask::Start(_));
         let id = rng.bool().then(|| CommandId(rng.u64(..)));
-        let started = Arc::clone(&self.started);
+        let started = Arc::clone(started);
         // A store that lost its last seconds has lost the command's id too.
-        let repeats = id.is_some() && rng.bool() && !self.cluster.faults.rollbacks;
+        let repeats = id.is_some() && rng.bool() && !served.cluster.faults.rollbacks;
         let command = async move {
             let request = Request { scope: scope.clone(), command: Command::Stopwatch(ask), id };
             let outcome = engine.execute(request.clone()).await;
@@ -123,48 +79,16 @@ impl Clockit {
                 assert_eq!(again.revision, first.revision);
             }
         };
-        self.commands.spawn(async move { tasks.until_death(command).await.unwrap_or_default() });
+        served.spawn(&tasks, command);
     }
 
-    /// Kills a node and starts another, to which its clients connect.
-    async fn replace_node(&mut self, nth: usize) {
-        let new = self.cluster.start_node();
-        let dead = std::mem::replace(&mut self.nodes[nth], new);
-        let clients = std::mem::take(&mut self.clients[nth]);
-        let scopes: Vec<Scope> = clients.iter().map(|client| client.scope.clone()).collect();
-        drop(clients);
-        dead.kill().await;
-        for scope in &scopes {
-            self.connect_client(nth, scope);
-        }
-    }
-
-    /// Fails over to a replica that lacks the last seconds.
-    async fn roll_back(&mut self, content: &engine::Content) {
-        for node in &self.nodes {
-            node.link.cut().await;
-        }
-        self.cluster.store.restore(content.clone());
-        for node in &self.nodes {
-            node.link.restore().await;
-        }
-        self.started.lock().unwrap().clear();
-    }
-
-    /// Ends all faults and waits until the views must agree.
     pub(crate) async fn heal(&mut self) {
-        for node in &self.nodes {
-            node.link.heal().await;
-        }
-        sleep(AGREE_WITHIN).await; // tidy: allow: virtual time
-        while let Some(ended) = self.commands.join_next().await {
-            ended.expect("a command panicked");
-        }
+        self.served.heal().await;
     }
 
     pub(crate) fn clients_equal_the_store(&self) {
         let boards: Vec<Board> = (0..SCOPES).map(|nth| self.stored(&scope_of(nth))).collect();
-        for client in self.clients.iter().flatten() {
+        for client in self.served.clients() {
             let wanted = boards.iter().find(|board| board.scope == client.scope);
             assert_eq!(client.seen.lock().unwrap().board.as_ref(), wanted);
         }
@@ -180,20 +104,12 @@ impl Clockit {
 
     /// Each client was shown consecutive seconds, none of them twice.
     pub(crate) fn every_second_was_shown_once(&self) {
-        let mut shown = 0;
-        for client in self.clients.iter().flatten() {
-            for pair in client.seen.lock().unwrap().beats.windows(2) {
-                if let [Some(before), Some(after)] = pair {
-                    assert_eq!(*after, Beat(before.0 + 1), "in {}", client.scope);
-                    shown += 1;
-                }
-            }
-        }
+        let shown: usize = self.served.clients().map(Client::check_beats).sum();
         assert!(shown > 20, "the run shows seconds: {shown}");
     }
 
     fn stored(&self, scope: &Scope) -> Board {
-        self.cluster.store.board(scope)
+        self.served.cluster.store.board(scope)
     }
 }
 

@@ -12,20 +12,14 @@ use timers::studio::{
     Adjustment, EntryId, NewEntry, StudioCommand, StudioCounters, Target, TargetKind, TaskTypeId, TimeEntry,
 };
 use timers::{Change, Command, CommandId, Item, OrganizationId, Scope};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
 
-use super::cluster::{Cluster, Node};
+use super::cluster::{Connected, Served};
 use super::network::Faults;
 use member::Member;
 
-const NODES: usize = 3;
 const ORGANIZATIONS: usize = 2;
 const MEMBERS: usize = 8;
 const TARGETS: i64 = 3;
-
-/// Longest time until all views agree once the network has no faults.
-const AGREE_WITHIN: Duration = Duration::from_secs(10);
 
 /// What was acknowledged of an entry.
 #[derive(Default)]
@@ -35,51 +29,29 @@ struct Acknowledged {
 }
 
 pub(crate) struct Studio {
-    cluster: Cluster,
-    nodes: Vec<Node>,
-    /// The members of each node.
-    members: Vec<Vec<Member>>,
+    served: Served<Member>,
     acknowledged: Arc<Mutex<Acknowledged>>,
-    commands: JoinSet<()>,
 }
 
 impl Studio {
     pub(crate) fn new(seed: u64, faults: Faults) -> Self {
-        let mut cluster = Cluster::new(seed, faults);
-        let nodes: Vec<Node> = (0..NODES).map(|_| cluster.start_node()).collect();
-        let mut members: Vec<Vec<Member>> = (0..NODES).map(|_| Vec::new()).collect();
-        for nth in 0..MEMBERS {
-            members[nth % NODES].push(Member::connect(&nodes[nth % NODES].engine, &scope_of(nth % ORGANIZATIONS)));
-        }
-        Self { cluster, nodes, members, acknowledged: Arc::default(), commands: JoinSet::new() }
+        let scopes = (0..MEMBERS).map(|nth| scope_of(nth % ORGANIZATIONS));
+        Self { served: Served::start(seed, faults, scopes), acknowledged: Arc::default() }
     }
 
     /// Sends commands and injects faults for a while.
     pub(crate) async fn live(&mut self, span: Duration) {
-        let end = Instant::now() + span;
-        let faults = self.cluster.faults;
-        while Instant::now() < end {
-            sleep(Duration::from_millis(self.cluster.rng.u64(1..60))).await; // tidy: allow: virtual time
-            self.command();
-            let node = self.cluster.rng.usize(0..self.nodes.len());
-            if faults.cuts && self.cluster.chance(30) {
-                self.nodes[node].link.cut().await;
-            } else if faults.cuts && self.cluster.chance(300) {
-                self.nodes[node].link.restore().await;
-            }
-            if faults.node_deaths && self.cluster.chance(5) {
-                self.replace_node(node).await;
-            }
-        }
+        let acknowledged = Arc::clone(&self.acknowledged);
+        let command = |served: &mut Served<Member>| Self::command(served, &acknowledged);
+        self.served.live(span, command, || acknowledged.lock().unwrap().clear()).await;
     }
 
     /// Sends a random command from a random node.
-    fn command(&mut self) {
-        let rng = &mut self.cluster.rng;
-        let node = &self.nodes[rng.usize(0..self.nodes.len())];
-        let (engine, tasks) = (Arc::clone(&node.engine), node.tasks().clone());
+    fn command(served: &mut Served<Member>, acknowledged: &Arc<Mutex<Acknowledged>>) {
+        let (engine, tasks) = served.choose_node();
+        let rng = &mut served.cluster.rng;
         let scope = scope_of(rng.usize(0..ORGANIZATIONS));
-        let last = self.acknowledged.lock().unwrap().last_started(&scope);
+        let last = acknowledged.lock().unwrap().last_started(&scope);
         let (entry, user) = (EntryId(rng.u64(last.saturating_sub(5).max(1)..=last + 1)), rng.u32(1..9).to_string());
         let command = match rng.u32(0..10) {
             0..=4 => StudioCommand::Start(NewEntry {
@@ -96,7 +68,7 @@ impl Studio {
         };
         let id = rng.bool().then(|| CommandId(rng.u64(..)));
         let repeats = id.is_some() && rng.bool();
-        let acknowledged = Arc::clone(&self.acknowledged);
+        let acknowledged = Arc::clone(acknowledged);
         let execution = async move {
             let request = Request { scope: scope.clone(), command: Command::Studio(command.clone()), id };
             let outcome = engine.execute(request.clone()).await;
@@ -107,41 +79,20 @@ impl Studio {
                 }
             }
         };
-        self.commands.spawn(async move { tasks.until_death(execution).await.unwrap_or_default() });
+        served.spawn(&tasks, execution);
     }
 
-    /// Kills a node and starts another, to which its members connect.
-    async fn replace_node(&mut self, nth: usize) {
-        let new = self.cluster.start_node();
-        let dead = std::mem::replace(&mut self.nodes[nth], new);
-        let members = std::mem::take(&mut self.members[nth]);
-        let scopes: Vec<Scope> = members.iter().map(|member| member.scope.clone()).collect();
-        members.iter().for_each(Member::check);
-        drop(members);
-        dead.kill().await;
-        for scope in &scopes {
-            self.members[nth].push(Member::connect(&self.nodes[nth].engine, scope));
-        }
-    }
-
-    /// Ends all faults and waits until the views must agree.
     pub(crate) async fn heal(&mut self) {
-        for node in &self.nodes {
-            node.link.heal().await;
-        }
-        sleep(AGREE_WITHIN).await; // tidy: allow: virtual time
-        while let Some(ended) = self.commands.join_next().await {
-            ended.expect("a command panicked");
-        }
+        self.served.heal().await;
     }
 
     /// Each member was told of each event once and in order; returns the number of events, and of views that were
     /// loaded.
     pub(crate) fn each_event_was_told_once(&self) -> (usize, usize) {
         let mut total = (0, 0);
-        for member in self.members.iter().flatten() {
+        for member in self.served.clients() {
             member.check();
-            let board = self.cluster.store.board(&member.scope);
+            let board = self.served.cluster.store.board(&member.scope);
             let last = board.get::<StudioCounters>(&()).map_or(0, |counters| counters.next_event - 1);
             let told = member.told.lock().unwrap();
             assert_eq!(told.events.last().copied().unwrap_or(told.before), last, "{} is told all", member.scope);
@@ -154,12 +105,12 @@ impl Studio {
     pub(crate) async fn entries_are_those_that_were_acknowledged(&self) {
         for nth in 0..ORGANIZATIONS {
             let scope = scope_of(nth);
-            let board = self.cluster.store.board(&scope);
+            let board = self.served.cluster.store.board(&scope);
             let running: BTreeMap<EntryId, &TimeEntry> =
                 board.all::<TimeEntry>().map(|entry| (entry.id, entry)).collect();
             let targets: BTreeSet<Target> = running.values().map(|entry| entry.target).collect();
             assert_eq!(targets.len(), running.len(), "one entry of a target runs");
-            let page = self.nodes[0].engine.store().history(&scope, &Query::newest(100_000)).await.unwrap();
+            let page = self.served.nodes[0].engine.store().history(&scope, &Query::newest(100_000)).await.unwrap();
             let read = |body: &[u8]| TimeEntry::decode(std::str::from_utf8(body).unwrap()).unwrap();
             let finished: BTreeMap<EntryId, TimeEntry> =
                 page.rows.iter().map(|row| read(&row.body)).map(|entry| (entry.id, entry)).collect();
@@ -180,6 +131,10 @@ impl Studio {
 }
 
 impl Acknowledged {
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     /// Returns the number of the last entry that was started; 0 if there is none.
     fn last_started(&self, scope: &Scope) -> u64 {
         self.started.iter().filter(|(of, _)| of == scope).map(|(_, entry)| entry.0).max().unwrap_or(0)

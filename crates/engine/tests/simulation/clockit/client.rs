@@ -6,7 +6,7 @@ use engine::{Delivery, Engine, Reader};
 use timers::{Beat, Board, Scope};
 use tokio::task::JoinHandle;
 
-use super::super::cluster::join;
+use super::super::cluster::{Connected, join};
 
 /// One connected client.
 pub(crate) struct Client {
@@ -23,12 +23,26 @@ pub(crate) struct Seen {
     pub(crate) beats: Vec<Option<Beat>>,
 }
 
-impl Client {
+impl Connected for Client {
     /// Connects a client, which waits until its node can subscribe to the scope.
-    pub(crate) fn connect(engine: &Arc<Engine>, scope: &Scope) -> Self {
+    fn connect(engine: &Arc<Engine>, scope: &Scope) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let task = tokio::spawn(read(Arc::clone(engine), scope.clone(), Arc::clone(&seen)));
         Self { scope: scope.clone(), seen, task }
+    }
+
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+}
+
+impl Client {
+    /// Checks that the client was shown consecutive seconds, none of them twice; returns their number.
+    pub(crate) fn check_beats(&self) -> usize {
+        let seen = self.seen.lock().unwrap();
+        let pairs = seen.beats.windows(2).filter_map(|pair| Some((pair[0]?, pair[1]?)));
+        let check = |(before, after): (Beat, Beat)| assert_eq!(after, Beat(before.0 + 1), "in {}", self.scope);
+        pairs.map(check).count()
     }
 }
 

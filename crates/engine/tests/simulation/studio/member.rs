@@ -7,7 +7,7 @@ use timers::Scope;
 use timers::studio::{StudioCounters, StudioEvent};
 use tokio::task::JoinHandle;
 
-use super::super::cluster::join;
+use super::super::cluster::{Connected, join};
 
 /// One connected member.
 pub(crate) struct Member {
@@ -27,16 +27,20 @@ pub(crate) struct Told {
     pub(crate) resyncs: usize,
 }
 
-impl Member {
+impl Connected for Member {
     /// Connects a member, who waits until the node can subscribe to the organisation.
-    pub(crate) fn connect(engine: &Arc<Engine>, scope: &Scope) -> Self {
+    fn connect(engine: &Arc<Engine>, scope: &Scope) -> Self {
         let told = Arc::new(Mutex::new(Told::default()));
         let task = tokio::spawn(read(Arc::clone(engine), scope.clone(), Arc::clone(&told)));
         Self { scope: scope.clone(), told, task }
     }
 
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     /// The events follow each other without a gap or a repetition.
-    pub(crate) fn check(&self) {
+    fn check(&self) {
         let told = self.told.lock().unwrap();
         let expected: Vec<u64> = (told.before + 1..).take(told.events.len()).collect();
         assert_eq!(told.events, expected, "{} is told each event once", self.scope);
