@@ -10,6 +10,7 @@ mod simulation {
     pub(crate) mod cluster;
     pub(crate) mod journal;
     pub(crate) mod network;
+    pub(crate) mod punch_clock;
     pub(crate) mod rooms;
     pub(crate) mod studio;
 }
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use simulation::clockit::Clockit;
 use simulation::network::Faults;
+use simulation::punch_clock::{PunchClock, PunchCoverage};
 use simulation::rooms::{Coverage, Rooms};
 use simulation::studio::Studio;
 
@@ -27,6 +29,9 @@ const CLOCKIT_RUNS: u64 = 20;
 
 /// Seeds of the test of Studio. A run takes some thirty virtual seconds.
 const STUDIO_RUNS: u64 = 8;
+
+/// Seeds of each test of Punch clock. A run takes some thirty virtual seconds.
+const PUNCH_CLOCK_RUNS: u64 = 8;
 
 /// Seeds of each test of Rooms. A run takes 60 to 90 virtual seconds, and some 50 to 100 real milliseconds.
 const ROOMS_RUNS: u64 = 10;
@@ -86,6 +91,33 @@ fn members_are_told_each_event_once_whatever_the_network_does() {
     });
     let (events, resyncs) = runs.iter().fold((0, 0), |total, run| (total.0 + run.0, total.1 + run.1));
     assert!(events > 100 && (runs.len() == 1 || resyncs > 0), "the runs exercise too little: {events}, {resyncs}");
+}
+
+#[test]
+fn no_punch_is_lost_or_comes_back_whatever_the_network_does() {
+    let runs = each_seed(PUNCH_CLOCK_RUNS, |seed| async move {
+        let mut punch_clock = PunchClock::new(seed, Faults::all());
+        punch_clock.live(Duration::from_secs(20)).await;
+        punch_clock.heal().await;
+        punch_clock.clients_equal_the_store();
+        punch_clock.punches_are_those_that_were_acknowledged().await
+    });
+    check_punches(&runs);
+}
+
+#[test]
+fn live_seconds_are_neither_missing_nor_doubled_while_nodes_die_at_midnight() {
+    let runs = each_seed(PUNCH_CLOCK_RUNS, |seed| async move {
+        let mut punch_clock = PunchClock::new(seed, Faults { node_deaths: true, ..Faults::none() });
+        punch_clock.live(Duration::from_secs(20)).await;
+        punch_clock.heal().await;
+        punch_clock.clients_equal_the_store();
+        let seconds = punch_clock.every_second_was_shown_once();
+        (punch_clock.punches_are_those_that_were_acknowledged().await, seconds)
+    });
+    let (runs, seconds): (Vec<PunchCoverage>, Vec<usize>) = runs.into_iter().unzip();
+    check_punches(&runs);
+    assert!(seconds.iter().sum::<usize>() > 10 * seconds.len() || seconds.len() == 1, "too few: {seconds:?}");
 }
 
 #[test]
@@ -181,6 +213,11 @@ fn connected_people_are_members_after_the_store_lost_its_last_seconds() {
         rooms.settle().await;
         rooms.connected_people_are_members();
     });
+}
+
+fn check_punches(runs: &[PunchCoverage]) {
+    let is_covered = |run: &PunchCoverage| run.punches > 20 && run.deleted > 0 && run.archived_days > 0;
+    assert!(runs.len() == 1 || runs.iter().any(is_covered), "the runs exercise too little: {runs:?}");
 }
 
 fn each_seed<T, F: Future<Output = T>>(runs: u64, run: impl Fn(u64) -> F) -> Vec<T> {
