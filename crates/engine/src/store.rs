@@ -1,6 +1,8 @@
 //! The port to storage. An adapter stores boards as bytes, and knows nothing of timers.
 
+mod beat;
 mod capacity;
+mod commit;
 mod fault;
 mod head;
 mod history;
@@ -16,15 +18,16 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use timers::{
-    Beat, CommandId, DeadlineMove, HistoryBound, HistoryId, ItemKey, MILLIS_PER_BEAT, Millis, Position, ROW_TERMS_MAX,
-    RequiredRows, Revision, Scope, Tag, Timestamp,
-};
+use timers::{HistoryId, ItemKey, Millis, Position, RequiredRows, Scope, Tag, Timestamp};
 use tokio::sync::mpsc;
 
 use crate::update::Update;
 
+pub use beat::{ABSORBED_AS_DATE_MAX, BeatRequest, BeatStatus, STEP_BACK_MAX, ahead_of_date};
 pub use capacity::Capacity;
+pub use commit::{
+    COMMIT_AGE_MAX, COMMIT_ITEMS_MAX, COMMIT_REMOVALS_MAX, COMMIT_ROW_REMOVALS_MAX, COMMIT_ROWS_MAX, Commit, Committed,
+};
 pub use fault::{Fault, FaultKind};
 pub use head::{Head, RECENT_ID_AGE_MAX, RECENT_IDS_MAX, RecentId};
 pub use history::{ArchivedRow, HistoryCursor, Page, Query};
@@ -34,32 +37,6 @@ pub use retention::{Expiry, HistoryQuota, HistorySize};
 pub use shard::{SHARDS, Shard, Shards};
 pub use signal_sender::SignalSender;
 pub use transfer::{EXPORT_BYTES, EXPORT_ROWS_MAX, Export, ExportPart, RestoreStep, StoredScope, Transfer};
-
-/// A commit that was decided longer ago than this is refused: an abandoned command must not take effect later. Far above
-/// a healthy round trip, far below the time for which command ids are remembered.
-pub const COMMIT_AGE_MAX: Millis = Millis(2000);
-
-/// Most items that one commit writes. A commit is one atomic step, during which a store serves nobody else.
-pub const COMMIT_ITEMS_MAX: usize = 1000;
-
-/// Most items that one commit deletes; the reason is that of [`COMMIT_ITEMS_MAX`].
-pub const COMMIT_REMOVALS_MAX: usize = 1000;
-
-/// Most history rows that one commit writes; the reason is that of [`COMMIT_ITEMS_MAX`].
-pub const COMMIT_ROWS_MAX: usize = 5000;
-
-/// Most history rows that one commit deletes; the reason is that of [`COMMIT_ITEMS_MAX`].
-pub const COMMIT_ROW_REMOVALS_MAX: usize = 5000;
-
-const _: () = assert!(timers::ITEMS_MAX <= COMMIT_ITEMS_MAX && timers::REMOVALS_MAX <= COMMIT_REMOVALS_MAX);
-const _: () = assert!(timers::ROWS_MAX <= COMMIT_ROWS_MAX && timers::ROWS_MAX <= COMMIT_ROW_REMOVALS_MAX);
-
-/// From this on, the part of cluster time by which it is ahead of the store's own clock is not shown as a date. A person
-/// does not notice a date that is less than a minute off, and it is corrected within hours, by five milliseconds a second.
-pub const ABSORBED_AS_DATE_MAX: Millis = Millis(60_000);
-
-/// Beats restart if the time of the store is further back than this: it was emptied while no node knew the time.
-pub const STEP_BACK_MAX: Millis = Millis(60_000);
 
 /// Most signals in the queue to the hub. A hub that is further behind receives a lost link instead, and compares
 /// positions.
@@ -246,117 +223,6 @@ pub struct LoadedBoard {
     pub now: Timestamp,
 }
 
-/// One step of a board, to be written atomically.
-#[derive(Clone, Debug)]
-pub struct Commit {
-    /// The scope of the board.
-    pub scope: Scope,
-    /// The tag that the board must have.
-    pub expected: Tag,
-    /// The command's id, by which a repetition is recognised.
-    pub id: CommandId,
-    /// The time of the decision, in store time.
-    pub decided_at: Timestamp,
-    /// The new time of the board.
-    pub at: Timestamp,
-    /// The new tag of the board.
-    pub tag: Tag,
-    /// Items to write.
-    pub put: Vec<(ItemKey, Bytes)>,
-    /// Items to delete.
-    pub removed: Vec<ItemKey>,
-    /// History rows to write. One of the same id is replaced with its terms; of several in one commit the last counts.
-    pub archive: Vec<ArchivedRow>,
-    /// History rows to delete; none of them is written as well.
-    pub archive_removed: Vec<HistoryId>,
-    /// The move of the scope's deadline.
-    pub deadline: DeadlineMove,
-    /// When the store deletes what it has of the scope.
-    pub expiry: Expiry,
-    /// The bounds of the scope's history; `None` for a commit that must not be refused because of them.
-    pub quota: Option<HistoryQuota>,
-    /// The message to publish: the [`Update`], encoded.
-    pub update: Bytes,
-}
-
-impl Commit {
-    /// Tells whether the commit writes or deletes history rows.
-    pub fn has_rows(&self) -> bool {
-        !self.archive.is_empty() || !self.archive_removed.is_empty()
-    }
-
-    /// Checks the commit against the limits of the port, before anything is sent or written.
-    ///
-    /// # Errors
-    /// [`FaultKind::Damaged`], naming the limit: the commit is a bug of the caller, and a retry does not help.
-    pub fn check_limits(&self) -> Result<(), Fault> {
-        for (what, count, limit) in [
-            ("items", self.put.len(), COMMIT_ITEMS_MAX),
-            ("deletions", self.removed.len(), COMMIT_REMOVALS_MAX),
-            ("history rows", self.archive.len(), COMMIT_ROWS_MAX),
-            ("deletions of history rows", self.archive_removed.len(), COMMIT_ROW_REMOVALS_MAX),
-        ] {
-            if count > limit {
-                return Err(refused(format!("a commit has {count} {what}, and the limit is {limit}")));
-            }
-        }
-        let deleted: BTreeSet<&HistoryId> = self.archive_removed.iter().collect();
-        self.archive.iter().try_for_each(|row| check_row(row, &deleted))
-    }
-}
-
-fn check_row(row: &ArchivedRow, deleted: &BTreeSet<&HistoryId>) -> Result<(), Fault> {
-    let count = row.terms.len();
-    if count > ROW_TERMS_MAX {
-        let why = format!("the history row {} has {count} index terms, and the limit is {ROW_TERMS_MAX}", row.id);
-        return Err(refused(why));
-    }
-    if let Some(term) =
-        row.terms.iter().enumerate().find_map(|(nth, term)| row.terms[..nth].contains(term).then_some(term))
-    {
-        return Err(refused(format!("the history row {} has the index term {term} twice", row.id)));
-    }
-    if deleted.contains(&row.id) {
-        return Err(refused(format!("a commit writes and deletes the history row {}", row.id)));
-    }
-    Ok(())
-}
-
-fn refused(why: String) -> Fault {
-    Fault::new(FaultKind::Damaged, why)
-}
-
-/// The outcome of a commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Committed {
-    /// The commit is done, and made this revision.
-    Done(Revision, Timestamp),
-    /// A commit of the same id was done before, and made this revision.
-    Repeated(Revision, Timestamp),
-    /// The board has another tag; nothing was done.
-    Conflict(Timestamp),
-    /// The decision is too old; nothing was done.
-    Late(Timestamp),
-    /// A second has begun since the decision; nothing was done.
-    Stale(Timestamp),
-    /// The rows would exceed this bound of [`Commit::quota`]; nothing was done.
-    HistoryFull(HistoryBound, Timestamp),
-}
-
-impl Committed {
-    /// Returns the store's time.
-    pub fn now(self) -> Timestamp {
-        match self {
-            Self::Done(_, now)
-            | Self::Repeated(_, now)
-            | Self::Conflict(now)
-            | Self::Late(now)
-            | Self::Stale(now)
-            | Self::HistoryFull(_, now) => now,
-        }
-    }
-}
-
 /// A scope with a deadline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
@@ -375,45 +241,4 @@ pub struct DuePage {
     pub more: bool,
     /// The shards that could not be read.
     pub unread: Shards,
-}
-
-/// A node's request to lead the beat.
-#[derive(Clone, Debug)]
-pub struct BeatRequest {
-    /// The name of the node.
-    pub node: String,
-    /// How late the leader must be before another takes over.
-    pub takeover_after: Millis,
-    /// The generation to set if the store has none.
-    pub generation: Tag,
-    /// The node's cluster clock, if it has one.
-    pub now: Option<Timestamp>,
-}
-
-/// The last beat.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BeatStatus {
-    /// The number of the beat.
-    pub beat: Beat,
-    /// The store's time.
-    pub now: Timestamp,
-    /// The name of the leader; empty after a resignation.
-    pub leader: String,
-    /// A random number that changes when the store is emptied.
-    pub generation: Tag,
-    /// How far the store's own clock is behind the time that it tells, after steps back that were absorbed.
-    pub absorbed: Millis,
-}
-
-impl BeatStatus {
-    /// Returns how far cluster time is ahead of the date; see [`ahead_of_date`].
-    pub fn ahead_of_date(&self) -> Millis {
-        ahead_of_date(self.absorbed)
-    }
-}
-
-/// Returns how far cluster time is ahead of the date while it is ahead of the store's own clock by `absorbed`: whole
-/// seconds, so that a beat is a whole second of the date as well, or zero below [`ABSORBED_AS_DATE_MAX`].
-pub fn ahead_of_date(absorbed: Millis) -> Millis {
-    if absorbed < ABSORBED_AS_DATE_MAX { Millis(0) } else { Millis(absorbed.0 - absorbed.0 % MILLIS_PER_BEAT) }
 }
