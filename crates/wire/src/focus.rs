@@ -4,7 +4,7 @@ mod document;
 mod request;
 mod socket;
 
-pub use document::{FocusDocument, stats, with_list, with_score, with_session};
+pub use document::{FocusDocument, list_end, list_start, stats, with_score, with_session};
 pub use request::{
     BadFocusRequest, NewSessionRequest, SessionList, StatusFilter, ending_request, session_change, session_id,
 };

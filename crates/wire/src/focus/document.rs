@@ -85,6 +85,13 @@ impl<'a> FocusDocument<'a> {
     }
 }
 
+impl FocusDocument<'_> {
+    /// Renders the session alone.
+    pub fn to_json(&self) -> String {
+        json(self)
+    }
+}
+
 /// Renders `{success, session}`.
 pub fn with_session(session: &FocusDocument<'_>) -> String {
     #[derive(Serialize)]
@@ -107,15 +114,14 @@ pub fn with_score(session: &FocusDocument<'_>) -> String {
     json(&Answer { success: true, session, focus_score: session.focus_score })
 }
 
-/// Renders `{success, count, sessions}`.
-pub fn with_list(sessions: &[FocusDocument<'_>]) -> String {
-    #[derive(Serialize)]
-    struct Answer<'a> {
-        success: bool,
-        count: usize,
-        sessions: &'a [FocusDocument<'a>],
-    }
-    json(&Answer { success: true, count: sessions.len(), sessions })
+/// Returns the start of `{success, sessions, count}`, before the first session.
+pub fn list_start() -> &'static str {
+    r#"{"success":true,"sessions":["#
+}
+
+/// Returns its end, after so many sessions.
+pub fn list_end(count: usize) -> String {
+    format!(r#"],"count":{count}}}"#)
 }
 
 /// Renders the statistics of a person, whose days are those of a zone.
