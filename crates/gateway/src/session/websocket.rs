@@ -39,6 +39,8 @@ pub(crate) trait WebSocketSystem: Send + 'static {
     const SIGNALS: SignalTexts = SignalTexts::NONE;
     /// Whether a client without credentials is awaited, since its first message may carry a token.
     const AWAITS_TOKEN: bool = true;
+    /// Whether clients without credentials can be guests, where the configuration accepts them.
+    const ACCEPTS_GUESTS: bool = true;
 
     /// Returns the scope that a client of a user subscribes to.
     fn scope(user: &UserId) -> Scope;
@@ -160,13 +162,14 @@ async fn authenticate<S: WebSocketSystem>(node: &Node, credentials: &Credentials
     }
     let has_cookie = auth.has_session_cookie(credentials, system.name());
     let has_test_user = auth.has_test_user(credentials);
-    if !(credentials.has_token() || has_test_user || auth.is_trusted_mode() || has_cookie || auth.accepts_guests()) {
+    let accepts_guests = S::ACCEPTS_GUESTS && auth.accepts_guests();
+    if !(credentials.has_token() || has_test_user || auth.is_trusted_mode() || has_cookie || accepts_guests) {
         return match S::AWAITS_TOKEN {
             true => Handshake::Unauthenticated,
             false => Handshake::Closing(denied_reason::<S>(node, &Denied::Missing)),
         };
     }
-    match auth.authenticate_or_guest(credentials, system.name(), auth.accepts_guests()).await {
+    match auth.authenticate_or_guest(credentials, system.name(), accepts_guests).await {
         Ok(identity) => Handshake::Authenticated(identity),
         // Every visitor of the web server has a cookie, and may send a token later.
         Err(Denied::Missing | Denied::Rejected(_) | Denied::Expired(_))

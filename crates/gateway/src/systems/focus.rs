@@ -84,6 +84,8 @@ impl WebSocketSystem for Focus {
     const SIGNALS: SignalTexts = SignalTexts::new(ACTIVITY_TEXTS);
     // The original closes a client without a token at once.
     const AWAITS_TOKEN: bool = false;
+    // A guest has no session to track.
+    const ACCEPTS_GUESTS: bool = false;
 
     fn scope(user: &UserId) -> Scope {
         Scope::focus(user)
