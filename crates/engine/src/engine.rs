@@ -14,6 +14,7 @@ use crate::clock::{BootClock, Clock, Monotonic};
 use crate::deadline_runner::DeadlineRunner;
 use crate::entropy::Entropy;
 use crate::hub::Hub;
+use crate::lease_state::LeaseStates;
 use crate::presence::{EntryRequest, Presence};
 use crate::retention::Retention;
 use crate::scope_queue::ScopeQueues;
@@ -83,6 +84,7 @@ pub struct Engine {
     pub(crate) beat_heard: Notify,
     pub(crate) deadline_runner: Arc<DeadlineRunner>,
     pub(crate) presence: Presence,
+    pub(crate) lease_states: LeaseStates,
     schedule: Mutex<BeatSchedule>,
     leader: Mutex<Leader>,
     is_time_valid: watch::Sender<bool>,
@@ -135,6 +137,7 @@ impl Engine {
             beat_heard: Notify::new(),
             deadline_runner,
             presence,
+            lease_states: LeaseStates::default(),
             schedule: Mutex::new(BeatSchedule::new(options.holdover)),
             leader: Mutex::default(),
             is_time_valid: watch::Sender::new(true),

@@ -1,7 +1,11 @@
 //! What is stored about another node's lease.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use timers::node::Lease;
 use timers::{NodeId, RequiredRows, Scope, Timestamp};
+use tokio::sync::Mutex;
 
 use crate::engine::Engine;
 use crate::hub::JoinError;
@@ -26,8 +30,17 @@ pub enum LeaseState {
     Absent,
 }
 
+/// How long a state is taken as it was read. After the end of a node thousands of clients return, and each of them asks
+/// for its lease, on a board that names all scopes of the node.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// The states that were read lately, with the instants at which they were. Requests for one wait for each other.
+#[derive(Default)]
+pub(crate) struct LeaseStates(Mutex<BTreeMap<NodeId, (Duration, LeaseState)>>);
+
 impl Engine {
-    /// Returns the state of a node's lease. One round trip; none for this node's own lease.
+    /// Returns the state of a node's lease, as it was within the last second. At most one round trip; none for this node's
+    /// own lease.
     ///
     /// Whether a node is dead is decided in one place, the end of its lease, so this changes nothing.
     ///
@@ -37,6 +50,18 @@ impl Engine {
         if self.presence.current_name().as_ref() == Some(node) {
             return Ok(LeaseState::Held);
         }
+        let mut states = self.lease_states.0.lock().await;
+        let now = self.clock.elapsed();
+        states.retain(|_, (read_at, _)| now.saturating_sub(*read_at) < FRESH_FOR);
+        if let Some((_, state)) = states.get(node) {
+            return Ok(*state);
+        }
+        let state = self.read_lease_state(node).await?;
+        states.insert(node.clone(), (self.clock.elapsed(), state));
+        Ok(state)
+    }
+
+    async fn read_lease_state(&self, node: &NodeId) -> Result<LeaseState, JoinError> {
         let board = self.hub.load(&Scope::node(node), &RequiredRows::default()).await?.board;
         let Some(lease) = board.get::<Lease>(&()) else { return Ok(LeaseState::Absent) };
         let alive_until = lease.alive_until();

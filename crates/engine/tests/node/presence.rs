@@ -184,11 +184,19 @@ async fn nodes_know_whether_another_node_lives_and_until_when_it_did() {
         }
         sleep(Duration::from_millis(1)).await; // tidy: allow: virtual time
     }
-    let [LeaseState::Held, LeaseState::Ended { alive_until }, rest @ .., LeaseState::Absent] = &states[..] else {
-        panic!("{states:?}")
-    };
-    assert!(last_heard.since(*alive_until) <= Millis(2_500) && *alive_until <= last_heard + Millis(10), "{states:?}");
-    assert!(rest.iter().all(|state| *state == LeaseState::Lost { alive_until: *alive_until }), "{states:?}");
+    // A state is remembered for a second, so a short one can be missed.
+    let [LeaseState::Held, between @ .., LeaseState::Absent] = &states[..] else { panic!("{states:?}") };
+    for state in between {
+        let (LeaseState::Ended { alive_until } | LeaseState::Lost { alive_until }) = state else {
+            panic!("{states:?}")
+        };
+        assert!(
+            last_heard.since(*alive_until) <= Millis(2_500) && *alive_until <= last_heard + Millis(10),
+            "{states:?}"
+        );
+    }
+    let last_renewal = between.iter().filter(|state| matches!(state, LeaseState::Lost { .. })).count();
+    assert!(last_renewal <= 1, "{states:?}");
     assert_eq!(member_names(&store.board(&Scope::room(&room()))), ["ann"]);
 }
 

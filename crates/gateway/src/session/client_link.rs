@@ -58,6 +58,17 @@ pub(super) struct LinkParts {
     pub(super) client: ClientId,
 }
 
+/// Whether a request of the client is in progress. A node that stops waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequestProgress {
+    /// None is.
+    None,
+    /// One is, and the client is read meanwhile.
+    Reading,
+    /// One is, and nothing is read until it ends, which holds a flooding client back.
+    Blocking,
+}
+
 /// What a connection's task has to act on.
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
@@ -122,18 +133,18 @@ impl<V: ClientView> ClientLink<V> {
         self.node.traces.message(origin, Some(&self.subscription), V::DIALECT, command)
     }
 
-    /// Waits for what comes next. Cancel-safe. While the client's request is in progress (`is_reading` is false), nothing
-    /// is read, and a node that stops waits for it.
+    /// Waits for what comes next. Cancel-safe.
     ///
     /// # Errors
     /// The connection must end; see [`ClientLink::end`].
-    pub(crate) async fn next(&mut self, is_reading: bool) -> Result<LinkEvent, Disconnected> {
+    pub(crate) async fn next(&mut self, progress: RequestProgress) -> Result<LinkEvent, Disconnected> {
+        let is_reading = progress != RequestProgress::Blocking;
         if self.ping.deadline() != self.timer.deadline() {
             self.ping.as_mut().reset(self.timer.deadline());
         }
         tokio::select! {
             biased;
-            reconnect_after = &mut self.closing, if is_reading => {
+            reconnect_after = &mut self.closing, if progress == RequestProgress::None => {
                 Err(Disconnected::Close(CloseReason::Restarting(reconnect_after)))
             }
             () = &mut self.ordered_to_disconnect => Err(Disconnected::Close(CloseReason::Forbidden)),

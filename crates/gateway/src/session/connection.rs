@@ -13,7 +13,7 @@ use wire::{ClientMessage, Code, Done, Fault, MessageId, Rejected, Request, TextD
 
 use crate::node::Node;
 use crate::ops::telemetry::traces::TraceOrigin;
-use crate::session::client_link::{ClientLink, LinkEvent};
+use crate::session::client_link::{ClientLink, LinkEvent, RequestProgress};
 use crate::session::connections::ConnectionGuard;
 use crate::session::fault::{denied_fault, fault};
 use crate::session::render::WholeBoard;
@@ -90,11 +90,12 @@ impl<D: TextDialect> Connection<D> {
     async fn serve(&mut self) -> Result<Infallible, TaskEnd> {
         self.link.deliver(None).await?;
         loop {
-            let is_reading = self.in_flight.is_none();
+            let is_idle = self.in_flight.is_none();
+            let progress = if is_idle { RequestProgress::None } else { RequestProgress::Blocking };
             let last = tokio::select! {
                 biased;
                 request = ended(&mut self.in_flight) => self.answer(request)?,
-                event = self.link.next(is_reading) => match event? {
+                event = self.link.next(progress) => match event? {
                     LinkEvent::Received(incoming) => self.receive(incoming),
                     LinkEvent::Deliverable => None,
                     LinkEvent::TimeUncertain => Some(frame::text(&D::error(None, &Fault::time_uncertain()))),

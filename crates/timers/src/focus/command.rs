@@ -25,7 +25,7 @@ pub enum FocusCommand {
     Start(FocusId, Tracker),
     /// Record that a socket still tracks a session, which it has done without a break since an instant, although its node was
     /// taken for dead. Is no activity.
-    Return(FocusId, Tracker, Timestamp),
+    Rejoin(FocusId, Tracker, Timestamp),
     /// Add activity that was before now.
     Report(FocusId, Spans),
     /// Count that the person has left the page.
@@ -113,7 +113,7 @@ impl FocusCommand {
             Self::Create(_) => "focus.create",
             Self::Update(..) => "focus.update",
             Self::Start(..) => "focus.start",
-            Self::Return(..) => "focus.return",
+            Self::Rejoin(..) => "focus.rejoin",
             Self::Report(..) => "focus.report",
             Self::SwitchTab(_) => "focus.switch_tab",
             Self::Disconnect(..) => "focus.disconnect",
@@ -127,7 +127,7 @@ impl FocusCommand {
     pub(crate) fn required_rows(&self) -> RequiredRows {
         let (mut existing, mut bodies) = (Vec::new(), Vec::new());
         match self {
-            Self::Create(NewSession { id, .. }) | Self::Start(id, _) | Self::Return(id, ..) | Self::End(id, ..) => {
+            Self::Create(NewSession { id, .. }) | Self::Start(id, _) | Self::Rejoin(id, ..) | Self::End(id, ..) => {
                 existing.push(id.row_id());
             }
             Self::Update(id, _) | Self::Delete(id) => bodies.push(id.row_id()),

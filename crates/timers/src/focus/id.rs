@@ -53,6 +53,12 @@ impl FocusId {
         self.0[CHECK..] == check_bytes(&self.0) && self.0[OWNER..RANDOM] != owner_tag(owner)
     }
 
+    /// Returns the end of the second of the creation, as the id tells it.
+    pub fn created_by(&self) -> Timestamp {
+        let seconds = u32::from_be_bytes([self.0[0], self.0[1], self.0[2], self.0[3]]);
+        Timestamp(u64::from(seconds) * 1000 + 999)
+    }
+
     /// Returns the id of the session's row in the history.
     pub fn row_id(&self) -> HistoryId {
         HistoryId::of("focus", &self.as_text())

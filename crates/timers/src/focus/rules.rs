@@ -72,7 +72,7 @@ impl System for FocusRules {
             FocusCommand::Create(new) => create(draft, stored, new),
             FocusCommand::Update(id, change) => update(draft, stored, *id, change),
             FocusCommand::Start(id, tracker) => start(draft, stored, *id, tracker),
-            FocusCommand::Return(id, tracker, since) => go_on(draft, stored, *id, tracker, *since),
+            FocusCommand::Rejoin(id, tracker, since) => rejoin(draft, stored, *id, tracker, *since),
             FocusCommand::Report(id, spans) => report(draft, *id, spans),
             FocusCommand::SwitchTab(id) => switch_tab(draft, *id),
             FocusCommand::Disconnect(id, tracker, at, spans) => disconnect(draft, *id, tracker, *at, spans),
@@ -193,7 +193,7 @@ fn start(draft: &mut Draft<'_>, stored: &StoredRows, id: FocusId, tracker: &Trac
     Ok(())
 }
 
-fn go_on(
+fn rejoin(
     draft: &mut Draft<'_>,
     stored: &StoredRows,
     id: FocusId,
@@ -201,10 +201,10 @@ fn go_on(
     since: Timestamp,
 ) -> Result<(), FocusRefusal> {
     let Some(mut session) = open(draft, id)?.cloned() else { return Err(not_open(stored, id)) };
-    if session.trackers.len() >= TRACKERS_MAX && !session.is_tracked_by(tracker) {
+    session.rejoin(tracker, since, draft.now, &draft.limits.focus);
+    if session.trackers.len() > TRACKERS_MAX {
         return Err(FocusRefusal::TooManySockets(TRACKERS_MAX));
     }
-    session.go_on(tracker, since, draft.now, &draft.limits.focus);
     draft.put(session);
     Ok(())
 }

@@ -32,10 +32,10 @@ impl FocusSession {
     }
 
     /// Lets a socket go on that has tracked the session without a break since an instant, although it counted as gone.
-    pub(crate) fn go_on(&mut self, tracker: &Tracker, since: Timestamp, now: Timestamp, limits: &FocusLimits) {
-        if !self.trackers.contains(tracker) {
-            self.trackers.push(tracker.clone());
-        }
+    pub(crate) fn rejoin(&mut self, tracker: &Tracker, since: Timestamp, now: Timestamp, limits: &FocusLimits) {
+        // It is recorded under the name that its node had before.
+        self.trackers.retain(|known| known.connection != tracker.connection);
+        self.trackers.push(tracker.clone());
         if self.status == OpenStatus::Paused {
             return;
         }

@@ -12,8 +12,8 @@ fn lose_lease(ann: &mut Person, alive_until: Timestamp) {
     assert!(ann.apply(FocusCommand::RemoveNode(node, alive_until)).unwrap());
 }
 
-fn go_on(ann: &mut Person, id: timers::focus::FocusId, since: Timestamp) {
-    assert!(ann.apply(FocusCommand::Return(id, tracker("m/a"), since)).unwrap());
+fn rejoin(ann: &mut Person, id: timers::focus::FocusId, since: Timestamp) {
+    assert!(ann.apply(FocusCommand::Rejoin(id, tracker("m/a"), since)).unwrap());
 }
 
 #[test]
@@ -27,12 +27,12 @@ fn a_socket_that_was_taken_for_dead_goes_on_without_a_gap_and_without_activity()
         ann.pass(outage);
         lose_lease(&mut ann, alive_until);
         ann.pass(1500);
-        go_on(&mut ann, id, since);
+        rejoin(&mut ann, id, since);
         let seconds = (10_000 + outage + 1500) / 1000;
         let active = seconds.min(15);
         assert_eq!(ann.counted(id), [seconds, active, seconds - active], "{outage}");
         assert!(ann.session(id).is_tracked_by(&tracker("m/a")) && ann.session(id).trackers.len() == 1);
-        assert!(!ann.apply(FocusCommand::Return(id, tracker("m/a"), since)).unwrap(), "a repetition changes nothing");
+        assert!(!ann.apply(FocusCommand::Rejoin(id, tracker("m/a"), since)).unwrap(), "a repetition changes nothing");
     }
 }
 
@@ -45,14 +45,14 @@ fn a_pause_stays_a_pause_and_an_end_an_end() {
     ann.set_status(id, OpenStatus::Paused);
     lose_lease(&mut ann, since);
     ann.pass(60_000);
-    go_on(&mut ann, id, since);
+    rejoin(&mut ann, id, since);
     ann.pass(5000);
     assert_eq!(ann.counted(id)[0], 5);
     ann.set_status(id, OpenStatus::Active);
     ann.pass(3000);
     assert_eq!(ann.counted(id)[0], 8, "the socket tracks it again");
     ann.end(id, Ending::Completed);
-    let late = ann.apply(FocusCommand::Return(id, tracker("m/a"), since));
+    let late = ann.apply(FocusCommand::Rejoin(id, tracker("m/a"), since));
     assert_eq!(late, Err(FocusRefusal::Ended));
 }
 
@@ -75,7 +75,7 @@ proptest! {
         ann.pass(lost_at);
         lose_lease(&mut ann, since + Millis(outage));
         ann.pass(until_back);
-        go_on(&mut ann, id, since);
+        rejoin(&mut ann, id, since);
         ann.pass(rest);
         undisturbed.pass(back_at + rest);
         for person in [&mut ann, &mut undisturbed] {

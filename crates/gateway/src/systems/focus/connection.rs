@@ -1,12 +1,13 @@
 //! The connection of a client that tracks a session: one task that waits for the client's link, the request in progress,
 //! the write of activity, and the loss of the node's lease.
 
+mod answers;
+mod rejoin;
+
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use access::{Credentials, Denied, Identity};
-use bytes::Bytes;
 use engine::Outcome;
 use net::websocket::{Disconnected, WebSocketEvent, frame};
 use timers::focus::{Ending, FocusCommand, FocusId, ReportedCounters};
@@ -14,13 +15,12 @@ use timers::{ConnectionId, NodeId, Revision};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tracing::Span;
-use wire::focus::{SocketRequest, connected, failed, parse, started, stopped, tab_switch_counted};
+use wire::focus::{SocketRequest, connected, failed, parse, stopped};
 use wire::{ClientMessage, Code, Fault, MessageId, Rejected, Request, Token};
 
-use crate::session::client_link::{ClientLink, LinkEvent};
-use crate::session::fault::denied_fault;
+use crate::session::client_link::{ClientLink, LinkEvent, RequestProgress};
 use crate::session::random_ids;
-use crate::session::request_task::{EndedRequest, RequestTask, ended};
+use crate::session::request_task::{RequestTask, ended};
 use crate::session::websocket::Session;
 use crate::systems::System;
 use crate::systems::focus::Focus;
@@ -28,9 +28,6 @@ use crate::systems::focus::activity::Activity;
 use crate::systems::focus::sessions::Sessions;
 use crate::systems::focus::tracking::{self, Tracked};
 use crate::systems::focus::view::FocusView;
-
-/// Pause before a socket tells again that it goes on, after its node lost its lease.
-const GO_ON_RETRY: Duration = Duration::from_secs(1);
 
 /// One client, while it is connected.
 pub(super) struct FocusConnection {
@@ -43,8 +40,11 @@ pub(super) struct FocusConnection {
     /// The write of activity in progress. The client is read meanwhile.
     report: Option<Box<RequestTask<(), Result<Outcome, Fault>>>>,
     node_name: watch::Receiver<Option<NodeId>>,
+    /// A message that has come while a request is in progress. Activity is read meanwhile, since it has no other date than
+    /// the instant at which it is read.
+    held: Option<WebSocketEvent>,
     /// When the socket tells that it goes on, if it must.
-    go_on_at: Option<Instant>,
+    rejoin_at: Option<Instant>,
     /// The session whose start is being answered, and the revision since which it is tracked.
     starting: Option<(FocusId, Revision)>,
 }
@@ -54,7 +54,7 @@ enum TrackingRequest {
     Start { id: Option<MessageId>, session: FocusId },
     SwitchTab { id: Option<MessageId> },
     Stop { id: Option<MessageId> },
-    GoOn,
+    Rejoin,
     Authenticate { id: Option<MessageId> },
 }
 
@@ -62,7 +62,7 @@ enum TrackingRequest {
 enum TrackingOutcome {
     Started(Result<(Tracked, Outcome), Fault>),
     Done(Result<Outcome, Fault>),
-    WentOn(Tracked, Result<(), Fault>),
+    Rejoined(Tracked, Result<(), Fault>),
     Authenticated(Result<Identity, Denied>),
 }
 
@@ -83,7 +83,8 @@ impl FocusConnection {
             tracked: None,
             in_flight: None,
             report: None,
-            go_on_at: None,
+            held: None,
+            rejoin_at: None,
             starting: None,
         });
         // A task of its own, so that nothing of the handshake stays in memory.
@@ -99,7 +100,9 @@ impl FocusConnection {
             // A request in progress can make the socket track a session.
             let request = if in_flight.is_some() { ended(&mut in_flight).await.result.ok() } else { None };
             let tracked = match request {
-                Some(TrackingOutcome::Started(Ok((tracked, _))) | TrackingOutcome::WentOn(tracked, _)) => Some(tracked),
+                Some(TrackingOutcome::Started(Ok((tracked, _))) | TrackingOutcome::Rejoined(tracked, _)) => {
+                    Some(tracked)
+                }
                 Some(_) | None => tracked,
             };
             if let Some(tracked) = tracked {
@@ -112,7 +115,18 @@ impl FocusConnection {
     async fn talk(&mut self) -> Result<Infallible, Disconnected> {
         self.link.deliver(Some(frame::text(&connected(&self.connection)))).await?;
         loop {
-            let is_reading = self.in_flight.is_none();
+            if self.in_flight.is_none()
+                && let Some(held) = self.held.take()
+            {
+                let answer = self.receive(held);
+                self.link.deliver(answer.map(|answer| frame::text(&answer))).await?;
+                continue;
+            }
+            let progress = match (&self.in_flight, &self.held) {
+                (None, _) => RequestProgress::None,
+                (Some(_), None) => RequestProgress::Reading,
+                (Some(_), Some(_)) => RequestProgress::Blocking,
+            };
             let timer = self.next_timer();
             let last = tokio::select! {
                 biased;
@@ -121,7 +135,13 @@ impl FocusConnection {
                     self.activity.end(matches!(report.result, Ok(Ok(_))), Instant::now());
                     continue;
                 }
-                event = self.link.next(is_reading) => match event? {
+                event = self.link.next(progress) => match event? {
+                    // A pong is due.
+                    LinkEvent::Received(WebSocketEvent::Control) => None,
+                    LinkEvent::Received(text @ WebSocketEvent::Text(_)) if self.in_flight.is_some() => {
+                        self.held = Some(text);
+                        continue;
+                    }
                     LinkEvent::Received(incoming) => match self.receive(incoming) {
                         Some(answer) => Some(frame::text(&answer)),
                         // Nothing is new, unless a request has begun, whose end is waited for.
@@ -146,15 +166,26 @@ impl FocusConnection {
             self.link.deliver(last).await?;
             if let Some((session, since)) = self.starting.take() {
                 // No tick comes before the answer.
-                let ended = self.link.with_view(|view| view.confirm(since));
+                let connection = &self.connection;
+                let ended = self.link.with_view(|view| view.confirm(since, connection));
                 if let Some(score) = ended {
                     self.link.deliver(Some(frame::text(&stopped(session, score)))).await?;
                 }
             }
-            if self.tracked.is_some() && !self.link.with_view(|view| view.is_shown()) {
-                // The session has ended, here or elsewhere.
-                self.forget();
-            }
+            self.follow_board();
+        }
+    }
+
+    /// Acts on what the boards that were delivered tell about the socket.
+    fn follow_board(&mut self) {
+        if self.tracked.is_none() {
+            return;
+        }
+        if !self.link.with_view(|view| view.has_selection()) {
+            // The session has ended, here or elsewhere.
+            self.forget();
+        } else if self.link.with_view(FocusView::take_missing) {
+            self.rejoin_soon();
         }
     }
 
@@ -164,12 +195,12 @@ impl FocusConnection {
         if self.in_flight.is_some() {
             return None;
         }
-        self.go_on_at.or_else(|| self.activity.due().filter(|_| self.report.is_none()))
+        self.rejoin_at.or_else(|| self.activity.due().filter(|_| self.report.is_none()))
     }
 
     fn act_on_timer(&mut self) {
-        if self.go_on_at.is_some() {
-            self.go_on();
+        if self.rejoin_at.is_some() {
+            self.rejoin();
             return;
         }
         let Some(tracked) = &self.tracked else { return };
@@ -280,121 +311,14 @@ impl FocusConnection {
         self.in_flight = Some(Box::new(RequestTask::spawn(request, span, task)));
     }
 
-    /// Returns the answer to a request that has ended. Its change is delivered before.
-    fn answer(&mut self, ended: EndedRequest<TrackingRequest, TrackingOutcome>) -> Result<Option<Bytes>, Disconnected> {
-        let EndedRequest { request, result, span: _span } = ended;
-        self.link.heard();
-        let answer = match (request, result) {
-            (TrackingRequest::Start { id, session }, result) => {
-                let result = if let Ok(TrackingOutcome::Started(result)) = result { result } else { Err(unknown()) };
-                Some(self.started(id.as_ref(), session, result))
-            }
-            (TrackingRequest::SwitchTab { id }, Ok(TrackingOutcome::Done(Ok(_)))) => {
-                Some(tab_switch_counted(id.as_ref()))
-            }
-            // The end itself is told with the change of the board.
-            (TrackingRequest::Stop { .. }, Ok(TrackingOutcome::Done(Ok(_)))) => None,
-            (
-                TrackingRequest::SwitchTab { id } | TrackingRequest::Stop { id },
-                Ok(TrackingOutcome::Done(Err(fault))),
-            ) => Some(failed(id.as_ref(), &fault)),
-            (TrackingRequest::GoOn, result) => {
-                self.went_on(result.ok());
-                None
-            }
-            (TrackingRequest::Authenticate { id }, Ok(TrackingOutcome::Authenticated(result))) => {
-                Some(self.refresh(id.as_ref(), result)?)
-            }
-            (
-                TrackingRequest::SwitchTab { id } | TrackingRequest::Stop { id } | TrackingRequest::Authenticate { id },
-                _,
-            ) => Some(failed(id.as_ref(), &unknown())),
-        };
-        Ok(answer.map(|answer| frame::text(&answer)))
-    }
-
-    /// Returns the answer to a start.
-    fn started(
-        &mut self,
-        id: Option<&MessageId>,
-        session: FocusId,
-        result: Result<(Tracked, Outcome), Fault>,
-    ) -> String {
-        match result {
-            Ok((tracked, outcome)) => {
-                if self.tracked.as_ref().is_some_and(|left| left.session != session) {
-                    // It is stored with the session that it belongs to.
-                    self.activity.take();
-                }
-                self.tracked = Some(tracked);
-                self.check_lease();
-                self.starting = Some((session, outcome.revision));
-                started(id, session)
-            }
-            Err(fault) => {
-                self.link.with_view(FocusView::cancel);
-                failed(id, &fault)
-            }
-        }
-    }
-
-    /// Has the socket recorded anew if its node has lost its lease meanwhile.
-    fn check_lease(&mut self) {
-        let node = &self.sessions.node;
-        let has_lease = self.tracked.as_ref().is_none_or(|tracked| tracked.has_lease(node));
-        self.go_on_at = (!has_lease).then(Instant::now);
-    }
-
-    fn go_on(&mut self) {
-        self.go_on_at = None;
-        let Some(tracked) = self.tracked.take() else { return };
-        let (sessions, connection) = (self.sessions.clone(), self.connection.clone());
-        let task = async move {
-            let (tracked, done) = tracking::go_on(&sessions, &connection, tracked).await;
-            TrackingOutcome::WentOn(tracked, done)
-        };
-        self.spawn(TrackingRequest::GoOn, None, "focus.return", task);
-    }
-
-    fn went_on(&mut self, outcome: Option<TrackingOutcome>) {
-        let Some(TrackingOutcome::WentOn(tracked, done)) = outcome else { return self.forget() };
-        self.tracked = Some(tracked);
-        match done {
-            Ok(()) => self.check_lease(),
-            Err(fault) if fault.retry || fault.code == Code::OutcomeUnknown => {
-                self.go_on_at = Some(Instant::now() + GO_ON_RETRY.mul_f64(0.5 + fastrand::f64()));
-            }
-            // It has ended, which the board tells.
-            Err(_) => {}
-        }
-    }
-
     fn forget(&mut self) {
         self.tracked = None;
-        self.go_on_at = None;
+        self.rejoin_at = None;
         self.activity.take();
         self.link.with_view(FocusView::clear);
-    }
-
-    /// Takes a fresh token of the same user. A rejected one changes nothing. One of another user closes the connection.
-    fn refresh(&mut self, id: Option<&MessageId>, result: Result<Identity, Denied>) -> Result<String, Disconnected> {
-        match result {
-            Ok(identity) => {
-                self.link.refresh(&identity)?;
-                Ok(wire::focus::authenticated(id, identity.expires_at()))
-            }
-            Err(denied) => {
-                self.sessions.node.record_auth_failure(&denied);
-                Ok(failed(id, &denied_fault(&denied)))
-            }
-        }
     }
 }
 
 fn not_tracked(id: Option<&MessageId>) -> String {
     failed(id, &Fault::of_client(Code::NotFound, wire::focus::INVALID_SESSION))
-}
-
-fn unknown() -> Fault {
-    crate::session::fault::fault(&engine::ExecuteError::OutcomeUnknown, false)
 }

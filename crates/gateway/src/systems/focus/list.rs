@@ -17,7 +17,7 @@ use wire::{Code, Fault};
 use crate::http::json_answer::json_answer;
 use crate::http::query::Query;
 use crate::systems::archived_rows::read_row;
-use crate::systems::focus::routes::{FocusUser, bad_request, failure, not_found};
+use crate::systems::focus::routes::{FocusUser, bad_request, failure, no_time};
 use crate::systems::focus::sessions::{FoundSession, Sessions};
 
 /// Rows of the history that are read at once: some 100 KB.
@@ -59,7 +59,7 @@ impl SessionPages {
     async fn open(user: FocusUser, list: SessionList) -> Result<Self, Response> {
         let failed = |fault: Fault| failure(&fault);
         let before = match list.before {
-            Some(id) => Some(place(&user.sessions, id).await.map_err(failed)?.ok_or_else(not_found)?),
+            Some(id) => Some(place(&user.sessions, id).await.map_err(failed)?),
             None => None,
         };
         // The board is read first: a session that ends in between is on both, and on none the other way round.
@@ -67,7 +67,7 @@ impl SessionPages {
         let mut open = open_sessions(&board, &list, before);
         open.sort_by_key(|session| (session.created_at, session.id));
         let open_ids = board.all::<FocusSession>().map(|session| session.id).collect();
-        let now = user.sessions.node.engine.clock().date().unwrap_or_default();
+        let now = user.now().ok_or_else(no_time)?;
         let mut pages = Self { user, list, now, open, open_ids, page: None, listed: 0 };
         let has_ended = !matches!(list.status, Some(StatusFilter::Open(_)));
         if has_ended {
@@ -156,11 +156,13 @@ impl SessionPages {
     }
 }
 
-async fn place(sessions: &Sessions, id: FocusId) -> Result<Option<Place>, Fault> {
-    Ok(sessions.find(id).await?.map(|session| match session {
-        FoundSession::Open(session) => (session.created_at, session.id),
-        FoundSession::Ended(session) => (session.created_at, session.id),
-    }))
+/// Returns the place of a session. One that was deleted since its page was read has it by its id.
+async fn place(sessions: &Sessions, id: FocusId) -> Result<Place, Fault> {
+    Ok(match sessions.find(id).await? {
+        Some(FoundSession::Open(session)) => (session.created_at, id),
+        Some(FoundSession::Ended(session)) => (session.created_at, id),
+        None => (id.created_by(), id),
+    })
 }
 
 fn open_sessions(board: &Board, list: &SessionList, before: Option<Place>) -> Vec<FocusSession> {

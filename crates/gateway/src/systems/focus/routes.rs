@@ -8,11 +8,12 @@ use axum::extract::{FromRequestParts, Path, Request as HttpRequest};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use engine::{Effect, ExecuteError};
 use net::limits::NetLimit;
 use net::request_body::{BodyLimits, encoding_refusal, read_body};
 use serde_json::json;
 use timers::calendar::Zone;
-use timers::focus::{FocusCommand, FocusId, FocusRefusal, FocusStats, NewSession, Spans};
+use timers::focus::{FocusCommand, FocusId, FocusRefusal, FocusSession, FocusStats, NewSession, Spans};
 use timers::{Refusal, RequiredRows, Scope, Timestamp};
 use wire::focus::{
     BadFocusRequest, FocusDocument, NewSessionRequest, ending_request, session_change, session_id, with_score,
@@ -34,6 +35,9 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Most ids that are tried for a new session. One in 16 million is taken.
 const IDS_MAX: usize = 4;
 
+/// The answer to an end or a deletion of a session of somebody else.
+const NOT_AUTHORIZED: &str = "Not authorized";
+
 /// The header that names the zone of a person's days.
 const ZONE_HEADER: &str = "x-time-zone";
 
@@ -45,21 +49,6 @@ pub(super) struct FocusUser {
     pub(super) sessions: Sessions,
     /// The id as the login names it.
     pub(super) id: String,
-}
-
-/// Why a path names no session of the person.
-enum BadId {
-    Malformed(BadFocusRequest),
-    Forbidden(&'static str),
-}
-
-impl From<BadId> for Response {
-    fn from(bad: BadId) -> Self {
-        match bad {
-            BadId::Malformed(bad) => bad_request(&bad),
-            BadId::Forbidden(message) => refusal(StatusCode::FORBIDDEN, message),
-        }
-    }
 }
 
 impl FromRequestParts<Arc<Node>> for FocusUser {
@@ -86,22 +75,58 @@ impl FromRequestParts<Arc<Node>> for FocusUser {
 }
 
 impl FocusUser {
-    fn now(&self) -> Timestamp {
-        self.sessions.node.engine.clock().date().unwrap_or_default()
+    /// Returns the date of now; `None` while the node does not know the time.
+    pub(super) fn now(&self) -> Option<Timestamp> {
+        self.sessions.node.engine.clock().date()
     }
 
-    /// Reads the id of a path. `forbidden` is the answer about a session of somebody else.
-    fn id_of(&self, text: &str, forbidden: &'static str) -> Result<FocusId, BadId> {
-        let id = session_id(text).map_err(BadId::Malformed)?;
-        if id.is_of_another(&self.sessions.scope) { Err(BadId::Forbidden(forbidden)) } else { Ok(id) }
+    /// Renders a session as it is now; `None` if the person has none of this id.
+    async fn render(
+        &self,
+        id: FocusId,
+        render: fn(&FocusDocument<'_>) -> String,
+    ) -> Result<Option<Response>, Response> {
+        let found = self.sessions.find(id).await.map_err(|fault| failure(&fault))?;
+        Ok(match found {
+            Some(FoundSession::Open(session)) => {
+                Some(done(render(&FocusDocument::open(&session, &self.id, self.now().ok_or_else(no_time)?))))
+            }
+            Some(FoundSession::Ended(session)) => Some(done(render(&FocusDocument::ended(&session, &self.id)))),
+            None => None,
+        })
     }
 
-    /// Returns the answer about a session, as it is now.
-    async fn answer(&self, id: FocusId, render: fn(&FocusDocument<'_>) -> String) -> Result<Response, Response> {
-        match self.sessions.find(id).await.map_err(|fault| failure(&fault))? {
-            Some(FoundSession::Open(session)) => Ok(done(render(&FocusDocument::open(&session, &self.id, self.now())))),
-            Some(FoundSession::Ended(session)) => Ok(done(render(&FocusDocument::ended(&session, &self.id)))),
-            None => Err(not_found()),
+    /// Carries out a command about a session, and renders the session after it. `forbidden` is the answer about a session
+    /// of somebody else.
+    async fn change(
+        &self,
+        id: FocusId,
+        command: FocusCommand,
+        forbidden: &str,
+        render: fn(&FocusDocument<'_>) -> String,
+    ) -> Result<Response, Response> {
+        self.carry_out(id, command, forbidden).await?;
+        match self.render(id, render).await {
+            Ok(answer) => answer.ok_or_else(|| self.missing(id, forbidden)),
+            // The command is carried out; a repetition changes nothing.
+            Err(_) => Err(refusal(StatusCode::SERVICE_UNAVAILABLE, "the session is changed, and cannot be read now")),
+        }
+    }
+
+    async fn carry_out(&self, id: FocusId, command: FocusCommand, forbidden: &str) -> Result<(), Response> {
+        match self.sessions.execute(command).await {
+            Ok(_) => Ok(()),
+            Err(fault) if fault.code == Code::NotFound => Err(self.missing(id, forbidden)),
+            Err(fault) => Err(failure(&fault)),
+        }
+    }
+
+    /// Returns the answer about a session that the person does not have.
+    fn missing(&self, id: FocusId, forbidden: &str) -> Response {
+        if id.is_of_another(&self.sessions.scope) {
+            refusal(StatusCode::FORBIDDEN, forbidden)
+        } else {
+            refusal(StatusCode::NOT_FOUND, &FocusRefusal::Unknown.to_string())
         }
     }
 }
@@ -112,7 +137,7 @@ pub(super) async fn create(user: FocusUser, request: HttpRequest) -> Result<Resp
     let NewSessionRequest { content_id, subject, target_minutes } =
         NewSessionRequest::read(&text).map_err(|bad| bad_request(&bad))?;
     for _ in 0..IDS_MAX {
-        let now = user.sessions.node.engine.clock().date().ok_or_else(no_time)?;
+        let now = user.now().ok_or_else(no_time)?;
         let id = FocusId::new(&user.sessions.scope, now, std::array::from_fn(|_| fastrand::u8(..)));
         let new = NewSession {
             id,
@@ -121,22 +146,33 @@ pub(super) async fn create(user: FocusUser, request: HttpRequest) -> Result<Resp
             target_minutes: target_minutes.clone(),
         };
         match user.sessions.try_execute(FocusCommand::Create(new).into()).await {
-            Ok(_) => {
-                let mut answer = user.answer(id, with_session).await?;
-                *answer.status_mut() = StatusCode::CREATED;
-                return Ok(answer);
-            }
-            Err(engine::ExecuteError::Refused(Refusal::Focus(FocusRefusal::IdTaken))) => {}
+            Ok(outcome) => return Ok(created(&user, &outcome.effect, id, now)),
+            Err(ExecuteError::Refused(Refusal::Focus(FocusRefusal::IdTaken))) => {}
             Err(failed) => return Err(failure(&fault(&failed, false))),
         }
     }
     Err(failure(&FocusRefusal::IdTaken.into()))
 }
 
+/// Renders a session that a change has created. Nothing is tracked, so its instants are dates.
+fn created(user: &FocusUser, effect: &Effect, id: FocusId, now: Timestamp) -> Response {
+    let session = match effect {
+        Effect::Change(change) => {
+            change.put.values().find_map(|item| item.get::<FocusSession>().filter(|new| new.id == id))
+        }
+        Effect::Nothing | Effect::Repeated => None,
+    };
+    match session {
+        Some(session) => json_answer(StatusCode::CREATED, with_session(&FocusDocument::open(session, &user.id, now))),
+        None => failure(&FocusRefusal::IdTaken.into()),
+    }
+}
+
 /// `GET /api/sessions/:id`: a session with its counters.
 pub(super) async fn read(user: FocusUser, Path(id): Path<String>) -> Result<Response, Response> {
-    let id = user.id_of(&id, "Not authorized to access this session")?;
-    user.answer(id, with_session).await
+    let id = session_id(&id).map_err(|bad| bad_request(&bad))?;
+    let answer = user.render(id, with_session).await?;
+    answer.ok_or_else(|| user.missing(id, "Not authorized to access this session"))
 }
 
 /// `PUT /api/sessions/:id`: changes texts, target and status.
@@ -145,25 +181,24 @@ pub(super) async fn update(
     Path(id): Path<String>,
     request: HttpRequest,
 ) -> Result<Response, Response> {
-    let id = user.id_of(&id, "Not authorized to update this session")?;
+    let id = session_id(&id).map_err(|bad| bad_request(&bad))?;
     let text = body_text(&user.sessions.node, request).await?;
     let change = session_change(&text).map_err(|bad| bad_request(&bad))?;
     if change.status.is_some() {
         settle(&user, id).await?;
     }
-    user.sessions.execute(FocusCommand::Update(id, change)).await.map_err(|fault| failure(&fault))?;
-    user.answer(id, with_session).await
+    let forbidden = "Not authorized to update this session";
+    user.change(id, FocusCommand::Update(id, change), forbidden, with_session).await
 }
 
 /// `PUT /api/sessions/:id/end`: ends a session. A second end returns the first result.
 pub(super) async fn end(user: FocusUser, Path(id): Path<String>, request: HttpRequest) -> Result<Response, Response> {
-    let id = user.id_of(&id, "Not authorized")?;
+    let id = session_id(&id).map_err(|bad| bad_request(&bad))?;
     let text = body_text(&user.sessions.node, request).await?;
     let (ending, reported) = ending_request(&text).map_err(|bad| bad_request(&bad))?;
     settle(&user, id).await?;
     let command = FocusCommand::End(id, ending, reported, Spans::default());
-    user.sessions.execute(command).await.map_err(|fault| failure(&fault))?;
-    user.answer(id, with_score).await
+    user.change(id, command, NOT_AUTHORIZED, with_score).await
 }
 
 /// Has the sockets of dead nodes removed from a session, whose time would count.
@@ -174,15 +209,15 @@ async fn settle(user: &FocusUser, id: FocusId) -> Result<(), Response> {
 
 /// `DELETE /api/sessions/:id`: deletes a session, ended or not.
 pub(super) async fn delete(user: FocusUser, Path(id): Path<String>) -> Result<Response, Response> {
-    let id = user.id_of(&id, "Not authorized")?;
-    user.sessions.execute(FocusCommand::Delete(id)).await.map_err(|fault| failure(&fault))?;
+    let id = session_id(&id).map_err(|bad| bad_request(&bad))?;
+    user.carry_out(id, FocusCommand::Delete(id), NOT_AUTHORIZED).await?;
     Ok(done(r#"{"success":true,"message":"Session deleted"}"#.to_owned()))
 }
 
 /// `GET /api/users/me/stats`: what all ended sessions add up to.
 pub(super) async fn stats(user: FocusUser, headers: HeaderMap) -> Result<Response, Response> {
     let (board, _) = user.sessions.load(&RequiredRows::default()).await.map_err(|fault| failure(&fault))?;
-    let now = user.now();
+    let now = user.now().ok_or_else(no_time)?;
     let zone = headers.get(ZONE_HEADER).and_then(|zone| zone.to_str().ok());
     let from = now - timers::Millis(u64::try_from(ZONE_BEFORE.as_millis()).unwrap_or_default());
     // A browser can know zones that this version does not.
@@ -215,11 +250,7 @@ pub(super) fn bad_request(bad: &BadFocusRequest) -> Response {
     refusal(StatusCode::BAD_REQUEST, &bad.0)
 }
 
-pub(super) fn not_found() -> Response {
-    refusal(StatusCode::NOT_FOUND, &FocusRefusal::Unknown.to_string())
-}
-
-fn no_time() -> Response {
+pub(super) fn no_time() -> Response {
     failure(&Fault::of_service(Code::Unavailable, "the store is unavailable; nothing was done"))
 }
 

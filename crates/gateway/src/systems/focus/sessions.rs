@@ -16,7 +16,7 @@ use crate::session::fault::fault;
 /// Pause before an unavailable store is asked again.
 const STORE_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long the decision is awaited whether a node is dead whose lease has ended. Without one the node counts as dead.
+/// How long the decision is awaited whether a node is dead whose lease has ended. It comes within some seconds.
 const DECISION_WITHIN: Duration = Duration::from_secs(8);
 
 /// Pause before a lease is looked at again.
@@ -110,7 +110,10 @@ impl Sessions {
                 LeaseState::Absent => return Ok(Some(Timestamp(0))),
                 // The time since then counts whether the node is dead or not.
                 LeaseState::Ended { alive_until } if is_recent(alive_until) => return Ok(None),
-                LeaseState::Ended { alive_until } if Instant::now() >= by => return Ok(Some(alive_until)),
+                LeaseState::Ended { .. } if Instant::now() >= by => {
+                    let message = "it is not known yet whether the node of another socket lives; try again";
+                    return Err(Fault::of_service(Code::Unavailable, message));
+                }
                 LeaseState::Ended { .. } => sleep(LEASE_PAUSE).await,
             }
         }

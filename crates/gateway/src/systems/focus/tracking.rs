@@ -1,11 +1,12 @@
 //! What a socket does to the session that it tracks. Each of these runs in a task of its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{ExecuteError, MembershipGuard, Outcome};
 use timers::focus::{FocusCommand, FocusId, FocusRefusal, Spans, Tracker};
 use timers::{ConnectionId, Refusal, Timestamp};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use wire::focus::INVALID_SESSION;
 use wire::{Code, Fault};
 
@@ -13,8 +14,14 @@ use crate::node::Node;
 use crate::session::fault::fault;
 use crate::systems::focus::sessions::Sessions;
 
-/// Mean pause before the store is told again that a socket has gone.
+/// Mean pause before a command is repeated.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How long a start is repeated whose outcome is unknown: longer than the store is away in a failover.
+const CERTAIN_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long the store is told that a socket has gone: longer than an operator takes to repair one.
+const LEAVE_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
 /// A session that a socket tracks.
 pub(super) struct Tracked {
@@ -50,24 +57,40 @@ pub(super) async fn start(
     }
     sessions.settle_for_return(session).await?;
     let tracker = Tracker { node: guard.node().clone(), connection: connection.clone() };
-    let outcome = execute_certainly(sessions, FocusCommand::Start(session, tracker)).await;
-    let outcome = outcome.map_err(|failed| refused_start(&failed))?;
+    let outcome = match execute_certainly(sessions, FocusCommand::Start(session, tracker)).await {
+        Ok(outcome) => outcome,
+        Err(failed) => {
+            if matches!(failed, ExecuteError::OutcomeUnknown | ExecuteError::Unavailable(_)) {
+                take_back(sessions, connection, Tracked { session, guard, since: Timestamp(0) });
+            }
+            return Err(refused_start(&failed));
+        }
+    };
     let since = outcome_time(&outcome, &sessions.node);
     Ok((Tracked { session, guard, since }, outcome))
+}
+
+/// Removes a socket of which it is not known whether it is recorded.
+fn take_back(sessions: &Sessions, connection: &ConnectionId, tracked: Tracked) {
+    let (sessions, connection) = (sessions.clone(), connection.clone());
+    let spawner = Arc::clone(&sessions.node);
+    spawner.drain.spawn(async move { leave(&sessions, &connection, tracked, None, Spans::default()).await });
 }
 
 /// Carries out a command that may be repeated, until it is certain whether it has had its effect: a socket that is recorded
 /// and not known would count for ever.
 async fn execute_certainly(sessions: &Sessions, command: FocusCommand) -> Result<Outcome, ExecuteError> {
     let mut is_uncertain = false;
+    let by = Instant::now() + CERTAIN_WITHIN;
     loop {
         let done = sessions.try_execute(command.clone().into()).await;
         let is_final = match &done {
-            Ok(_) | Err(ExecuteError::Refused(_) | ExecuteError::Damaged(_)) => true,
+            Ok(_) | Err(ExecuteError::Refused(_)) => true,
+            Err(failed) if failed.is_damage() => true,
             Err(ExecuteError::OutcomeUnknown) => false,
-            Err(ExecuteError::Busy | ExecuteError::Unavailable(_)) => !is_uncertain,
+            Err(_) => !is_uncertain,
         };
-        if is_final {
+        if is_final || Instant::now() >= by {
             return done;
         }
         is_uncertain = true;
@@ -89,7 +112,7 @@ fn outcome_time(outcome: &Outcome, node: &Node) -> Timestamp {
 }
 
 /// Goes on to track a session, after the node's lease was lost.
-pub(super) async fn go_on(
+pub(super) async fn rejoin(
     sessions: &Sessions,
     connection: &ConnectionId,
     tracked: Tracked,
@@ -99,7 +122,7 @@ pub(super) async fn go_on(
         Err(error) => return (tracked, Err(Fault::of_service(Code::Unavailable, error.to_string()))),
     };
     let tracked = Tracked { guard, ..tracked };
-    let command = FocusCommand::Return(tracked.session, tracked.tracker(connection), tracked.since);
+    let command = FocusCommand::Rejoin(tracked.session, tracked.tracker(connection), tracked.since);
     let done = sessions.execute(command).await.map(drop);
     (tracked, done)
 }
@@ -113,7 +136,8 @@ pub(super) async fn leave(
     spans: Spans,
 ) {
     let command = FocusCommand::Disconnect(tracked.session, tracked.tracker(connection), gone_at, spans);
-    loop {
+    let by = Instant::now() + LEAVE_WITHIN;
+    while Instant::now() < by {
         match sessions.try_execute(command.clone().into()).await {
             Ok(_) | Err(ExecuteError::Refused(_)) => return,
             Err(error) if error.is_damage() => return,
@@ -121,4 +145,5 @@ pub(super) async fn leave(
         }
         sleep(RETRY.mul_f64(0.5 + fastrand::f64())).await;
     }
+    tracing::error!("the end of a socket could not be stored for a day; its session counts on");
 }

@@ -2,8 +2,8 @@
 
 use engine::{Delivery, TickContext, View};
 use net::websocket::frame;
-use timers::focus::{FocusId, FocusSession, FocusStats};
-use timers::{Beat, Revision, Timestamp};
+use timers::focus::{FocusId, FocusSession, FocusStats, Tracker};
+use timers::{Beat, ConnectionId, Revision, Timestamp};
 use wire::focus::{NAME, stopped, tick};
 
 use crate::session::render::{ClientView, Rendered, frames};
@@ -11,69 +11,99 @@ use crate::session::render::{ClientView, Rendered, frames};
 /// What a socket is shown.
 #[derive(Default)]
 pub(super) struct FocusView {
-    shown: Option<Shown>,
-    prepared: Option<Prepared>,
+    selection: Option<Selection>,
+    pending: Option<PendingStart>,
     /// The ticks of the latest beat.
     ticks: Vec<u8>,
 }
 
-/// The session that a socket tracks, since a revision of the board.
-#[derive(Clone, Copy)]
-struct Shown {
+/// The session that a socket tracks.
+struct Selection {
     session: FocusId,
+    connection: ConnectionId,
+    /// The revision of the start.
     since: Revision,
+    /// Whether a board with the socket has been seen. From then on its absence tells something, whatever the revision: a
+    /// store that was emptied counts anew.
+    was_seen: bool,
+    /// Whether the socket is missing on a newer board, although its session is not.
+    is_missing: bool,
 }
 
-/// The session that a socket is about to track.
-struct Prepared {
+/// A start that is about to be committed.
+struct PendingStart {
     session: FocusId,
     /// The latest board without the session, and the session's score.
     absent: Option<(Revision, u64)>,
 }
 
 impl FocusView {
-    /// Watches a session whose start is about to be committed. It is not shown before [`FocusView::confirm`].
+    /// Watches a session whose start is about to be committed. It is not shown before [`FocusView::confirm`]; until then the
+    /// ticks of another one are held back, since they do not name their session.
     pub(super) fn prepare(&mut self, session: FocusId) {
-        self.prepared = Some(Prepared { session, absent: None });
+        self.pending = Some(PendingStart { session, absent: None });
     }
 
     /// Watches no session to come, since the start has failed.
     pub(super) fn cancel(&mut self) {
-        self.prepared = None;
+        self.pending = None;
     }
 
     /// Shows the session whose start was committed, instead of the one before. Returns the score if the session has ended
     /// since then.
-    pub(super) fn confirm(&mut self, since: Revision) -> Option<u64> {
-        let Prepared { session, absent } = self.prepared.take()?;
+    pub(super) fn confirm(&mut self, since: Revision, connection: &ConnectionId) -> Option<u64> {
+        let PendingStart { session, absent } = self.pending.take()?;
         let ended = absent.filter(|(revision, _)| *revision > since);
-        self.shown = ended.is_none().then_some(Shown { session, since });
+        let selection =
+            Selection { session, connection: connection.clone(), since, was_seen: false, is_missing: false };
+        self.selection = ended.is_none().then_some(selection);
         ended.map(|(_, score)| score)
     }
 
     /// Shows nothing.
     pub(super) fn clear(&mut self) {
-        self.shown = None;
+        self.selection = None;
     }
 
     /// Tells whether a session is shown.
-    pub(super) fn is_shown(&self) -> bool {
-        self.shown.is_some()
+    pub(super) fn has_selection(&self) -> bool {
+        self.selection.is_some()
+    }
+
+    /// Tells once that the socket is missing on the board.
+    pub(super) fn take_missing(&mut self) -> bool {
+        self.selection.as_mut().is_some_and(|selection| std::mem::take(&mut selection.is_missing))
     }
 
     /// Takes a newer board; returns the message that tells of the session's end.
-    fn see(&mut self, view: &View) -> Option<String> {
-        if let Some(prepared) = &mut self.prepared {
-            prepared.absent = absence(view, prepared.session);
+    fn apply_update(&mut self, view: &View) -> Option<String> {
+        if let Some(pending) = &mut self.pending {
+            pending.absent = absence(view, pending.session);
         }
-        let Shown { session, since } = self.shown?;
-        let (_, score) = absence(view, session).filter(|(revision, _)| *revision > since)?;
-        self.shown = None;
+        let selection = self.selection.as_mut()?;
+        let board = view.dated();
+        if let Some(session) = board.get::<FocusSession>(&selection.session) {
+            let is_tracker = |tracker: &Tracker| tracker.connection == selection.connection;
+            let is_there = session.trackers.iter().any(is_tracker);
+            selection.is_missing = selection.was_seen && !is_there;
+            selection.was_seen |= is_there;
+            return None;
+        }
+        let (revision, score) = absence(view, selection.session)?;
+        if revision <= selection.since && !selection.was_seen {
+            return None;
+        }
+        let session = selection.session;
+        self.selection = None;
         Some(stopped(session, score))
     }
 
     fn tick(&self, view: &View, beat: Beat) -> Option<String> {
-        let session = view.dated().get::<FocusSession>(&self.shown?.session)?;
+        let Selection { session, .. } = self.selection.as_ref()?;
+        if self.pending.as_ref().is_some_and(|pending| pending.session != *session) {
+            return None;
+        }
+        let session = view.dated().get::<FocusSession>(session)?;
         Some(tick(&session.tick_at(view.dated_beat(beat))?))
     }
 }
@@ -94,7 +124,7 @@ impl ClientView for FocusView {
     fn render(&mut self, delivery: &Delivery<'_>, _: impl Fn() -> Timestamp) -> Rendered {
         let message = match *delivery {
             Delivery::Initial(_) | Delivery::Redated(_) => None,
-            Delivery::Resync { new, .. } | Delivery::Diff { new, .. } => self.see(new),
+            Delivery::Resync { new, .. } | Delivery::Diff { new, .. } => self.apply_update(new),
             Delivery::Tick(view, beat) => self.tick(view, beat),
         };
         frames(|frames| message.iter().for_each(|message| frames.push_text(message)))
