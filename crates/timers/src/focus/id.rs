@@ -53,10 +53,10 @@ impl FocusId {
         self.0[CHECK..] == check_bytes(&self.0) && self.0[OWNER..RANDOM] != owner_tag(owner)
     }
 
-    /// Returns the end of the second of the creation, as the id tells it.
-    pub fn created_by(&self) -> Timestamp {
-        let seconds = u32::from_be_bytes([self.0[0], self.0[1], self.0[2], self.0[3]]);
-        Timestamp(u64::from(seconds) * 1000 + 999)
+    /// Returns the second of the creation that the id holds, as an `ObjectId` of MongoDB does.
+    pub fn second(&self) -> Timestamp {
+        let [first, second, third, fourth, ..] = self.0;
+        Timestamp(u64::from(u32::from_be_bytes([first, second, third, fourth])) * 1000)
     }
 
     /// Returns the id of the session's row in the history.
@@ -135,7 +135,7 @@ mod tests {
         let text = id.to_string();
         assert_eq!((text.len(), &text[..8]), (24, "6b003640"), "the first digits are the second of the creation");
         assert_eq!((text.parse(), text.to_uppercase().parse()), (Ok(id), Ok(id)));
-        assert_eq!(id.row_id().as_str(), format!("focus:{text}"));
+        assert_eq!((id.row_id().as_str(), id.second()), (&*format!("focus:{text}"), Timestamp(1_795_176_000_000)));
         assert_ne!(id, FocusId::new(&scope("ann"), Timestamp(1_795_176_000_999), [1, 2, 4]));
     }
 

@@ -9,6 +9,7 @@ use crate::focus::refusal::FocusRefusal;
 use crate::focus::rules::{date, ended, open, stats};
 use crate::focus::session::FocusSession;
 use crate::history::StoredRows;
+use crate::time::Timestamp;
 
 /// Imports sessions; of several with one id the first. A repeated import changes nothing.
 pub(super) fn import(
@@ -28,20 +29,29 @@ pub(super) fn import(
     if grows && open > open_max { Err(FocusRefusal::TooManySessions(open_max)) } else { Ok(()) }
 }
 
-/// Imports a session that has not ended, unless it exists, ended or not.
+/// Imports a session that has not ended. It takes the place of one that was changed earlier and is not tracked, but not of
+/// one that has ended.
 fn import_open(draft: &mut Draft<'_>, stored: &StoredRows, session: &FocusSession) -> Result<(), FocusRefusal> {
-    let is_known = open(draft, session.id)?.is_some() || stored.rows.contains_key(&session.id.row_id());
-    if !is_known {
+    let stays = match open(draft, session.id)? {
+        Some(known) => stays(known, session.updated_at),
+        None => stored.rows.contains_key(&session.id.row_id()),
+    };
+    if !stays {
         draft.put(FocusSession { trackers: Vec::new(), tracking: None, ..session.clone() });
     }
     Ok(())
+}
+
+/// Tells whether an open session stays, although an import has one with its id.
+fn stays(known: &FocusSession, updated_at: Timestamp) -> bool {
+    known.updated_at >= updated_at || !known.trackers.is_empty()
 }
 
 /// Imports a session that has ended. It takes the place of an open one that was imported before and not touched since, and
 /// of an ended one that was changed earlier.
 fn import_ended(draft: &mut Draft<'_>, stored: &StoredRows, session: &EndedSession) -> Result<(), FocusRefusal> {
     if let Some(known) = open(draft, session.id)? {
-        if known.updated_at >= session.updated_at || !known.trackers.is_empty() {
+        if stays(known, session.updated_at) {
             return Ok(());
         }
         draft.remove::<FocusSession>(&session.id);

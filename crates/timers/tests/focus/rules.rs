@@ -491,6 +491,13 @@ fn an_import_can_be_repeated_and_keeps_what_was_changed_later() {
     late.now = elsewhere.now;
     late.apply(import()).unwrap();
     elsewhere.pass(MINUTE);
+    let change = SessionChange { subject: Some("Maths".to_owned()), ..SessionChange::default() };
+    elsewhere.apply(FocusCommand::Update(ids[2], change)).unwrap();
+    let later = ImportedSession::Open(elsewhere.session(ids[2]).clone());
+    assert!(late.apply(FocusCommand::Import(vec![later])).unwrap(), "one that has gone on elsewhere replaces it");
+    assert_eq!(late.apply(import()), Ok(false));
+    assert_eq!(late.session(ids[2]).subject, "Maths");
+    elsewhere.pass(MINUTE);
     elsewhere.end(ids[2], Ending::Cancelled);
     let ended = ImportedSession::Ended(elsewhere.ended(ids[2]).unwrap());
     late.apply(FocusCommand::Import(vec![ended.clone(), ended])).unwrap();

@@ -10,7 +10,7 @@ use engine::store::{HistoryCursor, Page, Query as RowQuery};
 use futures_util::{Stream, stream};
 use serde::Deserialize;
 use timers::focus::{EndedSession, FocusId, FocusSession};
-use timers::{Board, RequiredRows, Timestamp};
+use timers::{Board, Millis, RequiredRows, Timestamp};
 use wire::focus::{FocusDocument, SessionList, StatusFilter, list_end, list_start};
 use wire::{Code, Fault};
 
@@ -161,7 +161,7 @@ async fn place(sessions: &Sessions, id: FocusId) -> Result<Place, Fault> {
     Ok(match sessions.find(id).await? {
         Some(FoundSession::Open(session)) => (session.created_at, id),
         Some(FoundSession::Ended(session)) => (session.created_at, id),
-        None => (id.created_by(), id),
+        None => (id.second() + Millis(999), id),
     })
 }
 
