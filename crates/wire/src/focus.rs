@@ -1,10 +1,12 @@
 //! The Focus dialect: focus sessions as JSON over HTTP, and a WebSocket that tracks one of them.
 
 mod document;
+mod export;
 mod request;
 mod socket;
 
 pub use document::{FocusDocument, list_end, list_start, stats, with_score, with_session};
+pub use export::ExportedSession;
 pub use request::{
     BadFocusRequest, NewSessionRequest, SessionList, StatusFilter, ending_request, session_change, session_id,
 };

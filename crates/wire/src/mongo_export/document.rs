@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use timers::Timestamp;
 
 use crate::json_instant::instant;
-use crate::row_fault::Faults;
+use crate::row_fault::{Faults, RowFault};
 
 /// A document of a collection of the original.
 pub trait ExportedDocument: Sized {
@@ -38,6 +38,11 @@ impl DocumentFields<'_> {
     pub(crate) fn fault<T>(&mut self, field: &str, message: impl Into<String>) -> Option<T> {
         self.faults.add(self.line, field, message);
         None
+    }
+
+    /// Returns what a repair of a field is reported as.
+    pub(crate) fn repair(&self, field: &str, message: impl Into<String>) -> RowFault {
+        RowFault { line: self.line, column: field.to_owned(), message: message.into() }
     }
 
     /// Reads the id of a document, of a person for example: a text, an ObjectId or a number.
