@@ -4,6 +4,7 @@
 
 mod imports {
     mod command;
+    mod documents;
     mod punch_clock;
     mod studio;
     mod studio_conflicts;

@@ -1,11 +1,16 @@
 //! `tickcast import`: takes over the data of another server.
 
+mod batches;
 mod documents;
 mod files;
 mod namespace;
 mod notes;
+mod people;
 mod punch_clock;
+mod rehearsal;
+mod steps;
 mod studio;
+mod write;
 
 use std::fmt::Display;
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! The progress of a command, for a person at a terminal.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -12,15 +13,15 @@ const CLEAR_LINE: &str = "\r\u{1b}[K";
 /// A line on standard error that shows how far a command is. Nothing is shown if standard error is no terminal.
 pub(crate) struct Progress {
     is_shown: bool,
-    task: &'static str,
+    task: Cow<'static, str>,
     total: u64,
     drawn: Option<Instant>,
 }
 
 impl Progress {
     /// Begins a task of `total` steps.
-    pub(crate) fn new(task: &'static str, total: u64) -> Self {
-        Self { is_shown: io::stderr().is_terminal(), task, total, drawn: None }
+    pub(crate) fn new(task: impl Into<Cow<'static, str>>, total: u64) -> Self {
+        Self { is_shown: io::stderr().is_terminal(), task: task.into(), total, drawn: None }
     }
 
     /// Shows that `done` steps are done.

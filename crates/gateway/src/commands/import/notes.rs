@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use wire::RowFault;
 
+use crate::commands::Failure;
+
 /// What an import says about a row: a fault, a conflict or a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Note {
@@ -25,4 +27,14 @@ impl fmt::Display for Note {
         let colon = if column.is_empty() { "" } else { ": " };
         write!(f, "{}:{line}{colon}{column}: {message}", self.file)
     }
+}
+
+/// Reports the repairs of cells, or refuses them.
+pub(super) fn report_repairs(repairs: &[Note], is_strict: bool) -> Result<(), Failure> {
+    if is_strict && !repairs.is_empty() {
+        let summary = format!("{} cells would be repaired (--strict); nothing was imported", repairs.len());
+        return Err(Failure::data(repairs.iter().map(Note::to_string).collect(), summary));
+    }
+    repairs.iter().for_each(|repair| eprintln!("repaired: {repair}"));
+    Ok(())
 }

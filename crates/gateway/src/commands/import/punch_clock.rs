@@ -8,12 +8,15 @@ mod write;
 use std::path::PathBuf;
 
 use clap::Args;
-use timers::Timestamp;
+use timers::{Scope, Timestamp};
+use wire::punch_clock::ExportedDay;
 
 use crate::commands::Failure;
 use crate::commands::import::documents;
 use crate::commands::import::namespace::People;
+use crate::commands::import::people::{PersonDocuments, group};
 use crate::commands::import::punch_clock::check::PeopleSummary;
+use crate::commands::import::steps::{self, FileContents};
 use crate::commands::interrupts::Interrupts;
 use crate::commands::store_session::StoreSession;
 use crate::ops::config::Settings;
@@ -36,38 +39,37 @@ pub(crate) struct PunchClockImport {
     check: bool,
 }
 
+/// The documents of the files.
+struct PunchClockDocuments<'i> {
+    people: Vec<PersonDocuments<ExportedDay>>,
+    new_zone: &'i str,
+    settings: &'i Settings,
+}
+
 /// Imports the files: reads and checks all of them, against the store as well, before it writes anything.
 pub(crate) async fn run(import: &PunchClockImport, settings: &Settings) -> Result<(), Failure> {
     let namespace = People::new(settings, System::PunchClock, import.namespace.as_deref())?;
-    if wire::zone(&import.zone, Timestamp::default(), Timestamp::default()).is_none() {
-        return Err(Failure::usage(format!("--zone: there is no time zone {:?}", import.zone)));
+    let new_zone = &import.zone;
+    if wire::zone(new_zone, Timestamp::default(), Timestamp::default()).is_none() {
+        return Err(Failure::usage(format!("--zone: there is no time zone {new_zone:?}")));
     }
-    let people = people::group(documents::read(&import.files)?, &namespace)?;
-    let mut interrupts = Interrupts::new()
-        .map_err(|error| Failure::unavailable(format!("the signals of the process cannot be read: {error}")))?;
-    let session = StoreSession::open(settings).await?;
-    let done = async {
-        let checked = tokio::select! {
-            checked = check::check(&session, &people, &import.zone, settings) => checked,
-            () = interrupts.next() => Err(Failure::interrupted("interrupted; nothing was imported")),
-        }?;
-        if !import.check {
-            write::write(&session, &people, &import.zone, &mut interrupts).await?;
-        }
-        print(&checked, import.check);
-        Ok(())
-    };
-    let done = done.await;
-    session.close().await;
-    done
+    let documents = documents::read::<ExportedDay>(&import.files)?;
+    let people = group(documents, &namespace, |day| &day.user, Scope::work_day)?;
+    steps::run(&mut PunchClockDocuments { people, new_zone, settings }, settings, import.check).await
 }
 
-fn print(summary: &PeopleSummary, is_check: bool) {
-    println!("people: {} read, {} new, {} known", summary.people, summary.new, summary.people - summary.new);
-    let known = summary.punches - summary.new_punches;
-    println!("punches: {} read, {} new, {known} known", summary.punches, summary.new_punches);
-    println!("days: {} changed", summary.days);
-    if is_check {
-        println!("nothing was written (--check)");
+impl FileContents for PunchClockDocuments<'_> {
+    type Summary = PeopleSummary;
+
+    async fn check(&mut self, session: &StoreSession) -> Result<PeopleSummary, Failure> {
+        check::check(session, &self.people, self.new_zone, self.settings).await
+    }
+
+    async fn write(&self, session: &StoreSession, interrupts: &mut Interrupts) -> Result<(), Failure> {
+        write::write(session, &self.people, self.new_zone, interrupts).await
+    }
+
+    fn print(summary: &PeopleSummary) {
+        summary.print();
     }
 }

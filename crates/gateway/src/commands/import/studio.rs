@@ -13,8 +13,12 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 
 use crate::commands::Failure;
+use crate::commands::import::batches::rows_max;
+use crate::commands::import::notes::report_repairs;
+use crate::commands::import::steps::{self, FileContents};
 use crate::commands::import::studio::namespace::Organizations;
 use crate::commands::import::studio::plan::Plan;
+use crate::commands::import::studio::summary::Summary;
 use crate::commands::import::studio::tables::Tables;
 use crate::commands::interrupts::Interrupts;
 use crate::commands::store_session::StoreSession;
@@ -44,27 +48,32 @@ pub(crate) struct StudioImport {
     check: bool,
 }
 
+/// The rows of the files.
+struct StudioRows<'s> {
+    plan: Plan,
+    settings: &'s Settings,
+}
+
 /// Imports the files: reads and checks all of both, against the store as well, before it writes anything.
 pub(crate) async fn run(import: &StudioImport, settings: &Settings) -> Result<(), Failure> {
     let organizations = Organizations::new(settings, import.namespace.as_deref(), import.organization.as_deref())?;
-    let tables = Tables::read(import, settings)?;
-    let mut plan = Plan::new(tables, &organizations)?;
-    plan.report_repairs(import.strict)?;
-    let mut interrupts = Interrupts::new()
-        .map_err(|error| Failure::unavailable(format!("the signals of the process cannot be read: {error}")))?;
-    let session = StoreSession::open(settings).await?;
-    let done = async {
-        let checked = tokio::select! {
-            checked = check::check(&session, &mut plan, settings) => checked,
-            () = interrupts.next() => Err(Failure::interrupted("interrupted; nothing was imported")),
-        }?;
-        if !import.check {
-            write::write(&session, &plan, batches::rows_max(&settings.store.url), &mut interrupts).await?;
-        }
-        summary::print(&checked, import.check);
-        Ok(())
-    };
-    let done = done.await;
-    session.close().await;
-    done
+    let plan = Plan::new(Tables::read(import, settings)?, &organizations)?;
+    report_repairs(plan.repairs(), import.strict)?;
+    steps::run(&mut StudioRows { plan, settings }, settings, import.check).await
+}
+
+impl FileContents for StudioRows<'_> {
+    type Summary = Summary;
+
+    async fn check(&mut self, session: &StoreSession) -> Result<Summary, Failure> {
+        check::check(session, &mut self.plan, self.settings).await
+    }
+
+    async fn write(&self, session: &StoreSession, interrupts: &mut Interrupts) -> Result<(), Failure> {
+        write::write(session, &self.plan, rows_max(&self.settings.store.url), interrupts).await
+    }
+
+    fn print(summary: &Summary) {
+        summary.print();
+    }
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use engine::store::HistorySize;
 use timers::calendar::LocalDate;
 use timers::punch_clock::{DayLog, PunchClockRefusal, PunchDay};
 use timers::{
-    Board, Change, Command, CommandId, Decision, HistoryBound, HistoryId, Millis, Position, Refusal, RequiredRows, Row,
+    Board, Change, Command, CommandId, Decision, HistoryBound, HistoryId, Millis, Refusal, RequiredRows, Row,
     ScopeKind, Timestamp, decide,
 };
 use wire::FAULTS_MAX;
@@ -15,8 +14,9 @@ use wire::punch_clock::{ExportedContent, ExportedDay};
 use crate::commands::Failure;
 use crate::commands::import::documents::NamedDocument;
 use crate::commands::import::notes::Note;
+use crate::commands::import::people::PersonDocuments;
 use crate::commands::import::punch_clock::parts;
-use crate::commands::import::punch_clock::people::PersonDocuments;
+use crate::commands::import::rehearsal::RehearsedScope;
 use crate::commands::import::{history_quota, unread};
 use crate::commands::progress::Progress;
 use crate::commands::store_session::StoreSession;
@@ -37,18 +37,26 @@ pub(super) struct PeopleSummary {
 
 /// What an import would make of one person.
 struct PersonRehearsal {
-    /// The board as the commands so far leave it.
-    board: Board,
+    scope: RehearsedScope,
     /// The rows that the commands so far write; `None` if they delete one.
     rows: BTreeMap<HistoryId, Option<Row>>,
     new_punches: usize,
-    history: HistorySize,
+}
+
+impl PeopleSummary {
+    /// Prints the summary.
+    pub(super) fn print(&self) {
+        println!("people: {} read, {} new, {} known", self.people, self.new, self.people - self.new);
+        let known = self.punches - self.new_punches;
+        println!("punches: {} read, {} new, {known} known", self.punches, self.new_punches);
+        println!("days: {} changed", self.days);
+    }
 }
 
 /// Checks all people, and reports the days of which the punches make other totals than those of the files.
 pub(super) async fn check(
     session: &StoreSession,
-    people: &[PersonDocuments],
+    people: &[PersonDocuments<ExportedDay>],
     new_zone: &str,
     settings: &Settings,
 ) -> Result<PeopleSummary, Failure> {
@@ -84,7 +92,7 @@ pub(super) async fn check(
 }
 
 /// Names the punches that are in the future by more than a device's clock can be ahead: their dates are wrong.
-fn future_punches(person: &PersonDocuments, now: Timestamp) -> Vec<String> {
+fn future_punches(person: &PersonDocuments<ExportedDay>, now: Timestamp) -> Vec<String> {
     let of = |named: &NamedDocument<ExportedDay>| {
         let future = named.document.punches.iter().find(|punch| punch.at > now + AHEAD_MAX)?;
         let message = format!("the punch of id {} is in the future", future.id);
@@ -96,15 +104,14 @@ fn future_punches(person: &PersonDocuments, now: Timestamp) -> Vec<String> {
 /// Decides the commands of a person, one after the other.
 async fn rehearse(
     session: &StoreSession,
-    person: &PersonDocuments,
+    person: &PersonDocuments<ExportedDay>,
     board: Board,
     new_zone: &str,
     now: Timestamp,
     settings: &Settings,
 ) -> Result<(PersonRehearsal, Option<Refusal>), Failure> {
     let commands = parts::commands(person, &board, new_zone, now);
-    let mut rehearsal =
-        PersonRehearsal { board, rows: BTreeMap::new(), new_punches: 0, history: HistorySize::default() };
+    let mut rehearsal = PersonRehearsal { scope: RehearsedScope::new(board), rows: BTreeMap::new(), new_punches: 0 };
     for command in commands {
         let command: Command = command.into();
         let (_, mut stored) =
@@ -116,14 +123,13 @@ async fn rehearse(
                 None => stored.rows.remove(id),
             };
         }
-        match decide(&rehearsal.board, &stored, &command, CommandId(0), now, &settings.rules) {
+        match decide(&rehearsal.scope.board, &stored, &command, CommandId(0), now, &settings.rules) {
             Ok(Decision::Nothing) => {}
             Ok(Decision::Change(change) | Decision::Partial(change)) => rehearsal.apply(&change, &stored.rows, &before),
             Err(refusal) => return Ok((rehearsal, Some(refusal))),
         }
     }
-    let quota = history_quota(settings, &ScopeKind::WorkDay);
-    let exceeded = quota.exceeded(HistorySize::default(), rehearsal.history).map(Refusal::HistoryFull);
+    let exceeded = rehearsal.scope.exceeded(history_quota(settings, &ScopeKind::WorkDay));
     Ok((rehearsal, exceeded))
 }
 
@@ -132,17 +138,11 @@ impl PersonRehearsal {
         let of_board = |board: &Board| board.get::<PunchDay>(&()).map_or(0, |day| day.punches.len());
         let of_row = |row: Option<&Row>| row.and_then(read).map_or(0, |log| log.punches.len());
         let rows = || change.archive.iter();
-        let before = of_board(&self.board) + rows().map(|row| of_row(known.get(&row.id))).sum::<usize>();
-        let revision = self.board.position.revision.next();
-        self.board = self.board.after(change, Position { revision, ..self.board.position });
-        let after = of_board(&self.board) + rows().map(|row| of_row(Some(row))).sum::<usize>();
+        let before = of_board(&self.scope.board) + rows().map(|row| of_row(known.get(&row.id))).sum::<usize>();
+        self.scope.apply(change, |id| stored.contains_key(id) || self.rows.contains_key(id));
+        let after = of_board(&self.scope.board) + rows().map(|row| of_row(Some(row))).sum::<usize>();
         self.new_punches += after.saturating_sub(before);
-        for row in rows() {
-            if !stored.contains_key(&row.id) && !self.rows.contains_key(&row.id) {
-                self.history.put(row.id.as_str(), row.body.as_str().len(), None);
-            }
-            self.rows.insert(row.id.clone(), Some(row.clone()));
-        }
+        self.rows.extend(rows().map(|row| (row.id.clone(), Some(row.clone()))));
         self.rows.extend(change.archive_removed.iter().map(|id| (id.clone(), None)));
     }
 
@@ -156,7 +156,7 @@ fn read(row: &Row) -> Option<DayLog> {
 }
 
 /// Reports the archived days that are new and of which the punches make other totals than the original has stored.
-fn other_totals(person: &PersonDocuments, rehearsal: &PersonRehearsal) -> Vec<Note> {
+fn other_totals(person: &PersonDocuments<ExportedDay>, rehearsal: &PersonRehearsal) -> Vec<Note> {
     let of = |named: &NamedDocument<ExportedDay>| {
         let ExportedContent::Log(date, _) = named.document.content else { return None };
         let (work, breaks) = named.document.minutes?;

@@ -3,8 +3,9 @@
 use timers::calendar::{LocalDate, Zone};
 use timers::punch_clock::{DayImport, Punch, PunchClockCommand, PunchDay, SavedLog};
 use timers::{Board, Timestamp};
+use wire::punch_clock::ExportedDay;
 
-use crate::commands::import::punch_clock::people::PersonDocuments;
+use crate::commands::import::people::PersonDocuments;
 
 /// Most days of punches in a command: each makes a row, and the day after it can make another.
 const DAYS_AT_ONCE: usize = 1000;
@@ -14,7 +15,7 @@ const _: () = assert!(DAYS_AT_ONCE * 2 <= timers::ROWS_MAX);
 /// Returns the commands that take a person over, the newest days first: whether work goes on after a day is decided by the
 /// punches after it.
 pub(super) fn commands(
-    person: &PersonDocuments,
+    person: &PersonDocuments<ExportedDay>,
     board: &Board,
     new_zone: &str,
     now: Timestamp,

@@ -1,52 +1,13 @@
-//! The documents of an import by person.
+//! What the documents of a person are for the rules.
 
-use std::collections::BTreeMap;
-
-use timers::Scope;
 use timers::punch_clock::{NewPerson, Punch, SavedLog};
-use wire::FAULTS_MAX;
 use wire::punch_clock::{ExportedContent, ExportedDay};
 
-use crate::commands::Failure;
-use crate::commands::import::documents::NamedDocument;
-use crate::commands::import::namespace::People;
-use crate::commands::import::notes::Note;
+use crate::commands::import::people::PersonDocuments;
 
-/// One person, with all their documents.
-pub(super) struct PersonDocuments {
-    pub(super) scope: Scope,
-    pub(super) documents: Vec<NamedDocument<ExportedDay>>,
-}
-
-/// Groups documents by person.
-pub(super) fn group(
-    documents: Vec<NamedDocument<ExportedDay>>,
-    namespace: &People<'_>,
-) -> Result<Vec<PersonDocuments>, Failure> {
-    let (mut people, mut faults) = (BTreeMap::<String, PersonDocuments>::new(), Vec::new());
-    for named in documents {
-        let id = &named.document.user;
-        if let Some(person) = people.get_mut(id) {
-            person.documents.push(named);
-            continue;
-        }
-        match namespace.user(id) {
-            Ok(user) => {
-                people.insert(id.clone(), PersonDocuments { scope: Scope::work_day(&user), documents: vec![named] });
-            }
-            Err(message) => faults.push(Note::new(&named.file, named.line, "userId", message).to_string()),
-        }
-    }
-    if !faults.is_empty() {
-        faults.truncate(FAULTS_MAX);
-        return Err(Failure::data(faults, "the files have errors; nothing was imported"));
-    }
-    Ok(people.into_values().collect())
-}
-
-impl PersonDocuments {
+impl PersonDocuments<ExportedDay> {
     /// Returns all punches, in the order of their instants.
-    pub(super) fn punches(&self) -> Vec<Punch> {
+    pub(in crate::commands::import) fn punches(&self) -> Vec<Punch> {
         let punches = self.documents.iter().flat_map(|named| &named.document.punches);
         let mut punches: Vec<Punch> = punches.cloned().collect();
         punches.sort_by_key(|punch| punch.at);
@@ -54,7 +15,7 @@ impl PersonDocuments {
     }
 
     /// Returns the archived days.
-    pub(super) fn logs(&self) -> impl Iterator<Item = SavedLog> {
+    pub(in crate::commands::import) fn logs(&self) -> impl Iterator<Item = SavedLog> {
         self.documents.iter().filter_map(|named| match &named.document.content {
             ExportedContent::Log(date, theme) => Some(SavedLog { date: *date, theme: theme.clone() }),
             ExportedContent::Session(..) => None,
@@ -62,7 +23,7 @@ impl PersonDocuments {
     }
 
     /// Returns what a person who is new gets: that of the session that has changed last.
-    pub(super) fn new_person(&self) -> NewPerson {
+    pub(in crate::commands::import) fn new_person(&self) -> NewPerson {
         let sessions = self.documents.iter().filter_map(|named| match &named.document.content {
             ExportedContent::Session(theme, profile, created_at, updated_at) => {
                 let person = NewPerson { theme: theme.clone(), profile: profile.clone(), created_at: *created_at };

@@ -2,13 +2,14 @@
 
 use timers::punch_clock::{PunchClockCommand, PunchClockRefusal};
 use timers::{Refusal, RequiredRows};
+use wire::punch_clock::ExportedDay;
 
 use crate::commands::Failure;
+use crate::commands::import::people::PersonDocuments;
 use crate::commands::import::punch_clock::check::reason;
 use crate::commands::import::punch_clock::parts;
-use crate::commands::import::punch_clock::people::PersonDocuments;
+use crate::commands::import::write::{Amount, write_all};
 use crate::commands::interrupts::Interrupts;
-use crate::commands::progress::Progress;
 use crate::commands::store_session::{RequestError, StoreSession};
 
 /// Most times that a person's commands are made: their zone or day can change meanwhile.
@@ -17,30 +18,20 @@ const ATTEMPTS_MAX: usize = 4;
 /// Writes all people.
 pub(super) async fn write(
     session: &StoreSession,
-    people: &[PersonDocuments],
+    people: &[PersonDocuments<ExportedDay>],
     new_zone: &str,
     interrupts: &mut Interrupts,
 ) -> Result<(), Failure> {
-    let mut progress = Progress::new("writing people", people.len() as u64);
-    for (done, person) in (0..).zip(people) {
-        progress.show(done);
-        let why = tokio::select! {
-            written = write_person(session, person, new_zone) => written.err(),
-            () = interrupts.next() => Some("a signal".to_owned()),
-        };
-        if let Some(why) = why {
-            drop(progress);
-            return Err(Failure::interrupted(format!(
-                "interrupted after {done} of {} people: {why}\nthe people so far are stored; the same command, once \
-                 more, imports the rest",
-                people.len()
-            )));
-        }
-    }
-    Ok(())
+    let amount = Amount { total: people.len() as u64, unit: "people" };
+    let write = async |person| write_person(session, person, new_zone).await;
+    write_all(people.iter().map(|person| (1, person)), amount, interrupts, write).await
 }
 
-async fn write_person(session: &StoreSession, person: &PersonDocuments, new_zone: &str) -> Result<(), String> {
+async fn write_person(
+    session: &StoreSession,
+    person: &PersonDocuments<ExportedDay>,
+    new_zone: &str,
+) -> Result<(), String> {
     let mut why = String::new();
     for _ in 0..ATTEMPTS_MAX {
         let read = session.read(&person.scope, &RequiredRows::default()).await;
@@ -61,7 +52,7 @@ async fn write_person(session: &StoreSession, person: &PersonDocuments, new_zone
 
 async fn write_parts(
     session: &StoreSession,
-    person: &PersonDocuments,
+    person: &PersonDocuments<ExportedDay>,
     parts: Vec<PunchClockCommand>,
 ) -> Result<(), RequestError> {
     for part in parts {

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use engine::store::{HistoryQuota, HistorySize};
+use engine::store::HistoryQuota;
 use timers::studio::{Category, EntryId, Import, StudioRefusal, TaskType, TaskTypeId, TimeEntry};
 use timers::{
-    Board, Change, Command, CommandId, Decision, HistoryBound, Item, Limits, Position, Refusal, RequiredRows, Revision,
-    ScopeKind, StoredRows, Timestamp, decide,
+    Board, Change, Command, CommandId, Decision, HistoryBound, Item, Limits, Refusal, RequiredRows, ScopeKind,
+    StoredRows, Timestamp, decide,
 };
 use wire::FAULTS_MAX;
 
 use crate::commands::Failure;
+use crate::commands::import::batches::rows_max;
 use crate::commands::import::notes::Note;
+use crate::commands::import::rehearsal::RehearsedScope;
 use crate::commands::import::studio::batches;
 use crate::commands::import::studio::plan::{OrganizationRows, Plan};
 use crate::commands::import::studio::summary::{Count, OrganizationSummary, Summary};
@@ -26,9 +28,7 @@ struct Rehearsal<'p> {
     rows: &'p OrganizationRows,
     limits: &'p Limits,
     date: Timestamp,
-    /// The board as the batches so far leave it. Its instants are dates.
-    board: Board,
-    history: HistorySize,
+    scope: RehearsedScope,
     types: Count,
     entries: Count,
     faults: Vec<String>,
@@ -44,7 +44,7 @@ enum RefusedRow {
 
 /// Checks all rows, and sets whether entries are billed where their file does not say.
 pub(super) async fn check(session: &StoreSession, plan: &mut Plan, settings: &Settings) -> Result<Summary, Failure> {
-    let (quota, rows_max) = (history_quota(settings, &ScopeKind::Organization), batches::rows_max(&settings.store.url));
+    let (quota, rows_max) = (history_quota(settings, &ScopeKind::Organization), rows_max(&settings.store.url));
     let total = plan.organizations.iter().map(|rows| rows.entries.len() as u64).sum();
     let mut progress = Progress::new("checking time entries", total);
     let (mut faults, mut organizations, mut done) = (Vec::new(), Vec::new(), 0);
@@ -60,8 +60,7 @@ pub(super) async fn check(session: &StoreSession, plan: &mut Plan, settings: &Se
             rows: &plan.organizations[index],
             limits: &settings.rules,
             date,
-            board,
-            history: HistorySize::default(),
+            scope: RehearsedScope::new(board),
             types: Count::default(),
             entries: Count::default(),
             faults: Vec::new(),
@@ -82,7 +81,7 @@ pub(super) async fn check(session: &StoreSession, plan: &mut Plan, settings: &Se
     }
     drop(progress);
     if faults.is_empty() {
-        return Ok(Summary { organizations, repairs: plan.repairs() });
+        return Ok(Summary { organizations, repairs: plan.repairs().len() });
     }
     faults.truncate(FAULTS_MAX);
     Err(Failure::data(faults, "the files do not fit what is stored; nothing was imported"))
@@ -106,7 +105,7 @@ impl Rehearsal<'_> {
             (self.types.read + batch.types.len(), self.entries.read + batch.entries.len());
         while self.faults.len() < FAULTS_MAX {
             let command: Command = batches::command(batch.clone());
-            match decide(&self.board, stored, &command, CommandId(0), self.date, self.limits) {
+            match decide(&self.scope.board, stored, &command, CommandId(0), self.date, self.limits) {
                 Ok(Decision::Nothing) => return,
                 Ok(Decision::Change(change)) => return self.apply(&change),
                 // Something of another system is due.
@@ -127,12 +126,7 @@ impl Rehearsal<'_> {
         let written = |is_kind: fn(&Item) -> bool| change.put.values().filter(|item| is_kind(item)).count();
         self.types.new += written(|item| item.get::<TaskType>().is_some());
         self.entries.new += written(|item| item.get::<TimeEntry>().is_some()) + change.archive.len();
-        for row in &change.archive {
-            let terms: usize = row.terms.iter().map(|term| term.as_str().len()).sum();
-            self.history.put(row.id.as_str(), row.body.as_str().len() + terms, None);
-        }
-        let revision = Revision(self.board.position.revision.0 + 1);
-        self.board = self.board.after(change, Position { revision, ..self.board.position });
+        self.scope.apply(change, |_| false);
     }
 
     /// Describes a refusal, and takes the row that is refused from the batch if it is known.
@@ -157,8 +151,8 @@ impl Rehearsal<'_> {
 
     /// Returns the faults, and whether the history would be too large.
     fn finish(&mut self, quota: HistoryQuota) -> Vec<String> {
-        let exceeded = quota.exceeded(HistorySize::default(), self.history);
-        let exceeded = exceeded.map(|bound| format!("{}: {}", self.rows.scope, reason(Refusal::HistoryFull(bound))));
+        let exceeded = self.scope.exceeded(quota);
+        let exceeded = exceeded.map(|refusal| format!("{}: {}", self.rows.scope, reason(refusal)));
         self.faults.drain(..).chain(exceeded).collect()
     }
 }

@@ -18,7 +18,6 @@ pub(super) struct Plan {
     pub(super) types_file: Arc<str>,
     pub(super) entries_file: Arc<str>,
     pub(super) organizations: Vec<OrganizationRows>,
-    /// The repairs, in the order of the files.
     repairs: Vec<Note>,
 }
 
@@ -76,22 +75,9 @@ impl Plan {
         Ok(Self { types_file: types.file, entries_file: entries.file, organizations, repairs })
     }
 
-    /// Reports the repairs, or refuses them.
-    pub(super) fn report_repairs(&self, is_strict: bool) -> Result<(), Failure> {
-        let repairs = self.repairs.iter().map(Note::to_string);
-        if is_strict && !self.repairs.is_empty() {
-            let summary = format!("{} cells would be repaired (--strict); nothing was imported", self.repairs.len());
-            return Err(Failure::data(repairs.collect(), summary));
-        }
-        for repair in repairs {
-            eprintln!("repaired: {repair}");
-        }
-        Ok(())
-    }
-
-    /// Returns the number of repairs.
-    pub(super) fn repairs(&self) -> usize {
-        self.repairs.len()
+    /// Returns the repairs, in the order of the files.
+    pub(super) fn repairs(&self) -> &[Note] {
+        &self.repairs
     }
 }
 

@@ -23,15 +23,14 @@ pub(super) struct Count {
     pub(super) new: usize,
 }
 
-/// Prints the summary.
-pub(super) fn print(summary: &Summary, is_check: bool) {
-    for OrganizationSummary { scope, types, entries } in &summary.organizations {
-        for (name, count) in [("task types", types), ("time entries", entries)] {
-            println!("{scope}: {name}: {} read, {} new, {} known", count.read, count.new, count.read - count.new);
+impl Summary {
+    /// Prints the summary.
+    pub(super) fn print(&self) {
+        for OrganizationSummary { scope, types, entries } in &self.organizations {
+            for (name, count) in [("task types", types), ("time entries", entries)] {
+                println!("{scope}: {name}: {} read, {} new, {} known", count.read, count.new, count.read - count.new);
+            }
         }
-    }
-    println!("repaired cells: {}", summary.repairs);
-    if is_check {
-        println!("nothing was written (--check)");
+        println!("repaired cells: {}", self.repairs);
     }
 }
