@@ -5,6 +5,7 @@
 mod imports {
     mod command;
     mod documents;
+    mod focus;
     mod punch_clock;
     mod studio;
     mod studio_conflicts;

@@ -3,6 +3,7 @@
 mod batches;
 mod documents;
 mod files;
+mod focus;
 mod namespace;
 mod notes;
 mod people;
@@ -30,6 +31,8 @@ pub(crate) enum ImportCommand {
     Studio(studio::StudioImport),
     /// Imports people's working days from the collections of a punch clock's MongoDB database
     PunchClock(punch_clock::PunchClockImport),
+    /// Imports people's focus sessions from the collection of a MongoDB database
+    Focus(focus::FocusImport),
 }
 
 /// Runs an import.
@@ -37,6 +40,7 @@ pub(crate) fn run(command: &ImportCommand, settings: &Settings) -> ExitCode {
     match command {
         ImportCommand::Studio(import) => run_command(settings, studio::run(import, settings)),
         ImportCommand::PunchClock(import) => run_command(settings, punch_clock::run(import, settings)),
+        ImportCommand::Focus(import) => run_command(settings, focus::run(import, settings)),
     }
 }
 
