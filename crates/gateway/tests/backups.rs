@@ -10,5 +10,6 @@ mod backups {
     mod interrupted;
     mod large;
     mod migration;
+    mod tracked;
     mod writes;
 }

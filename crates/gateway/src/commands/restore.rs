@@ -1,7 +1,7 @@
 //! `tickcast restore`: writes the scopes of a backup into the store.
 
 mod batches;
-mod members;
+mod connections;
 mod preconditions;
 
 use std::fs::File;

@@ -17,6 +17,8 @@ pub(super) struct Documents {
     types: Value,
     day: Value,
     logs: Value,
+    focus: Value,
+    focus_stats: Value,
 }
 
 /// What clients keep to return with.
@@ -60,6 +62,16 @@ pub(super) async fn write(node: &Node) -> Kept {
     let body = json!({ "entries": punches, "currentTheme": "dark" }).to_string();
     let posted = node.http("POST", "/api/session?userId=ann", &[], body.as_bytes()).await;
     assert_eq!(posted.status, 200, "{posted:?}");
+
+    for subject in ["Done", "Left"] {
+        let body = json!({ "subject": subject, "targetMinutes": 25 }).to_string();
+        let created = node.http("POST", "/api/sessions?userId=ann", &[], body.as_bytes()).await;
+        assert_eq!(created.status, 201, "{created:?}");
+        if subject == "Done" {
+            let path = format!("/api/sessions/{}/end?userId=ann", created.json()["session"]["_id"].as_str().unwrap());
+            assert_eq!(node.http("PUT", &path, &[], b"{}").await.status, 200);
+        }
+    }
     Kept { room, resume: joined["resume"].clone(), ends_at, started, elapsed }
 }
 
@@ -87,6 +99,8 @@ pub(super) async fn read(node: &Node) -> Documents {
         types: query(node, "taskTypes.list").await,
         day,
         logs: get(node, "/api/daily-logs?userId=ann").await,
+        focus: get(node, "/api/sessions?userId=ann").await["sessions"].clone(),
+        focus_stats: get(node, "/api/users/me/stats?userId=ann").await,
     }
 }
 
@@ -99,6 +113,10 @@ impl Documents {
         assert_eq!(self.day["entries"][0]["id"], "c", "{self:#?}");
         assert_eq!(self.day["currentTheme"], "dark", "{self:#?}");
         assert_eq!(self.logs["logs"][0]["entries"].as_array().unwrap().len(), 2, "{self:#?}");
+        let focus =
+            |status| self.focus.as_array().unwrap().iter().filter(|session| session["status"] == status).count();
+        assert_eq!([focus("active"), focus("completed")], [1, 1], "{self:#?}");
+        assert_eq!(self.focus_stats["completedSessions"], 1, "{self:#?}");
     }
 }
 

@@ -62,6 +62,12 @@ impl FocusSession {
         true
     }
 
+    /// Removes all sockets, whose nodes are gone, as of the last instant at which one certainly tracked the session; `false`
+    /// if there is none.
+    pub fn lose_sockets(&mut self) -> bool {
+        self.remove_trackers(Timestamp::default(), |_| true)
+    }
+
     /// Removes a socket that went at an instant; `false` if it did not track the session.
     pub(crate) fn disconnect(&mut self, tracker: &Tracker, at: Timestamp) -> bool {
         self.remove_trackers(at, |known| known == tracker)

@@ -6,7 +6,7 @@ use engine::store::{ArchivedRow, HistorySize, RestoreStep, StoredScope};
 use timers::Timestamp;
 
 use crate::commands::backup_file::{BackupReader, ReadError, Record};
-use crate::commands::restore::members;
+use crate::commands::restore::connections;
 
 /// Steps after which a batch ends: a batch is one transaction of an embedded store, and costs one write to the disk.
 const STEPS_MAX: usize = 512;
@@ -76,7 +76,7 @@ impl<R: Read> Batches<R> {
         }
         self.steps.push(RestoreStep::Clear(stored.scope.clone()));
         self.counts.scopes += 1;
-        let stored = members::disconnected(stored, self.now);
+        let stored = connections::disconnected(stored, self.now);
         self.bytes += stored.items.iter().map(|(key, bytes)| key.as_str().len() + bytes.len()).sum::<usize>();
         self.current = Some((stored, HistorySize::default()));
     }
