@@ -73,7 +73,7 @@ pub struct Profile {
 pub struct DayImport {
     /// The person's zone, as the caller found it; of a person who is new, the zone that they get.
     pub zone: Zone,
-    /// The earliest day of the punches.
+    /// The day before the earliest one of the punches.
     pub from: LocalDate,
     /// The current day, as the caller found it.
     pub date: LocalDate,

@@ -31,18 +31,21 @@ pub(crate) fn import(draft: &mut Draft<'_>, stored: &StoredRows, import: &DayImp
     days.today.zone = import.zone.since(days.today.start() - OFFSETS_BEFORE);
     let mut punches = import.punches.clone();
     punches.sort_by(|a, b| a.order().cmp(&b.order()));
-    let (mut ids, mut changed) = (BTreeSet::new(), BTreeSet::new());
+    let ids: BTreeSet<PunchId> = punches.iter().map(|punch| punch.id.clone()).collect();
+    let mut changed = BTreeSet::new();
     for mut punch in punches {
         punch.at = punch.at.min(now);
-        let id = punch.id.clone();
         if let Some(date) = place(&mut days, punch, &import.zone, limits)? {
-            ids.insert(id);
-            changed.insert(date);
+            // A new punch tells whether work went on after the day before.
+            changed.extend([date.previous(), date]);
         }
     }
-    for date in changed {
-        end_forgotten_run(&mut days, date, &ids, &import.zone, now)?;
-        days.carry((date, date), &import.zone)?;
+    let archived = import.from..days.today.date;
+    for date in changed.into_iter().filter(|date| archived.contains(date)) {
+        if days.log(date)?.is_some() {
+            end_forgotten_run(&mut days, date, &ids, &import.zone, now)?;
+            days.carry((date, date), &import.zone)?;
+        }
     }
     for saved in &import.logs {
         let theme = saved.theme.as_ref().filter(|theme| limits.themes.contains(theme));
@@ -67,7 +70,7 @@ fn first_day(import: &DayImport, now: Timestamp, limits: &PunchClockLimits) -> P
     day
 }
 
-/// Adds a punch to its day unless it is known; returns the archived day that it joins, if it joins one.
+/// Adds a punch to its day unless it is known; returns the day that it joins.
 fn place(
     days: &mut Days<'_>,
     punch: Punch,
@@ -79,6 +82,15 @@ fn place(
     }
     let date = zone.date_at(punch.at).min(days.today.date);
     let is_archived = date < days.today.date;
+    // A day that was archived in another zone can have it.
+    for near in [date.previous(), date.next()] {
+        if near < days.today.date
+            && let Some(log) = days.log_if_read(near)?
+            && log.punches.iter().any(|known| known.id == punch.id && known.at == punch.at)
+        {
+            return Ok(None);
+        }
+    }
     let punches = if is_archived { &mut days.log_or_new(date, zone)?.punches } else { &mut days.today.punches };
     if punches.iter().any(|known| known.id == punch.id) {
         return Ok(None);
@@ -87,19 +99,19 @@ fn place(
         return Err(PunchClockRefusal::DayFull(date, limits.punches));
     }
     insert(punches, punch);
-    Ok(is_archived.then_some(date))
+    Ok(Some(date))
 }
 
-/// Ends a run that a new punch begins on an archived day at the midnight after it, unless it is a shift over midnight.
+/// Ends a run that an imported punch begins on an archived day at the midnight after it, unless it is a shift over midnight.
 fn end_forgotten_run(
     days: &mut Days<'_>,
     date: LocalDate,
-    new: &BTreeSet<PunchId>,
+    imported: &BTreeSet<PunchId>,
     zone: &Zone,
     now: Timestamp,
 ) -> Result<(), PunchClockRefusal> {
     let Some(begin) = days.log(date)?.and_then(|log| log.carries()) else { return Ok(()) };
-    if zone.date_at(begin.at) != date || !new.contains(&begin.id) {
+    if zone.date_at(begin.at) != date || !imported.contains(&begin.id) {
         return Ok(());
     }
     let end = match first_punch(days, date.next())? {

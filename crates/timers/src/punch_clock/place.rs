@@ -60,6 +60,12 @@ impl<'s> Days<'s> {
         Ok(self.logs.get_mut(&date).and_then(|log| log.now.as_mut()))
     }
 
+    /// Returns an archived day, if the caller has read it.
+    pub(crate) fn log_if_read(&mut self, date: LocalDate) -> Result<Option<&mut DayLog>, PunchClockRefusal> {
+        let is_read = self.logs.contains_key(&date) || (self.read.0..self.read.1).contains(&date);
+        if is_read { self.log(date) } else { Ok(None) }
+    }
+
     /// Returns an archived day, which begins to exist.
     pub(crate) fn log_or_new(&mut self, date: LocalDate, zone: &Zone) -> Result<&mut DayLog, PunchClockRefusal> {
         self.log(date)?;

@@ -1,7 +1,7 @@
 //! Taking over the punches of another server.
 
 use proptest::prelude::*;
-use timers::calendar::LocalDate;
+use timers::calendar::{LocalDate, Zone};
 use timers::punch_clock::{
     DayImport, NewPerson, Profile, Punch, PunchClockCommand, PunchClockRefusal, PunchDay, PunchKind::In,
     PunchKind::Out, SavedLog,
@@ -19,7 +19,7 @@ fn date(text: &str) -> LocalDate {
 fn import(person: &Person, punches: &[Punch], logs: Vec<SavedLog>, new: NewPerson) -> PunchClockCommand {
     let date = person.zone.date_at(person.now);
     let from = punches.iter().map(|punch| person.zone.date_at(punch.at)).min().unwrap_or(date).min(date);
-    let from = logs.iter().map(|log| log.date).min().unwrap_or(from).min(from);
+    let from = logs.iter().map(|log| log.date).min().unwrap_or(from).min(from).previous();
     let (zone, punches) = (person.zone.clone(), punches.to_vec());
     PunchClockCommand::Import(DayImport { zone, from, date, punches, logs, person: new })
 }
@@ -128,6 +128,35 @@ fn work_that_nobody_ended_ends_at_midnight_and_a_shift_over_midnight_does_not() 
         assert_eq!((totals(&ann), ann.shown()), (expected, shown.iter().map(ToString::to_string).collect()), "{case}");
         assert!(!take_over(&mut ann, &punches), "{case}: again");
     }
+}
+
+#[test]
+fn a_repetition_after_a_change_of_zone_doubles_nothing() {
+    for (seconds, minutes) in [(3600, 11 * 60 + 30), (-3600, -11 * 60 - 30), (20_700, 7 * 60), (-36_000, -60)] {
+        let mut ann = Person::new();
+        let begin = -20 * DAY + minutes;
+        let punches = [punch(1, In, begin), punch(2, Out, begin + 20)];
+        assert!(take_over(&mut ann, &punches));
+        let before = totals(&ann);
+        ann.set_zone(&Zone::new("x/other", vec![(Timestamp(0), seconds)]).unwrap());
+        assert!(!take_over(&mut ann, &punches), "{seconds}");
+        assert_eq!(totals(&ann), before, "{seconds}");
+    }
+}
+
+#[test]
+fn a_later_export_tells_that_work_has_ended() {
+    let mut ann = Person::new();
+    // Exported while the person works, so the run goes on over midnight.
+    let begin = punch(1, In, -60);
+    assert!(take_over(&mut ann, &[begin.clone()]));
+    ann.pass(24 * HOUR);
+    assert_eq!(ann.shown(), ["IN 720"]);
+    // The person forgot the OUT, and began anew on the other server.
+    let next = [punch(2, In, DAY - 120), punch(3, Out, DAY - 60)];
+    assert!(take_over(&mut ann, &[&[begin], &next[..]].concat()));
+    assert_eq!(totals(&ann), [day("2026-11-20", 780, 0)]);
+    assert_eq!(ann.shown(), ["IN 1320", "OUT 1380"]);
 }
 
 #[test]

@@ -35,7 +35,8 @@ pub(super) fn commands(
         let logs = logs.iter().filter(|log| (first..=last).contains(&log.date));
         PunchClockCommand::Import(DayImport {
             zone: zone.clone(),
-            from: first,
+            // A punch can be on the day before, which another zone has given it.
+            from: first.previous(),
             date,
             punches: punches.to_vec(),
             logs: logs.cloned().collect(),
