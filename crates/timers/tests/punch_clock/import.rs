@@ -149,7 +149,7 @@ fn a_later_export_tells_that_work_has_ended() {
     let mut ann = Person::new();
     // Exported while the person works, so the run goes on over midnight.
     let begin = punch(1, In, -60);
-    assert!(take_over(&mut ann, &[begin.clone()]));
+    assert!(take_over(&mut ann, std::slice::from_ref(&begin)));
     ann.pass(24 * HOUR);
     assert_eq!(ann.shown(), ["IN 720"]);
     // The person forgot the OUT, and began anew on the other server.

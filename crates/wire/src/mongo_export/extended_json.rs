@@ -22,6 +22,7 @@ pub(super) fn to_json(value: Value) -> Value {
 fn single_field(fields: &Map<String, Value>) -> Option<Value> {
     let (name, value) = fields.iter().next().filter(|_| fields.len() == 1)?;
     match (name.as_str(), value) {
+        ("$undefined", Value::Bool(true)) => Some(Value::Null),
         ("$oid" | "$symbol", Value::String(text)) => Some(text.as_str().into()),
         ("$numberInt" | "$numberLong", Value::String(text)) => Some(text.parse::<i64>().ok()?.into()),
         ("$numberLong", Value::Number(number)) => Some(number.clone().into()),
@@ -61,6 +62,7 @@ mod tests {
             (r#"{"$numberDecimal":"25"}"#, "25"),
             (r#"{"a":[{"$numberInt":"1"},{"b":{"$oid":"c"}}],"d":null}"#, r#"{"a":[1,{"b":"c"}],"d":null}"#),
             (r#"{"$binary":{"base64":"","subType":"00"}}"#, r#"{"$binary":{"base64":"","subType":"00"}}"#),
+            (r#"{"$undefined":true}"#, "null"),
             (r#"{"$numberInt":"x"}"#, r#"{"$numberInt":"x"}"#),
             (r#"{"$oid":"1","$date":"2"}"#, r#"{"$date":"2","$oid":"1"}"#),
         ] {

@@ -81,8 +81,7 @@ impl<D: ExportedDocument> ExportReader<D> {
         if line.is_empty() {
             return;
         }
-        if line.starts_with(b"[") {
-            let message = "is an array: mongoexport writes one document a line without the option --jsonArray";
+        if let Some(message) = foreign(line).filter(|_| self.documents.is_empty()) {
             return self.end_at(self.line, message);
         }
         if self.documents.len() >= DOCUMENTS_MAX {
@@ -99,9 +98,28 @@ impl<D: ExportedDocument> ExportReader<D> {
                 self.documents.extend(document.filter(|_| self.faults.count() == 0));
             }
             Ok(_) => self.faults.add(self.line, "", "must be a JSON object"),
-            Err(error) => self.faults.add(self.line, "", format!("is not JSON: {error}")),
+            Err(error) => self.faults.add(self.line, "", format!("is not JSON: {}", reason(&error))),
         }
         self.has_ended |= self.faults.is_full();
+    }
+}
+
+/// Tells which option of mongoexport has written a file that begins with this line, if it is not one document a line.
+fn foreign(line: &[u8]) -> Option<&'static str> {
+    match line {
+        b"{" => Some("begins a document of several lines: mongoexport writes one a line without the option --pretty"),
+        [b'[', ..] => Some("is an array: mongoexport writes one document a line without the option --jsonArray"),
+        [b'{', ..] => None,
+        _ => Some("is no document: mongoexport writes one a line without the options --type and --csv"),
+    }
+}
+
+/// Returns the parser's reason. It has read one line, so only the column says something.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" at line ") {
+        Some((reason, _)) => format!("{reason} at column {}", error.column()),
+        None => text,
     }
 }
 
@@ -146,15 +164,20 @@ mod tests {
 
     #[test]
     fn all_faults_are_listed_with_their_lines() {
-        let file = b"{\"_id\":true}\n{\"_id\":1,\"name\":2}\n{\"_id\":\n7\n{\"_id\":\"\xff\"}\n";
+        let file = b"{\"_id\":true}\n{\"_id\":1,\"name\":2}\n{\"_id\":\n{}\n{\"_id\":\"\xff\"}\n";
         let faults = read(file, 1000).unwrap_err();
         assert_eq!(faults[0], "1 _id: must be an id: a text, an ObjectId or a number");
         assert_eq!(faults[1], "2 name: must be a text");
-        assert!(faults[2].starts_with("3 : is not JSON: EOF"), "{}", faults[2]);
-        assert_eq!(faults[3], "4 : must be a JSON object");
+        assert_eq!(faults[2], "3 : is not JSON: EOF while parsing a value at column 7");
+        assert_eq!(faults[3], "4 _id: must be an id: a text, an ObjectId or a number");
         assert!(faults[4].starts_with("5 : is not JSON: "), "{}", faults[4]);
-        let array = read(b"[{\"_id\":1},\n{\"_id\":2}]\n", 1000).unwrap_err();
-        assert_eq!(array.len(), 1);
-        assert!(array[0].contains("--jsonArray"), "{}", array[0]);
+        for (file, option) in [
+            ("[{\"_id\":1},\n{\"_id\":2}]\n", "--jsonArray"),
+            ("{\n  \"_id\": 1\n}\n", "--pretty"),
+            ("_id,name\n1,x\n", "--csv"),
+        ] {
+            let faults = read(file.as_bytes(), 1000).unwrap_err();
+            assert!(faults.len() == 1 && faults[0].contains(option), "{faults:?}");
+        }
     }
 }

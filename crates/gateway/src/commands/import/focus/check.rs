@@ -102,11 +102,14 @@ async fn rehearse(
     settings: &Settings,
 ) -> Result<(SessionCounts, Option<Refusal>), Failure> {
     let read = session.read(&person.scope, &RequiredRows::default()).await;
-    let mut scope = RehearsedScope::new(read.map_err(|error| unread(&error))?.0);
+    let mut scope = RehearsedScope::new(read.map_err(|error| unread(&format_args!("{}: {error}", person.scope)))?.0);
     let mut written = SessionCounts::default();
     for batch in batches::of_person(person, rows_max(&settings.store.url)) {
         let required = batch.command.required_rows();
-        let (_, stored) = session.read(&person.scope, &required).await.map_err(|error| unread(&error))?;
+        let (_, stored) = session
+            .read(&person.scope, &required)
+            .await
+            .map_err(|error| unread(&format_args!("{}: {error}", person.scope)))?;
         let change = match decide_batch(&mut scope, &stored, &batch.command, now, settings) {
             Ok(Some(change)) => change,
             Ok(None) => continue,

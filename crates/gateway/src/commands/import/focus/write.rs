@@ -25,7 +25,10 @@ pub(super) async fn write(
         let batches = batches::of_person(person, rows_max);
         batches.map(|batch| (batch.sessions.len() as u64, (&person.scope, batch.command)))
     });
-    let write = async |(scope, command)| write_batch(session, scope, &command).await;
+    let write = async |(scope, command): (&Scope, Command)| {
+        let written = write_batch(session, scope, &command).await;
+        written.map_err(|why| format!("{scope}: {why}"))
+    };
     write_all(parts, Amount { total, unit: "sessions" }, interrupts, write).await
 }
 

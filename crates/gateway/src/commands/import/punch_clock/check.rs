@@ -65,7 +65,11 @@ pub(super) async fn check(
     for (done, person) in (1..).zip(people) {
         let Some(now) = session.date() else { return Err(unread(&"no time is known")) };
         faults.extend(future_punches(person, now));
-        let before = session.read(&person.scope, &RequiredRows::default()).await.map_err(|error| unread(&error))?.0;
+        let before = session
+            .read(&person.scope, &RequiredRows::default())
+            .await
+            .map_err(|error| unread(&format_args!("{}: {error}", person.scope)))?
+            .0;
         let (rehearsal, refusal) = rehearse(session, person, before.clone(), new_zone, now, settings).await?;
         faults.extend(refusal.map(|refusal| format!("{}: {}", person.scope, reason(refusal))));
         summary.people += 1;
@@ -114,8 +118,10 @@ async fn rehearse(
     let mut rehearsal = PersonRehearsal { scope: RehearsedScope::new(board), rows: BTreeMap::new(), new_punches: 0 };
     for command in commands {
         let command: Command = command.into();
-        let (_, mut stored) =
-            session.read(&person.scope, &command.required_rows()).await.map_err(|error| unread(&error))?;
+        let (_, mut stored) = session
+            .read(&person.scope, &command.required_rows())
+            .await
+            .map_err(|error| unread(&format_args!("{}: {error}", person.scope)))?;
         let before = stored.rows.clone();
         for (id, row) in &rehearsal.rows {
             match row {

@@ -23,7 +23,10 @@ pub(super) async fn write(
     interrupts: &mut Interrupts,
 ) -> Result<(), Failure> {
     let amount = Amount { total: people.len() as u64, unit: "people" };
-    let write = async |person| write_person(session, person, new_zone).await;
+    let write = async |person: &PersonDocuments<ExportedDay>| {
+        let written = write_person(session, person, new_zone).await;
+        written.map_err(|why| format!("{}: {why}", person.scope))
+    };
     write_all(people.iter().map(|person| (1, person)), amount, interrupts, write).await
 }
 
