@@ -4,6 +4,7 @@
 
 mod transcripts {
     mod clockit;
+    mod focus;
     mod punch_clock;
     mod replay;
     mod rooms;
