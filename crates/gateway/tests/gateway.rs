@@ -14,6 +14,7 @@ mod gateway {
     mod disconnect;
     mod faults;
     mod firebase;
+    mod focus;
     mod heartbeat;
     mod history;
     mod hostile;
