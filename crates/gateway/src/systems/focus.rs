@@ -50,10 +50,12 @@ impl SystemModule for Focus {
     fn read_settings(reader: &mut Reader, limits: &mut Limits) -> FocusSettings {
         let default = FocusLimits::default();
         let idle_after = period(reader, "focus.idle_after", Duration::from_millis(default.idle_after.0));
-        let score_max = count(reader, "focus.score_max", 0);
+        let score_max: u64 = reader.value("focus.score_max", 0, |text| {
+            text.parse().map_err(|_| "it must be a whole number, 0 for no limit".to_owned())
+        });
         limits.focus = FocusLimits {
             idle_after: millis(idle_after),
-            score_max: (score_max > 0).then_some(score_max as u64),
+            score_max: (score_max > 0).then_some(score_max),
             open_sessions: count(reader, "focus.open_sessions", default.open_sessions),
             ..default
         };
