@@ -107,6 +107,12 @@ async fn a_socket_without_a_valid_token_is_closed_with_the_reason() {
         let closed = connect(&node, &query).await.closed().await;
         assert_eq!(closed, (4401, reason.to_owned()), "{query}");
     }
+    // Where other systems admit guests, too.
+    for settings in [&[][..], &[("auth.modes", "jwt"), ("auth.jwt.secret", SECRET), ("auth.guests", "true")]] {
+        let node = Node::start_with(settings).await;
+        assert_eq!(connect(&node, "").await.closed().await, (4401, "Missing token".to_owned()));
+        refused(&node.get("/api/sessions").await, 401, "Not authorized to access this route");
+    }
 }
 
 #[tokio::test]

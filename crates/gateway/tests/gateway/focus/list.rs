@@ -63,15 +63,18 @@ async fn pages_miss_no_session_of_many_that_were_created_at_once() {
     let node = Node::start().await;
     let create = async |_| node.new_session("ann", 25.0).await;
     let mut created = Vec::new();
-    for _ in 0..6 {
+    // More of them have ended than the server reads at once.
+    for _ in 0..70 {
         let (one, two, three, four) = tokio::join!(create(1), create(2), create(3), create(4));
-        node.end("ann", &two, &json!({})).await;
+        let body = json!({});
+        let end = async |id| node.end("ann", id, &body).await;
+        tokio::join!(end(&one), end(&two), end(&four));
         created.extend([one, two, three, four]);
     }
     let all = node.list("ann", "").await;
     let (mut pages, mut before) = (Vec::new(), String::new());
     loop {
-        let page = node.list("ann", &format!("limit=5&before={before}")).await;
+        let page = node.list("ann", &format!("limit=37&before={before}")).await;
         let Some(last) = page.last() else { break };
         before.clone_from(last);
         pages.extend(page);
