@@ -45,6 +45,8 @@ impl SystemModule for Focus {
     const NAME: &'static str = "focus";
     const DIALECTS: &'static [&'static str] = &[NAME];
     const SCOPES: &'static [ScopeKind] = &[ScopeKind::Focus];
+    // Bodies are read whatever their content type says, also a type that a page of any origin can send.
+    const REQUIRES_ORIGIN_WITH_COOKIES: bool = true;
     type Settings = FocusSettings;
 
     fn read_settings(reader: &mut Reader, limits: &mut Limits) -> FocusSettings {

@@ -1,6 +1,7 @@
 //! Who may read, change and track sessions.
 
 use harness::http::UPGRADE;
+use harness::next_auth::{session_cookies, session_token};
 use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -204,6 +205,44 @@ async fn messages_that_are_sent_with_the_handshake_are_kept() {
         }
     };
     timeout(harness::DEADLINE, answered).await.expect("the answer to a message that came with the handshake");
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_are_refused_and_a_cookie_needs_an_origin() {
+    let secret = "the secret of a next-auth server";
+    let settings =
+        [("auth.modes", "next-auth"), ("auth.next_auth.secret", secret), ("public.origins", "https://app.example.com")];
+    let node = Node::start_with(&settings).await;
+    let token = session_token(secret, &json!({ "sub": "ann", "exp": get_current_timestamp() + 600 }));
+    let cookie = session_cookies("next-auth.session-token", &token);
+    let cookie = ("cookie", cookie.as_str());
+    let page = |origin| ("origin", origin);
+    for (method, path, body) in ROUTES {
+        let path = path.replace("{id}", UNKNOWN);
+        let status = async |headers: &[(&str, &str)]| node.http(method, &path, headers, body.as_bytes()).await.status;
+        let taken = if path.contains(UNKNOWN) {
+            404
+        } else if method == "POST" {
+            201
+        } else {
+            200
+        };
+        assert_eq!(status(&[cookie, page("https://app.example.com")]).await, taken, "{method} {path}");
+        assert_eq!(status(&[cookie, page("https://evil.example")]).await, 403, "{method} {path}");
+        // As a form of another site would send it, in a browser that omits the origin.
+        let read = if method == "GET" { taken } else { 403 };
+        assert_eq!(status(&[cookie, ("content-type", "text/plain")]).await, read, "{method} {path}");
+        let preflight = [page("https://app.example.com"), ("access-control-request-method", method)];
+        let answer = node.http("OPTIONS", &path, &preflight, b"").await;
+        assert!(answer.header("access-control-allow-methods").unwrap_or_default().contains(method), "{answer:?}");
+        let headers = answer.header("access-control-allow-headers").unwrap_or_default();
+        assert!(headers.contains("x-time-zone") && headers.contains("authorization"), "{answer:?}");
+    }
+    let mut socket = Client::connect_with(node.public, "/ws/sessions", &[cookie]).await;
+    assert_eq!(socket.closed().await, (4403, "Forbidden".to_owned()));
+    let mut socket =
+        Client::connect_with(node.public, "/ws/sessions", &[cookie, page("https://app.example.com")]).await;
+    assert_eq!(socket.next().await["type"], "connected");
 }
 
 #[tokio::test]
