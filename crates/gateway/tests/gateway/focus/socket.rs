@@ -40,8 +40,9 @@ async fn a_session_is_tracked_with_a_tick_a_second_until_it_is_stopped() {
     let session = node.read("ann", &id).await;
     let [elapsed, active, idle] = seconds(&session);
     assert!(elapsed > last && active == 1 && idle == elapsed - 1, "{session}");
-    // 100 × elapsed ÷ 6 × 1 ÷ elapsed − 2 × 2 − idle ÷ 30
-    let expected = (100.0 / 6.0 - 4.0 - f64::from(u32::try_from(idle).unwrap()) / 30.0).round();
+    // In the order of the formula, since a half is rounded up.
+    let [elapsed, active, idle] = [elapsed, active, idle].map(|count| f64::from(u32::try_from(count).unwrap()));
+    let expected = (100.0 * (elapsed / (0.1 * 60.0)) * (active / elapsed) - (4.0 + idle / 30.0)).round();
     assert_eq!((session["focusScore"].as_f64(), &session["focusScore"]), (Some(expected), &json!(score)));
     assert_eq!((&session["status"], &session["tabSwitches"]), (&json!("completed"), &json!(2)));
     // Nothing follows, neither here nor at a socket that tracks nothing: the next message is the next answer.
@@ -79,6 +80,33 @@ async fn nothing_is_tracked_without_a_start_and_a_socket_can_track_one_session_a
     socket.start(&first).await;
     socket.stop(&first).await;
     assert_eq!(node.stats("ann").await["completedSessions"], 1);
+}
+
+#[tokio::test]
+async fn a_repeated_start_is_an_activity_and_keeps_the_rhythm() {
+    let node = Node::start_with(&[SOON_IDLE]).await;
+    let id = node.new_session("ann", 25.0).await;
+    let mut socket = node.track("ann", &id).await;
+    let mut last = elapsed(&socket.tick_of(3).await);
+    for _ in 0..2 {
+        socket.tell(json!({ "type": "start", "sessionId": id })).await;
+        let mut started = false;
+        let until = last + 3;
+        while last < until {
+            let message = socket.next().await;
+            if message["type"] == "started" {
+                started = true;
+                continue;
+            }
+            assert_eq!(elapsed(&message), last + 1, "{message}");
+            last += 1;
+        }
+        assert!(started, "a repeated start is answered");
+    }
+    socket.stop(&id).await;
+    let [elapsed, active, idle] = seconds(&node.read("ann", &id).await);
+    // A start makes one second active, or two at the very instant of a second.
+    assert!((3..=5).contains(&active) && elapsed == active + idle, "{elapsed} {active} {idle}");
 }
 
 #[tokio::test]
