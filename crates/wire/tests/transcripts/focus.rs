@@ -191,7 +191,7 @@ impl Player {
             .collect();
         all.sort_by_key(|(at, id, ..)| Reverse((*at, *id)));
         let older = |id: FocusId| all.iter().position(|(_, listed, ..)| *listed == id).map(|place| place + 1);
-        let first = list.before.map_or(Some(0), older).ok_or((404, "Session not found".to_owned()))?;
+        let first = list.before.map_or(Some(0), older).expect("a session of the list");
         let listed =
             all.iter().skip(first).filter(|(_, _, status, _)| list.status.is_none_or(|wanted| wanted == *status));
         let listed = listed.map(|(.., document)| document.to_json()).take(list.limit.unwrap_or(usize::MAX));
