@@ -18,7 +18,7 @@ mod report;
 mod telemetry;
 
 /// The measurements in their order. A baseline runs next to what it is compared with, because a machine's speed drifts.
-const MEASUREMENTS: [Measurement; 14] = [
+const MEASUREMENTS: [Measurement; 15] = [
     Measurement { name: "idle", system: tickcast(1), scenario: "idle" },
     Measurement { name: "ticks, bare loop", system: System::Bare, scenario: "ticks" },
     Measurement { name: "ticks", system: tickcast(1), scenario: "ticks" },
@@ -33,6 +33,7 @@ const MEASUREMENTS: [Measurement; 14] = [
     Measurement { name: "rooms", system: System::Rooms { nodes: 2 }, scenario: "rooms" },
     Measurement { name: "organizations", system: System::Studio { nodes: 2 }, scenario: "organizations" },
     Measurement { name: "days", system: tickcast(2), scenario: "days" },
+    Measurement { name: "focus", system: tickcast(2), scenario: "focus" },
 ];
 
 struct Measurement {
@@ -140,7 +141,8 @@ fn measure(setup: &BenchSetup, measurement: &Measurement) -> Result<Value> {
         .arg("run")
         .arg(setup.root.join(format!("benches/scenarios/{}.toml", measurement.scenario)))
         .args(["--target", &deployment.targets(), "--pid", &deployment.pids(), "--speech", protocol, "--json"])
-        .arg(&report);
+        .arg(&report)
+        .args(deployment.redis_arguments());
     let outcome = process::run(loadgen.current_dir(&setup.folder)).with_context(|| deployment.log_tails());
     // Seconds that a baseline misses or repeats are a result, not a failure.
     if matches!(measurement.system, System::Tickcast { .. } | System::Rooms { .. } | System::Studio { .. }) {

@@ -2,6 +2,7 @@
 
 mod calls;
 mod day;
+mod focus;
 mod http;
 mod socket;
 
@@ -27,6 +28,9 @@ pub(crate) async fn run(pool: Rc<ClientPool>, nth: usize, mut actions: Unbounded
     if matches!(pool.assignment.scenario.work, Work::Days { .. }) {
         return day::run(pool, nth, actions).await;
     }
+    if matches!(pool.assignment.scenario.work, Work::Focus { .. }) {
+        return focus::run(pool, nth, actions).await;
+    }
     let mut client = Client {
         nth,
         started: Instant::now(),
@@ -46,7 +50,7 @@ pub(crate) async fn run(pool: Rc<ClientPool>, nth: usize, mut actions: Unbounded
         spawn_local(calls::run(Rc::clone(&client.pool), nth, client.observer_count(), receiver));
     }
     loop {
-        let disconnect = match socket::open(&client.pool.assignment, nth).await {
+        let disconnect = match socket::open(&client.pool.assignment, nth, &client.path()).await {
             Ok(socket) => client.follow(socket, &mut actions).await,
             Err(reason) => Disconnect::Failed(reason),
         };
@@ -131,9 +135,15 @@ impl Client {
                     }
                     ClientAction::Reconnect => return Disconnect::Requested,
                     ClientAction::StopReading => std::future::pending().await,
+                    ClientAction::BeActive | ClientAction::EndSession => {}
                 }
             }
         }
+    }
+
+    fn path(&self) -> String {
+        let assignment = &self.pool.assignment;
+        assignment.protocol.path(self.nth / assignment.scenario.devices())
     }
 
     /// Handles a message; returns the replies.

@@ -25,6 +25,10 @@ pub(crate) enum ClientAction {
     Reconnect,
     /// Stop reading.
     StopReading,
+    /// Be active from now on.
+    BeActive,
+    /// End the session.
+    EndSession,
 }
 
 /// The connections of a worker.
@@ -108,6 +112,7 @@ impl ClientPool {
         let count = self.assignment.count;
         match self.assignment.scenario.work {
             Work::Idle {} | Work::Ticks { .. } | Work::Mutate { .. } | Work::Days { .. } => {}
+            Work::Focus { .. } => (0..count).for_each(|nth| self.send_action(nth, ClientAction::BeActive)),
             Work::Storm {} => (0..count).for_each(|nth| self.send_action(nth, ClientAction::Reconnect)),
             Work::Slow { .. } => {
                 let is_slow = |nth: &usize| self.assignment.scenario.is_slow(self.assignment.first + nth);
@@ -133,6 +138,11 @@ impl ClientPool {
             next += Duration::from_secs_f64(1.0 / rate);
             sleep_until(next).await;
         }
+    }
+
+    /// Makes each connection end its session.
+    pub(crate) fn end_sessions(&self) {
+        (0..self.assignment.count).for_each(|nth| self.send_action(nth, ClientAction::EndSession));
     }
 
     /// Makes the other devices of a user join its room.

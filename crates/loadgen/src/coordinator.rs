@@ -28,17 +28,25 @@ pub(crate) struct Run {
     pub(crate) targets: Vec<SocketAddr>,
     pub(crate) pids: Vec<u32>,
     pub(crate) protocol: Protocol,
+    /// The Redis of the servers.
+    pub(crate) redis: Option<SocketAddr>,
+}
+
+impl Run {
+    fn usage(&self) -> Result<Usage> {
+        Usage::of(&self.pids, self.redis)
+    }
 }
 
 /// Executes a run. Progress goes to standard error.
 pub(crate) fn run(run: &Run) -> Result<Report> {
     let scenario = &run.scenario;
-    let empty = Usage::of(&run.pids)?;
+    let empty = run.usage()?;
     let mut workers = Workers::start(run)?;
     let pace = scenario.connections as f64 / scenario.connections_a_second as f64;
     workers.wait_until_ready(Duration::from_secs_f64(pace) + READY_TIMEOUT)?;
     sleep(Duration::from_secs(scenario.settle_seconds));
-    let memory = Memory::of(&empty, &Usage::of(&run.pids)?, scenario.connections);
+    let memory = Memory::of(&empty, &run.usage()?, scenario.connections);
     let mut windows = Vec::new();
     match scenario.work {
         Work::Idle {} | Work::Ticks { .. } | Work::Mutate { .. } | Work::Days { .. } => {
@@ -55,6 +63,17 @@ pub(crate) fn run(run: &Run) -> Result<Report> {
             workers.broadcast(WorkOrder::Begin)?;
             workers.broadcast(WorkOrder::Act)?;
             windows.push(workers.record_window("during", run)?);
+        }
+        Work::Focus { .. } => {
+            workers.broadcast(WorkOrder::Begin)?;
+            windows.push(workers.record_window("idle", run)?);
+            workers.broadcast(WorkOrder::Act)?;
+            // The first activity after a while is stored at once, at the latest a second after the order.
+            sleep(Duration::from_secs(scenario.settle_seconds));
+            workers.broadcast(WorkOrder::Begin)?;
+            windows.push(workers.record_window("active", run)?);
+            workers.broadcast(WorkOrder::Begin)?;
+            windows.push(workers.end_sessions(run)?);
         }
     }
     Ok(Report { scenario: scenario.clone(), protocol: run.protocol, targets: run.targets.len(), memory, windows })
@@ -158,7 +177,7 @@ impl Workers {
 
     /// Waits for the length of a window and returns its measurements.
     fn record_window(&mut self, name: &str, run: &Run) -> Result<Window> {
-        let (before, started) = (Usage::of(&run.pids)?, Instant::now());
+        let (before, started) = (run.usage()?, Instant::now());
         let (end, mut logged_at) = (started + Duration::from_secs(run.scenario.seconds), started);
         while self.receive(end, &mut logged_at)?.is_some() {}
         self.end_window(name, run, before, started)
@@ -166,14 +185,22 @@ impl Workers {
 
     /// Reconnects all connections and returns the measurements.
     fn reconnect_storm(&mut self, run: &Run) -> Result<Window> {
-        let (before, started) = (Usage::of(&run.pids)?, Instant::now());
+        let (before, started) = (run.usage()?, Instant::now());
         self.broadcast(WorkOrder::Act)?;
         self.wait_until_ready(READY_TIMEOUT)?;
         self.end_window("storm", run, before, started)
     }
 
+    /// Ends all sessions and returns the measurements.
+    fn end_sessions(&mut self, run: &Run) -> Result<Window> {
+        let (before, started) = (run.usage()?, Instant::now());
+        self.broadcast(WorkOrder::End)?;
+        self.wait_until_ready(READY_TIMEOUT)?;
+        self.end_window("ends", run, before, started)
+    }
+
     fn end_window(&mut self, name: &str, run: &Run, before: Usage, started: Instant) -> Result<Window> {
-        let (after, took) = (Usage::of(&run.pids)?, started.elapsed());
+        let (after, took) = (run.usage()?, started.elapsed());
         Ok(Window::of(name, took, &before, &after, self.observations()?))
     }
 

@@ -5,6 +5,7 @@ mod client_pool;
 mod coordinator;
 mod message;
 mod observations;
+mod redis_calls;
 mod report;
 mod scenario;
 mod usage;
@@ -42,6 +43,9 @@ enum Command {
         /// The process ids of the servers, for memory and processor time
         #[arg(long, value_delimiter = ',')]
         pid: Vec<u32>,
+        /// The address of the Redis of the servers, whose calls are counted
+        #[arg(long, value_name = "ADDRESS")]
+        redis: Option<SocketAddr>,
         /// The protocol of the servers
         #[arg(long = "speech", value_enum, default_value = "clockit")]
         protocol: Protocol,
@@ -57,9 +61,9 @@ enum Command {
 fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Worker => worker::run(),
-        Command::Run { scenario, target, pid, protocol, json } => {
+        Command::Run { scenario, target, pid, redis, protocol, json } => {
             let scenario = Scenario::read(&scenario)?;
-            let report = coordinator::run(&Run { scenario, targets: target, pids: pid, protocol })?;
+            let report = coordinator::run(&Run { scenario, targets: target, pids: pid, protocol, redis })?;
             print!("{report}");
             if let Some(file) = json {
                 let text = serde_json::to_string_pretty(&report)?;

@@ -186,7 +186,7 @@ fn update<'t>(text: &'t str, stopped: &str) -> ServerMessage<'t> {
 }
 
 /// Reads the number after the last occurrence of a marker: it is near the end.
-fn number_behind(text: &str, mark: &str) -> Option<u64> {
+pub(crate) fn number_behind(text: &str, mark: &str) -> Option<u64> {
     let (_, rest) = text.rsplit_once(mark)?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     rest[..digits].parse().ok()

@@ -49,6 +49,18 @@ pub(crate) struct Counts {
     pub(crate) acks: u64,
     /// Commands rejected.
     pub(crate) errors: u64,
+    /// Activities sent.
+    #[serde(default)]
+    pub(crate) activities: u64,
+    /// Ended sessions that were compared with what the generator expects.
+    #[serde(default)]
+    pub(crate) compared: u64,
+    /// Compared sessions of which several counters are possible, because answers came late.
+    #[serde(default)]
+    pub(crate) uncertain: u64,
+    /// Compared sessions that the server counted wrong.
+    #[serde(default)]
+    pub(crate) wrong: u64,
     /// Failed and broken connections, by reason.
     pub(crate) failures: BTreeMap<String, u64>,
 }
@@ -68,6 +80,10 @@ impl Counts {
             (&mut self.sent, other.sent),
             (&mut self.acks, other.acks),
             (&mut self.errors, other.errors),
+            (&mut self.activities, other.activities),
+            (&mut self.compared, other.compared),
+            (&mut self.uncertain, other.uncertain),
+            (&mut self.wrong, other.wrong),
         ] {
             *mine += theirs;
         }

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::message::Protocol;
 use crate::observations::{Counts, Durations, Observations};
-use crate::scenario::Scenario;
+use crate::redis_calls::RedisCalls;
+use crate::scenario::{Scenario, Work};
 use crate::usage::Usage;
 
 /// The report of a run.
@@ -53,6 +54,8 @@ pub(crate) struct Window {
     pub(crate) messages_a_processor_second: f64,
     /// Memory of the servers at the end, bytes.
     pub(crate) resident: u64,
+    /// Calls that Redis executed.
+    pub(crate) redis: Option<RedisCalls>,
     #[serde(flatten)]
     pub(crate) counts: Counts,
     pub(crate) late: Option<Quantiles>,
@@ -94,6 +97,7 @@ impl Window {
                 0.0
             },
             resident: after.resident,
+            redis: after.redis.zip(before.redis).map(|(after, before)| after.since(before)),
             late: Quantiles::of(&observations.late),
             update: Quantiles::of(&observations.update),
             last: Quantiles::of(&observations.last),
@@ -113,6 +117,11 @@ impl Report {
             ensure!(failures.is_empty(), "{name}: connections failed");
             ensure!(missing + doubled + errors == 0, "{name}: seconds missing, doubled, or commands rejected");
             ensure!(*messages > 0 || self.scenario.sessions() == 0, "{name}: no client received a message");
+            ensure!(window.counts.wrong == 0, "{name}: sessions are counted wrong");
+        }
+        if matches!(self.scenario.work, Work::Focus { .. }) {
+            let compared: u64 = self.windows.iter().map(|window| window.counts.compared).sum();
+            ensure!(compared == self.scenario.connections as u64, "only {compared} sessions are compared");
         }
         Ok(())
     }
@@ -163,6 +172,26 @@ impl fmt::Display for Window {
                 f,
                 "    commands            {} sent, {} done, {} refused",
                 self.counts.sent, self.counts.acks, self.counts.errors
+            )?;
+        }
+        if let Some(RedisCalls { scripts, loads }) = self.redis {
+            let each = |calls: u64| calls as f64 / self.seconds;
+            writeln!(
+                f,
+                "    Redis               {:.0} scripts and {:.0} loads a second ({scripts} and {loads})",
+                each(scripts),
+                each(loads)
+            )?;
+        }
+        let Counts { activities, compared, uncertain, wrong, .. } = self.counts;
+        if activities > 0 {
+            let micros = self.processor_seconds * 1e6 / activities as f64;
+            writeln!(f, "    activities          {activities} sent, {micros:.2} µs of processor time each")?;
+        }
+        if compared > 0 {
+            writeln!(
+                f,
+                "    sessions            {compared} compared, {wrong} wrong, {uncertain} not known to the second"
             )?;
         }
         for (reason, count) in &self.counts.failures {

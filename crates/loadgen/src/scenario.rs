@@ -64,6 +64,14 @@ pub(crate) enum Work {
         /// Seconds between two posts of a page.
         post_seconds: f64,
     },
+    /// Each connection is a person who tracks a focus session: first without activity, then with activity, and at last to
+    /// the end of the session, whose counters are compared with those that the generator expects.
+    Focus {
+        /// Activities per second of a connection.
+        activities_a_second: usize,
+        /// Writes per second in which a connection sends them.
+        writes_a_second: usize,
+    },
     /// As `ticks` with one session; then clients disconnect and reconnect at a rate.
     Churn {
         /// Reconnections per second.
@@ -89,6 +97,10 @@ impl Scenario {
             }
             ensure!(scenario.connections > 0 && scenario.connections_a_second > 0, "connections must be more than 0");
             ensure!(scenario.devices() > 0, "devices must be more than 0");
+            if let Work::Focus { activities_a_second, writes_a_second } = scenario.work {
+                let is_whole = writes_a_second > 0 && activities_a_second.is_multiple_of(writes_a_second);
+                ensure!(is_whole && activities_a_second > 0, "each write must have the same number of activities");
+            }
             Ok(scenario)
         };
         read().with_context(|| file.display().to_string())
@@ -108,6 +120,7 @@ impl Scenario {
             | Work::Storm {}
             | Work::Slow { .. }
             | Work::Days { .. }
+            | Work::Focus { .. }
             | Work::Churn { .. } => 1,
         }
     }
@@ -115,7 +128,7 @@ impl Scenario {
     /// Returns the number of running sessions per user.
     pub(crate) fn sessions(&self) -> usize {
         match self.work {
-            Work::Idle {} | Work::Storm {} | Work::Days { .. } => 0,
+            Work::Idle {} | Work::Storm {} | Work::Days { .. } | Work::Focus { .. } => 0,
             Work::Mutate { .. } | Work::Churn { .. } => 1,
             Work::Ticks { sessions } | Work::Slow { sessions, .. } => sessions,
         }

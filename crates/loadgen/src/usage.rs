@@ -1,9 +1,12 @@
 //! Resource usage of processes and the kernel, from `/proc`.
 
 use std::fs;
+use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+
+use crate::redis_calls::RedisCalls;
 
 /// The kernel counts processor time in hundredths of a second.
 const TICKS_A_SECOND: f64 = 100.0;
@@ -18,12 +21,15 @@ pub(crate) struct Usage {
     /// Memory of the kernel: slabs and TCP buffers, bytes. It includes both ends of a connection on this
     /// machine.
     pub(crate) kernel: u64,
+    /// Calls of Redis so far, if its address is known.
+    pub(crate) redis: Option<RedisCalls>,
 }
 
 impl Usage {
-    /// Reads the total usage of some processes.
-    pub(crate) fn of(pids: &[u32]) -> Result<Self> {
-        let mut usage = Self { kernel: kernel()?, ..Self::default() };
+    /// Reads the total usage of some processes, and the calls of a Redis.
+    pub(crate) fn of(pids: &[u32], redis: Option<SocketAddr>) -> Result<Self> {
+        let redis = redis.map(RedisCalls::read).transpose()?;
+        let mut usage = Self { kernel: kernel()?, redis, ..Self::default() };
         for pid in pids {
             usage.resident += resident(*pid)?;
             usage.processor_seconds += processor_seconds(*pid)?;
@@ -70,18 +76,18 @@ mod tests {
 
     #[test]
     fn the_usage_of_this_process_is_measured() {
-        let before = Usage::of(&[std::process::id()]).unwrap();
+        let before = Usage::of(&[std::process::id()], None).unwrap();
         let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
         let mut spun = 0u64;
         let after = loop {
             (0..1_000_000).for_each(|_| spun = std::hint::black_box(spun + 1));
-            let after = Usage::of(&[std::process::id()]).unwrap();
+            let after = Usage::of(&[std::process::id()], None).unwrap();
             if after.processor_seconds - before.processor_seconds >= 0.02 {
                 break after;
             }
             assert!(std::time::Instant::now() < end, "no processor time is measured");
         };
         assert!(after.resident > 100_000 && after.kernel > 100_000);
-        assert!(Usage::of(&[u32::MAX]).is_err());
+        assert!(Usage::of(&[u32::MAX], None).is_err());
     }
 }

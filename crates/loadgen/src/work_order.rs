@@ -47,6 +47,8 @@ pub(crate) enum WorkOrder {
     Begin,
     /// Start the disturbance of the scenario, if it has one.
     Act,
+    /// End the sessions.
+    End,
     /// Report the observations since [`WorkOrder::Begin`].
     Report,
 }

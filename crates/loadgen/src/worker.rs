@@ -54,6 +54,11 @@ async fn serve(pool: Rc<ClientPool>, mut orders: UnboundedReceiver<WorkOrder>) -
                         ready_sent = false;
                     }
                 }
+                Some(WorkOrder::End) => {
+                    pool.end_sessions();
+                    awaited += pool.assignment.count;
+                    ready_sent = false;
+                }
                 Some(WorkOrder::Report) => send(&WorkerMessage::Report(Box::new(pool.end())))?,
             },
             _ = polls.tick() => {

@@ -74,12 +74,34 @@ async fn room_commands_are_measured_up_to_the_last_member() {
     assert!(window["last"]["p50_ms"].as_f64().unwrap() > 0.0, "{output_text}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn focus_sessions_are_compared_with_the_expected_counters() {
+    let scenario = "connections = 12\nsettle_seconds = 1\nseconds = 17\n[work.focus]\nactivities_a_second = 10\n\
+                    writes_a_second = 5\n";
+    let (report, output_text) = report(scenario, "clockit").await;
+    let [idle, active, ends] = [0, 1, 2].map(|nth| &report["windows"][nth]);
+    assert_eq!((&ends["compared"], &ends["wrong"]), (&12.into(), &0.into()), "{output_text}");
+    // A busy machine sends late, and then answers late too.
+    assert!(ends["uncertain"].as_u64().unwrap() < 12, "no result was known to the second: {output_text}");
+    assert_eq!(idle["activities"], 0, "{output_text}");
+    let activities = active["activities"].as_u64().unwrap();
+    assert!((12 * 100..=12 * 190).contains(&activities), "{output_text}");
+    for window in [idle, active] {
+        assert!(window["ticks"].as_u64().unwrap() >= 12 * 15, "{output_text}");
+        assert_eq!((&window["missing"], &window["doubled"]), (&0.into(), &0.into()), "{output_text}");
+    }
+}
+
 #[tokio::test]
 async fn an_invalid_scenario_is_an_error_that_names_the_problem() {
     let folder = tempfile::tempdir().unwrap();
     for (scenario, named) in [
         ("connections = 1\nseconds = 1\n[work.nonsense]\n", "nonsense"),
         ("connections = 0\nseconds = 1\n[work.idle]\n", "connections must be more than 0"),
+        (
+            "connections = 1\nseconds = 1\n[work.focus]\nactivities_a_second = 10\nwrites_a_second = 3\n",
+            "each write must have the same number of activities",
+        ),
         ("connections = 1\nseconds = 1\nsecond = 2\n[work.idle]\n", "second"),
     ] {
         let output = loadgen(folder.path(), scenario, "clockit", free_port(), None);

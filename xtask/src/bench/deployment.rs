@@ -88,6 +88,11 @@ impl Deployment {
         self.measured.iter().map(|(_, pid)| pid.to_string()).collect::<Vec<_>>().join(",")
     }
 
+    /// Returns the arguments that tell loadgen of the Redis, if there is one.
+    pub(super) fn redis_arguments(&self) -> Vec<String> {
+        self.redis_port.map_or_else(Vec::new, |port| vec!["--redis".to_owned(), format!("127.0.0.1:{port}")])
+    }
+
     /// Returns the number of bytes of spans that the nodes have exported.
     pub(super) fn exported_bytes(&self) -> u64 {
         self.collector.as_ref().map_or(0, Collector::received)

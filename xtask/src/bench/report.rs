@@ -121,6 +121,9 @@ fn further_results(report: &Value) -> String {
         if name == "rooms" {
             lines.push(format!("{title}: memory per member {node:.1} KiB in the nodes, {kernel:.1} KiB in the kernel"));
         }
+        if name == "focus" {
+            lines.extend(focus_results(&title, window));
+        }
         if name == "storm" {
             let loads = calls / (2.0 * connections);
             lines.push(format!("{title}: {loads:.2} Redis loads and scripts per connect; each client connects twice"));
@@ -135,10 +138,33 @@ fn further_results(report: &Value) -> String {
     lines.iter().map(|line| format!("- {line}\n")).collect()
 }
 
+/// Lists what a window of tracked focus sessions shows beside ticks.
+fn focus_results(title: &str, window: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (seconds, processor_seconds) = (number(&window["seconds"]), number(&window["processor_seconds"]));
+    let [scripts, loads] = ["scripts", "loads"].map(|key| number(&window["redis"][key]) / seconds);
+    lines.push(format!(
+        "{title}: {scripts:.0} scripts and {loads:.0} loads of Redis a second, {:.0} ms of processor time a second",
+        processor_seconds * 1000.0 / seconds
+    ));
+    let activities = number(&window["activities"]);
+    if activities > 0.0 {
+        let each = processor_seconds * 1e6 / activities;
+        lines.push(format!("{title}: {:.0} activities a second, {each:.2} µs each", activities / seconds));
+    }
+    let [compared, wrong, uncertain] = ["compared", "wrong", "uncertain"].map(|key| number(&window[key]));
+    if compared > 0.0 {
+        lines.push(format!(
+            "{title}: {compared:.0} sessions compared, {wrong:.0} counted wrong, {uncertain:.0} not known to the second"
+        ));
+    }
+    lines
+}
+
 fn title(report: &Value, window: &Value) -> String {
     let name = report["name"].as_str().unwrap_or_default();
     match window["name"].as_str() {
-        Some(window @ ("before" | "during")) => format!("{name}, {window}"),
+        Some(window @ ("before" | "during" | "idle" | "active" | "ends")) => format!("{name}, {window}"),
         Some(_) | None => name.to_owned(),
     }
 }

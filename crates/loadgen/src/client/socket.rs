@@ -21,10 +21,11 @@ const READ_BUFFER: usize = 2048;
 /// Kernel receive buffer of a client that stops reading; small, so that it fills quickly.
 const SLOW_BUFFER: u32 = 4096;
 
-/// Opens a connection to the next server in rotation.
+/// Opens a connection to the next server in rotation, at a path.
 pub(super) async fn open(
     assignment: &Assignment,
     nth: usize,
+    path: &str,
 ) -> Result<WebSocketStream<tokio::net::TcpStream>, String> {
     let target = assignment.target(nth);
     let opening = async {
@@ -35,8 +36,7 @@ pub(super) async fn open(
         socket.bind(SocketAddr::new(IpAddr::V4(assignment.source), 0))?;
         let tcp = socket.connect(target).await?;
         tcp.set_nodelay(true)?;
-        let url = format!("ws://{target}{}", assignment.protocol.path(nth / assignment.scenario.devices()));
-        let mut request = url.into_client_request()?;
+        let mut request = format!("ws://{target}{path}").into_client_request()?;
         for (name, value) in assignment.headers(nth) {
             request.headers_mut().insert(name, value.parse()?);
         }
