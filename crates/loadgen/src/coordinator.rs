@@ -68,7 +68,7 @@ pub(crate) fn run(run: &Run) -> Result<Report> {
             workers.broadcast(WorkOrder::Begin)?;
             windows.push(workers.record_window("idle", run)?);
             workers.broadcast(WorkOrder::Act)?;
-            // The first activity after a while is stored at once, at the latest a second after the order.
+            // The first activity of each person is stored at once; the window begins after that.
             sleep(Duration::from_secs(scenario.settle_seconds));
             workers.broadcast(WorkOrder::Begin)?;
             windows.push(workers.record_window("active", run)?);

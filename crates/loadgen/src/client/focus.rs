@@ -37,6 +37,9 @@ const TARGETS: [f64; 5] = [0.5, 1.0, 2.0, 2.5, 25.0];
 /// an answer takes.
 const KNOWN_ACTIVITY_SECONDS: usize = 10;
 
+/// Time over which the persons begin to be active. Each has its own moment, as people have.
+const BEGIN_SECONDS: u64 = 6;
+
 /// Time between the last activity and the end of a session, seconds. Some sessions are idle before they end.
 const TAIL_SECONDS: std::ops::Range<u64> = 2..28;
 
@@ -61,7 +64,7 @@ pub(super) async fn run(pool: Rc<ClientPool>, nth: usize, actions: UnboundedRece
     pool.ready.set(pool.ready.get() + 1);
     pool.arrived.set(pool.arrived.get() + 1);
     if let Err(error) = person.live(actions).await {
-        pool.fail(&format!("a session: {error}"));
+        pool.fail(&format!("a session: {}", error.to_string().replace(&person.session, "{id}")));
     }
     pool.ready.set(pool.ready.get() - 1);
     pool.arrived.set(pool.arrived.get() + 1);
@@ -135,7 +138,10 @@ impl Person {
             tokio::select! {
                 text = next_text(&mut self.socket) => self.receive(&text?)?,
                 action = actions.recv() => match action {
-                    Some(ClientAction::BeActive) => next_write = Some(self.half_second(Instant::now())),
+                    Some(ClientAction::BeActive) => {
+                        let after = Duration::from_millis(fastrand::u64(..BEGIN_SECONDS * 1000));
+                        next_write = Some(self.half_second(Instant::now() + after));
+                    }
                     Some(ClientAction::EndSession) => return self.end().await,
                     Some(_) | None => {}
                 },
