@@ -13,6 +13,9 @@ use tokio::time::Instant;
 /// The shortest time between two writes.
 pub(super) const WRITE_EVERY: Duration = Duration::from_secs(5);
 
+/// Mean time by which a write is put off.
+const POSTPONED: Duration = Duration::from_millis(500);
+
 /// The longest time between two attempts while the store is away.
 const RETRY_MAX: Duration = Duration::from_secs(10);
 
@@ -54,6 +57,11 @@ impl Activity {
         let spans = std::mem::take(&mut self.pending);
         self.sent = Some(spans.clone());
         spans
+    }
+
+    /// Puts the next write off, since the node has as many in progress as it may.
+    pub(super) fn postpone(&mut self, now: Instant) {
+        self.next_write = now + POSTPONED.mul_f64(0.5 + fastrand::f64());
     }
 
     /// Ends a write.

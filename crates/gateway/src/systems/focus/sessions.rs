@@ -16,8 +16,9 @@ use crate::session::fault::fault;
 /// Pause before an unavailable store is asked again.
 const STORE_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long the decision is awaited whether a node is dead whose lease has ended. It comes within some seconds.
-const DECISION_WITHIN: Duration = Duration::from_secs(8);
+/// How long the decision is awaited whether a node is dead whose lease has ended. It comes within twelve seconds after an
+/// outage of the store or the start of a node, when all nodes that live renew their leases.
+const DECISION_WITHIN: Duration = Duration::from_secs(20);
 
 /// Pause before a lease is looked at again.
 const LEASE_PAUSE: Duration = Duration::from_millis(200);
