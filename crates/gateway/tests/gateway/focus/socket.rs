@@ -195,3 +195,16 @@ async fn two_sockets_count_once_and_both_are_told_of_the_end() {
         assert_eq!(socket.next().await, error("Invalid session", "not_found"));
     }
 }
+
+#[tokio::test]
+async fn a_ping_is_answered_while_a_session_is_tracked_and_while_none_is() {
+    let node = Node::start().await;
+    let id = node.new_session("ann", 25.0).await;
+    let mut socket = node.socket("ann").await;
+    socket.pings(b"before").await;
+    socket.start(&id).await;
+    socket.tick_of(1).await;
+    socket.pings(b"while idle").await;
+    socket.pings(b"and again").await;
+    socket.tick_of(2).await;
+}
