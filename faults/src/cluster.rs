@@ -8,6 +8,8 @@ use anyhow::{Context, Result, ensure};
 use harness::{DURABLE, Node, Proxy, RedisServer, RedisWithSentinels, binary, http};
 use tokio::time::Instant;
 
+use crate::focus::IDLE_AFTER;
+
 /// Number of nodes: the leader, another one that may fail, and one to compare with.
 pub(crate) const NODES: usize = 3;
 
@@ -104,6 +106,7 @@ impl Cluster {
                 vec![("store.url", url.as_str()), ("log.level", "info"), ("drain.notice", "0s"), ("drain.grace", "1s")];
             settings.push(("auth.test_headers", "true"));
             settings.push(("rooms.reconnect_within", RECONNECT_WITHIN.0));
+            settings.push(("focus.idle_after", IDLE_AFTER.0));
             settings.extend(&needs.settings);
             let environment = if nth == 0 { borrowed(&needs.node_environment) } else { vec![] };
             nodes.push(Node::launch_in(&settings, &environment));

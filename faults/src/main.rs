@@ -8,6 +8,7 @@ mod clocks;
 mod cluster;
 mod converge;
 mod fault;
+mod focus;
 mod oracle;
 mod population;
 mod punch_clock;

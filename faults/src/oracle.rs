@@ -13,6 +13,9 @@ use crate::view::View;
 
 mod disturbed;
 mod durability;
+mod focus_seconds;
+pub(crate) mod focus_sessions;
+mod focus_ticks;
 mod live_seconds;
 mod order;
 pub(crate) mod organizations;

@@ -7,6 +7,7 @@ use fastrand::Rng;
 
 use crate::client::{Client, ClientProfile, Dialect, RunContext};
 use crate::cluster::NODES;
+use crate::focus::{FocusPerson, FocusProfile, FocusState};
 use crate::punch_clock::{Device, DeviceProfile, DeviceRecord};
 use crate::record::{Event, Record};
 use crate::rooms::{Role, RoomClient, RoomIds, RoomProfile};
@@ -43,6 +44,8 @@ pub(crate) struct Size {
     people: usize,
     /// Average time between the requests of a device.
     page_pace: Duration,
+    /// People with focus sessions; every other one has two devices.
+    learners: usize,
 }
 
 /// The clients of a run.
@@ -52,6 +55,7 @@ pub(crate) struct Population {
     pub(crate) rooms: Vec<RoomClient>,
     pub(crate) members: Vec<Member>,
     pub(crate) devices: Vec<Device>,
+    pub(crate) learners: Vec<FocusPerson>,
 }
 
 /// What the clients of a run have seen and done.
@@ -60,6 +64,7 @@ pub(crate) struct Records {
     pub(crate) rooms: Vec<Record>,
     pub(crate) members: Vec<MemberRecord>,
     pub(crate) devices: Vec<DeviceRecord>,
+    pub(crate) learners: Vec<FocusState>,
 }
 
 /// The load of the full form.
@@ -77,6 +82,7 @@ pub(crate) const FULL: Size = Size {
     call_pace: Duration::from_millis(900),
     people: 20,
     page_pace: Duration::from_millis(900),
+    learners: 24,
 };
 /// The load of the short form.
 pub(crate) const SHORT: Size = Size {
@@ -93,6 +99,7 @@ pub(crate) const SHORT: Size = Size {
     call_pace: Duration::from_millis(400),
     people: 6,
     page_pace: Duration::from_millis(400),
+    learners: 9,
 };
 
 impl Population {
@@ -103,13 +110,15 @@ impl Population {
         let rooms = start_rooms(size, context, &room_ids, random);
         let members = start_members(size, context, random);
         // A copy, so that whatever else a seed determines does not depend on these devices.
-        let devices = start_devices(size, context, &mut random.clone());
-        Self { users, room_ids, rooms, members, devices }
+        let mut copy = random.clone();
+        let devices = start_devices(size, context, &mut copy);
+        let learners = start_learners(size, context, &mut copy);
+        Self { users, room_ids, rooms, members, devices, learners }
     }
 
     /// Waits until the clients have finished, and returns what they have seen and done.
     pub(crate) async fn ended(self) -> Records {
-        let mut records = Records { users: vec![], rooms: vec![], members: vec![], devices: vec![] };
+        let mut records = Records { users: vec![], rooms: vec![], members: vec![], devices: vec![], learners: vec![] };
         for client in self.users {
             records.users.push(client.ended().await);
         }
@@ -122,6 +131,9 @@ impl Population {
         for device in self.devices {
             records.devices.push(device.ended().await);
         }
+        for person in self.learners {
+            records.learners.push(person.ended().await);
+        }
         records
     }
 }
@@ -131,14 +143,16 @@ impl Records {
     pub(crate) fn acknowledged(&self) -> usize {
         let calls = self.members.iter().map(|member| member.calls.len());
         let requests = self.devices.iter().flat_map(|device| &device.attempts).filter(|it| it.answer.is_some());
-        self.users.iter().map(acknowledged).chain(calls).sum::<usize>() + requests.count()
+        let learners = self.learners.iter().map(FocusState::acknowledged);
+        self.users.iter().map(acknowledged).chain(calls).chain(learners).sum::<usize>() + requests.count()
     }
 
     /// Returns the records of all clients.
     pub(crate) fn into_all(self) -> impl Iterator<Item = Record> {
         let members = self.members.into_iter().map(|member| member.record);
         let devices = self.devices.into_iter().map(|device| device.record);
-        self.users.into_iter().chain(self.rooms).chain(members).chain(devices)
+        let learners = self.learners.into_iter().flat_map(|person| person.devices).map(|device| device.record);
+        self.users.into_iter().chain(self.rooms).chain(members).chain(devices).chain(learners)
     }
 }
 
@@ -214,6 +228,19 @@ fn start_devices(size: &Size, context: &RunContext, random: &mut Rng) -> Vec<Dev
         Device::start(profile, context)
     });
     devices.collect()
+}
+
+fn start_learners(size: &Size, context: &RunContext, random: &mut Rng) -> Vec<FocusPerson> {
+    let people = (1..=size.learners).map(|person| {
+        let profile = FocusProfile {
+            person: format!("focus{person}"),
+            node: person % NODES,
+            devices: 1 + person % 2,
+            seed: random.u64(..),
+        };
+        FocusPerson::start(&profile, context)
+    });
+    people.collect()
 }
 
 fn acknowledged(record: &Record) -> usize {

@@ -17,7 +17,9 @@ use crate::clocks::Clocks;
 use crate::cluster::Cluster;
 use crate::converge::{self, Stored};
 use crate::fault::{Fault, FaultContext};
-use crate::oracle::{self, Evidence};
+use crate::focus::{self, FocusState};
+use crate::oracle::focus_sessions::FocusEvidence;
+use crate::oracle::{self, Evidence, SuspendedInvariants};
 use crate::population::{FULL, Population, Records, SHORT, Size};
 use crate::punch_clock::{self, converge::PersonDays};
 use crate::rooms::{self, RoomIds};
@@ -85,6 +87,7 @@ impl Run {
         }
         load.send_replace(Load::Finished);
         let records = clients.ended().await;
+        outcome.violations.extend(end.rest(&cluster, &records.learners, suspended, self.has_late_returns()).await);
         cluster.disturbances.extend(stalls.found());
         let evidence = Evidence {
             records: &records.users,
@@ -99,6 +102,8 @@ impl Run {
             disturbances: &cluster.disturbances,
         };
         outcome.violations.extend(oracle::check(&evidence));
+        end.focus.people.clone_from(&records.learners);
+        outcome.violations.extend(oracle::focus_sessions::check(&end.focus, suspended, &cluster.disturbances));
         outcome.longest_gap = oracle::longest_gap(&records.users, &cluster.disturbances);
         outcome.commands = records.acknowledged();
         if !outcome.violations.is_empty() {
@@ -115,6 +120,12 @@ impl Run {
 
     fn size(&self) -> &'static Size {
         if self.short { &SHORT } else { &FULL }
+    }
+
+    /// Tells whether people return to their focus sessions after half a minute. It takes as long, so that the short form does it
+    /// in one run only.
+    fn has_late_returns(&self) -> bool {
+        !self.short || self.fault == Fault::KillNode
     }
 
     fn start(&self, cluster: &Cluster, random: &mut Rng) -> (watch::Sender<Load>, Population) {
@@ -144,6 +155,7 @@ struct EndState {
     users: BTreeMap<String, View>,
     lists: Lists,
     days: BTreeMap<String, PersonDays>,
+    focus: FocusEvidence,
 }
 
 impl EndState {
@@ -155,7 +167,34 @@ impl EndState {
             Ok(days) => self.days = days,
             Err(error) => return Some(format!("the days of people cannot be read: {error:#}")),
         }
+        let people: Vec<String> = clients.learners.iter().map(|person| person.state().person.clone()).collect();
+        match focus::converge::shown(cluster, &people).await {
+            Ok(shown) => self.focus.live = shown,
+            Err(error) => return Some(format!("the focus sessions of people cannot be read: {error:#}")),
+        }
         None
+    }
+
+    /// Reads the focus sessions when all sockets are gone, and returns the violations.
+    async fn rest(
+        &mut self,
+        cluster: &Cluster,
+        people: &[FocusState],
+        suspended: SuspendedInvariants,
+        has_late_returns: bool,
+    ) -> Vec<String> {
+        let gone_at = Instant::now();
+        match focus::standstill::standstill(cluster, people).await {
+            Ok(shown) => self.focus.rest = shown,
+            // A lost departure restores its socket.
+            Err(_) if suspended.restored_members => return vec![],
+            Err(error) => return vec![format!("focus: {error:#}")],
+        }
+        if !has_late_returns {
+            return vec![];
+        }
+        let found = focus::standstill::late_returns(cluster, &self.focus.rest, gone_at).await;
+        found.unwrap_or_else(|error| vec![format!("focus: {error:#}")])
     }
 }
 
