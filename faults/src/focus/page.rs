@@ -141,6 +141,12 @@ impl Page {
     /// Has the socket track the session, with another socket if it is lost.
     async fn track(&mut self) {
         let Some(session) = self.current() else { return };
+        if self.gives_up_a_lost_socket() {
+            self.drop_socket().await;
+            self.change_node();
+            self.state.lock().current = None;
+            return;
+        }
         while self.tracked().is_none_or(|(tracked, _)| tracked != session) || self.link_is_lost() {
             self.set_pending(Some("start"));
             if self.link_is_lost() {
@@ -165,6 +171,12 @@ impl Page {
             }
         }
         self.set_pending(None);
+    }
+
+    /// Chooses whether a session stays open whose node has gone: no socket returns to it, so that its clock stops there.
+    fn gives_up_a_lost_socket(&mut self) -> bool {
+        let is_lost = self.link.as_ref().is_some_and(Link::is_lost);
+        self.device == 0 && is_lost && self.is_active() && self.random.bool()
     }
 
     fn link_is_lost(&self) -> bool {
