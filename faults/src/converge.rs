@@ -57,7 +57,7 @@ pub(crate) async fn clients(
                 unmet.extend(users.filter_map(|client| unmet_condition(&client.state(), &stored.users, since)));
                 unmet.extend(rooms::converge::unmet_conditions(&clients.rooms, &stored.rooms, suspended));
                 unmet.extend(studio::converge::unmet_conditions(&clients.members, suspended));
-                unmet.extend(focus::converge::unmet_conditions(&clients.learners, since));
+                unmet.extend(focus::converge::unmet_conditions(&clients.learners, since, suspended));
                 if unmet.is_empty() {
                     unmet.extend(punch_clock::converge::unmet_conditions(cluster, &clients.devices, since).await);
                 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::requests::get;
 use super::{FocusPerson, FocusState};
 use crate::cluster::{Cluster, NODES};
+use crate::oracle::SuspendedInvariants;
 
 /// What the nodes show of each person.
 pub(crate) type Shown = BTreeMap<String, Vec<NodeView>>;
@@ -25,11 +26,13 @@ pub(crate) struct NodeView {
 
 /// Returns the unmet conditions: every request has its answer, every device tracks its session and sees ticks, and none tracks
 /// one that has ended.
-pub(crate) fn unmet_conditions(people: &[FocusPerson], since: Duration) -> Vec<String> {
-    people.iter().flat_map(|person| unmet(&person.state(), since)).collect()
+pub(crate) fn unmet_conditions(people: &[FocusPerson], since: Duration, suspended: SuspendedInvariants) -> Vec<String> {
+    people.iter().flat_map(|person| unmet(&person.state(), since, suspended)).collect()
 }
 
-fn unmet(state: &FocusState, since: Duration) -> Vec<String> {
+fn unmet(state: &FocusState, since: Duration, suspended: SuspendedInvariants) -> Vec<String> {
+    // A store that loses a resumption has a paused session.
+    let may_be_paused = |session: usize| suspended.durability && !state.sessions[session].statuses.is_empty();
     let devices = state.devices.iter().filter_map(|device| {
         let client = &device.record.client;
         if let Some(pending) = &device.pending {
@@ -42,7 +45,9 @@ fn unmet(state: &FocusState, since: Duration) -> Vec<String> {
             (tracked, Some(current)) if tracked.is_none_or(|(session, _)| session != current) => {
                 Some(format!("{client} does not track {}", state.sessions[current].id))
             }
-            (Some(_), _) if device.ticked_at.is_none_or(|at| at < since) => Some(format!("{client} sees no ticks")),
+            (Some((session, _)), _) if device.ticked_at.is_none_or(|at| at < since) && !may_be_paused(session) => {
+                Some(format!("{client} sees no ticks"))
+            }
             (Some(_) | None, _) => None,
         }
     });

@@ -14,6 +14,9 @@ const TOLERANCE: i64 = 200;
 /// Age of a node's last renewal of its lease, ms: its sockets were there at least until then.
 const RENEWAL: i64 = 2500;
 
+/// Time after which a dead node is known to be dead, ms: its lease, and a moment in which it is missed.
+const LEASE: i64 = 8500;
+
 /// Shortest disturbance that may cost a living node its lease, ms. The lease lasts 8 s and is renewed every 2.5 s.
 const LEASE_LOSS: i64 = 4000;
 
@@ -183,6 +186,8 @@ impl Timeline<'_> {
         let Some(departure) = socket.departure else { return self.read.until };
         let until = ms(departure.until) + TOLERANCE;
         let until = match departure.kind {
+            // Another node cannot know of it before the lease has ended.
+            DepartureKind::Lost if self.reading != Reading::AtRest => until + LEASE,
             DepartureKind::Lost => until,
             DepartureKind::Dropped | DepartureKind::Told if socket.started().is_none() => until + LIFETIME,
             DepartureKind::Dropped | DepartureKind::Told => self.stored(socket.node, ms(departure.from), until),
