@@ -170,8 +170,7 @@ impl FocusConnection {
             self.link.deliver(last).await?;
             if let Some((session, since)) = self.starting.take() {
                 // No tick comes before the answer.
-                let connection = &self.connection;
-                let ended = self.link.with_view(|view| view.confirm(since, connection));
+                let ended = self.link.with_view(|view| view.confirm(since));
                 if let Some(score) = ended {
                     self.link.deliver(Some(frame::text(&stopped(session, score)))).await?;
                 }
@@ -275,8 +274,8 @@ impl FocusConnection {
     fn start(&mut self, id: Option<MessageId>, traceparent: Option<&str>, session: FocusId) {
         let left = self.tracked.as_ref().filter(|tracked| tracked.session != session).map(|tracked| tracked.session);
         let left = left.map(|left| (left, self.activity.unstored()));
-        self.link.with_view(|view| view.prepare(session));
         let (sessions, connection) = (self.sessions.clone(), self.connection.clone());
+        self.link.with_view(|view| view.prepare(session, connection.clone()));
         let task =
             async move { TrackingOutcome::Started(tracking::start(&sessions, &connection, session, left).await) };
         self.spawn(TrackingRequest::Start { id, session }, traceparent, "focus.start", task);

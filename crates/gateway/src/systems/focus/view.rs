@@ -2,7 +2,7 @@
 
 use engine::{Delivery, TickContext, View};
 use net::websocket::frame;
-use timers::focus::{FocusId, FocusSession, FocusStats, Tracker};
+use timers::focus::{FocusId, FocusSession, FocusStats};
 use timers::{Beat, ConnectionId, Revision, Timestamp};
 use wire::focus::{NAME, stopped, tick};
 
@@ -33,6 +33,9 @@ struct Selection {
 /// A start that is about to be committed.
 struct PendingStart {
     session: FocusId,
+    connection: ConnectionId,
+    /// Whether a board with the socket has been seen: the start is delivered before it is answered.
+    was_seen: bool,
     /// The latest board without the session, and the session's score.
     absent: Option<(Revision, u64)>,
 }
@@ -40,8 +43,8 @@ struct PendingStart {
 impl FocusView {
     /// Watches a session whose start is about to be committed. It is not shown before [`FocusView::confirm`]; until then the
     /// ticks of another one are held back, since they do not name their session.
-    pub(super) fn prepare(&mut self, session: FocusId) {
-        self.pending = Some(PendingStart { session, absent: None });
+    pub(super) fn prepare(&mut self, session: FocusId, connection: ConnectionId) {
+        self.pending = Some(PendingStart { session, connection, was_seen: false, absent: None });
     }
 
     /// Watches no session to come, since the start has failed.
@@ -51,11 +54,10 @@ impl FocusView {
 
     /// Shows the session whose start was committed, instead of the one before. Returns the score if the session has ended
     /// since then.
-    pub(super) fn confirm(&mut self, since: Revision, connection: &ConnectionId) -> Option<u64> {
-        let PendingStart { session, absent } = self.pending.take()?;
-        let ended = absent.filter(|(revision, _)| *revision > since);
-        let selection =
-            Selection { session, connection: connection.clone(), since, was_seen: false, is_missing: false };
+    pub(super) fn confirm(&mut self, since: Revision) -> Option<u64> {
+        let PendingStart { session, connection, was_seen, absent } = self.pending.take()?;
+        let ended = absent.filter(|(revision, _)| was_seen || *revision > since);
+        let selection = Selection { session, connection, since, was_seen, is_missing: false };
         self.selection = ended.is_none().then_some(selection);
         ended.map(|(_, score)| score)
     }
@@ -79,12 +81,13 @@ impl FocusView {
     fn apply_update(&mut self, view: &View) -> Option<String> {
         if let Some(pending) = &mut self.pending {
             pending.absent = absence(view, pending.session);
+            let session = view.dated().get::<FocusSession>(&pending.session);
+            pending.was_seen |= session.is_some_and(|session| is_tracked_by(session, &pending.connection));
         }
         let selection = self.selection.as_mut()?;
         let board = view.dated();
         if let Some(session) = board.get::<FocusSession>(&selection.session) {
-            let is_tracker = |tracker: &Tracker| tracker.connection == selection.connection;
-            let is_there = session.trackers.iter().any(is_tracker);
+            let is_there = is_tracked_by(session, &selection.connection);
             selection.is_missing = selection.was_seen && !is_there;
             selection.was_seen |= is_there;
             return None;
@@ -106,6 +109,10 @@ impl FocusView {
         let session = view.dated().get::<FocusSession>(session)?;
         Some(tick(&session.tick_at(view.dated_beat(beat))?))
     }
+}
+
+fn is_tracked_by(session: &FocusSession, connection: &ConnectionId) -> bool {
+    session.trackers.iter().any(|tracker| tracker.connection == *connection)
 }
 
 /// Returns the revision of a board that a session is not on, and the session's score, which is 0 for a deleted one.
