@@ -107,10 +107,10 @@ impl Reader {
     fn sent(&self, message: &Value) {
         let at = self.started_at.elapsed();
         let mut state = self.state.lock();
-        if message["type"] == "activity" {
-            if let Some((session, socket)) = state.devices[self.device].tracked {
-                state.sessions[session].sockets[socket].activity.push(at);
-            }
+        if message["type"] == "activity"
+            && let Some((session, socket)) = state.devices[self.device].tracked
+        {
+            state.sessions[session].sockets[socket].activity.push(at);
         }
         state.write(self.device, at, Event::Sent(message.clone()));
     }

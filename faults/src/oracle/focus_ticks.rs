@@ -19,7 +19,7 @@ const LEARNED_WITHIN: Duration = Duration::from_millis(2500);
 const LEASE_LOSS: Duration = Duration::from_secs(4);
 
 /// A tick.
-struct Tick {
+struct ElapsedTick {
     at: Duration,
     elapsed: u64,
 }
@@ -30,7 +30,7 @@ pub(super) fn check(person: &FocusState, suspended: SuspendedInvariants, disturb
     for device in &person.devices {
         for connection in device.record.connections() {
             let checker =
-                TickChecker { person, suspended, disturbances, node: connection.node, session: None, last: None };
+                FocusTickChecker { person, suspended, disturbances, node: connection.node, session: None, last: None };
             let found = checker.follow(connection).into_iter();
             violations.extend(found.map(|what| format!("{}: {what}", device.record.client)));
         }
@@ -39,16 +39,16 @@ pub(super) fn check(person: &FocusState, suspended: SuspendedInvariants, disturb
 }
 
 /// Checks the ticks of one connection.
-struct TickChecker<'t> {
+struct FocusTickChecker<'t> {
     person: &'t FocusState,
     suspended: SuspendedInvariants,
     disturbances: &'t [Disturbance],
     node: usize,
     session: Option<&'t SessionLog>,
-    last: Option<Tick>,
+    last: Option<ElapsedTick>,
 }
 
-impl<'t> TickChecker<'t> {
+impl<'t> FocusTickChecker<'t> {
     fn follow(mut self, connection: ConnectionRecord<'_>) -> Vec<String> {
         let mut violations = Vec::new();
         for Entry { at, event } in connection.entries {
@@ -86,7 +86,7 @@ impl<'t> TickChecker<'t> {
         if elapsed != active + idle {
             return Some("wrong: active and idle seconds do not add up");
         }
-        let last = self.last.replace(Tick { at, elapsed })?;
+        let last = self.last.replace(ElapsedTick { at, elapsed })?;
         let is_paused = log.statuses.iter().any(|change| {
             let until = change.exchange.answered.unwrap_or(at) + LEARNED_WITHIN;
             change.exchange.sent <= at && last.at <= until
