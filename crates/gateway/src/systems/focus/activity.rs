@@ -16,8 +16,9 @@ pub(super) const WRITE_EVERY: Duration = Duration::from_secs(5);
 /// Mean time by which a write is put off.
 const POSTPONED: Duration = Duration::from_millis(500);
 
-/// The longest time between two attempts while the store is away.
-const RETRY_MAX: Duration = Duration::from_secs(10);
+/// Mean time between two attempts while the store is away: an end that comes after an outage and before the next attempt
+/// misses the activity since it began.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// Most spans that are kept while the store is away; as many as a session keeps. The earliest go first.
 const SPANS_MAX: usize = 32;
@@ -31,14 +32,13 @@ pub(super) struct Activity {
     sent: Option<Spans>,
     /// When the next write may be.
     next_write: Instant,
-    retry: Duration,
 }
 
 impl Activity {
     /// Begins without any. `idle_after` is the time after which a person counts as idle.
     pub(super) fn new(idle_after: Millis) -> Self {
         let (pending, sent) = (Spans::default(), None);
-        Self { gap: idle_after, pending, sent, next_write: Instant::now(), retry: WRITE_EVERY }
+        Self { gap: idle_after, pending, sent, next_write: Instant::now() }
     }
 
     /// Records an activity.
@@ -68,15 +68,13 @@ impl Activity {
     pub(super) fn end(&mut self, is_stored: bool, now: Instant) {
         let Some(sent) = self.sent.take() else { return };
         if is_stored {
-            self.retry = WRITE_EVERY;
             return;
         }
         self.pending.unite(sent.as_slice().iter().copied(), self.gap);
         while self.pending.len() > SPANS_MAX {
             self.pending.pop_first();
         }
-        self.next_write = now + self.retry.mul_f64(0.5 + fastrand::f64() / 2.0);
-        self.retry = (self.retry * 2).min(RETRY_MAX);
+        self.next_write = now + RETRY.mul_f64(0.5 + fastrand::f64());
     }
 
     /// Returns all that may not be stored.
