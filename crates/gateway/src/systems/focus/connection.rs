@@ -49,6 +49,8 @@ pub(super) struct FocusConnection {
     held: Option<WebSocketEvent>,
     /// When the socket tells that it goes on, if it must.
     rejoin_at: Option<Instant>,
+    /// Whether it is telling so, which takes `tracked` away meanwhile.
+    is_rejoining: bool,
     /// The session whose start is being answered, and the revision since which it is tracked.
     starting: Option<(FocusId, Revision)>,
 }
@@ -89,6 +91,7 @@ impl FocusConnection {
             report: None,
             held: None,
             rejoin_at: None,
+            is_rejoining: false,
             starting: None,
         });
         // A task of its own, so that nothing of the handshake stays in memory.
@@ -124,6 +127,7 @@ impl FocusConnection {
             {
                 let answer = self.receive(held);
                 self.link.deliver(answer.map(|answer| frame::text(&answer))).await?;
+                self.follow_board();
                 continue;
             }
             let progress = match (&self.in_flight, &self.held) {
@@ -155,6 +159,7 @@ impl FocusConnection {
                     LinkEvent::TimeUncertain => Some(frame::text(&failed(None, &Fault::time_uncertain()))),
                     LinkEvent::PingDue => {
                         self.link.ping().await?;
+                        self.follow_board();
                         continue;
                     }
                 },
@@ -239,7 +244,7 @@ impl FocusConnection {
     }
 
     fn record_activity(&mut self) {
-        if self.tracked.is_some()
+        if (self.tracked.is_some() || self.is_rejoining)
             && let Some(now) = self.sessions.node.engine.clock().now()
         {
             self.activity.record(now);

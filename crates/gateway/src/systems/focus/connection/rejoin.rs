@@ -31,6 +31,7 @@ impl FocusConnection {
     pub(super) fn rejoin(&mut self) {
         self.rejoin_at = None;
         let Some(tracked) = self.tracked.take() else { return };
+        self.is_rejoining = true;
         let (sessions, connection) = (self.sessions.clone(), self.connection.clone());
         let task = async move {
             let (tracked, done) = tracking::rejoin(&sessions, &connection, tracked).await;
@@ -40,13 +41,12 @@ impl FocusConnection {
     }
 
     pub(super) fn rejoined(&mut self, outcome: Option<TrackingOutcome>) {
+        self.is_rejoining = false;
         let Some(TrackingOutcome::Rejoined(tracked, done)) = outcome else { return self.forget() };
         self.tracked = Some(tracked);
         match done {
             Ok(()) => self.check_lease(),
-            Err(fault) if fault.retry || fault.code == Code::OutcomeUnknown => {
-                self.rejoin_soon();
-            }
+            Err(fault) if fault.retry || fault.code == Code::OutcomeUnknown => self.rejoin_soon(),
             // It has ended, which the board tells.
             Err(_) => {}
         }
