@@ -144,6 +144,16 @@ async function stoppingNode(kind) {
   const nodes = [await host.startNode(settings), await host.startNode(settings)];
   const proxy = await startStudioProxy(kind, nodes, host.old);
   const { members, close } = await host.membersOnBothNodes(proxy, nodes);
+  try {
+    await stopUnderLoad(proxy, nodes, members);
+  } finally {
+    close();
+    await proxy.close();
+    await nodes[1].close();
+  }
+}
+
+async function stopUnderLoad(proxy, nodes, members) {
   const [moved, other] = members;
   const callers = [];
   for (let nth = 0; nth < CALLERS; nth += 1) callers.push(await host.newMember(proxy));
@@ -163,9 +173,6 @@ async function stoppingNode(kind) {
   const entry = await other.trpc.timeTracking.timer.start.mutate({ taskTypeId: 1, projectId: 1 });
   for (const member of members) await member.event('timer:started', ({ timeEntryId }) => timeEntryId === entry.id);
   assert.equal((await connectionsAt(nodes[1], moved.user)).length, 1);
-  close();
-  await proxy.close();
-  await nodes[1].close();
 }
 
 /** Clients that start, query and stop timers, each one after the other. */
