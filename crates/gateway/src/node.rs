@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use access::{Authenticator, Denied};
 use engine::store::{Fault, FaultKind};
-use engine::{Engine, ExecuteError, JoinError, Outcome, Request, Subscription};
-use timers::{Beat, Scope};
+use engine::{COMMAND_TIMEOUT, Engine, ExecuteError, JoinError, Outcome, Request, Subscription};
+use timers::{Beat, Board, RequiredRows, Scope, StoredRows, Timestamp};
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
@@ -21,6 +21,9 @@ use crate::session::connections::Connections;
 
 /// How long a client waits for its subscription while the store does not answer.
 const JOIN_WITHIN: Duration = Duration::from_secs(6);
+
+/// Pause before an unavailable store is asked again.
+const STORE_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a starting node waits for its store and its keys before it accepts clients without them: a client that waits
 /// this long shows its person nothing, and one that is told to return shows at least that.
@@ -53,6 +56,24 @@ impl Node {
     pub(crate) async fn join(&self, scope: &Scope) -> Result<Subscription, JoinError> {
         let silent = |_| Err(Fault::new(FaultKind::Unavailable, "it does not answer").into());
         timeout(JOIN_WITHIN, self.engine.join(scope)).await.unwrap_or_else(silent)
+    }
+
+    /// Reads a board with its instants as dates, rows of its history, and when the scope was last in use. Waits for an
+    /// unavailable store as long as a command lives.
+    pub(crate) async fn read(
+        &self,
+        scope: &Scope,
+        required: &RequiredRows,
+    ) -> Result<(Board, StoredRows, Option<Timestamp>), JoinError> {
+        let by = Instant::now() + COMMAND_TIMEOUT;
+        loop {
+            let read = self.engine.read_with_touch(scope, required).await;
+            let is_final = read.as_ref().err().is_none_or(JoinError::is_damage);
+            if is_final || Instant::now() >= by {
+                return read;
+            }
+            sleep(STORE_PAUSE).await;
+        }
     }
 
     /// Carries out a command, and measures it.

@@ -11,7 +11,7 @@ use timers::{Millis, Timestamp};
 use tokio::time::Instant;
 
 /// The shortest time between two writes.
-pub(super) const WRITE_EVERY: Duration = Duration::from_secs(5);
+const WRITE_EVERY: Duration = Duration::from_secs(5);
 
 /// Mean time by which a write is put off.
 const POSTPONED: Duration = Duration::from_millis(500);

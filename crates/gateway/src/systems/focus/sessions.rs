@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{COMMAND_TIMEOUT, ExecuteError, JoinError, LeaseState, Outcome, Request};
+use engine::{ExecuteError, JoinError, LeaseState, Outcome, Request};
 use timers::focus::{EndedSession, FocusCommand, FocusId, FocusSession, RETURN_WITHIN};
 use timers::{Board, Command, Millis, NodeId, RequiredRows, Scope, StoredRows, Timestamp};
 use tokio::time::{Instant, sleep};
@@ -12,9 +12,6 @@ use wire::{Code, Fault};
 
 use crate::node::{Node, Panicked};
 use crate::session::fault::fault;
-
-/// Pause before an unavailable store is asked again.
-const STORE_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long the decision is awaited whether a node is dead whose lease has ended. It comes within twelve seconds after an
 /// outage of the store or the start of a node, when all nodes that live renew their leases.
@@ -42,15 +39,8 @@ pub(super) struct Sessions {
 impl Sessions {
     /// Reads the board and rows of the history. Waits for an unavailable store as long as a command lives.
     pub(super) async fn load(&self, required: &RequiredRows) -> Result<(Board, StoredRows), Fault> {
-        let by = Instant::now() + COMMAND_TIMEOUT;
-        loop {
-            match self.node.engine.read(&self.scope, required).await {
-                Ok(loaded) => return Ok(loaded),
-                Err(error) if error.is_damage() => return Err(Fault::damaged()),
-                Err(error) if Instant::now() >= by => return Err(unavailable(&error)),
-                Err(_) => sleep(STORE_PAUSE).await,
-            }
-        }
+        let read = self.node.read(&self.scope, required).await;
+        read.map(|(board, rows, _)| (board, rows)).map_err(|error| unavailable(&error))
     }
 
     /// Finds a session, with counters that no dead node's sockets add to.

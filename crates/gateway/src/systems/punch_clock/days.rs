@@ -1,16 +1,14 @@
 //! Reading and changing a person's days.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use access::Identity;
-use engine::{COMMAND_TIMEOUT, Effect, ExecuteError, JoinError, Outcome, Request};
+use engine::{Effect, ExecuteError, Outcome, Request};
 use timers::calendar::{LocalDate, Zone};
 use timers::punch_clock::{
     Profile, Punch, PunchClockCommand, PunchClockRefusal, PunchDay, Save, SavedLog, ThemeChoice,
 };
 use timers::{Board, Item, Refusal, RequiredRows, Scope, StoredRows, Timestamp};
-use tokio::time::{Instant, sleep};
 use wire::punch_clock::Person;
 
 use crate::node::{Node, Panicked};
@@ -18,9 +16,6 @@ use crate::systems::punch_clock::{known_zone, remember_zone};
 
 /// Most times that a command is decided again, since the zone or the day has changed meanwhile.
 const ATTEMPTS_MAX: usize = 4;
-
-/// Pause before an unavailable store is asked again.
-const STORE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a request is not carried out.
 pub(super) enum Failed {
@@ -80,25 +75,13 @@ impl Worker {
 
     /// Reads the board with rows of the history; waits like [`Worker::read`].
     pub(super) async fn load(&self, required: &RequiredRows) -> Result<(Board, StoredRows, Option<Timestamp>), Failed> {
-        let by = Instant::now() + COMMAND_TIMEOUT;
-        loop {
-            match self.node.engine.read_with_touch(&self.scope, required).await {
-                Ok(loaded) => return Ok(loaded),
-                Err(error) => self.wait(&error, by).await?,
+        self.node.read(&self.scope, required).await.map_err(|error| {
+            if error.is_damage() {
+                return Failed::Damaged;
             }
-        }
-    }
-
-    async fn wait(&self, error: &JoinError, by: Instant) -> Result<(), Failed> {
-        if error.is_damage() {
-            return Err(Failed::Damaged);
-        }
-        if Instant::now() >= by {
             tracing::debug!(%error, "a person's day cannot be read");
-            return Err(Failed::Unavailable);
-        }
-        sleep(STORE_PAUSE).await;
-        Ok(())
+            Failed::Unavailable
+        })
     }
 
     /// Returns the person's zone with its offsets from the day of an instant on.
