@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use harness::{Node, binary};
+use harness::{Node, binary, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -58,4 +58,18 @@ pub(super) async fn get(node: &Node, path: &str) -> Value {
 /// Returns the milliseconds since 1970.
 pub(super) fn now() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+/// Starts an import of `people`, and interrupts it once some of them are stored; returns how many are.
+pub(super) async fn interrupted(mut import: Command, stored: impl Fn() -> usize, people: usize) -> usize {
+    let process = import.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("some people are stored", async || stored() >= 100).await;
+    Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap();
+    let ended = process.wait_with_output().unwrap();
+    let errors = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(75), "{errors}");
+    assert!(errors.contains("the same command, once more, imports the rest"), "{errors}");
+    let known = stored();
+    assert!((100..people).contains(&known), "{known}");
+    known
 }

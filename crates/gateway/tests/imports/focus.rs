@@ -1,12 +1,10 @@
 //! Imports of a collection of focus sessions.
 
-use std::process::{Command, Stdio};
-
-use harness::{Client, Node, RedisServer, wait_until};
+use harness::{Client, Node, RedisServer};
 use serde_json::{Value, json};
 
 use super::command::Said;
-use super::documents::{Files, get, now};
+use super::documents::{Files, get, interrupted, now};
 
 const MINUTE: u64 = 60_000;
 const DAY: u64 = 24 * 60 * MINUTE;
@@ -204,23 +202,14 @@ async fn what_was_repaired_is_reported_and_a_missing_score_is_computed() {
 
 #[tokio::test]
 async fn an_import_that_is_interrupted_is_completed_by_its_repetition() {
-    const PEOPLE: u64 = 2000;
+    const PEOPLE: usize = 2000;
     let redis = RedisServer::start();
     let files = Files::new().over(&redis.url());
     let at = now() - DAY;
-    let sessions: Vec<Value> = (0..PEOPLE).map(|nth| completed(&format!("person-{nth}"), nth, at)).collect();
+    let sessions: Vec<Value> = (0..).take(PEOPLE).map(|nth| completed(&format!("person-{nth}"), nth, at)).collect();
     files.write("sessions.jsonl", &sessions);
-    let stored = || redis.replies(&[vec!["KEYS", "*:history:focus:*"]]).unwrap()[0].texts().len() as u64;
-    let mut import = files.import("focus", &["sessions.jsonl"]);
-    let process = import.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    wait_until("some people are stored", async || stored() >= 100).await;
-    Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap();
-    let ended = process.wait_with_output().unwrap();
-    let errors = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!(ended.status.code(), Some(75), "{errors}");
-    assert!(errors.contains("the same command, once more, imports the rest"), "{errors}");
-    let known = stored();
-    assert!((100..PEOPLE).contains(&known), "{known}");
+    let stored = || redis.replies(&[vec!["KEYS", "*:history:focus:*"]]).unwrap()[0].texts().len();
+    let known = interrupted(files.import("focus", &["sessions.jsonl"]), stored, PEOPLE).await;
     let said = Said::by(&mut files.import("focus", &["sessions.jsonl"]));
     said.has(0, &[&format!("sessions: {PEOPLE} read, {} new, 0 changed, {known} known", PEOPLE - known)]);
     assert_eq!(stored(), PEOPLE);

@@ -1,12 +1,10 @@
 //! Imports of a punch clock's collections.
 
-use std::process::{Command, Stdio};
-
-use harness::{Client, RedisServer, wait_until};
+use harness::{Client, RedisServer};
 use serde_json::{Value, json};
 
 use super::command::Said;
-use super::documents::{Files, get, now};
+use super::documents::{Files, get, interrupted, now};
 
 /// 2024-05-06 08:00:00 UTC, a Monday.
 const MONDAY: u64 = 1_714_982_400_000;
@@ -180,16 +178,7 @@ async fn an_import_that_is_interrupted_is_completed_by_its_repetition() {
     let documents: Vec<Value> = (0..PEOPLE).map(|nth| log(&format!("person-{nth}"), MONDAY)).collect();
     files.write("logs.jsonl", &documents);
     let stored = || redis.replies(&[vec!["KEYS", "*:history:workday:*"]]).unwrap()[0].texts().len();
-    let mut import = files.import("punch-clock", &["logs.jsonl"]);
-    let process = import.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    wait_until("some people are stored", async || stored() >= 100).await;
-    Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap();
-    let ended = process.wait_with_output().unwrap();
-    let errors = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!(ended.status.code(), Some(75), "{errors}");
-    assert!(errors.contains("the same command, once more, imports the rest"), "{errors}");
-    let known = stored();
-    assert!((100..PEOPLE).contains(&known), "{known}");
+    let known = interrupted(files.import("punch-clock", &["logs.jsonl"]), stored, PEOPLE).await;
     let said = Said::by(&mut files.import("punch-clock", &["logs.jsonl"]));
     said.has(0, &[&format!("people: {PEOPLE} read, {} new, {known} known", PEOPLE - known)]);
     assert_eq!(stored(), PEOPLE);
