@@ -160,7 +160,7 @@ impl Timeline<'_> {
         if let Some(killed_at) = killed_at(socket).filter(|at| at - TOLERANCE <= gone) {
             return killed_at - TOLERANCE - RENEWAL;
         }
-        // What ends or pauses the session meanwhile finds it without this socket.
+        // An end or a pause meanwhile finds the session without this socket.
         let mut moments = self.pauses.iter().map(|pause| pause.began.from).chain([gone]);
         let lost = self.lease_losses(socket.node).find(|loss| moments.any(|at| loss.from <= at && at <= loss.until));
         lost.map_or(gone, |loss| gone.min(loss.from))

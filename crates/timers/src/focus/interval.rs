@@ -111,7 +111,7 @@ impl Interval {
             let Some(first) = self.spans.pop_first() else { return };
             let end = first.last + self.idle_after;
             if self.stopped_at.is_some_and(|at| at < end) {
-                // What is counted must not reach beyond the end. So many activities in half a minute are all but one.
+                // No second after the end may be counted, so the earliest span stays and the latest goes.
                 self.spans.unite([first], self.idle_after);
                 self.spans.truncate(SPANS_MAX);
                 return;

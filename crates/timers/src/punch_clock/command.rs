@@ -81,7 +81,7 @@ pub struct DayImport {
     pub punches: Vec<Punch>,
     /// The archived days.
     pub logs: Vec<SavedLog>,
-    /// What a person who is new gets besides.
+    /// Theme, profile and date of creation of a person who is new.
     pub person: NewPerson,
 }
 

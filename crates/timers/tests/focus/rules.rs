@@ -354,7 +354,7 @@ fn a_session_that_is_unknown_or_has_ended_is_told_apart() {
     ] {
         assert_eq!(ann.apply(command.clone()), Err(refusal), "{command:?}");
     }
-    // What is late has no effect.
+    // Late commands have no effect.
     for id in [unknown, ended] {
         assert!(!ann.apply(FocusCommand::Report(id, Spans::at(ann.now))).unwrap());
         assert!(!ann.apply(FocusCommand::Disconnect(id, tracker("a"), None, Spans::default())).unwrap());

@@ -26,7 +26,7 @@ fn single_field(fields: &Map<String, Value>) -> Option<Value> {
         ("$oid" | "$symbol", Value::String(text)) => Some(text.as_str().into()),
         ("$numberInt" | "$numberLong", Value::String(text)) => Some(text.parse::<i64>().ok()?.into()),
         ("$numberLong", Value::Number(number)) => Some(number.clone().into()),
-        // What is no number of JSON (`NaN`, `Infinity`) becomes `null`.
+        // JSON has no `NaN` and no `Infinity`; they become `null`.
         ("$numberDouble" | "$numberDecimal", Value::String(text)) => Some(number(text.parse().ok()?)),
         ("$date", Value::String(_) | Value::Number(_) | Value::Object(_)) => Some(to_json(value.clone())),
         _ => None,
