@@ -11,6 +11,9 @@ use crate::tools::TestTools;
 
 pub(crate) const TESTS: &str = "console/test";
 
+/// Ends the process of a test file when its tests have ended; Node has it from 20.14 on.
+const FORCE_EXIT: &str = "--test-force-exit";
+
 /// Installs the packages of the lock file in a folder.
 pub(crate) fn install_packages(root: &Path, folder: &str, npm: &Path) -> Result<()> {
     let directory = root.join(folder);
@@ -29,6 +32,10 @@ pub(crate) fn run_tests(root: &Path, tools: &TestTools, binary: &Path) -> Result
     let files = test_files(&root.join(TESTS))?;
     ensure!(!files.is_empty(), "{TESTS} has no file *.test.mjs");
     let mut command = Command::new(&tools.node);
+    // A test that fails can leave a socket open, which would keep its process running.
+    if process::output(Command::new(&tools.node).arg("--help"))?.contains(FORCE_EXIT) {
+        command.arg(FORCE_EXIT);
+    }
     // Files, because `node --test` takes no directory from Node 22 on.
     command.arg("--test").args(files).current_dir(root);
     process::run(command.env("TICKCAST_BIN", binary).envs(tools.variables.clone()))
