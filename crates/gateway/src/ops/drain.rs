@@ -9,6 +9,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::ops::config::DrainSettings;
 
+/// How long before its close a client is told of it at most: a client that makes its next connection first needs a
+/// dial, which load balancers can send to this node once or twice, and a snapshot.
+const ANNOUNCED_BEFORE: Duration = Duration::from_secs(5);
+
 /// A client is advised to reconnect after a random time up to this, so that the other nodes are not overloaded.
 const RECONNECT_WITHIN_MS: u64 = 2000;
 
@@ -43,6 +47,23 @@ enum DrainPhase {
     Closing(Duration),
 }
 
+/// What happens to a socket of a stopping node, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DrainStep {
+    /// The client is told that the socket closes within this duration: [`DrainStep::close_after`].
+    Announce(Duration),
+    /// The socket closes, and the client is advised to reconnect after this many milliseconds.
+    Close(u64),
+}
+
+impl DrainStep {
+    /// Waits until a socket closes that was announced to close within a duration.
+    pub(crate) async fn close_after(within: Duration) -> Self {
+        sleep(within).await;
+        Self::Close(fastrand::u64(100..=RECONNECT_WITHIN_MS))
+    }
+}
+
 impl Drain {
     pub(crate) fn new(settings: DrainSettings) -> Self {
         Self { settings, phase: watch::Sender::new(DrainPhase::Serving), sockets: TaskTracker::new() }
@@ -62,15 +83,15 @@ impl Drain {
         self.sockets.len()
     }
 
-    /// Waits until it is this socket's turn to close, and returns after how many milliseconds its client should reconnect.
-    pub(crate) fn turn(&self) -> impl Future<Output = u64> + Send + use<> {
+    /// Waits until the close of this socket is to be announced.
+    pub(crate) fn announcement(&self) -> impl Future<Output = DrainStep> + Send + use<> {
         let mut phase = self.phase.subscribe();
         async move {
             let closing = phase.wait_for(|phase| matches!(phase, DrainPhase::Closing(_))).await.map(|phase| *phase);
-            if let Ok(DrainPhase::Closing(within)) = closing {
-                sleep(within.mul_f64(fastrand::f64())).await;
-            }
-            fastrand::u64(100..=RECONNECT_WITHIN_MS)
+            let Ok(DrainPhase::Closing(grace)) = closing else { return DrainStep::Announce(Duration::ZERO) };
+            let within = ANNOUNCED_BEFORE.min(grace / 2);
+            sleep((grace - within).mul_f64(fastrand::f64())).await;
+            DrainStep::Announce(within)
         }
     }
 

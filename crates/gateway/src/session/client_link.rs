@@ -4,6 +4,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::{Identity, ValidityEnd};
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use tokio::time::{Sleep, sleep_until};
 use tracing::Span;
 
 use crate::node::Node;
+use crate::ops::drain::DrainStep;
 use crate::ops::metrics::ConnectionGauge;
 use crate::ops::telemetry::traces::{self, TraceOrigin};
 use crate::session::connections::ConnectionGuard;
@@ -39,8 +41,8 @@ pub(crate) struct ClientLink<V: ClientView> {
     ping: Pin<Box<Sleep>>,
     /// Ends when the client's authentication is no longer valid.
     validity: RareFuture<ValidityEnd>,
-    /// Ends when the node stops, with the time after which the client may reconnect.
-    closing: RareFuture<u64>,
+    /// Ends at each step of the node's drain.
+    drain: RareFuture<DrainStep>,
     ordered_to_disconnect: RareFuture<()>,
     time_uncertain: RareFuture<watch::Receiver<bool>>,
     _gauge: ConnectionGauge,
@@ -80,6 +82,8 @@ pub(crate) enum LinkEvent {
     TimeUncertain,
     /// A ping is due: [`ClientLink::ping`].
     PingDue,
+    /// The node stops, and closes the socket within this duration.
+    GoingAway(Duration),
 }
 
 impl<V: ClientView> ClientLink<V> {
@@ -92,7 +96,7 @@ impl<V: ClientView> ClientLink<V> {
             _gauge: ConnectionGauge::new(&node.metrics, V::DIALECT, identity.method),
             ping: Box::pin(sleep_until(timer.deadline())),
             validity: Box::pin(node.auth.validity_end(identity)),
-            closing: Box::pin(node.drain.turn()),
+            drain: Box::pin(node.drain.announcement()),
             ordered_to_disconnect: Box::pin(guard.disconnect_order()),
             time_uncertain: Box::pin(uncertain(node.engine.time_validity(), false)),
             origin: traces::current().map(Box::new),
@@ -144,9 +148,13 @@ impl<V: ClientView> ClientLink<V> {
         }
         tokio::select! {
             biased;
-            reconnect_after = &mut self.closing, if progress == RequestProgress::None => {
-                Err(Disconnected::Close(CloseReason::Restarting(reconnect_after)))
-            }
+            step = &mut self.drain, if progress == RequestProgress::None => match step {
+                DrainStep::Announce(within) => {
+                    self.drain = Box::pin(DrainStep::close_after(within));
+                    Ok(LinkEvent::GoingAway(within))
+                }
+                DrainStep::Close(reconnect_after) => Err(Disconnected::Close(CloseReason::Restarting(reconnect_after))),
+            },
             () = &mut self.ordered_to_disconnect => Err(Disconnected::Close(CloseReason::Forbidden)),
             end = &mut self.validity => Err(Disconnected::Close(close_reason(end))),
             () = self.subscriber.deferred() => Ok(LinkEvent::Deliverable),

@@ -99,6 +99,7 @@ impl<D: TextDialect> Connection<D> {
                     LinkEvent::Received(incoming) => self.receive(incoming),
                     LinkEvent::Deliverable => None,
                     LinkEvent::TimeUncertain => Some(frame::text(&D::error(None, &Fault::time_uncertain()))),
+                    LinkEvent::GoingAway(within) => Some(frame::text(&wire::going_away(within))),
                     LinkEvent::PingDue => {
                         self.link.ping().await?;
                         continue;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use harness::http::UPGRADE;
-use harness::{DEADLINE, Node, SocketIo, wait_until};
+use harness::{Client, DEADLINE, Node, SocketIo, wait_until};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -138,6 +138,34 @@ async fn a_shutdown_closes_sockets_with_advice_and_finishes_commands_in_progress
     assert_eq!(status.code(), Some(0), "{}", node.log());
     let log = node.log();
     assert!(!log.contains("did not close in time"), "{log}");
+}
+
+#[tokio::test]
+async fn the_close_of_a_stopping_node_is_announced_to_every_client_that_is_served_until_then() {
+    let mut node = Node::start_with(&[("drain.grace", "6s"), ("drain.notice", "0s")]).await;
+    let mut sockets = Vec::new();
+    for path in ["/session?userId=ann", "/api/session/live?userId=ann", "/ws/sessions?userId=ann"] {
+        sockets.push((path, Client::connect(node.public, path).await));
+    }
+    for (path, socket) in &mut sockets {
+        assert_ne!(socket.next().await["type"], "going-away", "{path}");
+    }
+    sockets[0].1.must("session-start", "a", json!({ "label": "x" })).await;
+    let mut member = SocketIo::host(node.public).await.0;
+    let mut unadmitted = Client::connect(node.public, "/socket.io/?EIO=4&transport=websocket").await;
+    node.signal("TERM");
+    for (path, socket) in &mut sockets {
+        let announced = socket.next_of("going-away").await;
+        assert_eq!(announced["payload"], json!({ "withinMs": 3000 }), "{path}");
+    }
+    assert_eq!(member.next_of("going-away").await, json!({ "withinMs": 3000 }));
+    let (_, clockit) = &mut sockets[0];
+    clockit.next_of("tick").await;
+    for (path, socket) in &mut sockets {
+        assert_eq!(socket.closed().await.0, 1012, "{path}");
+    }
+    assert_eq!(unadmitted.closed().await.0, 1012);
+    assert_eq!(node.ended().await.code(), Some(0), "{}", node.log());
 }
 
 #[tokio::test]

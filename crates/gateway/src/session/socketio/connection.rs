@@ -16,6 +16,7 @@ use tracing::Span;
 use wire::{AUTH, Code, Event, Fault};
 
 use crate::node::Node;
+use crate::ops::drain::DrainStep;
 use crate::ops::metrics::ConnectionGauge;
 use crate::ops::telemetry::traces::TraceOrigin;
 use crate::session::connections::ConnectionGuard;
@@ -129,7 +130,7 @@ impl SocketIoConnection {
 
     /// Returns why the client is to be closed; `None` if it has disconnected.
     async fn serve(&mut self) -> Option<CloseReason> {
-        let mut closing = Box::pin(self.node.drain.turn());
+        let mut drain: Pin<Box<dyn Future<Output = DrainStep> + Send>> = Box::pin(self.node.drain.announcement());
         let mut time_uncertain = Box::pin(uncertain(self.node.engine.time_validity(), false));
         let mut ordered_to_disconnect = Box::pin(self.guard.disconnect_order());
         let authenticate_within = self.node.settings.limits.request_within;
@@ -140,7 +141,13 @@ impl SocketIoConnection {
             let check_in = self.check_in(has_waiting, authenticate_within);
             tokio::select! {
                 biased;
-                reconnect_after = &mut closing, if is_idle => return Some(CloseReason::Restarting(reconnect_after)),
+                step = &mut drain, if is_idle => match step {
+                    DrainStep::Announce(within) => {
+                        drain = Box::pin(DrainStep::close_after(within));
+                        self.announce_close(within);
+                    }
+                    DrainStep::Close(reconnect_after) => return Some(CloseReason::Restarting(reconnect_after)),
+                },
                 () = &mut ordered_to_disconnect => return Some(self.dismiss(CloseReason::Forbidden)),
                 end = &mut self.validity => return Some(self.dismiss(close_reason(end))),
                 request = ended(&mut self.in_flight) => {
@@ -176,6 +183,13 @@ impl SocketIoConnection {
             if self.admitted_since.is_some_and(|since| since.elapsed() > authenticate_within) {
                 return Some(CloseReason::overloaded());
             }
+        }
+    }
+
+    /// Tells the client that the node stops, if it is admitted: before, it is sent no event.
+    fn announce_close(&mut self, within: Duration) {
+        if self.identity.is_some() && self.admitted_since.is_none() {
+            self.answer(None, &Event::going_away(within));
         }
     }
 

@@ -157,6 +157,7 @@ impl FocusConnection {
                     },
                     LinkEvent::Deliverable => None,
                     LinkEvent::TimeUncertain => Some(frame::text(&failed(None, &Fault::time_uncertain()))),
+                    LinkEvent::GoingAway(within) => Some(frame::text(&wire::going_away(within))),
                     LinkEvent::PingDue => {
                         self.link.ping().await?;
                         self.follow_board();
