@@ -1,8 +1,9 @@
-//! The commands besides `serve`: short-lived processes that work on the store of the configuration.
+//! The commands besides `serve`: short-lived processes that work on the store of the configuration, or ask a node.
 
 pub(crate) mod backup;
 mod backup_file;
 mod failure;
+pub(crate) mod healthcheck;
 pub(crate) mod import;
 mod interrupts;
 mod progress;
@@ -25,6 +26,11 @@ pub(crate) fn run_command(settings: &Settings, command: impl Future<Output = Res
         runtime.shutdown_background();
         done
     });
+    completed(done)
+}
+
+/// Reports the failure of a command, and returns the exit code of the process.
+pub(crate) fn completed(done: Result<(), Failure>) -> ExitCode {
     done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,7 @@
 //! `tickcast`: keeps running timers on the server and shows the same second on every device.
 
 mod commands;
+mod error_chain;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod http;
@@ -15,9 +16,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::backup::{self, BackupCommand};
+use crate::commands::healthcheck::{self, HealthcheckCommand};
 use crate::commands::import::{self, ImportCommand};
 use crate::commands::restore::{self, RestoreCommand};
-use crate::commands::run_command;
+use crate::commands::{completed, run_command};
 use crate::ops::config::{self, ConfigError, EXIT_CONFIG, Loaded, Setting, Sources};
 use crate::ops::serve::{self, Served};
 use crate::ops::telemetry::Telemetry;
@@ -26,7 +28,7 @@ use crate::ops::telemetry::Telemetry;
 #[derive(Parser)]
 #[command(name = "tickcast", version)]
 struct Arguments {
-    /// The configuration file; by default `tickcast.toml`, if it exists
+    /// The configuration file; by default `tickcast.toml` or `/etc/tickcast/tickcast.toml`, if it exists
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Sets one key, over file and environment; can be repeated
@@ -45,6 +47,8 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Asks a running node whether it is alive or ready; for probes of containers
+    Healthcheck(HealthcheckCommand),
     /// Writes all timers and histories of the store into a file
     Backup(BackupCommand),
     /// Writes a backup into a store
@@ -67,12 +71,18 @@ enum ConfigCommand {
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let command = arguments.command.unwrap_or(Command::Serve);
+    if let Command::Healthcheck(command) = &command
+        && !command.needs_configuration()
+    {
+        return completed(healthcheck::run(command, None));
+    }
     let sources = Sources { file: arguments.config, flags: arguments.set };
     let loaded = match config::load(&sources) {
         Ok(loaded) => loaded,
         Err(errors) => return refuse(&errors),
     };
-    match arguments.command.unwrap_or(Command::Serve) {
+    match command {
         Command::Serve => run(loaded),
         Command::Config { command: ConfigCommand::Check } => {
             warn(&loaded.warnings);
@@ -83,6 +93,8 @@ pub fn main() -> ExitCode {
             warn(&loaded.warnings);
             show(&loaded.in_force)
         }
+        // The node itself reports the warnings.
+        Command::Healthcheck(command) => completed(healthcheck::run(&command, Some(loaded.settings.internal_listen))),
         Command::Backup(command) => {
             warn(&loaded.warnings);
             run_command(&loaded.settings, backup::run(&command, &loaded.settings))

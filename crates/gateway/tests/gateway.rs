@@ -15,6 +15,7 @@ mod gateway {
     mod faults;
     mod firebase;
     mod focus;
+    mod healthcheck;
     mod heartbeat;
     mod history;
     mod hostile;

@@ -4,6 +4,9 @@ use std::process::ExitCode;
 
 use crate::ops::config::EXIT_CONFIG;
 
+/// The node is not healthy: the code that container engines expect of a health check.
+const EXIT_UNHEALTHY: u8 = 1;
+
 /// The options of the command line do not fit the files or the configuration: the exit code of wrong options.
 const EXIT_USAGE: u8 = 2;
 
@@ -27,6 +30,10 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    pub(crate) fn unhealthy(message: impl Into<String>) -> Self {
+        Self { code: EXIT_UNHEALTHY, lines: vec![message.into()] }
+    }
+
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: EXIT_USAGE, lines: vec![message.into()] }
     }

@@ -8,8 +8,9 @@ use crate::ops::config::ConfigError;
 use crate::ops::config::environment;
 use crate::ops::config::raw_setting::{RawSetting, RawSettings, parse_file, trimmed};
 
-/// The file that is read if it exists and the command line names none.
-const DEFAULT_FILE: &str = "tickcast.toml";
+/// The files of which the first that exists is read if the command line names none. The second is that of the container
+/// image, whose working directory is for data.
+const DEFAULT_FILES: [&str; 2] = ["tickcast.toml", "/etc/tickcast/tickcast.toml"];
 
 /// The sources of settings besides the environment.
 #[derive(Clone, Debug, Default)]
@@ -29,11 +30,11 @@ pub(crate) struct RawSources {
 
 /// Reads all sources. A later source overrides an earlier one.
 pub(crate) fn read_sources(sources: &Sources) -> Result<RawSources, Vec<ConfigError>> {
-    let (path, is_required) = match &sources.file {
-        Some(file) => (file.as_path(), true),
-        None => (Path::new(DEFAULT_FILE), false),
+    let file = match &sources.file {
+        Some(file) => read_file(file),
+        None => read_first_file(DEFAULT_FILES.map(Path::new)),
     };
-    let (mut settings, mut errors) = match read_file(path, is_required) {
+    let (mut settings, mut errors) = match file {
         Ok(settings) => (settings, Vec::new()),
         Err(errors) => (RawSettings::new(), errors),
     };
@@ -44,17 +45,20 @@ pub(crate) fn read_sources(sources: &Sources) -> Result<RawSources, Vec<ConfigEr
     if errors.is_empty() { Ok(RawSources { settings, ignored_variables }) } else { Err(errors) }
 }
 
-/// Reads a configuration file. Only an optional file may be absent: a file that exists may restrict what the defaults
-/// permit, so a node that cannot read it must not start without it.
-fn read_file(path: &Path, is_required: bool) -> Result<RawSettings, Vec<ConfigError>> {
+/// Reads the first file that exists. A file that exists may restrict what the defaults permit, so a node that cannot read it
+/// must not start without it.
+fn read_first_file<const N: usize>(paths: [&Path; N]) -> Result<RawSettings, Vec<ConfigError>> {
+    let exists = |path: &&Path| !fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    paths.into_iter().find(exists).map_or_else(|| Ok(RawSettings::new()), read_file)
+}
+
+fn read_file(path: &Path) -> Result<RawSettings, Vec<ConfigError>> {
     let reason = match fs::read(path).map(String::from_utf8) {
         Ok(Ok(text)) => return parse_file(&text, &path.display().to_string()),
         Ok(Err(_)) => "is not valid UTF-8".to_owned(),
-        Err(error) if error.kind() == ErrorKind::NotFound => match fs::symlink_metadata(path) {
-            Ok(_) => "is a symbolic link to a file that does not exist".to_owned(),
-            Err(error) if error.kind() == ErrorKind::NotFound && !is_required => return Ok(RawSettings::new()),
-            Err(error) => format!("cannot be read: {error}"),
-        },
+        Err(error) if error.kind() == ErrorKind::NotFound && fs::symlink_metadata(path).is_ok() => {
+            "is a symbolic link to a file that does not exist".to_owned()
+        }
         Err(error) => format!("cannot be read: {error}"),
     };
     // The operator may not know the working directory.
@@ -74,5 +78,28 @@ fn read_flag(flag: &str, settings: &mut RawSettings, errors: &mut Vec<ConfigErro
                 flag.chars().take_while(|letter| letter.is_ascii_alphanumeric() || "_.".contains(*letter)).collect();
             errors.push(ConfigError::new("the command line", &format!("--set {key}…"), "must be key=value"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_file_that_exists_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let [own, system] = ["own.toml", "system.toml"].map(|name| folder.path().join(name));
+        let read = || read_first_file([&own, &system]);
+        assert!(read().unwrap().is_empty());
+        fs::write(&system, "node.id = \"system\"\n").unwrap();
+        assert_eq!(source(&read().unwrap()), system.display().to_string());
+        fs::write(&own, "node.id = \"own\"\n").unwrap();
+        assert_eq!(source(&read().unwrap()), own.display().to_string());
+        fs::write(&own, "node.id = \n").unwrap();
+        assert!(read().is_err(), "a faulty file is no absent one");
+    }
+
+    fn source(settings: &RawSettings) -> String {
+        settings["node.id"].1.clone()
     }
 }

@@ -13,6 +13,8 @@ use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use crate::error_chain::error_chain;
+
 /// Largest accepted response; a collector answers with a few bytes.
 const RESPONSE_BYTES_MAX: usize = 64 * 1024;
 
@@ -65,10 +67,4 @@ impl HttpClient for OtlpHttpClient {
         let response: Result<_, HttpError> = response.await?;
         response.inspect_err(|error| (self.on_error)(error.to_string()))
     }
-}
-
-/// Returns the text of an error and of its sources: an HTTP client's error alone does not name the cause.
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let sources = std::iter::successors(error.source(), |error| error.source());
-    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }
