@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -72,6 +72,18 @@ impl ChildProcess {
             if force.load(Ordering::Relaxed) || Instant::now() > deadline {
                 return self.kill();
             }
+            sleep(POLL_INTERVAL);
+        }
+    }
+
+    /// Waits for the exit. Fails after the timeout.
+    pub(crate) fn wait_for_status(&mut self, timeout: Duration) -> Result<ExitStatus> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            ensure!(Instant::now() < deadline, "{} has not exited within {timeout:?}\n{}", self.name, self.log_tail());
             sleep(POLL_INTERVAL);
         }
     }

@@ -15,6 +15,7 @@ mod cluster;
 mod conformance;
 mod faults;
 mod fuzz;
+mod image;
 mod npm;
 mod ports;
 mod process;
@@ -64,6 +65,8 @@ enum Task {
     Tidy,
     /// Run all checks of continuous integration: lock file, format, clippy, docs, tidy, test
     Ci,
+    /// Build the container image with buildah, and write its archive
+    Image(image::Options),
     /// Run Redis, three nodes and haproxy on this machine until Ctrl-C
     Cluster {
         /// Port of the page
@@ -97,6 +100,7 @@ fn run(task: Option<Task>) -> Result<()> {
         Task::Fuzz(options) => in_steps(&|steps| fuzz::run(workspace, steps, options)),
         Task::Tidy => tidy::run(workspace),
         Task::Ci => in_steps(&|steps| ci::run(workspace, steps)),
+        Task::Image(options) => in_steps(&|steps| image::run(workspace, steps, options)),
         Task::Cluster { port } => cluster::run(workspace, *port),
     }
 }
@@ -139,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_command_runs_without_arguments() {
-        for name in ["test", "faults", "bench", "conformance", "fuzz", "tidy", "ci", "cluster"] {
+        for name in ["test", "faults", "bench", "conformance", "fuzz", "tidy", "ci", "image", "cluster"] {
             task(&[name]);
         }
         Cli::command().debug_assert();

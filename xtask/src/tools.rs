@@ -53,6 +53,11 @@ const HAPROXY: DebianTool =
     DebianTool { version_option: "-v", ..DebianTool::new(&["haproxy"], &["haproxy"]).named_by("HAPROXY") };
 const NGINX: DebianTool =
     DebianTool { version_option: "-v", ..DebianTool::new(&["nginx"], &["nginx-light"]).named_by("NGINX") };
+const BUILDAH: DebianTool = DebianTool::new(&["buildah"], &["buildah"]);
+const MMDEBSTRAP: DebianTool = DebianTool::new(&["mmdebstrap"], &["mmdebstrap"]);
+const RUNC: DebianTool = DebianTool::new(&["runc"], &["runc"]);
+const REDIS_CLI: DebianTool = DebianTool::new(&["redis-cli"], &["redis-tools"]);
+const LDD: DebianTool = DebianTool::new(&["ldd"], &["libc-bin"]);
 const PROMETHEUS: DebianTool = DebianTool::new(&["prometheus"], &["prometheus"]).named_by("PROMETHEUS");
 const PROMTOOL: DebianTool = DebianTool::new(&["promtool"], &["prometheus"]).named_by("PROMTOOL");
 const PIP: DebianTool = DebianTool::new(&["pip3"], &["python3-pip"]);
@@ -84,6 +89,29 @@ pub(crate) fn install_for_faults() -> Result<()> {
 /// Returns redis-server and haproxy.
 pub(crate) fn install_for_cluster() -> Result<[PathBuf; 2]> {
     install([&REDIS, &HAPROXY])
+}
+
+/// The programs of the image's build.
+pub(crate) struct ImageTools {
+    pub(crate) buildah: PathBuf,
+    /// Makes a local base.
+    pub(crate) mmdebstrap: Option<PathBuf>,
+    /// Runs a trial.
+    pub(crate) runc: Option<PathBuf>,
+}
+
+pub(crate) fn install_for_image(local_base: bool, trial: bool) -> Result<ImageTools> {
+    let [buildah] = install([&BUILDAH])?;
+    let optional = |tool: &DebianTool, is_needed: bool| -> Result<Option<PathBuf>> {
+        is_needed.then(|| install([tool]).map(|[path]| path)).transpose()
+    };
+    Ok(ImageTools { buildah, mmdebstrap: optional(&MMDEBSTRAP, local_base)?, runc: optional(&RUNC, trial)? })
+}
+
+/// Returns redis-server and redis-cli. Their libraries can be listed.
+pub(crate) fn install_redis() -> Result<[PathBuf; 2]> {
+    let [server, client, _ldd] = install([&REDIS, &REDIS_CLI, &LDD])?;
+    Ok([server, client])
 }
 
 /// Returns redis-server, node and npm.
