@@ -96,7 +96,7 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &Options) -
             buildah.write_archive(tag, &output)
         })?;
     }
-    Ok(())
+    buildah.remove_leftovers()
 }
 
 impl Options {

@@ -44,6 +44,12 @@ impl Buildah {
         command
     }
 
+    /// Removes what builds leave: containers of their stages, and images that a newer one has replaced.
+    pub(super) fn remove_leftovers(&self) -> Result<()> {
+        process::output(self.command().args(["rm", "--all"]))?;
+        process::output(self.command().args(["rmi", "--prune"])).map(drop)
+    }
+
     pub(super) fn has_image(&self, name: &str) -> bool {
         process::output(self.command().args(["inspect", "--type", "image", name])).is_ok()
     }
