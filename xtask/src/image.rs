@@ -78,7 +78,7 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &Options) -
             let mut build = buildah.build(tag, &workspace.root.join(DOCKERFILE));
             base.apply(&mut build);
             if options.program.is_some() {
-                build.args(["--build-arg", "PROGRAM=prebuilt"]);
+                build.args(["--build-arg", "PREBUILT=tickcast"]);
             }
             for (name, value) in [("VERSION", tag.version()), ("REVISION", &commit.id), ("CREATED", &commit.date)] {
                 build.arg("--build-arg").arg(format!("{name}={value}"));
@@ -109,7 +109,7 @@ fn default_tag() -> Tag {
     format!("{NAME}:{}", env!("CARGO_PKG_VERSION")).parse().expect("the default is a name and a tag")
 }
 
-/// Makes the folder that the Dockerfile's stage `prebuilt` takes the program from.
+/// Makes a context that has the program instead of its sources.
 fn prebuilt_context(workspace: &Workspace, folder: &Path, program: &Path) -> Result<PathBuf> {
     let context = folder.join("context");
     fs::create_dir_all(&context)?;
