@@ -32,7 +32,7 @@ const LICENSES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 /// What to build.
 #[derive(Debug, PartialEq, Eq, Args)]
-pub(crate) struct Options {
+pub(crate) struct ImageOptions {
     /// Name of an image, whose tag becomes its version label; can be repeated [default: the image of this version]
     #[arg(long = "tag", value_name = "NAME:TAG")]
     pub(crate) tags: Vec<Tag>,
@@ -54,7 +54,7 @@ pub(crate) struct Options {
 }
 
 /// Builds the images and writes an archive of each, for `ctr images import` and `docker load`.
-pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &Options) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &ImageOptions) -> Result<()> {
     let tools = steps.run("tools of the image", || tools::install_for_image(options.local_base, options.trial))?;
     let folder = workspace.target.join("image");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -99,7 +99,7 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &Options) -
     buildah.remove_leftovers()
 }
 
-impl Options {
+impl ImageOptions {
     fn tags_or<'a>(&'a self, default: &'a Tag) -> &'a [Tag] {
         if self.tags.is_empty() { std::slice::from_ref(default) } else { &self.tags }
     }

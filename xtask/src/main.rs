@@ -69,7 +69,7 @@ enum Task {
     /// Check the files of `deploy` as far as it is possible without a cluster
     Deployment,
     /// Build the container image with buildah, and write its archive
-    Image(image::Options),
+    Image(image::ImageOptions),
     /// Run Redis, three nodes and haproxy on this machine until Ctrl-C
     Cluster {
         /// Port of the page

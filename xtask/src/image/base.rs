@@ -15,6 +15,11 @@ const RUST_FOLDER: &str = "/usr/local/rust";
 /// Folder of cargo in the official images; the Dockerfile caches a part of it.
 const CARGO_HOME: &str = "/usr/local/cargo";
 
+/// The certificates that this machine trusts, and their place in a build with a local base: cargo may reach its registry
+/// through a proxy with a certificate of its own. The image gets the certificates of Debian.
+const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+const CERTIFICATES_IN_BUILD: &str = "/usr/local/share/machine-certificates.crt";
+
 /// The image that the Dockerfile names `RUST_IMAGE`.
 pub(super) enum Base {
     /// The one of the Dockerfile.
@@ -52,10 +57,14 @@ impl Base {
         buildah.with_container("scratch", |container| {
             process::output(buildah.command().args(["add", "--quiet", container]).arg(&archive).arg("/"))?;
             let path = format!("{RUST_FOLDER}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-            let variables = [format!("PATH={path}"), format!("CARGO_HOME={CARGO_HOME}")];
             let mut configure = buildah.command();
-            configure.args(["config", "--env", &variables[0], "--env", &variables[1], container]);
-            process::output(&mut configure)?;
+            configure.arg("config");
+            for (name, value) in
+                [("PATH", &*path), ("CARGO_HOME", CARGO_HOME), ("CARGO_HTTP_CAINFO", CERTIFICATES_IN_BUILD)]
+            {
+                configure.arg("--env").arg(format!("{name}={value}"));
+            }
+            process::output(configure.arg(container))?;
             process::output(buildah.command().args(["commit", "--quiet", container, image]))
         })?;
         fs::remove_file(&archive)?;
@@ -68,6 +77,7 @@ impl Base {
         build.args(["--pull-never", "--build-arg", &format!("RUST_IMAGE={image}")]);
         if let Some(rust) = rust {
             build.args(["--volume", &format!("{}:{RUST_FOLDER}:ro", rust.display())]);
+            build.args(["--volume", &format!("{CERTIFICATES}:{CERTIFICATES_IN_BUILD}:ro")]);
         }
     }
 }

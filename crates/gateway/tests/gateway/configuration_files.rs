@@ -28,6 +28,16 @@ fn run_unprivileged(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) 
 }
 
 #[test]
+fn the_configuration_of_the_composition_is_valid() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/compose/tickcast.toml");
+    let (output, text) = run(&["--config", file.to_str().unwrap(), "config", "show"], &[], "");
+    assert!(output.status.success(), "{text}");
+    for listener in ["public.listen = \"0.0.0.0:4000\"", "internal.listen = \"0.0.0.0:9000\""] {
+        assert!(text.contains(listener), "other containers reach the node: {text}");
+    }
+}
+
+#[test]
 fn a_configuration_file_that_cannot_be_read_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tickcast.toml");
