@@ -91,3 +91,8 @@ ipFamilies:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
+
+{{- define "tickcast.trialSelectorLabels" -}}
+{{ include "tickcast.selectorLabels" . }}
+app.kubernetes.io/component: redis
+{{- end -}}
