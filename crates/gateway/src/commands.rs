@@ -1,4 +1,4 @@
-//! The commands besides `serve`: short-lived processes that work on the store of the configuration, or ask a node.
+//! The commands besides `serve`: short-lived processes that work on the store of the configuration, or use a node.
 
 pub(crate) mod backup;
 mod backup_file;
@@ -8,6 +8,7 @@ pub(crate) mod import;
 mod interrupts;
 mod progress;
 pub(crate) mod restore;
+pub(crate) mod smoke_test;
 mod store_connection;
 mod store_session;
 

@@ -19,6 +19,7 @@ use crate::commands::backup::{self, BackupCommand};
 use crate::commands::healthcheck::{self, HealthcheckCommand};
 use crate::commands::import::{self, ImportCommand};
 use crate::commands::restore::{self, RestoreCommand};
+use crate::commands::smoke_test::{self, SmokeTestCommand};
 use crate::commands::{completed, run_command};
 use crate::ops::config::{self, ConfigError, EXIT_CONFIG, Loaded, Setting, Sources};
 use crate::ops::serve::{self, Served};
@@ -58,6 +59,8 @@ enum Command {
         #[command(subcommand)]
         command: ImportCommand,
     },
+    /// Connects to a node or to the whole service as a client, starts a timer and sees two ticks
+    SmokeTest(SmokeTestCommand),
 }
 
 #[derive(Subcommand)]
@@ -76,6 +79,9 @@ pub fn main() -> ExitCode {
         && !command.needs_configuration()
     {
         return completed(healthcheck::run(command, None));
+    }
+    if let Command::SmokeTest(command) = &command {
+        return completed(smoke_test::run(command));
     }
     let sources = Sources { file: arguments.config, flags: arguments.set };
     let loaded = match config::load(&sources) {
@@ -107,6 +113,7 @@ pub fn main() -> ExitCode {
             warn(&loaded.warnings);
             import::run(&command, &loaded.settings)
         }
+        Command::SmokeTest(command) => completed(smoke_test::run(&command)),
     }
 }
 

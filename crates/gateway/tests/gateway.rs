@@ -32,6 +32,7 @@ mod gateway {
     mod rooms;
     mod rooms_over_nodes;
     mod sessions;
+    mod smoke_test;
     mod store_faults;
     mod tenancy;
     mod tls;
