@@ -4,11 +4,11 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* 52 characters leave room for the longest suffix, such as `-smoke-test`. */}}
+{{/* 42 characters leave room for the longest suffix, `-config-` with a checksum or `-dashboard-overview`. */}}
 {{- define "tickcast.fullname" -}}
 {{- $name := include "tickcast.name" . -}}
 {{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
-{{- .Values.fullnameOverride | default $full | trunc 52 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | default $full | trunc 42 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- define "tickcast.selectorLabels" -}}
@@ -50,7 +50,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 
 {{/* The name contains the content: pods of an earlier release keep their own configuration when a later one is faulty. */}}
 {{- define "tickcast.configName" -}}
-{{ include "tickcast.fullname" . }}-{{ include "tickcast.config" . | sha256sum | trunc 10 }}
+{{ include "tickcast.fullname" . }}-config-{{ include "tickcast.config" . | sha256sum | trunc 10 }}
 {{- end -}}
 
 {{- define "tickcast.redisSecretName" -}}

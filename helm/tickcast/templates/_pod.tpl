@@ -61,7 +61,7 @@
 - name: config
   configMap:
     name: {{ include "tickcast.configName" . }}
-    defaultMode: 0440
+    defaultMode: 288 # 0440
 {{- if .Values.embedded.enabled }}
 - name: data
   persistentVolumeClaim:
@@ -72,7 +72,7 @@
 - name: secret-{{ $name }}
   secret:
     {{- toYaml (get $secrets $name) | nindent 4 }}
-    defaultMode: 0440
+    defaultMode: 288 # 0440
 {{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
