@@ -12,6 +12,7 @@ mod bench;
 mod child;
 mod ci;
 mod cluster;
+mod codegen;
 mod conformance;
 mod deployment;
 mod faults;
@@ -66,8 +67,10 @@ enum Task {
     Tidy,
     /// Run all checks of continuous integration: lock file, format, clippy, docs, tidy, test
     Ci,
-    /// Check the files of `deploy` as far as it is possible without a cluster
+    /// Check the files of `deploy`, `helm` and `k8s` as far as it is possible without a cluster
     Deployment,
+    /// Write the files that are made from others, such as the reference of the chart's values
+    Codegen,
     /// Build the container image with buildah, and write its archive
     Image(image::ImageOptions),
     /// Run Redis, three nodes and haproxy on this machine until Ctrl-C
@@ -103,6 +106,7 @@ fn run(task: Option<Task>) -> Result<()> {
         Task::Fuzz(options) => in_steps(&|steps| fuzz::run(workspace, steps, options)),
         Task::Tidy => tidy::run(workspace),
         Task::Ci => in_steps(&|steps| ci::run(workspace, steps)),
+        Task::Codegen => codegen::write(workspace),
         Task::Deployment => in_steps(&|steps| deployment::run(workspace, steps)),
         Task::Image(options) => in_steps(&|steps| image::run(workspace, steps, options)),
         Task::Cluster { port } => cluster::run(workspace, *port),
@@ -147,7 +151,19 @@ mod tests {
 
     #[test]
     fn every_command_runs_without_arguments() {
-        for name in ["test", "faults", "bench", "conformance", "fuzz", "tidy", "ci", "deployment", "image", "cluster"] {
+        for name in [
+            "test",
+            "faults",
+            "bench",
+            "conformance",
+            "fuzz",
+            "tidy",
+            "ci",
+            "codegen",
+            "deployment",
+            "image",
+            "cluster",
+        ] {
             task(&[name]);
         }
         Cli::command().debug_assert();

@@ -9,9 +9,11 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use crate::process;
 
 pub(crate) mod autobahn;
+mod kubernetes_clients;
 mod python_module;
 mod wheel;
 
+pub(crate) use kubernetes_clients::KubernetesClients;
 pub(crate) use python_module::PythonModule;
 
 /// First version of Node with a stable test runner.
@@ -65,6 +67,7 @@ const PROMETHEUS: DebianTool = DebianTool::new(&["prometheus"], &["prometheus"])
 const PROMTOOL: DebianTool = DebianTool::new(&["promtool"], &["prometheus"]).named_by("PROMTOOL");
 const PIP: DebianTool = DebianTool::new(&["pip3"], &["python3-pip"]);
 const PYTHON: DebianTool = DebianTool::new(&["python3"], &["python3"]);
+const TAR: DebianTool = DebianTool::new(&["tar"], &["tar"]);
 const NPM: DebianTool = DebianTool::new(&["npm"], &["npm"]);
 const NODE: DebianTool = DebianTool { check_version: check_node_version, ..DebianTool::new(&["node"], &["nodejs"]) };
 const CHROMIUM: DebianTool = DebianTool::new(&["chromium", "chromium-browser"], &["chromium"]).named_by("CHROMIUM");
@@ -142,6 +145,22 @@ pub(crate) fn install_hadolint(target: &Path) -> Result<PathBuf> {
 /// Returns check-jsonschema.
 pub(crate) fn install_check_jsonschema(target: &Path) -> Result<PythonModule> {
     PythonModule::install("check_jsonschema", include_str!("tools/check_jsonschema.txt"), target)
+}
+
+/// The programs that check the chart and the manifests.
+pub(crate) struct ManifestTools {
+    pub(crate) clients: KubernetesClients,
+    pub(crate) kubernetes_validate: PythonModule,
+    pub(crate) checkov: PythonModule,
+}
+
+pub(crate) fn install_manifest_tools(target: &Path) -> Result<ManifestTools> {
+    let python_module = |module, requirements| PythonModule::install(module, requirements, target);
+    Ok(ManifestTools {
+        clients: KubernetesClients::install(target)?,
+        kubernetes_validate: python_module("kubernetes_validate", include_str!("tools/kubernetes_validate.txt"))?,
+        checkov: python_module("checkov", include_str!("tools/checkov.txt"))?,
+    })
 }
 
 /// Returns haproxy and promtool.

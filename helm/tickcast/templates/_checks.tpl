@@ -43,7 +43,13 @@
 {{- if has "trusted" $modes -}}
 {{- fail "config.auth.modes must not contain trusted: anyone could act as any user" -}}
 {{- end -}}
-{{- $known := concat (keys .Values.secretFiles) (list "redis" "redis-ca" "tls") -}}
+{{- $reserved := list "redis" "redis-ca" "tls" -}}
+{{- range $name, $_ := .Values.secretFiles -}}
+{{- if has $name $reserved -}}
+{{- fail (printf "secretFiles.%s: the chart itself uses this name; choose another one" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- $known := concat (keys (.Values.secretFiles | default dict)) $reserved -}}
 {{- range regexFindAll "/etc/tickcast/secrets/[^/\"]+" (include "tickcast.config" .) -1 -}}
 {{- if not (has (base .) $known) -}}
 {{- fail (printf "config names files below %s, but secretFiles has no %s: set secretFiles.%s.secretName" . (base .) (base .)) -}}

