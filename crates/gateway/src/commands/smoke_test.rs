@@ -28,7 +28,7 @@ pub(crate) struct SmokeTestCommand {
     ca_file: Option<PathBuf>,
     /// The time limit of the whole test
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
-    within: Duration,
+    timeout: Duration,
 }
 
 /// Runs the test. It needs no configuration, because it uses the service as any client does.
@@ -45,10 +45,10 @@ async fn test_within(command: &SmokeTestCommand) -> Result<(), Failure> {
     let target = Target::parse(&command.url, command.ca_file.as_deref())?;
     let token = command.token_file.as_deref().map(read_token).transpose()?;
     let mut progress = "no connection was made";
-    let tested = tokio::time::timeout(command.within, test(&target, token.as_deref(), &mut progress)).await;
+    let tested = tokio::time::timeout(command.timeout, test(&target, token.as_deref(), &mut progress)).await;
     tested.unwrap_or_else(|_| {
-        let within = command.within.as_secs_f64();
-        Err(Failure::unavailable(format!("{target}: the test did not end within {within} s: {progress}")))
+        let timeout = command.timeout.as_secs_f64();
+        Err(Failure::unavailable(format!("{target}: the test did not end within {timeout} s: {progress}")))
     })
 }
 

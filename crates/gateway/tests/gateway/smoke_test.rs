@@ -104,7 +104,7 @@ async fn a_service_that_does_not_answer_is_told_apart_from_one_that_refuses() {
     check(&[&url(&node)], 69, &["404", "Clockit is disabled"]).await;
     check(&[&format!("ws://127.0.0.1:{}/nowhere", node.public)], 69, &["404", "the path may be wrong"]).await;
     node.freeze();
-    check(&[&url(&node), "--within", "1s"], 69, &["did not end within 1 s", "no connection was made"]).await;
+    check(&[&url(&node), "--timeout", "1s"], 69, &["did not end within 1 s", "no connection was made"]).await;
     node.thaw();
 }
 
@@ -113,7 +113,7 @@ async fn an_invalid_command_line_is_refused() {
     check(&["http://timers/session"], 2, &["must begin with ws:// or wss://"]).await;
     check(&["timers"], 2, &["must begin with ws:// or wss://"]).await;
     check(&[""], 2, &["the address \"\" is invalid"]).await;
-    check(&["ws://timers/session", "--within", "soon"], 2, &["soon", "it must be a duration"]).await;
+    check(&["ws://timers/session", "--timeout", "soon"], 2, &["soon", "it must be a duration"]).await;
     check(&[], 2, &["<URL>"]).await;
 }
 
@@ -133,7 +133,7 @@ async fn check_stand_in(times: &'static [u64], code: i32, texts: &[&str]) {
         let (tcp, _) = listener.accept().await.unwrap();
         serve(accept_async(tcp).await.unwrap(), times).await;
     });
-    check(&[&address, "--within", "1s"], code, texts).await;
+    check(&[&address, "--timeout", "1s"], code, texts).await;
     server.abort();
 }
 

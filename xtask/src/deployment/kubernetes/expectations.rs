@@ -23,6 +23,7 @@ pub(super) fn check(chart: &Chart) -> Result<()> {
     check_embedded(chart)?;
     check_addresses(chart)?;
     check_monitoring(chart)?;
+    check_test_pod(chart)?;
     check_web_socket_paths(chart)
 }
 
@@ -107,6 +108,21 @@ fn check_monitoring(chart: &Chart) -> Result<()> {
     let rules = rule.matches("\"severity\":").count();
     let labelled = rule.matches("\"team\":\"timers\"").count() - 1;
     ensure!(rules > 0 && labelled == rules, "{labelled} of {rules} alerts have the additional labels");
+    Ok(())
+}
+
+/// A policy that names the clients admits the pod of `helm test` too.
+fn check_test_pod(chart: &Chart) -> Result<()> {
+    let objects = render(chart, "everything", &[])?;
+    let pod = &find(&objects, "Pod", "tickcast-smoke-test").context("there is no test")?.0;
+    let policy = &find(&objects, "NetworkPolicy", "tickcast").context("there is no NetworkPolicy")?.0;
+    let peers = policy["spec"]["ingress"][0]["from"].as_array().context("the policy admits all clients")?;
+    let labels = pod["metadata"]["labels"].as_object().context("the pod has no labels")?;
+    let admits = |peer: &Value| {
+        let selector = peer["podSelector"]["matchLabels"].as_object();
+        selector.is_some_and(|selector| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
+    };
+    ensure!(peers.iter().any(admits), "the NetworkPolicy does not admit the pod of `helm test`");
     Ok(())
 }
 
