@@ -1,7 +1,7 @@
 //! `tickcast smoke-test`: a client that starts a timer and sees two ticks.
 
 mod client;
-mod target;
+mod service_address;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::commands::Failure;
 use crate::commands::smoke_test::client::TestClient;
-use crate::commands::smoke_test::target::Target;
+use crate::commands::smoke_test::service_address::ServiceAddress;
 use crate::ops::config::parse::duration;
 
 /// The options of `tickcast smoke-test`.
@@ -42,13 +42,13 @@ pub(crate) fn run(command: &SmokeTestCommand) -> Result<(), Failure> {
 }
 
 async fn test_within(command: &SmokeTestCommand) -> Result<(), Failure> {
-    let target = Target::parse(&command.url, command.ca_file.as_deref())?;
+    let address = ServiceAddress::parse(&command.url, command.ca_file.as_deref())?;
     let token = command.token_file.as_deref().map(read_token).transpose()?;
     let mut progress = "no connection was made";
-    let tested = tokio::time::timeout(command.timeout, test(&target, token.as_deref(), &mut progress)).await;
+    let tested = tokio::time::timeout(command.timeout, test(&address, token.as_deref(), &mut progress)).await;
     tested.unwrap_or_else(|_| {
         let timeout = command.timeout.as_secs_f64();
-        Err(Failure::unavailable(format!("{target}: the test did not end within {timeout} s: {progress}")))
+        Err(Failure::unavailable(format!("{address}: the test did not end within {timeout} s: {progress}")))
     })
 }
 
@@ -62,12 +62,12 @@ fn read_token(file: &Path) -> Result<String, Failure> {
 }
 
 /// Starts a timer, sees two ticks that are a second apart, and removes the timer.
-async fn test(target: &Target, token: Option<&str>, progress: &mut &'static str) -> Result<(), Failure> {
+async fn test(address: &ServiceAddress, token: Option<&str>, progress: &mut &'static str) -> Result<(), Failure> {
     let began = Instant::now();
-    let mut client = TestClient::connect(target, token).await?;
+    let mut client = TestClient::connect(address, token).await?;
     *progress = "the client's view did not arrive";
     client.next_of("ready").await?;
-    println!("{target}: connected after {} ms", began.elapsed().as_millis());
+    println!("{address}: connected after {} ms", began.elapsed().as_millis());
     let session = format!("smoke-test-{:016x}", fastrand::u64(..));
     *progress = "the start of the timer was not acknowledged";
     client.must("session-start", json!({ "sessionId": session, "label": "smoke test" })).await?;
@@ -77,7 +77,7 @@ async fn test(target: &Target, token: Option<&str>, progress: &mut &'static str)
     client.must("session-remove", json!({ "sessionId": session })).await?;
     client.close().await;
     let [first, second] = ticked?;
-    println!("{target}: the timer showed {first} ms, and {second} ms a second later");
+    println!("{address}: the timer showed {first} ms, and {second} ms a second later");
     Ok(())
 }
 

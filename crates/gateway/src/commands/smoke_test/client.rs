@@ -10,27 +10,27 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::commands::Failure;
-use crate::commands::smoke_test::target::{Connection, Target};
+use crate::commands::smoke_test::service_address::{ByteStream, ServiceAddress};
 
 /// The close code of a client without a valid credential.
 const UNAUTHORIZED: u16 = 4401;
 
 /// A connected client.
 pub(super) struct TestClient<'a> {
-    target: &'a Target,
+    address: &'a ServiceAddress,
     has_token: bool,
-    socket: WebSocketStream<Box<dyn Connection>>,
+    socket: WebSocketStream<Box<dyn ByteStream>>,
     /// How many commands were sent; each has an id of its own.
     sent: u32,
 }
 
 impl<'a> TestClient<'a> {
     /// Connects and opens the WebSocket.
-    pub(super) async fn connect(target: &'a Target, token: Option<&str>) -> Result<Self, Failure> {
-        let request = handshake(target, token)?;
-        let connection = target.connect().await?;
-        let (socket, _) = client_async(request, connection).await.map_err(|error| refused(target, &error))?;
-        Ok(Self { target, has_token: token.is_some(), socket, sent: 0 })
+    pub(super) async fn connect(address: &'a ServiceAddress, token: Option<&str>) -> Result<Self, Failure> {
+        let request = handshake(address, token)?;
+        let connection = address.connect().await?;
+        let (socket, _) = client_async(request, connection).await.map_err(|error| refused(address, &error))?;
+        Ok(Self { address, has_token: token.is_some(), socket, sent: 0 })
     }
 
     /// Sends a command and waits until it is acknowledged.
@@ -98,32 +98,32 @@ impl<'a> TestClient<'a> {
     }
 
     fn closed(&self, frame: Option<CloseFrame>) -> Failure {
-        let Some(frame) = frame else { return Failure::unavailable(format!("{}: the connection ended", self.target)) };
+        let Some(frame) = frame else { return Failure::unavailable(format!("{}: the connection ended", self.address)) };
         let hint = match (u16::from(frame.code), self.has_token) {
             (UNAUTHORIZED, true) => "; the token is not accepted",
             (UNAUTHORIZED, false) => "; a token is required (--token-file), because guests are not admitted",
             _ => "",
         };
         let (code, reason) = (u16::from(frame.code), frame.reason.as_str());
-        Failure::unavailable(format!("{}: the node closed the WebSocket: {code} {reason}{hint}", self.target))
+        Failure::unavailable(format!("{}: the node closed the WebSocket: {code} {reason}{hint}", self.address))
     }
 
     fn broken(&self, error: &Error) -> Failure {
-        Failure::unavailable(format!("{}: the connection broke: {error}", self.target))
+        Failure::unavailable(format!("{}: the connection broke: {error}", self.address))
     }
 
     fn unexpected(&self, what: &str) -> Failure {
-        Failure::data(Vec::new(), format!("{}: {what}", self.target))
+        Failure::data(Vec::new(), format!("{}: {what}", self.address))
     }
 }
 
-fn handshake(target: &Target, token: Option<&str>) -> Result<Request<()>, Failure> {
-    let mut parts = target.uri().clone().into_parts();
+fn handshake(address: &ServiceAddress, token: Option<&str>) -> Result<Request<()>, Failure> {
+    let mut parts = address.uri().clone().into_parts();
     let path = parts.path_and_query.as_ref().map_or("/", |path| path.as_str());
     let separator = if path.contains('?') { '&' } else { '?' };
     // Only this dialect acknowledges with the same messages whatever the credential is.
     let path = format!("{path}{separator}dialect=v1");
-    let usage = |reason: &dyn std::fmt::Display| Failure::usage(format!("{target}: {reason}"));
+    let usage = |reason: &dyn std::fmt::Display| Failure::usage(format!("{address}: {reason}"));
     parts.path_and_query = Some(path.parse().map_err(|error| usage(&error))?);
     let uri = axum::http::Uri::from_parts(parts).map_err(|error| usage(&error))?;
     let mut request = uri.into_client_request().map_err(|error| usage(&error))?;
@@ -135,9 +135,9 @@ fn handshake(target: &Target, token: Option<&str>) -> Result<Request<()>, Failur
     Ok(request)
 }
 
-fn refused(target: &Target, error: &Error) -> Failure {
+fn refused(address: &ServiceAddress, error: &Error) -> Failure {
     let Error::Http(response) = error else {
-        return Failure::unavailable(format!("{target}: the WebSocket was not opened: {error}"));
+        return Failure::unavailable(format!("{address}: the WebSocket was not opened: {error}"));
     };
     let hint = match response.status().as_u16() {
         404 => "; the path may be wrong, or Clockit is disabled",
@@ -145,5 +145,5 @@ fn refused(target: &Target, error: &Error) -> Failure {
         503 => "; the node is full or stopping",
         _ => "",
     };
-    Failure::unavailable(format!("{target}: the handshake was answered {}{hint}", response.status()))
+    Failure::unavailable(format!("{address}: the handshake was answered {}{hint}", response.status()))
 }

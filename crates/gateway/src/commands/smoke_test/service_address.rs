@@ -12,20 +12,20 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::commands::Failure;
 
-/// A connection, with or without TLS.
-pub(super) trait Connection: AsyncRead + AsyncWrite + Unpin {}
+/// A connection by TCP, with or without TLS.
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Connection for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin> ByteStream for T {}
 
 /// The address that is tested.
-pub(super) struct Target {
+pub(super) struct ServiceAddress {
     uri: Uri,
     host: String,
     port: u16,
     tls: Option<TlsConnector>,
 }
 
-impl Target {
+impl ServiceAddress {
     /// Parses a WebSocket's address.
     pub(super) fn parse(url: &str, ca_file: Option<&Path>) -> Result<Self, Failure> {
         let wrong = |reason: &str| Failure::usage(format!("the address \"{url}\" {reason}"));
@@ -45,13 +45,13 @@ impl Target {
         Ok(Self { uri, host, port, tls })
     }
 
-    /// Returns the address without its query, which may contain a token.
+    /// Returns the whole address. Its query may contain a token, so it is not shown.
     pub(super) fn uri(&self) -> &Uri {
         &self.uri
     }
 
     /// Connects by TCP, and TLS if the address begins with `wss`.
-    pub(super) async fn connect(&self) -> Result<Box<dyn Connection>, Failure> {
+    pub(super) async fn connect(&self) -> Result<Box<dyn ByteStream>, Failure> {
         let failed = |what: &str, error: std::io::Error| Failure::unavailable(format!("{self}: {what}: {error}"));
         let tcp = TcpStream::connect((self.host.as_str(), self.port)).await;
         let tcp = tcp.map_err(|error| failed("no connection", error))?;
@@ -63,7 +63,7 @@ impl Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for ServiceAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, path) = (self.uri.scheme_str().unwrap_or_default(), self.uri.path());
         let authority = self.uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
@@ -83,16 +83,16 @@ mod tests {
             ("ws://[::1]:4000/session", "::1", 4000),
             ("wss://timers.example.com/session", "timers.example.com", 443),
         ] {
-            let target = Target::parse(url, None).unwrap();
-            assert_eq!((target.host.as_str(), target.port), (host, port), "{url}");
-            assert!(!target.to_string().contains("token"), "{target}");
+            let address = ServiceAddress::parse(url, None).unwrap();
+            assert_eq!((address.host.as_str(), address.port), (host, port), "{url}");
+            assert!(!address.to_string().contains("token"), "{address}");
         }
     }
 
     #[test]
     fn an_address_of_another_kind_is_refused() {
         for url in ["http://timers/session", "timers:4000", "ws:///session", "", "ws://a b/"] {
-            assert!(Target::parse(url, None).is_err(), "{url}");
+            assert!(ServiceAddress::parse(url, None).is_err(), "{url}");
         }
     }
 }
