@@ -18,6 +18,7 @@ mod deployment;
 mod faults;
 mod fuzz;
 mod image;
+mod kubernetes;
 mod npm;
 mod ports;
 mod process;
@@ -73,6 +74,8 @@ enum Task {
     Codegen,
     /// Build the container image with buildah, and write its archive
     Image(image::ImageOptions),
+    /// Start a Kubernetes cluster on this machine, install Tickcast in it, and run the scenarios
+    Kubernetes(kubernetes::KubernetesOptions),
     /// Run Redis, three nodes and haproxy on this machine until Ctrl-C
     Cluster {
         /// Port of the page
@@ -109,6 +112,7 @@ fn run(task: Option<Task>) -> Result<()> {
         Task::Codegen => codegen::write(workspace),
         Task::Deployment => in_steps(&|steps| deployment::run(workspace, steps)),
         Task::Image(options) => in_steps(&|steps| image::run(workspace, steps, options)),
+        Task::Kubernetes(options) => in_steps(&|steps| kubernetes::run(workspace, steps, options)),
         Task::Cluster { port } => cluster::run(workspace, *port),
     }
 }
@@ -162,6 +166,8 @@ mod tests {
             "codegen",
             "deployment",
             "image",
+            "image",
+            "kubernetes",
             "cluster",
         ] {
             task(&[name]);

@@ -71,6 +71,13 @@ const TAR: DebianTool = DebianTool::new(&["tar"], &["tar"]);
 const NPM: DebianTool = DebianTool::new(&["npm"], &["npm"]);
 const NODE: DebianTool = DebianTool { check_version: check_node_version, ..DebianTool::new(&["node"], &["nodejs"]) };
 const CHROMIUM: DebianTool = DebianTool::new(&["chromium", "chromium-browser"], &["chromium"]).named_by("CHROMIUM");
+const NFT: DebianTool = DebianTool::new(&["nft"], &["nftables"]);
+const CONNTRACK: DebianTool = DebianTool::new(&["conntrack"], &["conntrack"]);
+const IPSET: DebianTool = DebianTool::new(&["ipset"], &["ipset"]);
+const OPENSSL: DebianTool = DebianTool { version_option: "version", ..DebianTool::new(&["openssl"], &["openssl"]) };
+const CURL: DebianTool = DebianTool::new(&["curl"], &["curl"]);
+/// The network plugins of containers, of which the cluster uses `ptp`. Debian puts them beside the search path.
+const CNI: DebianTool = DebianTool::new(&["../lib/cni/ptp"], &["containernetworking-plugins"]);
 
 /// The programs of the tests, with the environment variables that name them.
 pub(crate) struct TestTools {
@@ -91,6 +98,12 @@ pub(crate) fn install_for_tests(target: &Path) -> Result<TestTools> {
 
 pub(crate) fn install_for_faults() -> Result<()> {
     install([&CC, &REDIS, &FAKETIME, &IPTABLES, &IP, &UNSHARE]).map(drop)
+}
+
+/// Installs what the nodes of a Kubernetes cluster run, and what the images of its services contain.
+pub(crate) fn install_for_kubernetes() -> Result<()> {
+    install([&CC, &CURL, &LDD, &RUNC, &CNI, &IPTABLES, &NFT, &IPSET, &CONNTRACK])?;
+    install([&IP, &UNSHARE, &OPENSSL]).map(drop)
 }
 
 /// Returns redis-server and haproxy.
