@@ -3,6 +3,7 @@
 mod compose;
 mod dockerfiles;
 mod kubernetes;
+mod scripts;
 
 use anyhow::Result;
 
@@ -16,6 +17,7 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     steps.run("deployment", || {
         dockerfiles::check(workspace)?;
         compose::check(workspace)?;
+        scripts::check(workspace)?;
         kubernetes::check(workspace, &tools)
     })
 }

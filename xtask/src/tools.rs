@@ -75,6 +75,7 @@ const NFT: DebianTool = DebianTool::new(&["nft"], &["nftables"]);
 const CONNTRACK: DebianTool = DebianTool::new(&["conntrack"], &["conntrack"]);
 const IPSET: DebianTool = DebianTool::new(&["ipset"], &["ipset"]);
 const OPENSSL: DebianTool = DebianTool { version_option: "version", ..DebianTool::new(&["openssl"], &["openssl"]) };
+const SHELLCHECK: DebianTool = DebianTool::new(&["shellcheck"], &["shellcheck"]);
 const CURL: DebianTool = DebianTool::new(&["curl"], &["curl"]);
 /// The network plugins of containers, of which the cluster uses `ptp`. Debian puts them beside the search path.
 const CNI: DebianTool = DebianTool::new(&["../lib/cni/ptp"], &["containernetworking-plugins"]);
@@ -174,6 +175,11 @@ pub(crate) fn install_manifest_tools(target: &Path) -> Result<ManifestTools> {
         kubernetes_validate: python_module("kubernetes_validate", include_str!("tools/kubernetes_validate.txt"))?,
         checkov: python_module("checkov", include_str!("tools/checkov.txt"))?,
     })
+}
+
+/// Returns shellcheck.
+pub(crate) fn install_shellcheck() -> Result<PathBuf> {
+    install([&SHELLCHECK]).map(|[shellcheck]| shellcheck)
 }
 
 /// Returns haproxy and promtool.
