@@ -1,0 +1,53 @@
+/** What a client presents when it connects, whichever kind of credential it has. */
+import type { Credential } from './endpoint.js';
+import type { Message } from './link.js';
+import type { Platform } from './platform.js';
+import { TokenRefresh } from './token-refresh.js';
+
+interface CredentialsOptions {
+  readonly credential: Credential | undefined;
+  readonly platform: Platform;
+  send(message: Message): boolean;
+  serverNow(): number;
+  onError(error: unknown): void;
+}
+
+/** The credential of one connection. */
+export class Credentials {
+  readonly #credential: Credential | undefined;
+  readonly #refresh: TokenRefresh | null;
+
+  constructor({ credential, ...options }: CredentialsOptions) {
+    this.#credential = credential;
+    const token = credential && 'token' in credential ? credential.token : undefined;
+    this.#refresh = typeof token === 'function' ? new TokenRefresh({ provider: token, ...options }) : null;
+  }
+
+  /** Whether a refused connection can present another credential. */
+  get isRenewable(): boolean {
+    return this.#refresh !== null;
+  }
+
+  /** Returns the user id, or the token for a new link; neither for a guest. */
+  async present(): Promise<{ userId?: string; token?: string }> {
+    if (this.#refresh) return { token: await this.#refresh.tokenForDial() };
+    return { ...this.#credential } as { userId?: string; token?: string };
+  }
+
+  reject(): void {
+    this.#refresh?.reject();
+  }
+
+  handleOnline(): void {
+    this.#refresh?.handleOnline();
+  }
+
+  handleOffline(): void {
+    this.#refresh?.handleOffline();
+  }
+
+  /** Processes a message if it answers a fresh token; returns whether it does. */
+  receive(message: Message): boolean {
+    return this.#refresh?.receive(message) ?? false;
+  }
+}
