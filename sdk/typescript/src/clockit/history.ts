@@ -1,0 +1,77 @@
+/** Finished sessions of a user: pages of them, the whole as CSV, and imports. */
+import { sendRequest, type HttpOptions, type HttpResult } from '../core/http.js';
+import type { Goal } from './protocol.js';
+
+/** A finished session, or an imported row. Rows of sessions that were stopped in Tickcast have a `sessionId`. */
+export interface HistoryRow {
+  readonly startedIso: string;
+  readonly endedIso: string;
+  readonly durationSeconds?: number;
+  readonly label?: string;
+  readonly comment?: string;
+  readonly goals?: readonly Goal[];
+  readonly sessionId?: string;
+  readonly groupId?: string;
+  readonly groupName?: string;
+  readonly [column: string]: unknown;
+}
+
+/** Some rows, newest first. `next` is the `before` of the next page; absent on the last one. */
+export interface HistoryPage {
+  readonly sessions: readonly HistoryRow[];
+  readonly next?: string;
+}
+
+/** How many rows an import stored, and how many were there already. */
+export interface ImportResult {
+  readonly stored: number;
+  readonly repeated: number;
+}
+
+/** A fault of an import, in the `details.rows` of an error with status 422. */
+export interface RowFault {
+  readonly line: number;
+  readonly column: string;
+  readonly message: string;
+}
+
+/** See the module. */
+export class ClockitHistory {
+  readonly #options: HttpOptions;
+
+  constructor(options: HttpOptions) {
+    this.#options = options;
+  }
+
+  /** Returns up to `limit` rows, at most 500 and 50 by default. */
+  page({ limit, before, signal }: { limit?: number; before?: string; signal?: AbortSignal } = {}): Promise<HttpResult<HistoryPage>> {
+    const query = { ...(limit === undefined ? {} : { limit: String(limit) }), ...(before === undefined ? {} : { before }) };
+    return sendRequest(this.#options, {
+      path: 'sessions',
+      query,
+      ...(signal ? { signal } : {}),
+      read: async (response) => (await response.json()) as HistoryPage,
+    });
+  }
+
+  /** Returns the whole history as CSV; for spreadsheets, in the form that is safe to open in one. */
+  csv({ forSpreadsheets = false } = {}): Promise<HttpResult<Blob>> {
+    return sendRequest(this.#options, {
+      path: 'sessions.csv',
+      query: forSpreadsheets ? { bom: '1' } : {},
+      read: (response) => response.blob(),
+    });
+  }
+
+  /** Stores rows, or the text of a CSV file: all of them or none. Rows that are stored already are not stored again. */
+  import(rows: readonly HistoryRow[] | string): Promise<HttpResult<ImportResult>> {
+    const isCsv = typeof rows === 'string';
+    return sendRequest(this.#options, {
+      method: 'POST',
+      path: 'ingestCsv',
+      headers: { 'content-type': isCsv ? 'text/csv' : 'application/json' },
+      body: isCsv ? rows : JSON.stringify({ sessions: rows }),
+      read: async (response) => (await response.json()) as ImportResult,
+    });
+  }
+}
