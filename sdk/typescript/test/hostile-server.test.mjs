@@ -7,6 +7,7 @@ import { WebSocket } from 'ws';
 import { until } from '../../../console/test/fixture/until.mjs';
 import { ClockitClient } from '../dist/clockit/index.js';
 import { ready, running } from './fixture/clockit.mjs';
+import './fixture/crypto.mjs';
 import { startNode } from './fixture/nodes.mjs';
 
 /** Retries come at once, so that no test waits for a backoff. */

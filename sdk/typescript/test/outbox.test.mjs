@@ -5,6 +5,7 @@ import { Outbox } from '../dist/core/outbox.js';
 import { OutboxStorage } from '../dist/core/outbox-storage.js';
 import { randomId } from '../dist/core/platform.js';
 import { Clock } from './fixture/clock.mjs';
+import './fixture/crypto.mjs';
 import { MemoryStorage } from './fixture/storage.mjs';
 
 function createOutbox({ online = true, dead = false, clock = new Clock(), storage = null, prefix = 'ann' } = {}) {

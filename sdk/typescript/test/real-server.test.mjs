@@ -7,6 +7,7 @@ import { startServer } from '../../../console/test/fixture/server.mjs';
 import { until } from '../../../console/test/fixture/until.mjs';
 import { ClockitClient, ClockitHistory } from '../dist/clockit/index.js';
 import { startCluster } from './fixture/cluster.mjs';
+import './fixture/crypto.mjs';
 import { MemoryStorage } from './fixture/storage.mjs';
 
 const SECRET = 'a secret of the tests, long enough';

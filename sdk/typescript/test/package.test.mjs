@@ -1,0 +1,90 @@
+/** The package as it is published: its content, its types, its size, and the example of its README. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { startServer } from '../../../console/test/fixture/server.mjs';
+
+const ROOT = new URL('../', import.meta.url).pathname;
+const CRYPTO = new URL('fixture/crypto.mjs', import.meta.url).href;
+const SIZE_MAX = 12 * 1024;
+
+const run = promisify(execFile);
+
+let folder;
+let packed;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tickcast-package-'));
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: ROOT });
+  [packed] = JSON.parse(stdout);
+  await mkdir(join(folder, 'node_modules/@tickcast'), { recursive: true });
+  // npm 9 reports another name than that of the file.
+  const archive = packed.filename.replace('@', '').replace('/', '-');
+  await run('tar', ['-xzf', join(folder, archive), '-C', join(folder, 'node_modules/@tickcast')]);
+  await run('mv', [join(folder, 'node_modules/@tickcast/package'), join(folder, 'node_modules/@tickcast/client')]);
+});
+
+after(() => rm(folder, { recursive: true, force: true }));
+
+test('the package contains the modules with their types, and no sources or tests', () => {
+  const paths = packed.files.map(({ path }) => path);
+  for (const path of ['README.md', 'package.json', 'dist/index.js', 'dist/index.d.ts', 'dist/clockit/index.js', 'dist/clockit/index.d.ts']) {
+    assert.ok(paths.includes(path), path);
+  }
+  assert.deepEqual(paths.filter((path) => !/^(README\.md|package\.json|dist\/.*\.(js|d\.ts))$/.test(path)), []);
+});
+
+test('every entry point can be imported and has types', async () => {
+  const { exports } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+  const names = Object.keys(exports).map((path) => path.replace('.', '@tickcast/client'));
+  await writeFile(join(folder, 'import.mjs'), names.map((name) => `await import('${name}');`).join('\n'));
+  await run(process.execPath, [join(folder, 'import.mjs')]);
+  const source = `
+    import type { ClientError, Store } from '@tickcast/client';
+    import { ClockitClient, type ClockitSnapshot } from '@tickcast/client/clockit';
+    const client: Store<ClockitSnapshot> = new ClockitClient({ url: 'http://h', credential: { token: async () => 't' }, storage: localStorage });
+    export function text(error: ClientError): string {
+      switch (error.kind) {
+        case 'command': return error.command.type;
+        case 'http': return String(error.status);
+        case 'refused': case 'disconnected': return String(error.code);
+        case 'server': case 'token': return error.message;
+      }
+    }
+    // @ts-expect-error: a snapshot is immutable
+    client.getSnapshot().loaded = true;
+    // @ts-expect-error: a credential is one of two
+    new ClockitClient({ url: 'http://h', credential: { name: 'ada' } });
+  `;
+  await writeFile(join(folder, 'consumer.mts'), source);
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--lib', 'es2022,dom', '--types', '', join(folder, 'consumer.mts')];
+  await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...options], { cwd: folder }).catch((error) => assert.fail(error.stdout));
+});
+
+test('a client is small', async () => {
+  const { outputFiles } = await build({ entryPoints: [join(ROOT, 'dist/clockit/index.js')], bundle: true, minify: true, format: 'esm', write: false });
+  const bytes = gzipSync(outputFiles[0].contents).length;
+  console.log(`clockit: ${bytes} bytes`);
+  assert.ok(bytes > 2_000 && bytes <= SIZE_MAX, `${bytes} bytes`);
+});
+
+test('the example of the README runs', async () => {
+  const example = await readFile(join(ROOT, 'examples/stopwatch.mjs'), 'utf8');
+  const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+  assert.ok(readme.includes(`\`\`\`js\n${example}\`\`\``), 'the README shows the file');
+  const server = await startServer();
+  try {
+    const { stdout, stderr } = await run(process.execPath, ['--import', CRYPTO, join(ROOT, 'examples/stopwatch.mjs')], { env: { ...process.env, TICKCAST_URL: server.url } });
+    assert.match(stdout, /online: Write the report is running at 1 s/);
+    assert.match(stdout, /online: Write the report is stopped at 2 s/);
+    assert.equal(stderr, '');
+  } finally {
+    await server.close();
+  }
+});
