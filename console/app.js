@@ -39,7 +39,7 @@ if (page === 'rooms') {
   mountRooms(main, identity, storage, shell);
 } else if (identity) {
   renderUserMenu(hook('user'), identity, storage);
-  mountClockit(main, identity, shell);
+  mountClockit(main, identity, storage, shell);
 } else {
   renderUserForm(main, storage);
 }

@@ -35,13 +35,3 @@ export function socketUrl(location, path, query) {
   url.search = new URLSearchParams(query);
   return url.href;
 }
-
-/** Returns `{url, headers}`, with a URL relative to the page. A token goes in a header, which proxies do not log; a trusted user id goes in the URL. */
-export function authenticatedRequest(identity, path, query = {}) {
-  const parameters = identity.token ? query : { userId: identity.userId, ...query };
-  const search = new URLSearchParams(parameters).toString();
-  return {
-    url: search ? `${path}?${search}` : path,
-    headers: identity.token ? { authorization: `Bearer ${identity.token}` } : {},
-  };
-}

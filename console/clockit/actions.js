@@ -3,24 +3,23 @@
  * stays in place when the state changes.
  */
 import { el, setAttribute, setText, setVisible } from '../dom.js';
-import { pause, remove, resume, stop } from './commands.js';
 
 const TOGGLES = {
-  running: { text: 'Pause', command: pause },
-  paused: { text: 'Resume', command: resume },
-  stopped: { text: 'Start again', command: resume },
+  running: { text: 'Pause', command: 'pause' },
+  paused: { text: 'Resume', command: 'resume' },
+  stopped: { text: 'Start again', command: 'resume' },
 };
 
 /** `extraButton` is placed among the buttons. */
-export function createActions({ sessionId, submit, focusFallback, extraButton }) {
+export function createActions({ sessionId, commands, focusFallback, extraButton }) {
   let phase;
   const toggle = button('secondary', (event) => {
     // The second click of a double click would undo the first, because the button's meaning has changed by then.
-    if (event.detail <= 1) submitFrom(toggle, TOGGLES[phase].command(sessionId));
+    if (event.detail <= 1) run(toggle, TOGGLES[phase].command);
   });
-  const stopButton = button('secondary', () => submitFrom(stopButton, stop(sessionId)), 'Stop');
+  const stopButton = button('secondary', () => run(stopButton, 'stop'), 'Stop');
   const removeButton = button('tertiary', () => setConfirming(true), 'Remove');
-  const confirmButton = button('danger', () => submitFrom(confirmButton, remove(sessionId)), 'Remove permanently');
+  const confirmButton = button('danger', () => run(confirmButton, 'remove'), 'Remove permanently');
   const keepButton = button('tertiary', () => setConfirming(false), 'Keep');
   const question = el('span', {}, 'Remove on every device?');
   const confirmation = el('div', { class: 'confirmation', role: 'group', hidden: true }, question, confirmButton, keepButton);
@@ -32,8 +31,8 @@ export function createActions({ sessionId, submit, focusFallback, extraButton })
     (confirming ? keepButton : removeButton).focus();
   }
 
-  function submitFrom(control, command) {
-    if (control.getAttribute('aria-disabled') !== 'true') submit(command);
+  function run(control, command) {
+    if (control.getAttribute('aria-disabled') !== 'true') commands[command](sessionId);
   }
 
   function update({ phase: next, label, pending }) {

@@ -15,6 +15,6 @@ const VERBS = {
 export function announcementOf(changes) {
   if (changes.length > DETAILED_MAX) return `${changes.length} timers have changed.`;
   return changes
-    .map(({ kind, state, elapsedMs }) => `${state.label || 'Untitled'} ${VERBS[kind](formatElapsed(elapsedMs))}.`)
+    .map(({ kind, session: { state, elapsedMs } }) => `${state.label || 'Untitled'} ${VERBS[kind](formatElapsed(elapsedMs))}.`)
     .join(' ');
 }

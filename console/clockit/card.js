@@ -5,11 +5,10 @@ import { createActions } from './actions.js';
 import { commandName } from './commands.js';
 import { createDial } from './dial.js';
 import { createGoals } from './goals.js';
-import { sessionPhase } from './model.js';
 
 const PHASES = { running: 'Running', paused: 'Paused', stopped: 'Stopped' };
 
-export function createCard({ state: { sessionId }, submit }) {
+export function createCard({ state: { sessionId }, commands }) {
   const title = el('h3', { class: 'card-title', tabindex: '-1' });
   const phaseText = el('span', { class: 'card-phase', 'data-phase': true });
   const group = el('span', { class: 'card-group', 'data-group': true });
@@ -18,8 +17,8 @@ export function createCard({ state: { sessionId }, submit }) {
   const staleBadge = el('span', { class: 'stale-badge' }, 'Last known');
   const pendingText = el('p', { class: 'pending', 'data-pending': true });
   const dial = createDial();
-  const goals = createGoals({ sessionId, submit, focusFallback: title });
-  const actions = createActions({ sessionId, submit, focusFallback: title, extraButton: goals.opener });
+  const goals = createGoals({ sessionId, commands, focusFallback: title });
+  const actions = createActions({ sessionId, commands, focusFallback: title, extraButton: goals.opener });
   const node = el(
     'li',
     { class: 'card', 'data-session-id': sessionId },
@@ -31,8 +30,7 @@ export function createCard({ state: { sessionId }, submit }) {
 
   return {
     node,
-    update({ state, elapsedMs, pending, online }) {
-      const phase = sessionPhase(state);
+    update({ state, phase, elapsedMs, pending, online }) {
       const label = state.label || 'Untitled';
       setAttribute(node, 'data-state', phase);
       setText(title, label);

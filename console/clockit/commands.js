@@ -1,4 +1,5 @@
-/** The messages that user actions send, and their names on the page. */
+/** The commands that user actions send, their names on the page, and the goals that they contain. */
+import { randomId } from '../lib/tickcast/index.js';
 
 export const LIMITS = { label: 500, comment: 4000, goals: 500 };
 
@@ -12,16 +13,26 @@ const NAMES = {
   'session-detach': 'Goal removal',
 };
 
-export const start = ({ label, comment, goals }) => ({
-  type: 'session-start',
-  payload: { label, goals, ...(comment ? { comment } : {}) },
-});
-export const stop = (sessionId) => ({ type: 'session-stop', payload: { sessionId } });
-export const pause = (sessionId) => ({ type: 'session-pause', payload: { sessionId } });
-export const resume = (sessionId) => ({ type: 'session-resume', payload: { sessionId } });
-export const remove = (sessionId) => ({ type: 'session-remove', payload: { sessionId } });
-export const attach = (sessionId, goal) => ({ type: 'session-attach', payload: { sessionId, goal } });
-export const detach = (sessionId, goalId) => ({ type: 'session-detach', payload: { sessionId, goalId } });
+/** Returns functions that send a command. Each returns whether the client has accepted it; `onAccepted(command)` is told. */
+export function createCommands(client, onAccepted) {
+  const accepting = (submit) => (...content) => {
+    const before = client.getSnapshot().pending.length;
+    submit(...content);
+    const { pending } = client.getSnapshot();
+    const isAccepted = pending.length > before;
+    if (isAccepted) onAccepted(pending.at(-1));
+    return isAccepted;
+  };
+  return {
+    start: accepting(({ label, comment, goals }) => client.start({ label, goals, ...(comment ? { comment } : {}) })),
+    stop: accepting((sessionId) => client.stop(sessionId)),
+    pause: accepting((sessionId) => client.pause(sessionId)),
+    resume: accepting((sessionId) => client.resume(sessionId)),
+    remove: accepting((sessionId) => client.remove(sessionId)),
+    attachGoal: accepting((sessionId, goal) => client.attachGoal(sessionId, goal)),
+    detachGoal: accepting((sessionId, goalId) => client.detachGoal(sessionId, goalId)),
+  };
+}
 
 export function commandName({ type, payload }) {
   return type === 'session-start' ? `Start “${payload.label}”` : NAMES[type];
@@ -40,14 +51,4 @@ export function withCompleted(goal, completed, now) {
 /** Splits free text into titles at commas and line breaks. */
 export function parseGoalTitles(text) {
   return text.split(/[,\n]/).map((title) => title.trim()).filter(Boolean);
-}
-
-/** Returns a random UUID. `crypto.randomUUID` exists only in secure contexts, not on a page over plain HTTP. */
-export function randomId(crypto = globalThis.crypto) {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

@@ -9,6 +9,7 @@ const TEXTS = {
   outcome_unknown: 'the server may or may not have carried this out. Check the list below.',
   time_uncertain: 'the server cannot reach its store. The displayed times do not advance until it can.',
   no_answer: 'the server did not answer. Check the list below.',
+  expired: 'it waited for the connection for more than a day and was not sent.',
   too_large: 'the text is larger than the server accepts.',
   queue_full: 'too many changes are already waiting. Try again when the connection is back.',
 };

@@ -1,15 +1,15 @@
 /** The goals of one session: complete, detach, and a small form to attach one. */
 import { el, setAttribute, setText } from '../dom.js';
 import { createKeyedList } from '../keyed-list.js';
-import { attach, detach, newGoal, withCompleted } from './commands.js';
+import { newGoal, withCompleted } from './commands.js';
 
-export function createGoals({ sessionId, submit, focusFallback, now = Date.now }) {
+export function createGoals({ sessionId, commands, focusFallback, now = Date.now }) {
   const list = el('ul', { class: 'goals' });
-  const { opener, form } = createAttachForm((title) => submit(attach(sessionId, newGoal(title))));
+  const { opener, form } = createAttachForm((title) => commands.attachGoal(sessionId, newGoal(title)));
   const updateList = createKeyedList(list, {
     create: () => createGoal({
-      toggle: (goal, completed) => submit(attach(sessionId, withCompleted(goal, completed, now()))),
-      detach: (goal) => submit(detach(sessionId, goal.id)),
+      toggle: (goal, completed) => commands.attachGoal(sessionId, withCompleted(goal, completed, now())),
+      detach: (goal) => commands.detachGoal(sessionId, goal.id),
     }),
     onFocusLost: (neighbour) => (neighbour?.querySelector('input') ?? focusFallback).focus(),
   });

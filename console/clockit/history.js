@@ -1,17 +1,21 @@
 /** Finished sessions, newest first, and their download as CSV. */
 import { el, setText } from '../dom.js';
 import { formatElapsed, formatInstant, plural } from '../format.js';
-import { authenticatedRequest } from '../identity.js';
+import { ClockitHistory } from '../lib/tickcast/clockit/index.js';
 
 const ROWS_MAX = 20;
+const FILE_NAME = 'tickcast-sessions.csv';
 
 /** Combines several stops into one request, and gives the server time to store them. */
 const DEBOUNCE_MS = 300;
-const RESPONSE_TIMEOUT_MS = 10_000;
+
+/** How long a downloaded file stays in memory, for the browser to store it. */
+const DOWNLOAD_MS = 10_000;
 
 const EMPTY_TEXT = 'Stopped timers appear here.';
 
 export function createHistory({ identity, onDownloadError }) {
+  const history = new ClockitHistory({ url: new URL('.', location.href), credential: identity });
   const list = el('ol', { class: 'history-list', 'data-history': true });
   const note = el('p', { class: 'muted hint' }, EMPTY_TEXT);
   let latestRequest = 0;
@@ -19,12 +23,10 @@ export function createHistory({ identity, onDownloadError }) {
 
   async function load() {
     const request = ++latestRequest;
-    try {
-      const { sessions, next } = await (await get(identity, 'sessions', { limit: ROWS_MAX })).json();
-      if (request === latestRequest) render(sessions, next);
-    } catch {
-      if (request === latestRequest) setText(note, 'The history cannot be loaded right now.');
-    }
+    const result = await history.page({ limit: ROWS_MAX });
+    if (request !== latestRequest) return;
+    if (result.ok) render(result.value.sessions, result.value.next);
+    else setText(note, 'The history cannot be loaded right now.');
   }
 
   function render(sessions, next) {
@@ -41,7 +43,7 @@ export function createHistory({ identity, onDownloadError }) {
   const node = el(
     'section',
     { class: 'history', 'aria-labelledby': 'history-title' },
-    el('div', { class: 'section-head' }, el('h2', { id: 'history-title' }, 'History'), createDownload(identity, onDownloadError)),
+    el('div', { class: 'section-head' }, el('h2', { id: 'history-title' }, 'History'), createDownload(history, identity, onDownloadError)),
     list,
     note,
   );
@@ -65,26 +67,18 @@ function createRow({ label, comment, startedIso, endedIso, durationSeconds, goal
   );
 }
 
-/** People open the file in a spreadsheet, which would run texts as formulas: the server guards them with `bom=1`. */
-const DOWNLOAD = ['sessions.csv', { bom: 1 }];
-
 /** A trusted user gets a plain link. A token must not appear in a URL, so its file is fetched. */
-function createDownload(identity, onError) {
-  const { url } = authenticatedRequest(identity, ...DOWNLOAD);
-  if (!identity.token) return el('a', { class: 'tertiary', href: url, download: 'tickcast-sessions.csv' }, 'Download CSV');
-  return el('button', { type: 'button', class: 'tertiary', click: () => fetchCsv(identity).catch(onError) }, 'Download CSV');
+function createDownload(history, identity, onError) {
+  // People open the file in a spreadsheet, which would run texts as formulas: the server guards them with `bom=1`.
+  const href = `sessions.csv?${new URLSearchParams({ userId: identity.userId, bom: 1 })}`;
+  if (!identity.token) return el('a', { class: 'tertiary', href, download: FILE_NAME }, 'Download CSV');
+  return el('button', { type: 'button', class: 'tertiary', click: () => fetchCsv(history, onError) }, 'Download CSV');
 }
 
-async function fetchCsv(identity) {
-  const blob = await (await get(identity, ...DOWNLOAD)).blob();
-  const href = URL.createObjectURL(blob);
-  el('a', { href, download: 'tickcast-sessions.csv' }).click();
-  setTimeout(() => URL.revokeObjectURL(href), RESPONSE_TIMEOUT_MS);
-}
-
-async function get(identity, path, query) {
-  const { url, headers } = authenticatedRequest(identity, path, query);
-  const response = await fetch(url, { headers, signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS) });
-  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
-  return response;
+async function fetchCsv(history, onError) {
+  const result = await history.csv({ forSpreadsheets: true });
+  if (!result.ok) return onError();
+  const href = URL.createObjectURL(result.value);
+  el('a', { href, download: FILE_NAME }).click();
+  setTimeout(() => URL.revokeObjectURL(href), DOWNLOAD_MS);
 }

@@ -1,25 +1,23 @@
 /** Mounts the timers page in `main` and connects it to the server. */
 import { formatElapsed } from '../format.js';
-import { socketUrl } from '../identity.js';
+import { ClockitClient, newestRunning } from '../lib/tickcast/clockit/index.js';
 import { announcementOf } from './announcements.js';
-import { ClockitClient } from './client.js';
-import { commandName } from './commands.js';
+import { commandName, createCommands } from './commands.js';
 import { errorText } from './error-text.js';
-import { newestRunning } from './model.js';
 import { createTimersView } from './view.js';
 
 /** `shell` provides what all pages share: `announce`, `notify` and `createConnectionStatus(options)`. */
-export function mountClockit(main, identity, shell) {
-  const client = new ClockitClient({
-    url: socketUrl(location, 'session', { ...identity, dialect: 'v1' }),
-    onChange: () => render(),
-    onSessionChanges,
-    onError: (message, error) => shell.notify(errorText(message ? commandName(message) : 'Server', error)),
+export function mountClockit(main, identity, storage, shell) {
+  // A displayed time that the server has not confirmed is marked and stays as it is.
+  const client = new ClockitClient({ url: serverUrl(location), credential: identity, storage, continueLocally: false });
+  const commands = createCommands(client, (command) => {
+    const isOnline = client.getSnapshot().connection.phase === 'online';
+    if (!isOnline) shell.announce(`${commandName(command)} will be sent after reconnecting.`);
   });
   const view = createTimersView({
     main,
     identity,
-    submit,
+    commands,
     onDownloadError: () => shell.notify('Download: the server did not return the file. Try again in a moment.'),
   });
   const updateConnectionStatus = shell.createConnectionStatus({
@@ -28,31 +26,32 @@ export function mountClockit(main, identity, shell) {
   });
   let wasOnline = false;
 
-  function submit(command) {
-    const accepted = client.submit(command);
-    if (accepted && client.connectionState.phase !== 'online') {
-      shell.announce(`${commandName(command)} will be sent after reconnecting.`);
-    }
-    return accepted;
-  }
-
   function onSessionChanges(changes) {
     shell.announce(announcementOf(changes));
     if (changes.some(({ kind }) => kind === 'stopped')) view.refreshHistory();
   }
 
   function render() {
-    const { connectionState, model, pending, stale, fresh } = client;
-    const online = connectionState.phase === 'online';
+    const { connection, sessions, loaded, pending, times } = client.getSnapshot();
+    const online = connection.phase === 'online';
+    const fresh = times === 'live';
     if (online && !wasOnline) view.refreshHistory();
     wasOnline = online;
-    view.update({ model, pending, fresh, online });
-    updateConnectionStatus({ connectionState, stale, loaded: model.loaded, pendingCount: pending.length });
-    document.title = documentTitle(newestRunning(model), fresh);
+    view.update({ sessions, loaded, pending, fresh, online });
+    updateConnectionStatus({ connectionState: connection, stale: online && !fresh, loaded, pendingCount: pending.length });
+    document.title = documentTitle(newestRunning(sessions), fresh);
   }
 
-  addEventListener('beforeunload', (event) => client.pending.length > 0 && event.preventDefault());
+  client.subscribe(render);
+  client.onSessionChanges(onSessionChanges);
+  client.onError((error) => shell.notify(errorText(error.kind === 'command' ? commandName(error.command) : 'Server', error)));
+  addEventListener('beforeunload', (event) => client.getSnapshot().pending.length > 0 && event.preventDefault());
   client.open();
+}
+
+/** The page is served by the server, perhaps below a path prefix. */
+function serverUrl(location) {
+  return new URL('.', location.href);
 }
 
 function documentTitle(session, fresh) {

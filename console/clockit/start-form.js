@@ -1,9 +1,9 @@
 /** The form that starts a session. */
 import { el, setAttribute, setText } from '../dom.js';
 import { describePending } from './card.js';
-import { LIMITS, newGoal, parseGoalTitles, start } from './commands.js';
+import { LIMITS, newGoal, parseGoalTitles } from './commands.js';
 
-export function createStartForm({ submit }) {
+export function createStartForm({ commands }) {
   const label = el('input', {
     id: 'start-label',
     required: true,
@@ -23,11 +23,11 @@ export function createStartForm({ submit }) {
 
   function onSubmit(event) {
     event.preventDefault();
-    const accepted = submit(start({
+    const accepted = commands.start({
       label: label.value.trim(),
       comment: comment.value.trim(),
       goals: parseGoalTitles(goals.value).map(newGoal),
-    }));
+    });
     if (accepted) {
       form.reset();
       details.open = false;

@@ -6,8 +6,8 @@ import { createDial } from './dial.js';
 import { createHistory } from './history.js';
 import { createStartForm } from './start-form.js';
 
-export function createTimersView({ main, identity, submit, onDownloadError }) {
-  const form = createStartForm({ submit });
+export function createTimersView({ main, identity, commands, onDownloadError }) {
+  const form = createStartForm({ commands });
   const history = createHistory({ identity, onDownloadError });
   const title = el('h2', { id: 'sessions-title', tabindex: '-1' }, 'Timers');
   const count = el('span', { class: 'muted', 'data-count': true });
@@ -15,7 +15,7 @@ export function createTimersView({ main, identity, submit, onDownloadError }) {
   const empty = createEmptyState();
   const loading = el('p', { class: 'loading' }, 'Waiting for the server…');
   const updateList = createKeyedList(list, {
-    create: ({ state }) => createCard({ state, submit }),
+    create: ({ state }) => createCard({ state, commands }),
     onFocusLost: (neighbour) => (neighbour?.querySelector('h3') ?? title).focus(),
   });
   list.addEventListener('keydown', ignoreHeldKeys);
@@ -23,17 +23,16 @@ export function createTimersView({ main, identity, submit, onDownloadError }) {
   const sessions = el('section', { 'aria-labelledby': 'sessions-title' }, head, loading, empty, list);
   main.replaceChildren(el('div', { class: 'page' }, el('div', { class: 'page-main' }, form.node, sessions), history.node));
 
-  function update({ model, pending, fresh, online }) {
-    const items = [...model.sessions.values()].map(({ state, elapsedMs }) => ({
-      state,
-      elapsedMs,
+  function update({ sessions: all, loaded, pending, fresh, online }) {
+    const items = [...all.values()].map((session) => ({
+      ...session,
       online,
-      pending: pending.filter((message) => message.payload.sessionId === state.sessionId),
+      pending: pending.filter((message) => message.payload.sessionId === session.state.sessionId),
     }));
     updateList(items, ({ state }) => state.sessionId);
     form.update({ pending: pending.filter(({ type }) => type === 'session-start'), online });
-    setVisible(loading, !model.loaded);
-    setVisible(empty, model.loaded && items.length === 0);
+    setVisible(loading, !loaded);
+    setVisible(empty, loaded && items.length === 0);
     setVisible(list, items.length > 0, title);
     const running = items.filter(({ state }) => state.running).length;
     setText(count, items.length === 0 ? '' : `${running} running${fresh ? '' : ', last known'}`);

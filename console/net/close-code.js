@@ -11,7 +11,7 @@ const RATE_LIMITED_STEPS = 3;
  * else `{backoffSteps}`, the number of extra backoff steps.
  */
 export function reconnectPolicy(code, reason) {
-  if (code === 4401) return { refused: 'unauthorised' };
+  if (code === 4401) return { refused: 'unauthorized' };
   if (code === 4403) return { refused: 'forbidden' };
   if (code === 4429) return { backoffSteps: RATE_LIMITED_STEPS };
   const retryAfterMs = code === 1012 || code === 1013 ? parseRetryAfter(reason) : undefined;

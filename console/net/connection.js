@@ -24,7 +24,7 @@ export class Connection {
   #failures = 0;
   #onlineAt = null;
 
-  /** `{phase: 'connecting' | 'online'}` or `{phase: 'offline', retryAt?, refused?, code?}`. */
+  /** `{phase: 'connecting' | 'online'}`, `{phase: 'offline', retryAt, code}` or `{phase: 'refused', error}`. */
   state = { phase: 'connecting' };
 
   constructor(options, platform = browser()) {
@@ -50,7 +50,7 @@ export class Connection {
   }
 
   retryNow() {
-    if (this.state.phase === 'offline') this.open();
+    if (this.state.phase === 'offline' || this.state.phase === 'refused') this.open();
   }
 
   /** Closes the socket without waiting for the close event, for example because the connection seems dead. */
@@ -77,7 +77,7 @@ export class Connection {
     const wasStable = this.#onlineAt !== null && this.#platform.now() - this.#onlineAt >= STABLE_MS;
     this.#onlineAt = null;
     const { refused, retryAfterMs, backoffSteps } = reconnectPolicy(code, reason);
-    if (refused) return this.#setState({ phase: 'offline', refused, code });
+    if (refused) return this.#setState({ phase: 'refused', error: { reason: refused, code } });
 
     this.#failures = (wasStable ? 0 : this.#failures) + (backoffSteps ?? 0);
     const delay = retryAfterMs ?? backoff(this.#failures, RECONNECT, this.#platform.random);

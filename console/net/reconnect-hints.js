@@ -3,7 +3,7 @@
 export function reconnectOnHints(connection, target = window) {
   const { document } = target;
   const retry = () => {
-    if (!connection.state.refused) connection.retryNow();
+    if (connection.state.phase === 'offline') connection.retryNow();
   };
   target.addEventListener('online', retry);
   document.addEventListener('visibilitychange', () => {

@@ -5,7 +5,7 @@ import { plural } from '../format.js';
 const COUNTDOWN_INTERVAL_MS = 250;
 
 const REFUSED = {
-  unauthorised: {
+  unauthorized: {
     name: 'Not authorised',
     text: 'Not authorised. The server does not accept this user or token. Get a new link or switch user.',
   },
@@ -35,20 +35,20 @@ export function createConnectionStatus({ root, chip, chipText, bar, announce, fo
   return function update({ connectionState, stale, loaded, pendingCount }) {
     if (connectionState !== current) announceState(connectionState);
     current = connectionState;
-    wasOffline ||= current.phase === 'offline';
-    setAttribute(root, 'data-connection', current.phase);
+    wasOffline ||= current.phase === 'offline' || current.phase === 'refused';
+    setAttribute(root, 'data-connection', current.phase === 'refused' ? 'offline' : current.phase);
     setAttribute(root, 'data-fresh', current.phase === 'online' && !stale);
     setText(chipText, chipLabel(current, stale));
-    setText(reason, REFUSED[current.refused]?.text ?? (loaded ? `Offline. ${offlineText}` : 'Offline. The server cannot be reached.'));
+    setText(reason, refusalOf(current)?.text ?? (loaded ? `Offline. ${offlineText}` : 'Offline. The server cannot be reached.'));
     setText(queued, pendingCount > 0 ? `${plural(pendingCount, 'change')} will be sent after reconnecting` : '');
     setAttribute(retry, 'aria-disabled', current.phase === 'connecting' ? 'true' : null);
-    setText(retry, current.refused ? 'Try again' : 'Retry now');
+    setText(retry, refusalOf(current) ? 'Try again' : 'Retry now');
     renderCountdown();
     setVisible(bar, current.phase !== 'online' && wasOffline, focusFallback);
   };
 
   function announceState(next) {
-    if (next.refused) announce(REFUSED[next.refused].text);
+    if (refusalOf(next)) announce(refusalOf(next).text);
     else if (next.phase === 'offline' && !wasOffline) announce('Offline. Reconnecting automatically.');
     else if (next.phase === 'offline' && current.phase === 'online') announce('Connection lost. Reconnecting automatically.');
     else if (next.phase === 'online') announce(wasOffline ? 'Connected again.' : 'Connected.');
@@ -56,7 +56,11 @@ export function createConnectionStatus({ root, chip, chipText, bar, announce, fo
 }
 
 function chipLabel(connectionState, stale) {
-  if (connectionState.refused) return REFUSED[connectionState.refused].name;
+  if (refusalOf(connectionState)) return refusalOf(connectionState).name;
   if (connectionState.phase === 'online') return stale ? 'No ticks' : 'Online';
   return connectionState.phase === 'connecting' ? 'Connecting' : 'Offline';
+}
+
+function refusalOf({ phase, error }) {
+  return phase === 'refused' ? REFUSED[error.reason] : undefined;
 }

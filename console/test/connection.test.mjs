@@ -52,7 +52,7 @@ test('only 1012 and 1013 carry a delay, and only a valid delay is used', () => {
     [1012, '{"reconnectAfterMs":"soon"}', { backoffSteps: 0 }],
     [1013, '{"reconnectAfterMs":1e12}', { retryAfterMs: 300_000 }],
     [1006, '{"reconnectAfterMs":700}', { backoffSteps: 0 }],
-    [4401, 'Unauthorized', { refused: 'unauthorised' }],
+    [4401, 'Unauthorized', { refused: 'unauthorized' }],
     [4403, '', { refused: 'forbidden' }],
     [4429, '', { backoffSteps: 3 }],
   ]) {
@@ -106,7 +106,7 @@ test('the delay sent by a restarting server is used', () => {
 test('a refused connection is retried only on request', () => {
   const { clock, sockets, connection } = openConnection();
   sockets[0].onclose({ code: 4401, reason: 'Unauthorized' });
-  assert.equal(connection.state.refused, 'unauthorised');
+  assert.equal(connection.state.error.reason, 'unauthorized');
   assert.equal(clock.waiting, 0);
   connection.retryNow();
   assert.equal(sockets.length, 2);

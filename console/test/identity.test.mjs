@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { load } from './fixture/modules.mjs';
 
-const { authenticatedRequest, readIdentity, saveUserId, socketUrl } = await load('identity.js');
+const { readIdentity, saveUserId, socketUrl } = await load('identity.js');
 
 const storageWith = (value) => ({ getItem: () => value });
 
@@ -42,12 +42,4 @@ test('the socket URL is beside the page, with its host and without its query', (
   ]) {
     assert.equal(socketUrl({ href: page }, path, query), url);
   }
-});
-
-test('a token is sent in a header and never in an HTTP URL', () => {
-  assert.deepEqual(authenticatedRequest({ token: 'x' }, 'sessions', { limit: 2 }), {
-    url: 'sessions?limit=2',
-    headers: { authorization: 'Bearer x' },
-  });
-  assert.deepEqual(authenticatedRequest({ userId: 'ada' }, 'sessions.csv'), { url: 'sessions.csv?userId=ada', headers: {} });
 });

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{deployment, process, test, tidy};
+use crate::{codegen, deployment, process, test, tidy};
 
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     let cargo = |arguments: &[&str]| process::run(&mut workspace.cargo(arguments));
@@ -29,6 +29,7 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     })?;
     steps.run("tidy", || tidy::run(workspace))?;
     deployment::run(workspace, steps)?;
+    steps.run("TypeScript library in the page", || codegen::check_typescript(workspace))?;
     test::run(workspace, steps, &[])
 }
 

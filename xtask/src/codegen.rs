@@ -3,6 +3,7 @@
 mod chart_readme;
 mod chart_schema;
 mod monitoring;
+mod typescript;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -42,10 +43,15 @@ pub(crate) fn write(workspace: &Workspace) -> Result<()> {
         fs::remove_file(workspace.root.join(&path))?;
         println!("{path} is removed");
     }
-    Ok(())
+    typescript::generate(workspace)
 }
 
-/// Fails unless all generated files are fresh.
+/// Fails unless the modules of the page are fresh. Needs Node.
+pub(crate) fn check_typescript(workspace: &Workspace) -> Result<()> {
+    typescript::check(workspace).context("run `cargo xtask codegen` and commit the files")
+}
+
+/// Fails unless all other generated files are fresh.
 pub(crate) fn check(root: &Path) -> Result<()> {
     let files = generated(root)?;
     let mut paths: Vec<String> = stale(root, &files).map(|file| file.path.clone()).collect();

@@ -1,4 +1,4 @@
-//! npm packages, and the tests of `console/test`, which run on Node and in a browser.
+//! npm packages, the compiler of the TypeScript library, and the tests that run on Node, some of them in a browser.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,13 @@ use anyhow::{Context, Result, ensure};
 use crate::process;
 use crate::tools::TestTools;
 
-pub(crate) const TESTS: &str = "console/test";
+/// The package of the page's tests.
+pub(crate) const CONSOLE_TESTS: &str = "console/test";
+
+/// The package of the TypeScript library. Its tests are in its folder `test`.
+pub(crate) const TYPESCRIPT: &str = "sdk/typescript";
+
+const TEST_FOLDERS: [&str; 2] = ["sdk/typescript/test", CONSOLE_TESTS];
 
 /// Options that not every supported version of Node has. A test that fails can leave a socket open, which would keep the
 /// process of its file running; and files mostly wait, so two at once are faster also on two processors.
@@ -28,10 +34,25 @@ pub(crate) fn install_packages(root: &Path, folder: &str, npm: &Path) -> Result<
     process::run(command.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))
 }
 
+/// Compiles the TypeScript library into its folder `dist`.
+pub(crate) fn compile_typescript(root: &Path, node: &Path) -> Result<()> {
+    let directory = root.join(TYPESCRIPT);
+    let output = directory.join("dist");
+    // The compiler does not remove the output of a module that no longer exists.
+    if output.exists() {
+        fs::remove_dir_all(&output)?;
+    }
+    process::run(Command::new(node).arg("node_modules/typescript/bin/tsc").current_dir(&directory))
+}
+
 /// Runs the tests against a binary.
 pub(crate) fn run_tests(root: &Path, tools: &TestTools, binary: &Path) -> Result<()> {
-    let files = test_files(&root.join(TESTS))?;
-    ensure!(!files.is_empty(), "{TESTS} has no file *.test.mjs");
+    let mut files = Vec::new();
+    for folder in TEST_FOLDERS {
+        let found = test_files(&root.join(folder))?;
+        ensure!(!found.is_empty(), "{folder} has no file *.test.mjs");
+        files.extend(found);
+    }
     let mut command = Command::new(&tools.node);
     let help = process::output(Command::new(&tools.node).arg("--help"))?;
     let name = |option: &&str| option.split('=').next().unwrap_or_default().to_owned();
@@ -68,13 +89,15 @@ mod tests {
 
     #[test]
     fn every_file_that_imports_the_test_runner_is_run() {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(TESTS);
-        let mut grep = Command::new("grep");
-        grep.args(["-rl", "node:test", "--exclude-dir=node_modules", "--include=*js"]).arg(&directory);
-        let listed = process::output(&mut grep).unwrap();
-        let mut expected: Vec<PathBuf> = listed.lines().map(PathBuf::from).collect();
-        expected.sort();
-        assert_eq!(test_files(&directory).unwrap(), expected);
+        for folder in TEST_FOLDERS {
+            let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+            let mut grep = Command::new("grep");
+            grep.args(["-rl", "node:test", "--exclude-dir=node_modules", "--include=*js"]).arg(&directory);
+            let listed = process::output(&mut grep).unwrap();
+            let mut expected: Vec<PathBuf> = listed.lines().map(PathBuf::from).collect();
+            expected.sort();
+            assert_eq!(test_files(&directory).unwrap(), expected);
+        }
     }
 
     #[test]

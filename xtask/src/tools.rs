@@ -135,6 +135,11 @@ pub(crate) fn install_redis() -> Result<[PathBuf; 2]> {
     Ok([server, client])
 }
 
+/// Returns node and npm.
+pub(crate) fn install_for_typescript() -> Result<[PathBuf; 2]> {
+    install([&NODE, &NPM])
+}
+
 /// Returns redis-server, node and npm.
 pub(crate) fn install_for_bench() -> Result<[PathBuf; 3]> {
     install([&REDIS, &NODE, &NPM])

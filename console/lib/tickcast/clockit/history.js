@@ -1,0 +1,38 @@
+/** Finished sessions of a user: pages of them, the whole as CSV, and imports. */
+import { sendRequest } from '../core/http.js';
+/** See the module. */
+export class ClockitHistory {
+    #options;
+    constructor(options) {
+        this.#options = options;
+    }
+    /** Returns up to `limit` rows, at most 500 and 50 by default. */
+    page({ limit, before, signal } = {}) {
+        const query = { ...(limit === undefined ? {} : { limit: String(limit) }), ...(before === undefined ? {} : { before }) };
+        return sendRequest(this.#options, {
+            path: 'sessions',
+            query,
+            ...(signal ? { signal } : {}),
+            read: async (response) => (await response.json()),
+        });
+    }
+    /** Returns the whole history as CSV; for spreadsheets, in the form that is safe to open in one. */
+    csv({ forSpreadsheets = false } = {}) {
+        return sendRequest(this.#options, {
+            path: 'sessions.csv',
+            query: forSpreadsheets ? { bom: '1' } : {},
+            read: (response) => response.blob(),
+        });
+    }
+    /** Stores rows, or the text of a CSV file: all of them or none. Rows that are stored already are not stored again. */
+    import(rows) {
+        const isCsv = typeof rows === 'string';
+        return sendRequest(this.#options, {
+            method: 'POST',
+            path: 'ingestCsv',
+            headers: { 'content-type': isCsv ? 'text/csv' : 'application/json' },
+            body: isCsv ? rows : JSON.stringify({ sessions: rows }),
+            read: async (response) => (await response.json()),
+        });
+    }
+}

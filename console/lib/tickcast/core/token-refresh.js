@@ -1,0 +1,107 @@
+/** Presents a fresh token on an open connection before the current one expires, so that the connection stays open. */
+import { backoff } from './backoff.js';
+/** A fresh token is presented this long before the expiry, or half the remaining time before if that is less. */
+const LEAD_MS = 60_000;
+const RETRY = { baseMs: 2_000, capMs: 30_000 };
+/** Environments fire a timer with a longer delay at once. */
+const TIMER_MAX_MS = 2_147_483_647;
+/** The tokens of one connection. */
+export class TokenRefresh {
+    #options;
+    #token;
+    #rejected;
+    #requestId = null;
+    #failures = 0;
+    #timer = null;
+    #online = false;
+    constructor(options) {
+        this.#options = options;
+    }
+    /** Returns the token of a new link. */
+    async tokenForDial() {
+        return (this.#token = await this.#fetch());
+    }
+    /** Notes that the server did not accept the last token. */
+    reject() {
+        this.#rejected = this.#token;
+    }
+    /** Processes the handshake of a link that presented the last token. */
+    handleOnline() {
+        this.#online = true;
+        this.#rejected = undefined;
+        this.#failures = 0;
+        this.#schedule(expiryOf(this.#token));
+    }
+    handleOffline() {
+        this.#online = false;
+        this.#requestId = null;
+        this.#options.platform.clearTimeout(this.#timer);
+    }
+    /** Processes a message if it answers a presented token; returns whether it does. */
+    receive({ type, id, payload }) {
+        if (id === undefined || id !== this.#requestId)
+            return false;
+        this.#requestId = null;
+        const { expiresAt } = (payload ?? {});
+        if (type === 'auth') {
+            this.#rejected = undefined;
+            this.#failures = 0;
+            this.#schedule(typeof expiresAt === 'number' ? expiresAt : undefined);
+        }
+        else {
+            this.reject();
+            this.#retry();
+        }
+        return true;
+    }
+    #fetch() {
+        return this.#options.provider(this.#rejected === undefined ? {} : { rejected: this.#rejected });
+    }
+    #schedule(expiresAt) {
+        const { platform, serverNow } = this.#options;
+        platform.clearTimeout(this.#timer);
+        if (expiresAt === undefined)
+            return;
+        const remainingMs = Math.max(0, expiresAt - serverNow());
+        const delay = remainingMs - Math.min(LEAD_MS, remainingMs / 2);
+        if (delay > TIMER_MAX_MS)
+            this.#timer = platform.setTimeout(() => this.#schedule(expiresAt), TIMER_MAX_MS);
+        else
+            this.#timer = platform.setTimeout(() => void this.#refresh(), delay);
+    }
+    async #refresh() {
+        const { platform, send, onError } = this.#options;
+        let token;
+        try {
+            token = await this.#fetch();
+        }
+        catch (error) {
+            onError(error);
+            return this.#retry();
+        }
+        // Without a connection the next dial asks for a token.
+        if (!this.#online)
+            return;
+        this.#token = token;
+        this.#requestId = platform.randomId();
+        send({ type: 'auth', id: this.#requestId, payload: { token } });
+    }
+    #retry() {
+        if (!this.#online)
+            return;
+        const { platform } = this.#options;
+        const delay = RETRY.baseMs + backoff(this.#failures++, RETRY, () => platform.random());
+        this.#timer = platform.setTimeout(() => void this.#refresh(), delay);
+    }
+}
+/** Returns when a JSON Web Token expires, in ms since 1970, or undefined for other tokens. Nothing is verified. */
+export function expiryOf(token) {
+    try {
+        const claims = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
+        const { exp } = JSON.parse(atob(claims));
+        return typeof exp === 'number' ? exp * 1000 : undefined;
+    }
+    catch {
+        return undefined;
+    }
+}
