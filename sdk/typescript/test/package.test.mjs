@@ -1,7 +1,7 @@
 /** The package as it is published: its content, its types, its size, and the example of its README. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -45,9 +45,15 @@ test('every entry point can be imported and has types', async () => {
   const names = Object.keys(exports).map((path) => path.replace('.', '@tickcast/client'));
   await writeFile(join(folder, 'import.mjs'), names.map((name) => `await import('${name}');`).join('\n'));
   await run(process.execPath, [join(folder, 'import.mjs')]);
+  await symlink(join(ROOT, 'node_modules/socket.io-client'), join(folder, 'node_modules/socket.io-client'));
   const source = `
     import type { ClientError, Store } from '@tickcast/client';
     import { ClockitClient, type ClockitSnapshot } from '@tickcast/client/clockit';
+    import { RoomsClient } from '@tickcast/client/rooms';
+    import { io } from 'socket.io-client';
+    new RoomsClient({ url: 'http://h', io, storage: sessionStorage }).send({ type: 'timer:adjust', seconds: 60 });
+    // @ts-expect-error: an adjustment has seconds
+    new RoomsClient({ url: 'http://h', io }).send({ type: 'timer:adjust' });
     const client: Store<ClockitSnapshot> = new ClockitClient({ url: 'http://h', credential: { token: async () => 't' }, storage: localStorage });
     export function text(error: ClientError): string {
       switch (error.kind) {
@@ -67,11 +73,14 @@ test('every entry point can be imported and has types', async () => {
   await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...options], { cwd: folder }).catch((error) => assert.fail(error.stdout));
 });
 
-test('a client is small', async () => {
-  const { outputFiles } = await build({ entryPoints: [join(ROOT, 'dist/clockit/index.js')], bundle: true, minify: true, format: 'esm', write: false });
-  const bytes = gzipSync(outputFiles[0].contents).length;
-  console.log(`clockit: ${bytes} bytes`);
-  assert.ok(bytes > 2_000 && bytes <= SIZE_MAX, `${bytes} bytes`);
+test('each client is small, with the core and without socket.io-client', async () => {
+  for (const system of ['clockit', 'rooms']) {
+    const entryPoints = [join(ROOT, `dist/${system}/index.js`)];
+    const { outputFiles } = await build({ entryPoints, bundle: true, minify: true, format: 'esm', write: false });
+    const bytes = gzipSync(outputFiles[0].contents).length;
+    console.log(`${system}: ${bytes} bytes`);
+    assert.ok(bytes > 2_000 && bytes <= SIZE_MAX, `${system}: ${bytes} bytes`);
+  }
 });
 
 test('the example of the README runs', async () => {
