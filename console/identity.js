@@ -27,11 +27,3 @@ function loadUserId(storage) {
     return '';
   }
 }
-
-/** Returns the URL of a WebSocket. `path` is relative to the page, which a proxy may serve below a prefix. */
-export function socketUrl(location, path, query) {
-  const url = new URL(path, location.href);
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  url.search = new URLSearchParams(query);
-  return url.href;
-}

@@ -1,10 +1,14 @@
 /** The countdown in large digits, with its controls. */
 import { el, setAttribute, setText, setVisible, svg } from '../dom.js';
 import { formatRemaining } from '../format.js';
-import { ADJUST_SECONDS, countdownPhase } from './countdown.js';
+import { countdownPhase } from '../lib/tickcast/rooms/index.js';
 import { createDurationInput } from './duration-input.js';
 
 const PHASES = { running: 'Running', paused: 'Paused', ready: 'Ready' };
+
+/** By how much the buttons move the end. */
+const ADJUST_SECONDS = 60;
+
 const TIME_UP = { server: 'Time is up', local: 'Time is up (counted locally)' };
 
 /** Longer texts need a smaller font. */

@@ -1,10 +1,10 @@
 /** Mounts the rooms page in `main` and connects it to the server. */
 import { formatRemaining } from '../format.js';
+import { io } from '../lib/socket.io-client/socket.io.esm.min.js';
+import { RoomsClient } from '../lib/tickcast/rooms/index.js';
 import { hashOfRoom, roomIdFromHash } from '../route.js';
-import { RoomsClient } from './client.js';
-import { countdownPhase, remainingMs } from './countdown.js';
-import { createMemberStorage } from './member-storage.js';
-import { announcementOf } from './model.js';
+import { announcementOf } from './announcements.js';
+import { createNameStorage } from './name-storage.js';
 import { createPresenceFeed } from './presence-feed.js';
 import { createRoomsView } from './view.js';
 
@@ -13,25 +13,29 @@ const TIME_UP_MS = 8_000;
 
 const PRESENCE_EVENTS = ['session:user-joined', 'session:user-left'];
 
+const ERRORS = {
+  outcome_unknown: 'The connection was lost. After reconnecting, the page shows whether your last command took effect.',
+  taken_over:
+    'Another tab has taken over your membership. This tab joins again as a new member. Your last command was not carried out.',
+};
+
 /** `shell` provides what all pages share: `announce`, `notify` and `createConnectionStatus(options)`. */
 export function mountRooms(main, identity, localStorage, shell) {
-  const storage = createMemberStorage(localStorage, sessionStorageOf(window));
+  const storage = createNameStorage(localStorage);
   const addToPresenceFeed = createPresenceFeed(shell.announce);
   const client = new RoomsClient({
-    identity,
-    storage,
-    onChange: () => render(),
-    onMessage,
-    onJoined,
-    onError: ({ message }) => shell.notify(message),
+    url: new URL('.', location.href),
+    io,
+    ...(identity?.token ? { credential: { token: identity.token } } : {}),
+    storage: sessionStorageOf(window),
   });
   const view = createRoomsView({
     main,
     storage,
-    create: (duration) => client.create(duration),
+    create: (duration) => client.create({ duration, name: storage.name }),
     openRoom,
     leave,
-    sendCommand: (type, payload) => client.sendCommand(type, payload),
+    sendCommand: (type, payload) => client.send({ type, ...payload }),
     announce: shell.announce,
   });
   const updateConnectionStatus = shell.createConnectionStatus({
@@ -42,22 +46,32 @@ export function mountRooms(main, identity, localStorage, shell) {
   let wasLocallyUp = false;
   let completion = { at: null, noticedAt: 0 };
 
-  function onMessage(message, before) {
-    if (PRESENCE_EVENTS.includes(message.type)) return addToPresenceFeed(message);
-    const text = announcementOf(message, before);
+  function onEvent({ event, before }) {
+    if (PRESENCE_EVENTS.includes(event.type)) return addToPresenceFeed(event);
+    const text = announcementOf(event, before);
     if (text) shell.announce(text);
+    if (event.type === 'session:joined') handleJoined(event.payload.sessionId, before.room?.sessionId);
   }
 
   /** Updates the URL after a room was created. After a join by URL it is already correct. */
-  function onJoined(roomId, isNew) {
+  function handleJoined(roomId, previousId) {
     if (roomIdFromHash(location.hash) !== roomId) history.pushState(null, '', hashOfRoom(roomId));
-    if (isNew) shell.announce('You have joined the room.');
+    if (roomId !== previousId) shell.announce('You have joined the room.');
+  }
+
+  /** A command that cannot be sent has a disabled button. */
+  function onError({ code, message }) {
+    if (code !== 'not_joined') shell.notify(ERRORS[code] ?? message);
   }
 
   function openRoom(roomId) {
     // The browser sends no `hashchange` event for an unchanged URL.
-    if (roomIdFromHash(location.hash) === roomId) client.join(roomId);
+    if (roomIdFromHash(location.hash) === roomId) join(roomId);
     else location.hash = hashOfRoom(roomId);
+  }
+
+  function join(roomId) {
+    client.join(roomId, { name: storage.name });
   }
 
   function leave() {
@@ -67,44 +81,32 @@ export function mountRooms(main, identity, localStorage, shell) {
 
   function followHash() {
     const roomId = roomIdFromHash(location.hash);
-    if (roomId) client.join(roomId);
+    if (roomId) join(roomId);
     else client.leave();
   }
 
   function render() {
-    const { connectionState, model, predictedState, stale, fresh, canSendCommands, joinError, lastJoinError, target } = client;
-    const ms = predictedState ? remainingMs(predictedState, client.time.now()) : null;
-    const isRunning = predictedState !== null && countdownPhase(predictedState) === 'running';
-    if (completion.at !== model.completedAt) completion = { at: model.completedAt, noticedAt: Date.now() };
+    const { connection, room, timer, remainingSeconds, completedAt, times, canSendCommands, joinError, lastJoinError, target } = client.getSnapshot();
+    const online = connection.phase === 'online';
+    const fresh = times === 'live';
+    const ms = remainingSeconds === null ? null : remainingSeconds * 1000;
+    const isRunning = timer?.isRunning ?? false;
+    if (completion.at !== completedAt) completion = { at: completedAt, noticedAt: Date.now() };
     const sinceCompletionMs = completion.at === null ? Infinity : Date.now() - completion.noticedAt;
     const timeUp = timeUpSource({ isRunning, ms, fresh, sinceCompletionMs });
-    view.update({
-      room: model.room,
-      state: predictedState,
-      ms,
-      timeUp,
-      joinError,
-      lastJoinError,
-      target,
-      fresh,
-      canSendCommands,
-      online: connectionState.phase === 'online',
-    });
-    updateConnectionStatus({ connectionState, stale, loaded: model.room !== null, pendingCount: 0 });
-    document.title = predictedState ? `${formatRemaining(ms)} · Room` : 'Rooms · Tickcast';
+    view.update({ room, state: timer, ms, timeUp, joinError, lastJoinError, target, fresh, canSendCommands, online });
+    updateConnectionStatus({ connectionState: connection, stale: canSendCommands && !fresh, loaded: room !== null, pendingCount: 0 });
+    document.title = timer ? `${formatRemaining(ms)} · Room` : 'Rooms · Tickcast';
     if (timeUp === 'local' && !wasLocallyUp) shell.announce('Time is up, counted locally.');
     wasLocallyUp = timeUp === 'local';
     clearTimeout(renderTimer);
-    // The displayed second changes when the part above whole seconds has elapsed.
-    if (isRunning && ms > 0) renderTimer = setTimeout(render, (ms % 1000 || 1000) + 1);
-    else if (timeUp === 'server') renderTimer = setTimeout(render, TIME_UP_MS - sinceCompletionMs + 1);
+    if (timeUp === 'server') renderTimer = setTimeout(render, TIME_UP_MS - sinceCompletionMs + 1);
   }
 
+  client.subscribe(render);
+  client.onEvent(onEvent);
+  client.onError(onError);
   addEventListener('hashchange', followHash);
-  document.addEventListener('visibilitychange', () => {
-    if (document.visibilityState === 'visible') client.check();
-    render();
-  });
   followHash();
   client.open();
 }

@@ -86,6 +86,26 @@ test('a listener that throws affects nothing else', async () => {
   assert.equal(page.snapshot.sessions.size, 1);
 });
 
+test('the time of the server is measured on each connection', async () => {
+  const clock = new Clock();
+  const page = (await new Page(clock, { offsetMs: 500 }).open()).ready([], clock.time - 40);
+  for (let sample = 1; sample <= 5; sample++) {
+    const [ping] = page.socket.sent.slice(-1);
+    assert.deepEqual([page.socket.sent.length, ping.type], [sample, 'time-ping']);
+    await clock.advance(20);
+    page.socket.receive({ type: 'time-pong', t0: ping.t0, t1: clock.time - 10, t2: clock.time - 10 });
+    await settle();
+  }
+  assert.ok(Math.abs(page.client.serverNow() - clock.time) <= 1);
+  page.socket.end();
+  await clock.advance(1_000);
+  page.ready();
+  assert.equal(page.socket.sent.length, 1);
+  page.socket.receive({ type: 'error', payload: { code: 'time_uncertain', message: 'no', retry: true } });
+  await settle();
+  assert.deepEqual(page.errors, [], 'the answer to the ping is not reported');
+});
+
 test('a display continues by the local clock, an hour off, while the connection is lost', async () => {
   for (const offsetMs of [0, 3_600_000, -3_600_000]) {
     const { clock, page, session, pass } = await openTicking({ offsetMs });

@@ -6,7 +6,6 @@ import { WebSocket } from 'ws';
 import { startServer } from '../../../console/test/fixture/server.mjs';
 import { until } from '../../../console/test/fixture/until.mjs';
 import { ClockitClient, ClockitHistory } from '../dist/clockit/index.js';
-import { startCluster } from './fixture/cluster.mjs';
 import './fixture/crypto.mjs';
 import { MemoryStorage } from './fixture/storage.mjs';
 
@@ -128,13 +127,13 @@ function jwt(claims) {
 test('a socket outlives its token, and a bad token is refused after one more', async () => {
   const issued = [];
   const token = () => {
-    issued.push(jwt({ sub: 'grace', exp: Math.floor(Date.now() / 1000) + 4 }));
+    issued.push(jwt({ sub: 'grace', exp: Math.floor(Date.now() / 1000) + 3 }));
     return issued.at(-1);
   };
   const { client, record, online } = open('', { credential: { token } });
   await online();
   await client.start({ label: 'Tokens' });
-  await until('the first token has expired', () => record.seconds.length > 6);
+  await until('the first token has expired', () => record.seconds.length > 4);
   assert.ok(issued.length > 2);
   assert.deepEqual([record.phases, record.errors], [['connecting', 'online'], []]);
   const bad = open('', { credential: { token: ({ rejected }) => (rejected ? 'worse' : 'bad') } });
@@ -166,30 +165,4 @@ test('the history is read, exported and imported', async () => {
   assert.deepEqual([unknown.ok, unknown.error.status], [false, 0]);
   const refused = await new ClockitHistory({ url: server.url, credential: { token: 'bad' } }).page();
   assert.equal(refused.error.status, 401);
-});
-
-test('a rolling restart of all nodes is not noticed', async () => {
-  const cluster = await startCluster();
-  try {
-    const devices = Array.from({ length: 4 }, () => open('rolling', { url: cluster.url, WebSocket: cluster.WebSocket }));
-    await Promise.all(devices.map(({ online }) => online()));
-    await devices[0].client.start({ label: 'Through' });
-    await Promise.all(devices.map(({ reaches }) => reaches('running', 'Through')));
-    for (const node of cluster.nodes) {
-      await node.kill('SIGTERM');
-      await node.start();
-    }
-    const shown = devices.map(({ record }) => record.seconds.length);
-    await until('ticks continue', () => devices.every(({ record }, index) => record.seconds.length > shown[index] + 1));
-    for (const { record } of devices) {
-      assert.ok(isGapless(record.seconds), `${record.seconds}`);
-      assert.deepEqual([record.phases, record.errors], [['connecting', 'online'], []]);
-    }
-    const result = await devices[3].client.stop([...devices[0].client.getSnapshot().sessions.keys()][0]);
-    assert.equal(result.ok, true);
-    await Promise.all(devices.map(({ reaches }) => reaches('stopped', 'Through')));
-    devices.forEach(({ client }) => client.close());
-  } finally {
-    await cluster.close();
-  }
 });

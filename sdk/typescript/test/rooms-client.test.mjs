@@ -291,6 +291,36 @@ test('a command in flight during a move is answered by the old node, sent again,
   }
 });
 
+test('the news that the next link has taken over the membership is no loss of it', async () => {
+  const takenOver = { code: 'NOT_JOINED', message: 'taken over' };
+  const begin = async () => {
+    const member = await new Member().join();
+    member.socket.receive('going-away', { withinMs: 0 });
+    await member.clock.advance(0);
+    const result = member.client.send({ type: 'timer:start' });
+    const [old, next] = member.sockets;
+    next.connect();
+    old.ack('timer:start', { error: takenOver });
+    old.receive('error', takenOver);
+    assert.deepEqual(old.types, [], 'the old link does not join again');
+    return { member, old, next, result };
+  };
+  const moved = await begin();
+  moved.next.ack('session:join', joined());
+  assert.deepEqual(moved.next.types, ['timer:start'], 'the refused command is sent again');
+  moved.next.ack('timer:start', running(2));
+  assert.deepEqual([await moved.result, moved.member.snapshot.room.resume], [{ ok: true }, 'secret of r']);
+
+  for (const fail of [({ next }) => next.end(), ({ member }) => member.clock.advance(10_000)]) {
+    const failed = await begin();
+    await fail(failed);
+    assert.equal(failed.old.sent[0].payload.resume, 'secret of r', 'the membership returns to the old link');
+    assert.equal((await failed.result).error.code, 'not_joined');
+    failed.old.ack('session:join', joined());
+    assert.equal(failed.member.snapshot.canSendCommands, true);
+  }
+});
+
 test('refusals end the attempts, other failures do not', async () => {
   for (const [fail, phase] of [
     [(socket) => socket.refuse(new Error('Unauthorized')), 'refused'],

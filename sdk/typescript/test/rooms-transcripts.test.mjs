@@ -3,8 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { countdownPhase, predict, remainingMs } from '../dist/rooms/countdown.js';
 import { INITIAL_MODEL, reduce } from '../dist/rooms/model.js';
-import { parseAnswer } from '../dist/rooms/membership.js';
-import { parseRoomEvent } from '../dist/rooms/protocol.js';
+import { parseAnswer, parseRoomEvent } from '../dist/rooms/protocol.js';
 import { readTranscripts } from './fixture/transcript.mjs';
 
 const COMMANDS = ['timer:start', 'timer:pause', 'timer:resume', 'timer:reset', 'timer:adjust'];

@@ -1,5 +1,5 @@
-//! The TypeScript library as plain ES modules in `console/lib`. The page is embedded in the binary, and building the
-//! binary must need no Node.
+//! The modules of others in `console/lib`: the compiled TypeScript library, and `socket.io-client`, which it uses. The page
+//! is embedded in the binary, and building the binary must need no Node.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,13 @@ use crate::workspace::Workspace;
 use crate::{npm, tools};
 
 /// Where the page finds the modules.
-const OUTPUT: &str = "console/lib/tickcast";
+const OUTPUT: &str = "console/lib";
+
+const LIBRARY: &str = "tickcast";
+const SOCKET_IO: &str = "socket.io-client";
+
+/// The module of `socket.io-client` that browsers load as it is, and the licence that copies must contain.
+const SOCKET_IO_FILES: [&str; 2] = ["dist/socket.io.esm.min.js", "LICENSE"];
 
 /// The contents of files by their paths within a folder.
 type Files = BTreeMap<PathBuf, Vec<u8>>;
@@ -19,8 +25,8 @@ type Files = BTreeMap<PathBuf, Vec<u8>>;
 pub(super) fn generate(workspace: &Workspace) -> Result<()> {
     let files = compile(workspace)?;
     let output = workspace.root.join(OUTPUT);
-    if output.exists() {
-        fs::remove_dir_all(&output)?;
+    for folder in [LIBRARY, SOCKET_IO].map(|name| output.join(name)).iter().filter(|folder| folder.exists()) {
+        fs::remove_dir_all(folder)?;
     }
     for (path, content) in &files {
         let path = output.join(path);
@@ -32,21 +38,34 @@ pub(super) fn generate(workspace: &Workspace) -> Result<()> {
 }
 
 pub(super) fn check(workspace: &Workspace) -> Result<()> {
-    let committed = read_modules(&workspace.root.join(OUTPUT))?;
+    let mut committed = Files::new();
+    for name in [LIBRARY, SOCKET_IO] {
+        committed.extend(within(name, read(&workspace.root.join(OUTPUT).join(name))?));
+    }
     let differing = differences(&compile(workspace)?, &committed);
     ensure!(differing.is_empty(), "{OUTPUT} is out of date: {}", differing.join(", "));
     Ok(())
 }
 
 fn compile(workspace: &Workspace) -> Result<Files> {
-    let tools = tools::install_for_typescript()?;
-    npm::install_packages(&workspace.root, npm::TYPESCRIPT, &tools[1])?;
-    npm::compile_typescript(&workspace.root, &tools[0])?;
-    read_modules(&workspace.root.join(npm::TYPESCRIPT).join("dist"))
+    let [node, npm] = tools::install_for_typescript()?;
+    let package = workspace.root.join(npm::TYPESCRIPT);
+    npm::install_packages(&workspace.root, npm::TYPESCRIPT, &npm)?;
+    npm::compile_typescript(&workspace.root, &node)?;
+    let mut modules = read(&package.join("dist"))?;
+    // Declarations of types are of no use to the page.
+    modules.retain(|path, _| path.extension().is_some_and(|extension| extension == "js"));
+    let mut files = within(LIBRARY, modules);
+    for path in SOCKET_IO_FILES.map(Path::new) {
+        let source = package.join("node_modules").join(SOCKET_IO).join(path);
+        let content = fs::read(&source).with_context(|| format!("cannot read {}", source.display()))?;
+        files.insert(Path::new(SOCKET_IO).join(path.file_name().unwrap_or_default()), content);
+    }
+    Ok(files)
 }
 
-/// Reads the modules below a folder. Declarations of types are of no use to the page.
-fn read_modules(folder: &Path) -> Result<Files> {
+/// Reads all files below a folder.
+fn read(folder: &Path) -> Result<Files> {
     let mut files = Files::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(current) = folders.pop() {
@@ -54,7 +73,7 @@ fn read_modules(folder: &Path) -> Result<Files> {
             let path = entry?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "js") {
+            } else {
                 files.insert(path.strip_prefix(folder)?.to_owned(), fs::read(&path)?);
             }
         }
@@ -62,10 +81,15 @@ fn read_modules(folder: &Path) -> Result<Files> {
     Ok(files)
 }
 
+fn within(folder: &str, files: Files) -> Files {
+    files.into_iter().map(|(path, content)| (Path::new(folder).join(path), content)).collect()
+}
+
 /// Returns the paths whose contents differ, or that only one side has.
 fn differences(expected: &Files, committed: &Files) -> Vec<String> {
-    let paths = expected.keys().chain(committed.keys().filter(|path| !expected.contains_key(*path)));
-    paths.filter(|path| expected.get(*path) != committed.get(*path)).map(|path| path.display().to_string()).collect()
+    let surplus = committed.keys().filter(|path| !expected.contains_key(*path));
+    let paths = expected.keys().chain(surplus).filter(|path| expected.get(*path) != committed.get(*path));
+    paths.map(|path| path.display().to_string()).collect()
 }
 
 #[cfg(test)]
@@ -81,15 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn only_modules_are_read_from_all_folders() {
+    fn files_are_read_from_all_folders() {
         let folder = std::env::temp_dir().join(format!("xtask-codegen-{}", std::process::id()));
         fs::create_dir_all(folder.join("core")).unwrap();
-        for (path, content) in [("index.js", "1"), ("index.d.ts", "2"), ("core/a.js", "3")] {
+        for (path, content) in [("index.js", "1"), ("core/a.js", "3")] {
             fs::write(folder.join(path), content).unwrap();
         }
-        assert_eq!(read_modules(&folder).unwrap(), files(&[("index.js", "1"), ("core/a.js", "3")]));
+        let expected = files(&[("lib/index.js", "1"), ("lib/core/a.js", "3")]);
+        assert_eq!(within("lib", read(&folder).unwrap()), expected);
         fs::remove_dir_all(&folder).unwrap();
-        assert!(read_modules(&folder).is_err());
+        assert!(read(&folder).is_err());
     }
 
     fn files(all: &[(&str, &str)]) -> Files {

@@ -13,9 +13,9 @@ import { ServerClock } from '../core/server-clock.js';
 import { socketIoDial, type SocketIo } from '../core/socket-io-link.js';
 import { Listeners, StateStore, type Store } from '../core/store.js';
 import { remainingMs, type CountdownCommand } from './countdown.js';
-import { Membership, parseAnswer, type RoomTarget } from './membership.js';
+import { Membership, type RoomTarget } from './membership.js';
 import type { RoomModel } from './model.js';
-import { parseRoomEvent, type Room, type RoomEvent, type RoomFault, type TimerState } from './protocol.js';
+import { parseAnswer, parseRoomEvent, type Room, type RoomEvent, type RoomFault, type TimerState } from './protocol.js';
 import { ResumeStorage } from './resume-storage.js';
 
 const CHECK_INTERVAL_MS = 1_000;
@@ -205,6 +205,7 @@ export class RoomsClient implements Store<RoomsSnapshot> {
         const payload = target === this.#membership.target ? this.#membership.joinPayload() : null;
         if (message.type === 'connect' && payload) {
           isJoining = link.send({ type: 'session:join', payload, id: HANDSHAKE_ID });
+          if (this.#connection.state.phase === 'online') this.#membership.beginMove();
         } else if (isJoining && message.type === 'ack') {
           isJoining = false;
           this.#handleHandshakeAnswer(link, events, { target, answer: message['payload'] });
@@ -217,10 +218,12 @@ export class RoomsClient implements Store<RoomsSnapshot> {
         if (closed.code === CLOSE.unauthorized) this.#credentials.reject();
         const { tokenError: cause } = closed;
         if (cause !== undefined) this.#errors.notify({ kind: 'token', message: String(cause), cause });
+        if (isJoining) this.#membership.endMove(true);
         events.onClosed(closed);
       },
     });
-    return link;
+    // A link that the connection gives up, because it does not answer, reports no end.
+    return { send: (message) => link.send(message), close: () => (isJoining && this.#membership.endMove(true), link.close()) };
   }
 
   /** A node whose store is unavailable cannot continue the room of a link that works. */
@@ -228,6 +231,7 @@ export class RoomsClient implements Store<RoomsSnapshot> {
     const isUnavailable = parseAnswer(payload.answer).fault?.code === 'UNAVAILABLE';
     if (!isUnavailable || this.#connection.state.phase !== 'online') return events.onMessage({ type: 'connect', payload });
     link.close();
+    this.#membership.endMove(true);
     events.onClosed({ code: CLOSE.lost, reason: 'UNAVAILABLE' });
   }
 

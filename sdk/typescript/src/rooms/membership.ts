@@ -3,11 +3,13 @@ import type { Message } from '../core/link.js';
 import type { CountdownCommand } from './countdown.js';
 import { INITIAL_MODEL, reduce, type RoomModel } from './model.js';
 import { PendingRequests, type CommandRequest, type RoomRequest } from './pending-requests.js';
-import { isRoom, isTimerState, parseFault, parseRoomEvent, type Room, type RoomEvent, type RoomFault, type TimerState } from './protocol.js';
+import { parseAnswer, parseFault, parseRoomEvent, type Room, type RoomEvent, type RoomFault, type TimerState } from './protocol.js';
 import type { ResumeStorage } from './resume-storage.js';
 
 /** Answers to commands that were sent before a move to another node arrive by then, or not at all. */
 const HANDOVER_ANSWERS_MS = 3_000;
+
+const CONNECTION_LOST: RoomFault = { code: 'outcome_unknown', message: 'the connection was lost' };
 
 /** The room that a client wants to be in. */
 export type RoomTarget =
@@ -44,6 +46,11 @@ export class Membership {
   #deferredState: RoomEvent | null = null;
   /** The last move to another node, and the first request after it. */
   #handover = { at: -Infinity, firstId: 0 };
+  /** The next link is joining: the server tells the current one that its membership was taken over. */
+  #isMoving = false;
+  #lostByMove = false;
+  /** Commands that the server refused on the current link because of the move. */
+  #refusedByMove: CommandRequest[] = [];
   #prediction: { state: TimerState | null; version: number; timer: TimerState | null } = { state: null, version: -1, timer: null };
 
   constructor(options: MembershipOptions) {
@@ -94,8 +101,7 @@ export class Membership {
     if (!target || !('sessionId' in target) || this.#joinError) return null;
     const { sessionId, name } = target;
     const { room } = this.#model;
-    const known = room?.sessionId === sessionId ? room.resume : undefined;
-    const resume = this.#options.resumes.load(sessionId) ?? known;
+    const resume = this.#options.resumes.load(sessionId) ?? (room?.sessionId === sessionId ? room.resume : undefined);
     return { sessionId, ...(name === undefined ? {} : { name }), ...(resume === undefined ? {} : { resume }) };
   }
 
@@ -116,38 +122,53 @@ export class Membership {
   /** Sends a command for the countdown. `resolve` is told the fault, or null. */
   send(command: CountdownCommand, resolve: CommandRequest['resolve']): void {
     const { room } = this.#model;
-    const isSent = room !== null && this.#isJoined && this.#options.isOnline() && this.#sendCommand(command, room, resolve);
-    if (!isSent) resolve({ code: 'not_joined', message: 'the client is in no room at present' });
+    const canSend = room !== null && this.#isJoined && this.#options.isOnline();
+    if (!canSend || !this.#sendCommand(command, room, resolve)) resolve({ code: 'not_joined', message: 'the client is in no room at present' });
+  }
+
+  /** The next link has sent its join. */
+  beginMove(): void {
+    this.#isMoving = true;
+  }
+
+  /** The next link is the current one, or has failed; then the membership returns to the current one. */
+  endMove(hasFailed: boolean): void {
+    if (!this.#isMoving) return;
+    const isLost = this.#lostByMove && hasFailed && this.#isJoined;
+    this.#isMoving = this.#lostByMove = false;
+    if (isLost) {
+      this.#isJoined = false;
+      this.#requestJoin();
+    }
+    for (const { command, resolve } of this.#refusedByMove.splice(0)) this.send(command, resolve);
   }
 
   /** Processes a new link on which nothing was joined. */
   handleConnect(): void {
     this.#requestJoin();
-    this.#options.onChange();
   }
 
   /** Processes a new link that has joined `target` before it became the current one. */
   handleJoinedLink(target: RoomTarget, answer: unknown, isHandover: boolean): void {
     this.#mayBeJoined = true;
     if (isHandover) this.#handover = { at: this.#options.now(), firstId: this.#pending.nextId };
-    if (target === this.#target) return this.#handleJoinAnswer(answer);
-    this.#request({ kind: 'leave', type: 'session:leave' });
-    this.#requestJoin();
-    this.#options.onChange();
+    if (target === this.#target) this.#handleJoinAnswer(answer);
+    else this.setTarget(this.#target);
+    this.endMove(false);
   }
 
   /** Processes the loss of the link. Whether the server carried out commands without an answer is unknown. */
   handleLoss(): void {
     this.#isJoined = this.#mayBeJoined = false;
     this.#drop(this.#pending.nextId);
+    for (const { resolve } of this.#refusedByMove.splice(0)) resolve(CONNECTION_LOST);
   }
 
   /** Processes a message of the server. */
   receive(message: Message): void {
     if (message.type === 'ack') return this.#handleAnswer(message);
     if (message.type === 'error') return this.#handleFault(parseFault(message['payload']));
-    const event = parseRoomEvent(message);
-    if (event) this.#handleEvent(event);
+    this.#handleEvent(parseRoomEvent(message));
   }
 
   /** Continues unfinished work. Runs about once a second. */
@@ -185,14 +206,14 @@ export class Membership {
     return sent;
   }
 
-  #handleEvent(event: RoomEvent) {
+  #handleEvent(event: RoomEvent | null) {
     // A requested join is handled by its answer, which names the request.
-    if (event.type === 'session:joined') {
+    if (event?.type === 'session:joined') {
       const isUnrequested = !this.#pending.isJoining && this.#isJoined && event.payload.sessionId === this.#model.room?.sessionId;
       return isUnrequested && this.#handleJoined(event.payload);
     }
     // The answer to the join will contain the whole state.
-    if (!this.#isJoined) return;
+    if (!this.#isJoined || !event) return;
     if (event.type === 'timer:state' && this.#pending.hasCommands) this.#deferredState = event;
     else this.#apply(event);
     this.#options.onChange();
@@ -243,11 +264,17 @@ export class Membership {
     this.#options.onChange();
   }
 
-  #handleCommandFault({ command, resolve }: CommandRequest, fault: RoomFault, isOfOldLink: boolean) {
+  #handleCommandFault(request: CommandRequest, fault: RoomFault, isOfOldLink: boolean) {
+    const { command, resolve } = request;
     this.#apply(this.#deferredState);
     if (fault.code !== 'NOT_JOINED') return resolve(fault);
     // The next link took over the membership before the command was carried out.
     if (isOfOldLink) return this.send(command, resolve);
+    if (this.#isMoving) {
+      this.#lostByMove = true;
+      this.#refusedByMove.push(request);
+      return;
+    }
     resolve({ code: 'taken_over', message: 'another tab has taken over the membership' });
     this.#rejoinAsNewMember();
   }
@@ -264,7 +291,8 @@ export class Membership {
   /** Handles an `error` without a pending request. The errors of requests also arrive in their answers. */
   #handleFault(fault: RoomFault | undefined) {
     if (!fault || this.isPending) return;
-    if (fault.code === 'NOT_JOINED') this.#rejoinAsNewMember();
+    if (fault.code === 'NOT_JOINED' && this.#isMoving) this.#lostByMove = true;
+    else if (fault.code === 'NOT_JOINED') this.#rejoinAsNewMember();
     else if (fault.code === 'SESSION_NOT_FOUND') this.#giveUpJoining(fault);
     else this.#options.onFault(fault);
     this.#options.onChange();
@@ -284,14 +312,6 @@ export class Membership {
   #drop(beforeId: number) {
     const commands = this.#pending.dropBefore(beforeId);
     this.#apply(this.#deferredState);
-    for (const { resolve } of commands) resolve({ code: 'outcome_unknown', message: 'the connection was lost' });
+    for (const { resolve } of commands) resolve(CONNECTION_LOST);
   }
-}
-
-/** Reads an answer: the object that the server emitted, or an error. */
-export function parseAnswer(payload: unknown): { room?: Room; state?: TimerState; fault?: RoomFault } {
-  const fault = parseFault((payload as { error?: unknown } | null | undefined)?.error);
-  if (fault) return { fault };
-  if (isRoom(payload)) return { room: payload };
-  return isTimerState(payload) ? { state: payload } : {};
 }

@@ -72,12 +72,12 @@ export function parseRoomEvent({ type, payload }: Message): RoomEvent | null {
   }
 }
 
-export function isRoom(value: unknown): value is Room {
+function isRoom(value: unknown): value is Room {
   const room = value as Partial<Room> | null;
   return typeof room?.sessionId === 'string' && isTimerState(room.state) && Array.isArray(room.clients) && isNumber(room.count);
 }
 
-export function isTimerState(value: unknown): value is TimerState {
+function isTimerState(value: unknown): value is TimerState {
   const state = value as Partial<TimerState> | null;
   return (
     typeof state?.sessionId === 'string' &&
@@ -95,6 +95,14 @@ export function isTimerState(value: unknown): value is TimerState {
 export function parseFault(value: unknown): RoomFault | undefined {
   const fault = value as Partial<RoomFault> | null | undefined;
   return typeof fault?.code === 'string' ? { code: fault.code, message: String(fault.message ?? '') } : undefined;
+}
+
+/** Reads an answer: the object that the server emitted, or an error. */
+export function parseAnswer(payload: unknown): { room?: Room; state?: TimerState; fault?: RoomFault } {
+  const fault = parseFault((payload as { error?: unknown } | null | undefined)?.error);
+  if (fault) return { fault };
+  if (isRoom(payload)) return { room: payload };
+  return isTimerState(payload) ? { state: payload } : {};
 }
 
 function isPresence(content: Record<string, unknown>): content is { sessionId: string; client: RoomMember; clients: RoomMember[]; count: number } {

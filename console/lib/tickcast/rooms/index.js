@@ -1,0 +1,3 @@
+export { RoomsClient } from './client.js';
+export { countdownPhase, remainingMs } from './countdown.js';
+export { missedCompletion } from './model.js';
