@@ -93,6 +93,34 @@ test('values of a frozen server are marked as last known', async () => {
   await device.card('Watched').getByText('Last known').waitFor({ state: 'hidden' });
 });
 
+test('a command that waits for the connection survives a reload, and is carried out once', async () => {
+  let blocked = false;
+  const sockets = [];
+  const refuse = (socket) => socket.close({ code: 1012, reason: '{"reconnectAfterMs":60000}' });
+  const prepare = async (page) => {
+    page.on('dialog', (dialog) => dialog.accept());
+    await page.routeWebSocket(/\/session\?/, (socket) => {
+      if (blocked) return refuse(socket);
+      sockets.push(socket);
+      return socket.connectToServer();
+    });
+  };
+  const device = await browser.open(server, 'reload', { prepare });
+  blocked = true;
+  sockets.forEach(refuse);
+  await device.connection('offline');
+  await device.start('Kept');
+  await device.page.getByText('Start “Kept” will be sent after reconnecting').first().waitFor();
+  await device.page.reload();
+  await device.page.getByText('1 change will be sent after reconnecting').waitFor();
+  blocked = false;
+  await device.page.getByRole('button', { name: 'Retry now' }).click();
+  await device.state('Kept', 'running');
+  const other = await browser.open(server, 'reload');
+  await other.state('Kept', 'running');
+  assert.equal(await other.card('Kept').count(), 1);
+});
+
 test('pages reconnect after a graceful restart', async () => {
   const device = await browser.open(server, 'restart');
   await device.start('Through the restart');
