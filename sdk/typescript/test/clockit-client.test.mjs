@@ -1,32 +1,9 @@
-/** The Clockit client against a simulated server: displays, commands, tokens and faults. */
+/** The Clockit client against a simulated server: displays, commands and faults. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Clock, settle } from './fixture/clock.mjs';
-import { Page, paused, running, stopped, update } from './fixture/clockit.mjs';
+import { openTicking, Page, paused, running, START, stopped, update } from './fixture/clockit.mjs';
 import { MemoryStorage } from './fixture/storage.mjs';
-
-const START = 1_700_000_000_400;
-
-/** A page with one running session `s`, whose server sends a tick each second to all `sockets`. */
-async function openTicking(options) {
-  const clock = new Clock();
-  const page = await new Page(clock, options).open();
-  const session = running('s', { startedAt: START });
-  clock.time = START + 100;
-  page.ready([session]);
-  const tick = (sockets) => {
-    const serverTime = Math.floor(clock.time / 1000) * 1000;
-    for (const socket of sockets) socket.receive({ type: 'tick', payload: [{ sessionId: 's', elapsedMs: serverTime - START, running: true }], serverTime });
-  };
-  /** Passes seconds; in each, `sockets()` get a tick `latencyMs` after the whole second. */
-  const pass = async (seconds, sockets = () => [page.socket], latencyMs = 20) => {
-    for (let second = 0; second < seconds; second++) {
-      await clock.advance(1000 - (clock.time % 1000) + latencyMs);
-      tick(sockets());
-    }
-  };
-  return { clock, page, session, tick, pass };
-}
 
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
@@ -186,68 +163,6 @@ test('a local clock that is moved while the page is offline is corrected by the 
     await pass(3);
     assert.equal(page.displayed.at(-1), Math.floor((clock.time - START - 20) / 1000));
   }
-});
-
-test('a move to another node misses and doubles no second, whenever it happens within one', async () => {
-  for (const atMs of range(0, 19).map((step) => step * 50)) {
-    const { clock, page, session, pass } = await openTicking();
-    await pass(3);
-    await clock.advance(atMs);
-    const [old] = page.sockets.all;
-    old.receive({ type: 'going-away', payload: { withinMs: 100 } });
-    await clock.advance(25);
-    page.ready([session]);
-    await pass(1, () => [old, page.socket].filter(({ readyState }) => readyState === 1), 40);
-    assert.equal(old.readyState, 2);
-    await pass(2);
-    assert.deepEqual(page.displayed, range(0, page.displayed.at(-1)), `${atMs}`);
-    assert.equal(page.displayed.at(-1), Math.floor((clock.time - START - 20) / 1000));
-    assert.equal(page.snapshot.times, 'live');
-  }
-});
-
-test('a tick that only the old node sends is displayed, and one that both send once', async () => {
-  const { clock, page, session, tick } = await openTicking();
-  const [old] = page.sockets.all;
-  await clock.advance(2_000);
-  tick([old]);
-  old.receive({ type: 'going-away', payload: { withinMs: 0 } });
-  await clock.advance(0);
-  page.ready([session]);
-  await clock.advance(1_000);
-  let calls = 0;
-  page.client.subscribe(() => calls++);
-  tick([old]);
-  assert.deepEqual([page.seconds('s'), calls], [Math.floor((Math.floor(clock.time / 1000) * 1000 - START) / 1000), 1]);
-  tick([page.socket]);
-  assert.equal(calls, 1);
-});
-
-test('a command in flight during a move is repeated with its id, and either answer counts', async () => {
-  for (const answering of [0, 1]) {
-    const { clock, page, session } = await openTicking();
-    const result = page.client.pause('s');
-    page.sockets.all[0].receive({ type: 'going-away', payload: { withinMs: 0 } });
-    await clock.advance(0);
-    page.ready([session]);
-    const [before, after] = page.sockets.all.map(({ commands }) => commands);
-    assert.deepEqual([before.length, after], [1, before]);
-    assert.equal(new URL(page.sockets.all[0].url).searchParams.get('client'), new URL(page.sockets.all[1].url).searchParams.get('client'));
-    page.ack(page.sockets.all[answering]);
-    assert.equal((await result).ok, true);
-    page.ack(page.sockets.all[1 - answering]);
-    assert.deepEqual(page.snapshot.pending, []);
-    assert.equal(page.sockets.all[1].commands.length, 1);
-  }
-});
-
-test('a state of the old node does not replace the newer one', async () => {
-  const { clock, page, session } = await openTicking();
-  page.sockets.all[0].receive({ type: 'going-away', payload: { withinMs: 0 } });
-  await clock.advance(0);
-  page.ready([{ ...session, label: 'new' }]);
-  page.sockets.all[0].receive(update({ ...session, label: 'old' }));
-  assert.equal(page.snapshot.sessions.get('s').state.label, 'new');
 });
 
 test('commands have the messages of the contract', async () => {

@@ -13,7 +13,8 @@ const SCRIPT: Limit = Limit { warn: 300, fail: 400 };
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let rust = tree.rust.iter().filter_map(|file| exceeds(&file.path, file.length(), &RUST));
-    let scripts = tree.texts.iter().filter(|(path, _)| path.starts_with("console/") && is_script(path));
+    let is_limited = |path: &str| ["console/", "sdk/"].iter().any(|folder| path.starts_with(folder)) && is_script(path);
+    let scripts = tree.texts.iter().filter(|(path, _)| is_limited(path));
     let scripts = scripts.filter_map(|(path, text)| exceeds(path, script_length(text), &SCRIPT));
     rust.chain(scripts).collect()
 }
@@ -45,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_of_the_console_warns_above_300_lines_and_fails_above_400() {
+    fn a_script_of_the_console_or_a_library_warns_above_300_lines_and_fails_above_400() {
         let script = |count| "// why\n\nlet a;\n".repeat(count);
         assert_eq!(of("console/page.js", &script(300)), [""; 0]);
         assert_eq!(
@@ -53,6 +54,7 @@ mod tests {
             ["console/page.js:1: warning: 301 lines of code, the limit is 400"]
         );
         assert_eq!(of("console/page.js", &script(401)), ["console/page.js:1: 401 lines of code, the limit is 400"]);
+        assert_eq!(of("sdk/client.ts", &script(401)), ["sdk/client.ts:1: 401 lines of code, the limit is 400"]);
     }
 
     #[test]

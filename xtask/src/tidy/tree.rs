@@ -81,9 +81,9 @@ pub(crate) fn manifest(package: &Package) -> String {
     format!("{}/Cargo.toml", package.folder)
 }
 
-/// Tells whether a file is JavaScript.
+/// Tells whether a file is JavaScript or TypeScript.
 pub(crate) fn is_script(path: &str) -> bool {
-    [".js", ".mjs", ".cjs"].iter().any(|ending| path.ends_with(ending))
+    [".js", ".mjs", ".cjs", ".ts"].iter().any(|ending| path.ends_with(ending))
 }
 
 /// Returns the paths, without ending, of the modules that a file declares only for tests.

@@ -3,6 +3,7 @@ import { CLOSE } from '../core/close-policy.js';
 import { Connection } from '../core/connection.js';
 import { Credentials } from '../core/credentials.js';
 import { httpUrl, webSocketTarget } from '../core/endpoint.js';
+import { Interval } from '../core/interval.js';
 import { LinkMonitor } from '../core/link-monitor.js';
 import { LocalTicker } from '../core/local-ticker.js';
 import { Outbox } from '../core/outbox.js';
@@ -33,11 +34,11 @@ export class ClockitClient {
     #pings;
     #clock;
     #ticker;
+    #checking;
     #model = INITIAL_MODEL;
     #isStale = false;
     #receivedSinceSend = true;
     #checks = 0;
-    #checkTimer = null;
     #stopListening = () => { };
     constructor(options) {
         this.#options = options;
@@ -48,6 +49,7 @@ export class ClockitClient {
         this.#pings = new TimePings(platform, (message) => this.#connection.send(message));
         this.#clock = new ServerClock(this.#pings.request, () => platform.now());
         this.#ticker = new LocalTicker(platform, this.#clock, (beatMs) => this.#setModel(continueLocally(this.#model, beatMs)));
+        this.#checking = new Interval(platform, CHECK_INTERVAL_MS, () => this.#check());
         this.#outbox = new Outbox({
             platform,
             storage: this.#storage,
@@ -91,17 +93,16 @@ export class ClockitClient {
     /** Connects, and takes over commands that earlier pages have left in the storage. */
     open() {
         this.#stopListening();
-        this.#platform.clearTimeout(this.#checkTimer);
         const stops = [this.#platform.onWake(() => this.#wake()), this.#platform.onHide(() => this.#storage.release())];
         this.#stopListening = () => stops.forEach((stop) => stop());
         this.#outbox.adopt();
         this.#connection.open();
-        this.#scheduleCheck();
+        this.#checking.start();
     }
     /** Disconnects. Commands that are stored wait for the next client with this storage; others fail with `closed`. */
     close() {
         this.#stopListening();
-        this.#platform.clearTimeout(this.#checkTimer);
+        this.#checking.stop();
         this.#connection.close();
         this.#ticker.setRunning(false);
         this.#outbox.close();
@@ -141,19 +142,7 @@ export class ClockitClient {
     }
     #dial(WebSocket) {
         const url = httpUrl(this.#options.url, 'session', { dialect: 'v1', client: this.#storage.clientId });
-        const dial = webSocketDial(WebSocket, async () => webSocketTarget(url, await this.#credentials.present()));
-        return (events) => dial({
-            ...events,
-            onClosed: (closed) => {
-                if (closed.code === CLOSE.unauthorized)
-                    this.#credentials.reject();
-                if (closed.tokenError !== undefined) {
-                    const { tokenError: cause } = closed;
-                    this.#errors.notify({ kind: 'token', message: String(cause), cause });
-                }
-                events.onClosed(closed);
-            },
-        });
+        return this.#credentials.observe(webSocketDial(WebSocket, async () => webSocketTarget(url, await this.#credentials.present())));
     }
     #sendCommand({ type, id, payload }) {
         this.#receivedSinceSend = false;
@@ -205,12 +194,6 @@ export class ClockitClient {
         }
         this.#publish();
     }
-    #scheduleCheck() {
-        this.#checkTimer = this.#platform.setTimeout(() => {
-            this.#check();
-            this.#scheduleCheck();
-        }, CHECK_INTERVAL_MS);
-    }
     #check() {
         if (++this.#checks % ADOPT_CHECKS === 0)
             this.#outbox.adopt();
@@ -252,10 +235,7 @@ export class ClockitClient {
     #publish() {
         const next = this.#describe();
         this.#ticker.setRunning(next.times === 'continued');
-        const previous = this.#store.getSnapshot();
-        const fields = Object.keys(next);
-        if (fields.some((field) => next[field] !== previous[field]))
-            this.#store.set(next);
+        this.#store.set(next);
     }
     #describe() {
         const connection = this.#connection.state;

@@ -1,10 +1,14 @@
+/** What a client presents when it connects, whichever kind of credential it has. */
+import { CLOSE } from './close-policy.js';
 import { TokenRefresh } from './token-refresh.js';
 /** The credential of one connection. */
 export class Credentials {
     #credential;
     #refresh;
+    #onError;
     constructor({ credential, ...options }) {
         this.#credential = credential;
+        this.#onError = options.onError;
         const token = credential && 'token' in credential ? credential.token : undefined;
         this.#refresh = typeof token === 'function' ? new TokenRefresh({ provider: token, ...options }) : null;
     }
@@ -18,8 +22,18 @@ export class Credentials {
             return { token: await this.#refresh.tokenForDial() };
         return { ...this.#credential };
     }
-    reject() {
-        this.#refresh?.reject();
+    /** Returns a dial that notes when the server refuses what was presented, and reports a provider that fails. */
+    observe(dial) {
+        return (events) => dial({
+            ...events,
+            onClosed: (closed) => {
+                if (closed.code === CLOSE.unauthorized)
+                    this.#refresh?.reject();
+                if (closed.tokenError !== undefined)
+                    this.#onError(closed.tokenError);
+                events.onClosed(closed);
+            },
+        });
     }
     handleOnline() {
         this.#refresh?.handleOnline();

@@ -31,9 +31,10 @@ export class StateStore {
     }
     getSnapshot = () => this.#value;
     subscribe = (listener) => this.#listeners.add(listener);
-    /** Replaces the value, and calls the listeners if it differs. */
+    /** Replaces the value and calls the listeners, if a field differs. */
     set(value) {
-        if (Object.is(value, this.#value))
+        const fields = Object.keys(value);
+        if (fields.every((field) => Object.is(value[field], this.#value[field])))
             return;
         this.#value = value;
         this.#listeners.notify();

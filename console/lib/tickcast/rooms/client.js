@@ -4,6 +4,7 @@ import { Connection } from '../core/connection.js';
 import { Credentials } from '../core/credentials.js';
 import { httpUrl } from '../core/endpoint.js';
 import { httpTime } from '../core/http-time.js';
+import { Interval } from '../core/interval.js';
 import { LinkMonitor } from '../core/link-monitor.js';
 import { defaultPlatform } from '../core/platform.js';
 import { ServerClock } from '../core/server-clock.js';
@@ -26,6 +27,7 @@ export class RoomsClient {
     #connection;
     #credentials;
     #clock;
+    #checking;
     #store;
     #errors = new Listeners();
     #events = new Listeners();
@@ -33,7 +35,6 @@ export class RoomsClient {
     #monitor = new LinkMonitor();
     #isStale = false;
     #lastReceivedAt = 0;
-    #checkTimer = null;
     #renderTimer = null;
     #stopListening = () => { };
     constructor(options) {
@@ -46,6 +47,7 @@ export class RoomsClient {
             serverNow: () => this.#clock.now(),
             onError: (cause) => this.#errors.notify({ kind: 'token', message: String(cause), cause }),
         });
+        this.#checking = new Interval(platform, CHECK_INTERVAL_MS, () => this.#check());
         this.#membership = new Membership({
             resumes: new ResumeStorage(options.storage),
             send: (message) => this.#connection.send(message),
@@ -57,7 +59,7 @@ export class RoomsClient {
             onChange: () => this.#publish(),
         });
         const url = httpUrl(options.url, 'socket.io/');
-        const dial = socketIoDial(options.io, async () => ({ url, identity: await this.#credentials.present() }));
+        const dial = this.#credentials.observe(socketIoDial(options.io, async () => ({ url, identity: await this.#credentials.present() })));
         this.#connection = new Connection({
             platform,
             dial: (events) => this.#joiningDial(dial, events),
@@ -87,14 +89,13 @@ export class RoomsClient {
     open() {
         this.#stopListening();
         this.#stopListening = this.#platform.onWake(() => this.#wake());
-        this.#platform.clearTimeout(this.#checkTimer);
         this.#connection.open();
-        this.#scheduleCheck();
+        this.#checking.start();
     }
     /** Disconnects. The membership lasts for some seconds more, so that another client can resume it. */
     close() {
         this.#stopListening();
-        this.#platform.clearTimeout(this.#checkTimer);
+        this.#checking.stop();
         this.#connection.close();
         this.#platform.clearTimeout(this.#renderTimer);
     }
@@ -151,11 +152,6 @@ export class RoomsClient {
                 }
             },
             onClosed: (closed) => {
-                if (closed.code === CLOSE.unauthorized)
-                    this.#credentials.reject();
-                const { tokenError: cause } = closed;
-                if (cause !== undefined)
-                    this.#errors.notify({ kind: 'token', message: String(cause), cause });
                 if (isJoining)
                     this.#membership.endMove(true);
                 events.onClosed(closed);
@@ -206,12 +202,6 @@ export class RoomsClient {
         }
         this.#publish();
     }
-    #scheduleCheck() {
-        this.#checkTimer = this.#platform.setTimeout(() => {
-            this.#check();
-            this.#scheduleCheck();
-        }, CHECK_INTERVAL_MS);
-    }
     /** Checks the connection, the clock and unfinished work. */
     #check() {
         if (this.#connection.state.phase !== 'online')
@@ -258,10 +248,7 @@ export class RoomsClient {
             const ms = remainingMs(next.timer, this.#clock.now());
             this.#renderTimer = this.#platform.setTimeout(() => this.#publish(), (ms % 1000 || 1000) + 1);
         }
-        const previous = this.#store.getSnapshot();
-        const fields = Object.keys(next);
-        if (fields.some((field) => next[field] !== previous[field]))
-            this.#store.set(next);
+        this.#store.set(next);
     }
     #describe() {
         const { model, target, timer, joinError, lastJoinError } = this.#membership;

@@ -4,12 +4,13 @@ import { Connection, type ConnectionState } from '../core/connection.js';
 import { Credentials } from '../core/credentials.js';
 import { httpUrl, webSocketTarget, type Credential } from '../core/endpoint.js';
 import type { ClientError, Command } from '../core/errors.js';
+import { Interval } from '../core/interval.js';
 import type { Dial, Message } from '../core/link.js';
 import { LinkMonitor } from '../core/link-monitor.js';
 import { LocalTicker } from '../core/local-ticker.js';
 import { Outbox, type CommandResult } from '../core/outbox.js';
 import { OutboxStorage, type KeyValueStorage } from '../core/outbox-storage.js';
-import { defaultPlatform, type Platform, type Timer } from '../core/platform.js';
+import { defaultPlatform, type Platform } from '../core/platform.js';
 import { ServerClock } from '../core/server-clock.js';
 import { Listeners, StateStore, type Store } from '../core/store.js';
 import { TimePings } from '../core/time-pings.js';
@@ -83,11 +84,11 @@ export class ClockitClient implements Store<ClockitSnapshot> {
   readonly #pings: TimePings;
   readonly #clock: ServerClock;
   readonly #ticker: LocalTicker;
+  readonly #checking: Interval;
   #model = INITIAL_MODEL;
   #isStale = false;
   #receivedSinceSend = true;
   #checks = 0;
-  #checkTimer: Timer = null;
   #stopListening = () => {};
 
   constructor(options: ClockitOptions) {
@@ -99,6 +100,7 @@ export class ClockitClient implements Store<ClockitSnapshot> {
     this.#pings = new TimePings(platform, (message) => this.#connection.send(message));
     this.#clock = new ServerClock(this.#pings.request, () => platform.now());
     this.#ticker = new LocalTicker(platform, this.#clock, (beatMs) => this.#setModel(continueLocally(this.#model, beatMs)));
+    this.#checking = new Interval(platform, CHECK_INTERVAL_MS, () => this.#check());
     this.#outbox = new Outbox({
       platform,
       storage: this.#storage,
@@ -147,18 +149,17 @@ export class ClockitClient implements Store<ClockitSnapshot> {
   /** Connects, and takes over commands that earlier pages have left in the storage. */
   open(): void {
     this.#stopListening();
-    this.#platform.clearTimeout(this.#checkTimer);
     const stops = [this.#platform.onWake(() => this.#wake()), this.#platform.onHide(() => this.#storage.release())];
     this.#stopListening = () => stops.forEach((stop) => stop());
     this.#outbox.adopt();
     this.#connection.open();
-    this.#scheduleCheck();
+    this.#checking.start();
   }
 
   /** Disconnects. Commands that are stored wait for the next client with this storage; others fail with `closed`. */
   close(): void {
     this.#stopListening();
-    this.#platform.clearTimeout(this.#checkTimer);
+    this.#checking.stop();
     this.#connection.close();
     this.#ticker.setRunning(false);
     this.#outbox.close();
@@ -208,19 +209,7 @@ export class ClockitClient implements Store<ClockitSnapshot> {
 
   #dial(WebSocket: WebSocketConstructor): Dial {
     const url = httpUrl(this.#options.url, 'session', { dialect: 'v1', client: this.#storage.clientId });
-    const dial = webSocketDial(WebSocket, async () => webSocketTarget(url, await this.#credentials.present()));
-    return (events) =>
-      dial({
-        ...events,
-        onClosed: (closed) => {
-          if (closed.code === CLOSE.unauthorized) this.#credentials.reject();
-          if (closed.tokenError !== undefined) {
-            const { tokenError: cause } = closed;
-            this.#errors.notify({ kind: 'token', message: String(cause), cause });
-          }
-          events.onClosed(closed);
-        },
-      });
+    return this.#credentials.observe(webSocketDial(WebSocket, async () => webSocketTarget(url, await this.#credentials.present())));
   }
 
   #sendCommand({ type, id, payload }: Command): boolean {
@@ -270,13 +259,6 @@ export class ClockitClient implements Store<ClockitSnapshot> {
     this.#publish();
   }
 
-  #scheduleCheck() {
-    this.#checkTimer = this.#platform.setTimeout(() => {
-      this.#check();
-      this.#scheduleCheck();
-    }, CHECK_INTERVAL_MS);
-  }
-
   #check() {
     if (++this.#checks % ADOPT_CHECKS === 0) this.#outbox.adopt();
     this.#outbox.maintain();
@@ -316,9 +298,7 @@ export class ClockitClient implements Store<ClockitSnapshot> {
   #publish() {
     const next = this.#describe();
     this.#ticker.setRunning(next.times === 'continued');
-    const previous = this.#store.getSnapshot();
-    const fields = Object.keys(next) as (keyof ClockitSnapshot)[];
-    if (fields.some((field) => next[field] !== previous[field])) this.#store.set(next);
+    this.#store.set(next);
   }
 
   #describe(): ClockitSnapshot {

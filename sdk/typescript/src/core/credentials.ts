@@ -1,6 +1,7 @@
 /** What a client presents when it connects, whichever kind of credential it has. */
+import { CLOSE } from './close-policy.js';
 import type { Credential } from './endpoint.js';
-import type { Message } from './link.js';
+import type { Dial, Message } from './link.js';
 import type { Platform } from './platform.js';
 import { TokenRefresh } from './token-refresh.js';
 
@@ -16,9 +17,11 @@ interface CredentialsOptions {
 export class Credentials {
   readonly #credential: Credential | undefined;
   readonly #refresh: TokenRefresh | null;
+  readonly #onError: (error: unknown) => void;
 
   constructor({ credential, ...options }: CredentialsOptions) {
     this.#credential = credential;
+    this.#onError = options.onError;
     const token = credential && 'token' in credential ? credential.token : undefined;
     this.#refresh = typeof token === 'function' ? new TokenRefresh({ provider: token, ...options }) : null;
   }
@@ -34,8 +37,17 @@ export class Credentials {
     return { ...this.#credential } as { userId?: string; token?: string };
   }
 
-  reject(): void {
-    this.#refresh?.reject();
+  /** Returns a dial that notes when the server refuses what was presented, and reports a provider that fails. */
+  observe(dial: Dial): Dial {
+    return (events) =>
+      dial({
+        ...events,
+        onClosed: (closed) => {
+          if (closed.code === CLOSE.unauthorized) this.#refresh?.reject();
+          if (closed.tokenError !== undefined) this.#onError(closed.tokenError);
+          events.onClosed(closed);
+        },
+      });
   }
 
   handleOnline(): void {

@@ -34,7 +34,7 @@ export class Listeners<T> {
 }
 
 /** A store whose value its owner sets. */
-export class StateStore<T> implements Store<T> {
+export class StateStore<T extends object> implements Store<T> {
   readonly #listeners = new Listeners<void>();
   #value: T;
 
@@ -46,9 +46,10 @@ export class StateStore<T> implements Store<T> {
 
   readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener);
 
-  /** Replaces the value, and calls the listeners if it differs. */
+  /** Replaces the value and calls the listeners, if a field differs. */
   set(value: T): void {
-    if (Object.is(value, this.#value)) return;
+    const fields = Object.keys(value) as (keyof T)[];
+    if (fields.every((field) => Object.is(value[field], this.#value[field]))) return;
     this.#value = value;
     this.#listeners.notify();
   }

@@ -5,7 +5,8 @@ import { Credentials } from '../core/credentials.js';
 import { httpUrl, type Credential } from '../core/endpoint.js';
 import type { ClientError, CommandError, CommandErrorCode } from '../core/errors.js';
 import { httpTime } from '../core/http-time.js';
-import type { Link, LinkEvents, Message } from '../core/link.js';
+import { Interval } from '../core/interval.js';
+import type { Dial, Link, LinkEvents, Message } from '../core/link.js';
 import { LinkMonitor } from '../core/link-monitor.js';
 import type { KeyValueStorage } from '../core/outbox-storage.js';
 import { defaultPlatform, type Platform, type Timer } from '../core/platform.js';
@@ -79,6 +80,7 @@ export class RoomsClient implements Store<RoomsSnapshot> {
   readonly #connection: Connection;
   readonly #credentials: Credentials;
   readonly #clock: ServerClock;
+  readonly #checking: Interval;
   readonly #store: StateStore<RoomsSnapshot>;
   readonly #errors = new Listeners<ClientError>();
   readonly #events = new Listeners<RoomEventNotice>();
@@ -86,7 +88,6 @@ export class RoomsClient implements Store<RoomsSnapshot> {
   readonly #monitor = new LinkMonitor();
   #isStale = false;
   #lastReceivedAt = 0;
-  #checkTimer: Timer = null;
   #renderTimer: Timer = null;
   #stopListening = () => {};
 
@@ -100,6 +101,7 @@ export class RoomsClient implements Store<RoomsSnapshot> {
       serverNow: () => this.#clock.now(),
       onError: (cause) => this.#errors.notify({ kind: 'token', message: String(cause), cause }),
     });
+    this.#checking = new Interval(platform, CHECK_INTERVAL_MS, () => this.#check());
     this.#membership = new Membership({
       resumes: new ResumeStorage(options.storage),
       send: (message) => this.#connection.send(message),
@@ -111,7 +113,7 @@ export class RoomsClient implements Store<RoomsSnapshot> {
       onChange: () => this.#publish(),
     });
     const url = httpUrl(options.url, 'socket.io/');
-    const dial = socketIoDial(options.io, async () => ({ url, identity: await this.#credentials.present() }));
+    const dial = this.#credentials.observe(socketIoDial(options.io, async () => ({ url, identity: await this.#credentials.present() })));
     this.#connection = new Connection({
       platform,
       dial: (events) => this.#joiningDial(dial, events),
@@ -146,15 +148,14 @@ export class RoomsClient implements Store<RoomsSnapshot> {
   open(): void {
     this.#stopListening();
     this.#stopListening = this.#platform.onWake(() => this.#wake());
-    this.#platform.clearTimeout(this.#checkTimer);
     this.#connection.open();
-    this.#scheduleCheck();
+    this.#checking.start();
   }
 
   /** Disconnects. The membership lasts for some seconds more, so that another client can resume it. */
   close(): void {
     this.#stopListening();
-    this.#platform.clearTimeout(this.#checkTimer);
+    this.#checking.stop();
     this.#connection.close();
     this.#platform.clearTimeout(this.#renderTimer);
   }
@@ -197,7 +198,7 @@ export class RoomsClient implements Store<RoomsSnapshot> {
   }
 
   /** A link is of use when it has joined the room: only then can it replace another one. */
-  #joiningDial(dial: (events: LinkEvents) => Link, events: LinkEvents): Link {
+  #joiningDial(dial: Dial, events: LinkEvents): Link {
     const { target } = this.#membership;
     let isJoining = false;
     const link: Link = dial({
@@ -215,9 +216,6 @@ export class RoomsClient implements Store<RoomsSnapshot> {
         }
       },
       onClosed: (closed) => {
-        if (closed.code === CLOSE.unauthorized) this.#credentials.reject();
-        const { tokenError: cause } = closed;
-        if (cause !== undefined) this.#errors.notify({ kind: 'token', message: String(cause), cause });
         if (isJoining) this.#membership.endMove(true);
         events.onClosed(closed);
       },
@@ -266,13 +264,6 @@ export class RoomsClient implements Store<RoomsSnapshot> {
     this.#publish();
   }
 
-  #scheduleCheck() {
-    this.#checkTimer = this.#platform.setTimeout(() => {
-      this.#check();
-      this.#scheduleCheck();
-    }, CHECK_INTERVAL_MS);
-  }
-
   /** Checks the connection, the clock and unfinished work. */
   #check() {
     if (this.#connection.state.phase !== 'online') return;
@@ -319,9 +310,7 @@ export class RoomsClient implements Store<RoomsSnapshot> {
       const ms = remainingMs(next.timer, this.#clock.now());
       this.#renderTimer = this.#platform.setTimeout(() => this.#publish(), (ms % 1000 || 1000) + 1);
     }
-    const previous = this.#store.getSnapshot();
-    const fields = Object.keys(next) as (keyof RoomsSnapshot)[];
-    if (fields.some((field) => next[field] !== previous[field])) this.#store.set(next);
+    this.#store.set(next);
   }
 
   #describe(): RoomsSnapshot {
