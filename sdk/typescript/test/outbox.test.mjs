@@ -24,7 +24,7 @@ function createOutbox({ online = true, dead = false, clock = new Clock(), storag
   });
   outbox.adopt();
   outbox.setOnline(online);
-  const ack = () => outbox.settle({ id: sent.at(-1).id, ok: true, rev: 1, sessionId: 's' });
+  const ack = () => outbox.settle({ id: sent.at(-1).id, ok: true, value: { rev: 1, sessionId: 's' } });
   const error = (retry) => outbox.settle({ id: sent.at(-1).id, ok: false, code: 'busy', message: '', retry });
   const submit = (type, sessionId) => outbox.submit(`session-${type}`, { sessionId });
   return { outbox, clock, platform, kept, sent, errors, ack, error, submit };
@@ -71,7 +71,7 @@ test('a repeated answer does not settle the next command', () => {
   submit('stop', 'a');
   submit('stop', 'b');
   ack();
-  outbox.settle({ id: sent[0].id, ok: true, rev: 1, sessionId: 'a' });
+  outbox.settle({ id: sent[0].id, ok: true, value: { rev: 1, sessionId: 'a' } });
   assert.deepEqual(outbox.pending.map(({ payload }) => payload.sessionId), ['b']);
 });
 

@@ -18,7 +18,7 @@ export function parseServerMessage(message) {
         }
         case 'ack': {
             const { id, rev, sessionId } = message;
-            return { type: 'answer', answer: { id, ok: true, rev: Number(rev), sessionId: String(sessionId) } };
+            return { type: 'answer', answer: { id, ok: true, value: { rev: Number(rev), sessionId: String(sessionId) } } };
         }
         case 'error':
             return parseError(message);

@@ -10,17 +10,20 @@ const LIMIT = 20;
 const MESSAGE_BYTES_MAX = 64 * 1024;
 /** The server fails a command after 5 s and reports it; a longer silence means that the answer was lost. */
 const RESPONSE_TIMEOUT_MS = 10_000;
-/** The server remembers an id for 5 minutes. An older command could be carried out twice. */
-const RESEND_WINDOW_MS = 240_000;
 /** A local clock that was set back by more could hide that the server has forgotten an id. */
 const SET_BACK_MAX_MS = 60_000;
-/** Nobody expects a timer to start by a command of the day before. */
-const QUEUED_MAX_MS = 24 * 3_600_000;
-const ATTEMPTS_MAX = 5;
 const RETRY = { baseMs: 1_000, capMs: 8_000 };
+const LIMITS = {
+    // The server remembers an id for 5 minutes. An older command could be carried out twice.
+    resendWindowMs: 240_000,
+    // Nobody expects a timer to start by a command of the day before.
+    queuedMaxMs: 24 * 3_600_000,
+    attemptsMax: 5,
+};
 /** See the module. */
 export class Outbox {
     #options;
+    #limits;
     #platform;
     #entries = [];
     #pending = [];
@@ -29,6 +32,7 @@ export class Outbox {
     #inFlight = false;
     constructor(options) {
         this.#options = options;
+        this.#limits = options.limits ?? LIMITS;
         this.#platform = options.platform;
     }
     /** The commands without an answer, oldest first; the same array until that changes. */
@@ -73,7 +77,7 @@ export class Outbox {
         if (!head || head.command.id !== answer.id)
             return;
         if (answer.ok)
-            this.#finish({ ok: true, rev: answer.rev, sessionId: answer.sessionId });
+            this.#finish({ ok: true, ...answer.value });
         else if (answer.retry)
             this.#retryLater(head, answer.code, answer.message);
         else
@@ -113,9 +117,9 @@ export class Outbox {
         if (!head)
             return;
         const now = this.#platform.now();
-        if (mayBeForgotten(head.firstSentAt, now))
+        if (mayBeForgotten(head.firstSentAt, now, this.#limits.resendWindowMs))
             return this.#fail('outcome_unknown');
-        if (now - head.createdAt > QUEUED_MAX_MS)
+        if (now - head.createdAt > this.#limits.queuedMaxMs)
             return this.#fail('expired');
         // Stored before it is sent: a page that is left in between must not send it as a new one much later.
         const isFirst = head.firstSentAt === null;
@@ -140,7 +144,7 @@ export class Outbox {
     #retryLater(head, code, message) {
         this.#clearInFlight();
         head.attempts += 1;
-        if (head.attempts >= ATTEMPTS_MAX)
+        if (head.attempts >= this.#limits.attemptsMax)
             return this.#fail(code, message);
         const delay = backoff(head.attempts, RETRY, () => this.#platform.random());
         this.#timer = this.#platform.setTimeout(() => {
@@ -185,11 +189,11 @@ export class Outbox {
         this.#inFlight = false;
     }
 }
-function mayBeForgotten(firstSentAt, now) {
+function mayBeForgotten(firstSentAt, now, windowMs) {
     if (firstSentAt === null)
         return false;
     const ageMs = now - firstSentAt;
-    return ageMs > RESEND_WINDOW_MS || ageMs < -SET_BACK_MAX_MS;
+    return ageMs > windowMs || ageMs < -SET_BACK_MAX_MS;
 }
 const MESSAGES = {
     queue_full: 'too many commands wait for the connection',

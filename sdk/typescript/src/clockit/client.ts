@@ -17,7 +17,7 @@ import { TimePings } from '../core/time-pings.js';
 import { defaultWebSocket, webSocketDial, type WebSocketConstructor } from '../core/web-socket-link.js';
 import { diffSessions, type SessionChange } from './diff.js';
 import { continueLocally, INITIAL_MODEL, newestRunning, reduce, type Session } from './model.js';
-import { parseServerMessage, type Goal } from './protocol.js';
+import { parseServerMessage, type Acknowledged, type Goal } from './protocol.js';
 
 const CHECK_INTERVAL_MS = 1_000;
 
@@ -77,7 +77,7 @@ export class ClockitClient implements Store<ClockitSnapshot> {
   readonly #errors = new Listeners<ClientError>();
   readonly #changes = new Listeners<readonly SessionChange[]>();
   readonly #storage: OutboxStorage;
-  readonly #outbox: Outbox;
+  readonly #outbox: Outbox<Acknowledged>;
   readonly #connection: Connection;
   readonly #credentials: Credentials;
   readonly #monitor = new LinkMonitor();
@@ -176,34 +176,34 @@ export class ClockitClient implements Store<ClockitSnapshot> {
     return this.#clock.now();
   }
 
-  start(session: SessionStart): Promise<CommandResult> {
+  start(session: SessionStart): Promise<CommandResult<Acknowledged>> {
     return this.#outbox.submit('session-start', { ...session });
   }
 
-  stop(sessionId: string): Promise<CommandResult> {
+  stop(sessionId: string): Promise<CommandResult<Acknowledged>> {
     return this.#outbox.submit('session-stop', { sessionId });
   }
 
-  pause(sessionId: string): Promise<CommandResult> {
+  pause(sessionId: string): Promise<CommandResult<Acknowledged>> {
     return this.#outbox.submit('session-pause', { sessionId });
   }
 
   /** Resumes a paused session, and runs a stopped one again. */
-  resume(sessionId: string): Promise<CommandResult> {
+  resume(sessionId: string): Promise<CommandResult<Acknowledged>> {
     return this.#outbox.submit('session-resume', { sessionId });
   }
 
   /** Removes a session from the list on every device. */
-  remove(sessionId: string): Promise<CommandResult> {
+  remove(sessionId: string): Promise<CommandResult<Acknowledged>> {
     return this.#outbox.submit('session-remove', { sessionId });
   }
 
   /** Adds a goal, or replaces the goal with the same id. */
-  attachGoal(sessionId: string, goal: Goal): Promise<CommandResult> {
+  attachGoal(sessionId: string, goal: Goal): Promise<CommandResult<Acknowledged>> {
     return this.#outbox.submit('session-attach', { sessionId, goal });
   }
 
-  detachGoal(sessionId: string, goalId: string): Promise<CommandResult> {
+  detachGoal(sessionId: string, goalId: string): Promise<CommandResult<Acknowledged>> {
     return this.#outbox.submit('session-detach', { sessionId, goalId });
   }
 

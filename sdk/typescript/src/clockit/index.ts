@@ -3,4 +3,4 @@ export { ClockitClient, type ClockitOptions, type ClockitSnapshot, type SessionS
 export type { SessionChange } from './diff.js';
 export { ClockitHistory, type HistoryPage, type HistoryRow, type ImportResult, type RowFault } from './history.js';
 export { newestRunning, type Session, type SessionPhase } from './model.js';
-export type { Goal, SessionState, Tick } from './protocol.js';
+export type { Acknowledged, Goal, SessionState, Tick } from './protocol.js';

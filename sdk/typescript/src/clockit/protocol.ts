@@ -39,12 +39,18 @@ export interface Tick {
   readonly running: boolean;
 }
 
+/** What a command returns: the revision after it, and its session. */
+export interface Acknowledged {
+  readonly rev: number;
+  readonly sessionId: string;
+}
+
 /** A valid message of the server. */
 export type ServerMessage =
   | { readonly type: 'ready' | 'session-snapshot'; readonly sessions: SessionState[]; readonly serverTime: number }
   | { readonly type: 'session-update'; readonly session: SessionState; readonly removed: boolean }
   | { readonly type: 'tick'; readonly ticks: Tick[]; readonly serverTime: number | undefined }
-  | { readonly type: 'answer'; readonly answer: Answer }
+  | { readonly type: 'answer'; readonly answer: Answer<Acknowledged> }
   | { readonly type: 'error'; readonly code: string; readonly message: string; readonly retry: boolean };
 
 /** Returns a message with valid content, or null for others, such as those of later versions. */
@@ -65,7 +71,7 @@ export function parseServerMessage(message: Message): ServerMessage | null {
     }
     case 'ack': {
       const { id, rev, sessionId } = message;
-      return { type: 'answer', answer: { id, ok: true, rev: Number(rev), sessionId: String(sessionId) } };
+      return { type: 'answer', answer: { id, ok: true, value: { rev: Number(rev), sessionId: String(sessionId) } } };
     }
     case 'error':
       return parseError(message);

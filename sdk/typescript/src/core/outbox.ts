@@ -17,29 +17,38 @@ const MESSAGE_BYTES_MAX = 64 * 1024;
 /** The server fails a command after 5 s and reports it; a longer silence means that the answer was lost. */
 const RESPONSE_TIMEOUT_MS = 10_000;
 
-/** The server remembers an id for 5 minutes. An older command could be carried out twice. */
-const RESEND_WINDOW_MS = 240_000;
-
 /** A local clock that was set back by more could hide that the server has forgotten an id. */
 const SET_BACK_MAX_MS = 60_000;
 
-/** Nobody expects a timer to start by a command of the day before. */
-const QUEUED_MAX_MS = 24 * 3_600_000;
-
-const ATTEMPTS_MAX = 5;
 const RETRY: BackoffBounds = { baseMs: 1_000, capMs: 8_000 };
 
-/** How a command ended. */
-export type CommandResult =
-  | { readonly ok: true; readonly rev: number; readonly sessionId: string }
-  | { readonly ok: false; readonly error: CommandError };
+/** How a command ended. `Value` are the further fields of a success. */
+export type CommandResult<Value extends object> = ({ readonly ok: true } & Value) | { readonly ok: false; readonly error: CommandError };
 
 /** The server's answer to a command. */
-export type Answer =
-  | { readonly id: unknown; readonly ok: true; readonly rev: number; readonly sessionId: string }
+export type Answer<Value extends object> =
+  | { readonly id: unknown; readonly ok: true; readonly value: Value }
   | { readonly id: unknown; readonly ok: false; readonly code: string; readonly message: string; readonly retry: boolean };
 
+/** What the contract of a system allows. */
+export interface OutboxLimits {
+  /** How long a command may be repeated after it was sent first. */
+  readonly resendWindowMs: number;
+  /** How long a command may wait. */
+  readonly queuedMaxMs: number;
+  readonly attemptsMax: number;
+}
+
+const LIMITS: OutboxLimits = {
+  // The server remembers an id for 5 minutes. An older command could be carried out twice.
+  resendWindowMs: 240_000,
+  // Nobody expects a timer to start by a command of the day before.
+  queuedMaxMs: 24 * 3_600_000,
+  attemptsMax: 5,
+};
+
 interface OutboxOptions {
+  readonly limits?: OutboxLimits;
   readonly platform: Platform;
   readonly storage: OutboxStorage;
   /** Sends a command; returns whether that was possible. */
@@ -50,19 +59,20 @@ interface OutboxOptions {
   onError(error: CommandError): void;
 }
 
-interface Entry {
+interface Entry<Value extends object> {
   readonly command: Command;
   readonly createdAt: number;
   firstSentAt: number | null;
   attempts: number;
-  resolve(result: CommandResult): void;
+  resolve(result: CommandResult<Value>): void;
 }
 
 /** See the module. */
-export class Outbox {
+export class Outbox<Value extends object> {
   readonly #options: OutboxOptions;
+  readonly #limits: OutboxLimits;
   readonly #platform: Platform;
-  #entries: Entry[] = [];
+  #entries: Entry<Value>[] = [];
   #pending: readonly Command[] = [];
   #online = false;
   #timer: Timer = null;
@@ -70,6 +80,7 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.#limits = options.limits ?? LIMITS;
     this.#platform = options.platform;
   }
 
@@ -93,7 +104,7 @@ export class Outbox {
   }
 
   /** Queues a command. The promise is always resolved, also with an error. */
-  submit(type: string, payload: Command['payload']): Promise<CommandResult> {
+  submit(type: string, payload: Command['payload']): Promise<CommandResult<Value>> {
     const command: Command = { type, id: this.#platform.randomId(), payload };
     const code = this.#rejectionCode(command);
     if (code) return Promise.resolve({ ok: false, error: this.#report(command, code) });
@@ -111,10 +122,10 @@ export class Outbox {
   }
 
   /** Processes an answer. An answer to any command but the current one is a repetition and is ignored. */
-  settle(answer: Answer): void {
+  settle(answer: Answer<Value>): void {
     const head = this.#entries[0];
     if (!head || head.command.id !== answer.id) return;
-    if (answer.ok) this.#finish({ ok: true, rev: answer.rev, sessionId: answer.sessionId });
+    if (answer.ok) this.#finish({ ok: true, ...answer.value });
     else if (answer.retry) this.#retryLater(head, answer.code, answer.message);
     else this.#fail(answer.code, answer.message);
   }
@@ -152,8 +163,8 @@ export class Outbox {
     const head = this.#entries[0];
     if (!head) return;
     const now = this.#platform.now();
-    if (mayBeForgotten(head.firstSentAt, now)) return this.#fail('outcome_unknown');
-    if (now - head.createdAt > QUEUED_MAX_MS) return this.#fail('expired');
+    if (mayBeForgotten(head.firstSentAt, now, this.#limits.resendWindowMs)) return this.#fail('outcome_unknown');
+    if (now - head.createdAt > this.#limits.queuedMaxMs) return this.#fail('expired');
     // Stored before it is sent: a page that is left in between must not send it as a new one much later.
     const isFirst = head.firstSentAt === null;
     head.firstSentAt ??= now;
@@ -169,15 +180,15 @@ export class Outbox {
     this.#timer = this.#platform.setTimeout(() => this.#handleTimeout(head), RESPONSE_TIMEOUT_MS);
   }
 
-  #handleTimeout(head: Entry) {
+  #handleTimeout(head: Entry<Value>) {
     this.#options.onTimeout();
     if (this.#online) this.#retryLater(head, 'no_answer');
   }
 
-  #retryLater(head: Entry, code: CommandErrorCode, message?: string) {
+  #retryLater(head: Entry<Value>, code: CommandErrorCode, message?: string) {
     this.#clearInFlight();
     head.attempts += 1;
-    if (head.attempts >= ATTEMPTS_MAX) return this.#fail(code, message);
+    if (head.attempts >= this.#limits.attemptsMax) return this.#fail(code, message);
     const delay = backoff(head.attempts, RETRY, () => this.#platform.random());
     this.#timer = this.#platform.setTimeout(() => {
       this.#clearInFlight();
@@ -189,7 +200,7 @@ export class Outbox {
     this.#finish({ ok: false, error: this.#report(this.#entries[0]!.command, code, message) });
   }
 
-  #finish(result: CommandResult) {
+  #finish(result: CommandResult<Value>) {
     this.#clearInFlight();
     const entry = this.#entries.shift();
     this.#handleChange();
@@ -227,10 +238,10 @@ export class Outbox {
   }
 }
 
-function mayBeForgotten(firstSentAt: number | null, now: number): boolean {
+function mayBeForgotten(firstSentAt: number | null, now: number, windowMs: number): boolean {
   if (firstSentAt === null) return false;
   const ageMs = now - firstSentAt;
-  return ageMs > RESEND_WINDOW_MS || ageMs < -SET_BACK_MAX_MS;
+  return ageMs > windowMs || ageMs < -SET_BACK_MAX_MS;
 }
 
 const MESSAGES: Record<string, string> = {

@@ -1,0 +1,2 @@
+/** Punch clock: a person's working day, with punches IN and OUT. */
+export { PunchClockClient } from './client.js';
