@@ -20,6 +20,8 @@ mod position;
 pub mod punch_clock;
 mod raw_json;
 pub mod room;
+#[cfg(feature = "schema")]
+mod schema;
 mod scope;
 pub mod stopwatch;
 pub mod studio;

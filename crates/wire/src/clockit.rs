@@ -4,6 +4,8 @@ mod goal;
 mod render;
 mod request;
 pub mod rows;
+#[cfg(feature = "schema")]
+pub(crate) mod schema;
 mod state;
 mod tick;
 

@@ -21,6 +21,62 @@ pub struct Event {
     pub about: Option<MemberId>,
 }
 
+/// The reason why an event has no effect.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct EventError<'a> {
+    #[cfg_attr(feature = "schema", schemars(with = "EventErrorCode"))]
+    code: &'static str,
+    /// The reason, for people.
+    message: &'a str,
+}
+
+/// The token of a client was accepted.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct TokenAccepted {
+    /// When the connection closes unless a fresh token arrives; absent if it stays open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// A fresh token of the user.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "it describes what `token` reads")]
+pub(crate) struct FreshToken {
+    /// The token: a JSON Web Token, or one that the operator lists.
+    #[schemars(length(min = 1))]
+    token: String,
+}
+
+/// The kind of an error in the events of the namespace.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "it describes the names of `code_name`")]
+pub(crate) enum EventErrorCode {
+    /// The room does not exist, or no longer.
+    SessionNotFound,
+    /// The client is in no room, or in another one.
+    NotJoined,
+    /// The room has as many members as the limit.
+    RoomFull,
+    /// A duration is not positive, or too long.
+    InvalidDuration,
+    /// A number of seconds is not a number, or too large.
+    InvalidSeconds,
+    /// The payload does not fit the event, or the event does not exist.
+    InvalidPayload,
+    /// The token was rejected.
+    Unauthorized,
+    /// The stored data is damaged, and an operator must repair it.
+    Damaged,
+    /// The store is unavailable or overloaded; the message tells whether the outcome is known.
+    Unavailable,
+}
+
 /// The payload of a client's event: nothing, one bare value, or fields.
 pub(crate) enum Payload {
     Nothing,
@@ -36,23 +92,12 @@ impl Event {
 
     /// Renders `error`. Its payload is also the `error` of an acknowledgement.
     pub fn error(fault: &Fault) -> Self {
-        #[derive(Serialize)]
-        struct Error<'a> {
-            code: &'static str,
-            message: &'a str,
-        }
-        Self::new("error", &Error { code: code_name(fault.code), message: &fault.message })
+        Self::new("error", &EventError { code: code_name(fault.code), message: &fault.message })
     }
 
     /// Renders that a token was accepted, and when it expires if that is known.
     pub fn authenticated(expires_at: Option<Timestamp>) -> Self {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Authenticated {
-            #[serde(skip_serializing_if = "Option::is_none")]
-            expires_at: Option<Timestamp>,
-        }
-        Self::new(AUTH, &Authenticated { expires_at })
+        Self::new(AUTH, &TokenAccepted { expires_at })
     }
 }
 

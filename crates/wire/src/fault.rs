@@ -11,6 +11,7 @@ use timers::{BadField, Refusal};
 
 /// The kind of a fault. Each dialect has its own name for it ([`Dialect::code_name`](crate::Dialect::code_name)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ErrorCode", rename_all = "snake_case"))]
 pub enum Code {
     /// The text is not JSON.
     InvalidJson,

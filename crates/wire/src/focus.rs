@@ -3,6 +3,8 @@
 mod document;
 mod export;
 mod request;
+#[cfg(feature = "schema")]
+pub(crate) mod schema;
 mod socket;
 
 pub use document::{FocusDocument, list_end, list_start, stats, with_score, with_session};

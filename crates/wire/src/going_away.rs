@@ -7,12 +7,15 @@ use serde::Serialize;
 use crate::event::Event;
 
 /// The event or message type of the announcement.
-const GOING_AWAY: &str = "going-away";
+pub(crate) const GOING_AWAY: &str = "going-away";
 
+/// The node stops, and closes this connection soon. A client that opens its next connection first misses nothing.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct GoingAway {
-    within_ms: u128,
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct GoingAway {
+    /// How many milliseconds from now the connection closes.
+    within_ms: u64,
 }
 
 /// Renders `going-away` as a text message: the node closes the socket within this duration.
@@ -24,7 +27,7 @@ pub fn going_away(within: Duration) -> String {
 impl Event {
     /// Renders `going-away`: the node closes the socket within this duration.
     pub fn going_away(within: Duration) -> Self {
-        Self::new(GOING_AWAY, &GoingAway { within_ms: within.as_millis() })
+        Self::new(GOING_AWAY, &GoingAway { within_ms: u64::try_from(within.as_millis()).unwrap_or(u64::MAX) })
     }
 }
 

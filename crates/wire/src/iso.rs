@@ -19,6 +19,22 @@ impl Serialize for Iso {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Iso {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "IsoInstant".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "An instant by the server's clock in UTC, with milliseconds.",
+            "type": "string",
+            "format": "date-time",
+            "examples": ["2026-11-20T10:00:00.250Z"],
+        })
+    }
+}
+
 /// Reads an instant with its offset, e.g. `2026-11-20T10:00:00.250Z`, up to the end of the year 9999.
 pub(crate) fn read(text: &str) -> Result<Timestamp, String> {
     timestamp(parse(text.trim()).ok_or("must be an ISO 8601 instant such as 2026-11-20T10:00:00.000Z")?)

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use timers::{BadField, Fields, Revision, Timestamp};
 
-use crate::event::AUTH;
+use crate::event::{AUTH, TokenAccepted};
 use crate::fault::{Code, Fault};
 use crate::message::{ClientMessage, MessageId, Rejected, Request, Token};
 use crate::time_sync::{PING, TimePing};
@@ -11,6 +11,47 @@ use crate::trace;
 
 /// Longest part of an unknown type that is quoted in the answer, in characters.
 const QUOTED_MAX: usize = 40;
+
+/// A command was carried out, or found nothing to do.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "AckMessage"))]
+struct Ack<'a> {
+    r#type: &'static str,
+    id: &'a MessageId,
+    rev: Revision,
+}
+
+/// The token of a client was accepted.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "AuthenticatedMessage"))]
+pub(crate) struct Authenticated<'a> {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a MessageId>,
+    payload: TokenAccepted,
+}
+
+/// A message had no effect; without an id, the service cannot serve the client at present.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct ErrorMessage<'a> {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a MessageId>,
+    payload: ErrorPayload<'a>,
+}
+
+/// Why a message had no effect.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct ErrorPayload<'a> {
+    #[cfg_attr(feature = "schema", schemars(with = "Code"))]
+    code: &'static str,
+    /// The field and the reason, for people.
+    message: &'a str,
+    /// Whether the same message can succeed later, and is safe to repeat.
+    retry: bool,
+}
 
 /// Reads a client's message. `command` reads those of the system, from the message's type and its fields.
 pub(crate) fn parse<R>(
@@ -66,50 +107,18 @@ pub(crate) fn unknown_type(kind: &str) -> Fault {
 
 /// Renders the acknowledgement of a request, with the revision that it made or found.
 pub(crate) fn ack(id: &MessageId, revision: Revision) -> String {
-    #[derive(Serialize)]
-    struct Ack<'a> {
-        r#type: &'static str,
-        id: &'a MessageId,
-        rev: Revision,
-    }
     json(&Ack { r#type: "ack", id, rev: revision })
 }
 
 /// Renders that a token was accepted, and when it expires if that is known.
 pub(crate) fn authenticated(id: Option<&MessageId>, expires_at: Option<Timestamp>) -> String {
-    #[derive(Serialize)]
-    struct Authenticated<'a> {
-        r#type: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        id: Option<&'a MessageId>,
-        payload: Payload,
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Payload {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        expires_at: Option<Timestamp>,
-    }
-    json(&Authenticated { r#type: AUTH, id, payload: Payload { expires_at } })
+    json(&Authenticated { r#type: AUTH, id, payload: TokenAccepted { expires_at } })
 }
 
 /// Renders the reason why a message has no effect, with the dialect's name of its code.
 pub(crate) fn error(id: Option<&MessageId>, fault: &Fault, code: &'static str) -> String {
-    #[derive(Serialize)]
-    struct Error<'a> {
-        r#type: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        id: Option<&'a MessageId>,
-        payload: Payload<'a>,
-    }
-    #[derive(Serialize)]
-    struct Payload<'a> {
-        code: &'static str,
-        message: &'a str,
-        retry: bool,
-    }
-    let payload = Payload { code, message: &fault.message, retry: fault.retry };
-    json(&Error { r#type: "error", id, payload })
+    let payload = ErrorPayload { code, message: &fault.message, retry: fault.retry };
+    json(&ErrorMessage { r#type: "error", id, payload })
 }
 
 /// Writes a message.

@@ -16,6 +16,8 @@ pub mod mongo_export;
 pub mod punch_clock;
 pub mod rooms;
 mod row_fault;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod studio;
 mod time_sync;
 mod trace;

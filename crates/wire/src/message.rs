@@ -78,3 +78,18 @@ impl From<Fault> for Rejected {
         Self { id: None, fault }
     }
 }
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for MessageId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "MessageId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "The id that a client gives a message, at most 200 bytes. It returns with the answer.",
+            "type": ["string", "number"],
+            "maxLength": ID_BYTES_MAX,
+        })
+    }
+}

@@ -6,6 +6,8 @@ mod export;
 mod live;
 mod logs;
 mod request;
+#[cfg(feature = "schema")]
+pub(crate) mod schema;
 
 use timers::punch_clock::PunchClockCommand;
 use timers::{Beat, Board, Timestamp};

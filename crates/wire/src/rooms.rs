@@ -2,6 +2,8 @@
 
 mod render;
 mod request;
+#[cfg(feature = "schema")]
+pub(crate) mod schema;
 mod state;
 
 use timers::{Beat, Board, MemberId, Timestamp};

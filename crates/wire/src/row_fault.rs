@@ -5,6 +5,7 @@ pub const FAULTS_MAX: usize = 100;
 
 /// An error in one cell.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RowFault {
     /// The line, counted from 1; in JSON the number of the element. 0 if the error concerns the whole body.
     pub line: u64,

@@ -7,6 +7,8 @@ mod number;
 mod procedure;
 mod request;
 mod response;
+#[cfg(feature = "schema")]
+pub(crate) mod schema;
 pub mod trpc;
 
 use std::convert::Infallible;

@@ -8,9 +8,68 @@ use crate::fault::Fault;
 /// The type of the request.
 pub(crate) const PING: &str = "time-ping";
 
+/// The type of the answer.
+pub(crate) const PONG: &str = "time-pong";
+
 /// A client's time, sent back byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimePing(RawJson);
+
+/// The cluster's time, with which a client measures how far its clock is off.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "it describes what `pong` writes")]
+pub(crate) struct TimePongMessage {
+    /// The number of the request.
+    t0: f64,
+    /// When the request arrived.
+    t1: Timestamp,
+    /// When the answer left.
+    t2: Timestamp,
+}
+
+/// Asks for the cluster's time.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "it describes what `read` takes")]
+pub(crate) struct TimePingMessage {
+    /// The client's time, or any other number. It is returned unchanged.
+    t0: f64,
+}
+
+/// A JSON-RPC 2.0 request for the time.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct JsonRpcRequest {
+    /// `timesync`, the only method.
+    method: String,
+    /// Any value. It is returned unchanged.
+    id: RawJson,
+}
+
+/// A JSON-RPC 2.0 answer: the time, or an error.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct JsonRpcResponse<'a> {
+    /// `2.0`.
+    jsonrpc: &'static str,
+    /// The id of the request, or `null` if it could not be read.
+    id: &'a RawJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<JsonRpcError>,
+}
+
+/// Why there is no time.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct JsonRpcError {
+    /// The code of JSON-RPC 2.0.
+    code: i32,
+    /// The reason, for people.
+    message: &'static str,
+}
 
 impl TimePing {
     pub(crate) fn read(fields: &mut Fields) -> Result<Self, Fault> {
@@ -22,7 +81,7 @@ impl TimePing {
 
     /// Renders the answer: the client's time, and the cluster's time when the request arrived and when the answer leaves.
     pub fn pong(&self, received: Timestamp, sent: Timestamp) -> String {
-        format!(r#"{{"type":"time-pong","t0":{},"t1":{received},"t2":{sent}}}"#, self.0.as_str())
+        format!(r#"{{"type":"{PONG}","t0":{},"t1":{received},"t2":{sent}}}"#, self.0.as_str())
     }
 }
 
@@ -32,35 +91,16 @@ const NUMBER_BYTES_MAX: usize = 32;
 /// Answers a JSON-RPC 2.0 request `timesync`, as the npm package of that name sends it. The flag tells whether the answer
 /// is the time.
 pub fn json_rpc(request: &[u8], now: Option<Timestamp>) -> (String, bool) {
-    #[derive(Deserialize)]
-    struct Request {
-        method: String,
-        id: RawJson,
-    }
-    #[derive(Serialize)]
-    struct Response<'a> {
-        jsonrpc: &'static str,
-        id: &'a RawJson,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        result: Option<Timestamp>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        error: Option<Error>,
-    }
-    #[derive(Serialize)]
-    struct Error {
-        code: i32,
-        message: &'static str,
-    }
     let no_id = RawJson::new("null").expect("null is JSON");
-    let read: Result<Request, _> = serde_json::from_slice(request);
+    let read: Result<JsonRpcRequest, _> = serde_json::from_slice(request);
     let (id, outcome) = match &read {
         Err(error) if error.is_data() => (&no_id, Err((-32600, "not a request: an id and a method are needed"))),
         Err(_) => (&no_id, Err((-32700, "not JSON"))),
         Ok(request) if request.method != "timesync" => (&request.id, Err((-32601, "the only method is timesync"))),
         Ok(request) => (&request.id, now.ok_or((-32000, "the time is not known; try again"))),
     };
-    let error = outcome.err().map(|(code, message)| Error { code, message });
-    let response = Response { jsonrpc: "2.0", id, result: outcome.ok(), error };
+    let error = outcome.err().map(|(code, message)| JsonRpcError { code, message });
+    let response = JsonRpcResponse { jsonrpc: "2.0", id, result: outcome.ok(), error };
     (serde_json::to_string(&response).expect("texts and numbers are JSON"), outcome.is_ok())
 }
 

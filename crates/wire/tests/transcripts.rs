@@ -5,8 +5,12 @@
 mod transcripts {
     mod clockit;
     mod focus;
+    mod inputs;
+    mod other_messages;
     mod punch_clock;
+    mod random_scripts;
     mod replay;
     mod rooms;
+    mod schemas;
     mod studio;
 }

@@ -23,11 +23,12 @@ pub struct TaskTypeId(pub u64);
 /// Whether work of a type is billed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Category {
-    /// It is.
+    /// Work of the type is billed.
     #[default]
     Billable,
-    /// It is not.
+    /// Work of the type is not billed.
     NonBillable,
 }
 

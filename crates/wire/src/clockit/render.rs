@@ -11,17 +11,57 @@ use crate::dialect::{Done, Text};
 use crate::json_text::json;
 use crate::message::MessageId;
 
+/// The first message of a connection.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ReadyMessage"))]
+pub(crate) struct Ready<'a> {
+    r#type: &'static str,
+    /// The sessions in the order of their creation.
+    payload: States<'a>,
+    /// The same as `payload`.
+    sessions: States<'a>,
+    server_time: Timestamp,
+    rev: Revision,
+}
+
+/// All sessions: after each change in the dialect `seed`, and whenever a client must replace all that it knows.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "SessionSnapshotMessage"))]
+pub(crate) struct Snapshot<'a> {
+    r#type: &'static str,
+    /// The sessions in the order of their creation.
+    payload: States<'a>,
+    server_time: Timestamp,
+    rev: Revision,
+}
+
+/// One session has changed, or has left the list.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "SessionUpdateMessage"))]
+pub(crate) struct Update<'a> {
+    r#type: &'static str,
+    #[cfg_attr(feature = "schema", schemars(with = "crate::clockit::schema::UpdatedSessionState"))]
+    payload: State<'a>,
+    rev: Revision,
+}
+
+/// A command was carried out, or found nothing to do.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "SessionAckMessage"))]
+pub(crate) struct StopwatchAck<'a> {
+    r#type: &'static str,
+    id: &'a MessageId,
+    rev: Revision,
+    /// The session that the command is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<SessionId>,
+}
+
 /// Renders the greeting: all sessions, under both names that clients read.
 pub(crate) fn greet(board: &Board, now: Timestamp, mut send: impl FnMut(Text<'_>)) {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Ready<'a> {
-        r#type: &'static str,
-        payload: States<'a>,
-        sessions: States<'a>,
-        server_time: Timestamp,
-        rev: Revision,
-    }
     send(Text::new(&json(&Ready {
         r#type: "ready",
         payload: States(board),
@@ -51,28 +91,11 @@ pub(crate) fn resync(format: Format, old: &Board, new: &Board, now: Timestamp, m
 
 /// Renders the answer to a message that had an id: the revision that its commit made, or that it found.
 pub(crate) fn ack(id: &MessageId, done: Done<'_, StopwatchCommand>) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Ack<'a> {
-        r#type: &'static str,
-        id: &'a MessageId,
-        rev: Revision,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        session_id: Option<SessionId>,
-    }
     let session_id = done.request.session(done.scope, done.id, done.revision);
-    json(&Ack { r#type: "ack", id, rev: done.revision, session_id })
+    json(&StopwatchAck { r#type: "ack", id, rev: done.revision, session_id })
 }
 
 fn snapshot(board: &Board, now: Timestamp) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Snapshot<'a> {
-        r#type: &'static str,
-        payload: States<'a>,
-        server_time: Timestamp,
-        rev: Revision,
-    }
     json(&Snapshot {
         r#type: "session-snapshot",
         payload: States(board),
@@ -100,11 +123,5 @@ fn updates(old: &Board, new: &Board, send: &mut impl FnMut(Text<'_>)) {
 }
 
 fn update(state: State<'_>, rev: Revision) -> String {
-    #[derive(Serialize)]
-    struct Update<'a> {
-        r#type: &'static str,
-        payload: State<'a>,
-        rev: Revision,
-    }
     json(&Update { r#type: "session-update", payload: state, rev })
 }

@@ -11,26 +11,72 @@ use crate::json_text::json;
 /// A session at an instant.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FocusSession"))]
 pub struct FocusDocument<'a> {
+    /// The same as `id`.
     #[serde(rename = "_id")]
     object_id: FocusId,
     id: FocusId,
     user_id: &'a str,
+    /// What the person works with.
     content_id: Option<&'a str>,
     subject: &'a str,
+    /// How long the person sets out to work.
     target_minutes: &'a TargetMinutes,
+    #[cfg_attr(feature = "schema", schemars(with = "crate::focus::schema::FocusStatus"))]
     status: &'static str,
+    /// The tracked seconds.
     elapsed_seconds: u64,
+    /// The tracked seconds with activity.
     active_seconds: u64,
+    /// The tracked seconds without activity.
     idle_seconds: u64,
+    /// How often the person has left the page.
     tab_switches: u64,
+    /// The score; 0 until the session ends.
     focus_score: u64,
     started_at: Iso,
     ended_at: Option<Iso>,
+    /// The same as `startedAt`.
     start_time: Iso,
+    /// The same as `endedAt`.
     end_time: Option<Iso>,
     created_at: Iso,
     updated_at: Iso,
+}
+
+/// A session.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FocusSessionAnswer"))]
+pub(crate) struct SessionAnswer<'a> {
+    success: bool,
+    session: &'a FocusDocument<'a>,
+}
+
+/// A session that has ended, and its score.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FocusScoreAnswer"))]
+pub(crate) struct ScoreAnswer<'a> {
+    success: bool,
+    session: &'a FocusDocument<'a>,
+    focus_score: u64,
+}
+
+/// What all ended sessions of a person add up to.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FocusStatsAnswer"))]
+pub(crate) struct StatsAnswer {
+    /// The sum of the scores.
+    focus_score: u64,
+    /// The number of completed sessions.
+    streak: u64,
+    /// Consecutive days with a completed session, up to today or yesterday.
+    day_streak: u64,
+    /// The active seconds in minutes, rounded.
+    total_focus_minutes: u64,
+    completed_sessions: u64,
 }
 
 impl<'a> FocusDocument<'a> {
@@ -94,24 +140,12 @@ impl FocusDocument<'_> {
 
 /// Renders `{success, session}`.
 pub fn with_session(session: &FocusDocument<'_>) -> String {
-    #[derive(Serialize)]
-    struct Answer<'a> {
-        success: bool,
-        session: &'a FocusDocument<'a>,
-    }
-    json(&Answer { success: true, session })
+    json(&SessionAnswer { success: true, session })
 }
 
 /// Renders `{success, session, focusScore}`.
 pub fn with_score(session: &FocusDocument<'_>) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Answer<'a> {
-        success: bool,
-        session: &'a FocusDocument<'a>,
-        focus_score: u64,
-    }
-    json(&Answer { success: true, session, focus_score: session.focus_score })
+    json(&ScoreAnswer { success: true, session, focus_score: session.focus_score })
 }
 
 /// Returns the start of `{success, sessions, count}`, before the first session.
@@ -126,16 +160,7 @@ pub fn list_end(count: usize) -> String {
 
 /// Renders the statistics of a person, whose days are those of a zone.
 pub fn stats(stats: &FocusStats, zone: &Zone, now: Timestamp) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Answer {
-        focus_score: u64,
-        streak: u64,
-        day_streak: u64,
-        total_focus_minutes: u64,
-        completed_sessions: u64,
-    }
-    json(&Answer {
+    json(&StatsAnswer {
         focus_score: stats.score_sum,
         streak: stats.completed,
         day_streak: stats.day_streak(zone, now),

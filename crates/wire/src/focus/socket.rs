@@ -28,6 +28,75 @@ pub enum SocketRequest {
     Stop(Ending),
 }
 
+/// The first message of a connection.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FocusConnectedMessage"))]
+pub(crate) struct Connected<'a> {
+    r#type: &'static str,
+    connection_id: &'a ConnectionId,
+}
+
+/// The socket tracks a session.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FocusStartedMessage"))]
+pub(crate) struct Started<'a> {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a MessageId>,
+    session_id: FocusId,
+}
+
+/// A tab switch is counted.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TabSwitchAckMessage"))]
+pub(crate) struct Counted<'a> {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a MessageId>,
+}
+
+/// The session has ended, here or elsewhere, or was deleted.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FocusStoppedMessage"))]
+pub(crate) struct Stopped {
+    r#type: &'static str,
+    session_id: FocusId,
+    /// The score; 0 if the session was deleted.
+    focus_score: u64,
+}
+
+/// The counters of the tracked session at a whole second.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FocusTickMessage"))]
+pub(crate) struct CountersTick {
+    r#type: &'static str,
+    /// Whether the last counted second was idle.
+    idle: bool,
+    elapsed_seconds: u64,
+    active_seconds: u64,
+    idle_seconds: u64,
+    tab_switches: u64,
+}
+
+/// A message had no effect; without an id, the service cannot serve the client at present.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FocusErrorMessage"))]
+pub(crate) struct Failed<'a> {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a MessageId>,
+    /// The reason, for people.
+    message: &'a str,
+    #[cfg_attr(feature = "schema", schemars(with = "Code"))]
+    code: &'static str,
+    /// Whether the same message can succeed later.
+    retry: bool,
+}
+
 /// Reads a client's message.
 ///
 /// # Errors
@@ -58,64 +127,27 @@ fn ending(fields: &mut Fields) -> Result<Ending, Fault> {
 
 /// Renders `connected`, with which a connection begins.
 pub fn connected(connection: &ConnectionId) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Connected<'a> {
-        r#type: &'static str,
-        connection_id: &'a ConnectionId,
-    }
     json(&Connected { r#type: "connected", connection_id: connection })
 }
 
 /// Renders `started`: the session is tracked.
 pub fn started(id: Option<&MessageId>, session: FocusId) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Started<'a> {
-        r#type: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        id: Option<&'a MessageId>,
-        session_id: FocusId,
-    }
     json(&Started { r#type: "started", id, session_id: session })
 }
 
 /// Renders `tabSwitchAck`: the tab switch is counted.
 pub fn tab_switch_counted(id: Option<&MessageId>) -> String {
-    #[derive(Serialize)]
-    struct Counted<'a> {
-        r#type: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        id: Option<&'a MessageId>,
-    }
     json(&Counted { r#type: "tabSwitchAck", id })
 }
 
 /// Renders `stopped`: the session has ended, or was deleted.
 pub fn stopped(session: FocusId, score: u64) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Stopped {
-        r#type: &'static str,
-        session_id: FocusId,
-        focus_score: u64,
-    }
     json(&Stopped { r#type: "stopped", session_id: session, focus_score: score })
 }
 
 /// Renders `tick`: the counters of the session that is tracked.
 pub fn tick(tick: &FocusTick) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Tick {
-        r#type: &'static str,
-        idle: bool,
-        elapsed_seconds: u64,
-        active_seconds: u64,
-        idle_seconds: u64,
-        tab_switches: u64,
-    }
-    json(&Tick {
+    json(&CountersTick {
         r#type: "tick",
         idle: tick.idle,
         elapsed_seconds: tick.counters.elapsed,
@@ -132,14 +164,5 @@ pub fn authenticated(id: Option<&MessageId>, expires_at: Option<Timestamp>) -> S
 
 /// Renders the reason why a message has no effect.
 pub fn failed(id: Option<&MessageId>, fault: &Fault) -> String {
-    #[derive(Serialize)]
-    struct Failed<'a> {
-        r#type: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        id: Option<&'a MessageId>,
-        message: &'a str,
-        code: &'static str,
-        retry: bool,
-    }
     json(&Failed { r#type: "error", id, message: &fault.message, code: fault.code.name(), retry: fault.retry })
 }

@@ -37,19 +37,28 @@ pub struct Ignored {
     pub reason: String,
 }
 
-/// `UserSession`.
+/// The current day of a person.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct DocumentView<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "UserSession"))]
+pub(crate) struct DocumentView<'a> {
     user_id: &'a str,
     user_email: &'a str,
     user_name: &'a str,
+    /// The type of the last punch.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::punch_clock::schema::PunchType"))]
     current_status: &'static str,
+    /// The punches that stand, in order.
     entries: Vec<PunchView<'a>>,
+    #[cfg_attr(feature = "schema", schemars(with = "Stats"))]
     daily_stats: StatsView<'a>,
     current_theme: &'a str,
+    /// The day in the person's zone.
+    #[cfg_attr(feature = "schema", schemars(extend("format" = "date")))]
     last_active_date: String,
+    /// The last change or heartbeat.
     last_activity: Iso,
+    /// The start of the current run of work.
     session_start_time: Option<Timestamp>,
     created_at: Iso,
     updated_at: Iso,
@@ -57,10 +66,14 @@ struct DocumentView<'a> {
 
 /// One punch; `timestamp` is in milliseconds.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PunchEntry"))]
 pub(crate) struct PunchView<'a> {
     id: &'a PunchId,
     timestamp: Timestamp,
+    #[cfg_attr(feature = "schema", schemars(with = "crate::punch_clock::schema::PunchType"))]
     r#type: &'static str,
+    /// The time of day, `HH:MM:SS`: the client's, or else that of the person's zone.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9]{2}:[0-9]{2}:[0-9]{2}$")))]
     time: String,
 }
 
@@ -75,10 +88,43 @@ enum StatsView<'a> {
 /// The totals of a day. The original's page compares their text, so the order counts.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "DailyStats"))]
 pub(crate) struct Stats {
+    /// The minutes of work, rounded.
     pub(crate) total_work_minutes: u64,
+    /// The minutes of breaks, rounded.
     pub(crate) total_break_minutes: u64,
+    /// Whether the day has 480 minutes of work, before rounding.
     pub(crate) is_complete: bool,
+}
+
+/// The current day.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "UserSessionAnswer"))]
+pub(crate) struct DocumentAnswer<'a> {
+    success: bool,
+    data: DocumentView<'a>,
+}
+
+/// The current day after a post.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "UserSessionSaved"))]
+pub(crate) struct SavedAnswer<'a> {
+    success: bool,
+    message: &'static str,
+    data: DocumentView<'a>,
+    /// What of the post has no effect.
+    ignored: Vec<IgnoredView<'a>>,
+}
+
+/// A posted punch or field without effect.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "IgnoredEntry"))]
+struct IgnoredView<'a> {
+    /// The id of the punch, or `currentTheme`.
+    #[cfg_attr(feature = "schema", schemars(with = "PunchId"))]
+    id: &'a RawValue,
+    reason: &'a str,
 }
 
 impl<'a> Document<'a> {
@@ -152,12 +198,7 @@ pub(crate) fn time_of_day(at: Timestamp, offset_seconds: i32) -> String {
 
 /// Renders the answer to `GET /api/session`.
 pub fn document(document: &Document<'_>) -> String {
-    #[derive(Serialize)]
-    struct Answer<'a> {
-        success: bool,
-        data: DocumentView<'a>,
-    }
-    json(&Answer { success: true, data: document.view(None) })
+    json(&DocumentAnswer { success: true, data: document.view(None) })
 }
 
 /// Renders the document alone.
@@ -168,24 +209,12 @@ pub(crate) fn bare(document: &Document<'_>) -> String {
 /// Renders the answer to `POST /api/session`. If the document shows the punches that were posted, it repeats the posted
 /// totals: the original's page posts again as long as they differ from its own.
 pub fn saved(document: &Document<'_>, posted: &PostedDay, ignored: &[Ignored]) -> String {
-    #[derive(Serialize)]
-    struct Answer<'a> {
-        success: bool,
-        message: &'static str,
-        data: DocumentView<'a>,
-        ignored: Vec<IgnoredView<'a>>,
-    }
-    #[derive(Serialize)]
-    struct IgnoredView<'a> {
-        id: &'a RawValue,
-        reason: &'a str,
-    }
     let is_shown = posted.has_punches && document.shows(&posted.punches);
     let stats = posted.stats.as_ref().filter(|_| is_shown).and_then(|raw| serde_json::from_str(raw.as_str()).ok());
     let ignored = ignored.iter().filter_map(|ignored| {
         Some(IgnoredView { id: serde_json::from_str(&ignored.id).ok()?, reason: &ignored.reason })
     });
-    json(&Answer {
+    json(&SavedAnswer {
         success: true,
         message: "Session updated successfully",
         data: document.view(stats),

@@ -10,6 +10,7 @@ use crate::punch_clock::document::{Stats, json, time_of_day};
 /// The place of a page among all archived days.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pagination {
     /// The number of the page, from 1.
     pub current_page: u64,
@@ -23,12 +24,15 @@ pub struct Pagination {
     pub has_prev_page: bool,
 }
 
+/// An archived day.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "DailyLog"))]
 struct LogView<'a> {
     #[serde(rename = "_id")]
     id: String,
     user_id: &'a str,
+    /// Midnight of the day in UTC.
     date: Iso,
     entries: Vec<LogPunchView<'a>>,
     daily_stats: Stats,
@@ -39,11 +43,30 @@ struct LogView<'a> {
 
 /// One punch of an archived day; its instant is a text.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "DailyLogEntry"))]
 struct LogPunchView<'a> {
     id: &'a PunchId,
     timestamp: Iso,
+    #[cfg_attr(feature = "schema", schemars(with = "crate::punch_clock::schema::PunchType"))]
     r#type: &'static str,
+    /// The time of day, `HH:MM:SS`.
     time: String,
+}
+
+/// A page of archived days, newest first.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "DailyLogList"))]
+pub(crate) struct LogListAnswer<'a> {
+    logs: Vec<LogView<'a>>,
+    pagination: Pagination,
+}
+
+/// A day after a post.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "DailyLogSaved"))]
+pub(crate) struct LogSavedAnswer<'a> {
+    message: &'static str,
+    log: LogView<'a>,
 }
 
 impl Pagination {
@@ -101,24 +124,14 @@ pub fn log(log: &DayLog, user: &str) -> String {
 
 /// Renders the answer to `GET /api/daily-logs`.
 pub fn log_list(logs: &[DayLog], user: &str, pagination: Pagination) -> String {
-    #[derive(Serialize)]
-    struct Answer<'a> {
-        logs: Vec<LogView<'a>>,
-        pagination: Pagination,
-    }
     let logs = logs.iter().map(|log| LogView::of(log, user, offset_of(log))).collect();
-    json(&Answer { logs, pagination })
+    json(&LogListAnswer { logs, pagination })
 }
 
 /// Renders the answer to `POST /api/daily-logs`.
 pub fn log_saved(log: &DayLog, user: &str, is_new: bool, open_until: Option<Timestamp>) -> String {
-    #[derive(Serialize)]
-    struct Answer<'a> {
-        message: &'static str,
-        log: LogView<'a>,
-    }
     // The current day is not over: an open run counts up to now.
     let log = &DayLog { end: open_until.map_or(log.end, |now| now.min(log.end)), ..log.clone() };
     let message = if is_new { "Daily log saved successfully" } else { "Daily log updated successfully" };
-    json(&Answer { message, log: LogView::of(log, user, offset_of(log)) })
+    json(&LogSavedAnswer { message, log: LogView::of(log, user, offset_of(log)) })
 }

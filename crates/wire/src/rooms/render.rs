@@ -10,6 +10,69 @@ use crate::rooms::state::{Client, Clients, TimerState};
 /// The event with the countdown's state.
 pub(crate) const STATE: &str = "timer:state";
 
+/// The client has joined a room; only this client receives it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "SessionJoined"))]
+pub(crate) struct Joined<'a> {
+    /// The id of the room.
+    session_id: &'a str,
+    /// The id of the client as a member.
+    client_id: &'a MemberId,
+    name: &'a str,
+    /// The secret of this membership, with which another connection takes it over.
+    resume: &'a ResumeSecret,
+    created_at: Timestamp,
+    last_activity: Timestamp,
+    state: TimerState<'a>,
+    #[serde(flatten)]
+    clients: Clients<'a>,
+}
+
+/// The client has left its room.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "SessionLeft"))]
+pub(crate) struct Left<'a> {
+    /// The id of the room.
+    session_id: &'a RoomId,
+}
+
+/// The countdown at a whole second.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TimerTick"))]
+pub(crate) struct CountdownTick<'a> {
+    /// The id of the room.
+    session_id: &'a str,
+    /// The seconds that are left.
+    remaining_time: u64,
+    server_time: Timestamp,
+    ends_at: Timestamp,
+}
+
+/// The countdown has reached zero.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TimerCompleted"))]
+pub(crate) struct Completed<'a> {
+    /// The id of the room.
+    session_id: &'a str,
+    completed_at: Timestamp,
+}
+
+/// Another member has joined or left.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "SessionMemberEvent"))]
+pub(crate) struct MemberEvent<'a> {
+    /// The id of the room.
+    session_id: &'a str,
+    client: Client<'a>,
+    #[serde(flatten)]
+    clients: &'a Clients<'a>,
+}
+
 /// Renders `timer:state`; `None` if the room has ended.
 pub fn state(board: &Board, now: Timestamp) -> Option<Event> {
     Some(Event::new(STATE, &TimerState::of(board, board.get::<Room>(&())?, now)))
@@ -17,19 +80,6 @@ pub fn state(board: &Board, now: Timestamp) -> Option<Event> {
 
 /// Renders `session:joined` for a member; `None` if the room does not have the member.
 pub fn joined(board: &Board, member: &MemberId, now: Timestamp) -> Option<Event> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Joined<'a> {
-        session_id: &'a str,
-        client_id: &'a MemberId,
-        name: &'a str,
-        resume: &'a ResumeSecret,
-        created_at: Timestamp,
-        last_activity: Timestamp,
-        state: TimerState<'a>,
-        #[serde(flatten)]
-        clients: Clients<'a>,
-    }
     let (room, member) = (board.get::<Room>(&())?, board.get::<Member>(member)?);
     Some(Event::new(
         "session:joined",
@@ -48,11 +98,6 @@ pub fn joined(board: &Board, member: &MemberId, now: Timestamp) -> Option<Event>
 
 /// Renders the answer to `session:leave`, for which there is no event.
 pub fn left(room: &RoomId) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Left<'a> {
-        session_id: &'a RoomId,
-    }
     serde_json::to_string(&Left { session_id: room }).expect("a text is JSON")
 }
 
@@ -98,36 +143,14 @@ pub fn completion(old: &Board, new: &Board, mut send: impl FnMut(Event)) {
 }
 
 fn timer_tick(board: &Board, remaining_time: u64, server_time: Timestamp, ends_at: Timestamp) -> Event {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Tick<'a> {
-        session_id: &'a str,
-        remaining_time: u64,
-        server_time: Timestamp,
-        ends_at: Timestamp,
-    }
-    Event::new("timer:tick", &Tick { session_id: board.scope.id(), remaining_time, server_time, ends_at })
+    Event::new("timer:tick", &CountdownTick { session_id: board.scope.id(), remaining_time, server_time, ends_at })
 }
 
 fn timer_completed(board: &Board, completed_at: Timestamp) -> Event {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Completed<'a> {
-        session_id: &'a str,
-        completed_at: Timestamp,
-    }
     Event::new("timer:completed", &Completed { session_id: board.scope.id(), completed_at })
 }
 
 fn member_event(name: &'static str, board: &Board, member: &Member, clients: &Clients<'_>) -> Event {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct MemberEvent<'a> {
-        session_id: &'a str,
-        client: Client<'a>,
-        #[serde(flatten)]
-        clients: &'a Clients<'a>,
-    }
     let payload = MemberEvent { session_id: board.scope.id(), client: Client::of(member), clients };
     Event { about: Some(member.id.clone()), ..Event::new(name, &payload) }
 }

@@ -6,19 +6,25 @@ use timers::{Board, MemberId, Revision, Timestamp};
 
 use crate::rooms::LISTED_MAX;
 
-/// `TimerState`.
+/// The countdown of a room.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct TimerState<'a> {
+    /// The id of the room.
     session_id: &'a str,
+    /// The whole duration in seconds.
     duration: u64,
+    /// The seconds that are left, rounded up.
     remaining_time: u64,
     is_running: bool,
     is_paused: bool,
+    /// The last start. A resumed countdown keeps it.
     #[serde(skip_serializing_if = "Option::is_none")]
     started_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     paused_at: Option<Timestamp>,
+    /// When the countdown reaches zero, while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     ends_at: Option<Timestamp>,
     server_time: Timestamp,
@@ -50,6 +56,7 @@ impl<'a> TimerState<'a> {
 /// A member as the other members see it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "RoomClient"))]
 pub(crate) struct Client<'a> {
     id: &'a MemberId,
     name: &'a str,
@@ -64,8 +71,11 @@ impl<'a> Client<'a> {
 
 /// The first [`LISTED_MAX`] members in the order in which they joined, and the number of all.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct Clients<'a> {
+    /// The first 100 members in the order in which they joined.
     clients: Vec<Client<'a>>,
+    /// The number of all members.
     count: usize,
 }
 

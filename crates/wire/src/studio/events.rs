@@ -17,11 +17,56 @@ const PARTS_PER_UNIT: u32 = 6000;
 /// The cost of a finished entry.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TimerCost"))]
 struct CostView {
     hours: u64,
     minutes: u64,
+    /// The cost, not rounded.
     cost: Decimal,
+    /// The cost in dollars with two decimals, for display.
     formatted_cost: String,
+}
+
+/// A member has started an entry, or has moved the start of a running one.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TimerStartedEvent"))]
+pub(crate) struct StartedEvent<'a> {
+    time_entry_id: u64,
+    task_type: Option<TaskTypeView<'a>>,
+    #[serde(flatten)]
+    target: TargetView,
+    start_time: Iso,
+    user_id: UserNumber<'a>,
+    server_time: Timestamp,
+}
+
+/// A member has ended an entry.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TimerStoppedEvent"))]
+pub(crate) struct StoppedEvent<'a> {
+    time_entry_id: u64,
+    end_time: Option<Iso>,
+    duration_minutes: Option<u64>,
+    cost: Option<CostView>,
+    user_id: UserNumber<'a>,
+    server_time: Timestamp,
+}
+
+/// A member has corrected an entry.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TimerAdjustedEvent"))]
+pub(crate) struct AdjustedEvent<'a> {
+    time_entry_id: u64,
+    start_time: Iso,
+    /// The end; `null` while the entry runs.
+    end_time: Option<Iso>,
+    /// The length in minutes, rounded; `null` while the entry runs.
+    duration_minutes: Option<u64>,
+    user_id: UserNumber<'a>,
+    server_time: Timestamp,
 }
 
 /// Renders the events that `old` does not have, in order.
@@ -53,20 +98,9 @@ fn render(board: &Board, event: &StudioEvent) -> Event {
 }
 
 fn started(board: &Board, entry: &TimeEntry, user: &str, server_time: Timestamp) -> Event {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Started<'a> {
-        time_entry_id: u64,
-        task_type: Option<TaskTypeView<'a>>,
-        #[serde(flatten)]
-        target: TargetView,
-        start_time: Iso,
-        user_id: UserNumber<'a>,
-        server_time: Timestamp,
-    }
     Event::new(
         "timer:started",
-        &Started {
+        &StartedEvent {
             time_entry_id: entry.id.0,
             task_type: board.get::<TaskType>(&entry.task_type).map(TaskTypeView::of),
             target: entry.target.into(),
@@ -78,20 +112,10 @@ fn started(board: &Board, entry: &TimeEntry, user: &str, server_time: Timestamp)
 }
 
 fn stopped(event: &StudioEvent) -> Event {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Stopped<'a> {
-        time_entry_id: u64,
-        end_time: Option<Iso>,
-        duration_minutes: Option<u64>,
-        cost: Option<CostView>,
-        user_id: UserNumber<'a>,
-        server_time: Timestamp,
-    }
     let entry = &event.entry;
     Event::new(
         "timer:stopped",
-        &Stopped {
+        &StoppedEvent {
             time_entry_id: entry.id.0,
             end_time: entry.end.map(Iso),
             duration_minutes: entry.minutes(),
@@ -103,20 +127,10 @@ fn stopped(event: &StudioEvent) -> Event {
 }
 
 fn adjusted(event: &StudioEvent) -> Event {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Adjusted<'a> {
-        time_entry_id: u64,
-        start_time: Iso,
-        end_time: Option<Iso>,
-        duration_minutes: Option<u64>,
-        user_id: UserNumber<'a>,
-        server_time: Timestamp,
-    }
     let entry = &event.entry;
     Event::new(
         "timer:adjusted",
-        &Adjusted {
+        &AdjustedEvent {
             time_entry_id: entry.id.0,
             start_time: Iso(entry.start),
             end_time: entry.end.map(Iso),

@@ -19,6 +19,35 @@ pub(crate) struct Decimal {
 /// entry can have no user.
 pub(crate) struct UserNumber<'a>(pub(crate) &'a str);
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Decimal {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Decimal".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "number", "minimum": 0 })
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for UserNumber<'_> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "StudioUserId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "The id of a user: a number if it has digits only, and `null` if the user is not known.",
+            "type": ["integer", "string", "null"],
+        })
+    }
+}
+
 /// Returns the integer that JavaScript reads, if the number is one and exact. `3.0` and `3e0` are.
 pub(crate) fn integer(number: &Number) -> Option<i64> {
     let integer = number.as_i64().or_else(|| {

@@ -8,40 +8,51 @@ use crate::iso::Iso;
 use crate::studio::number::{Decimal, UserNumber};
 use crate::studio::request::Cursor;
 
-/// `TaskType`.
+/// A kind of work.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TaskType"))]
 pub(crate) struct TaskTypeView<'a> {
     id: u64,
     name: &'a str,
     description: Option<&'a str>,
+    /// The price of an hour, a decimal number with two decimals.
     hourly_rate: String,
     category: Category,
+    /// The colour, `#RRGGBB`.
     color: Option<&'a str>,
     sort_order: i64,
+    /// Whether entries of the type can be started.
     is_active: bool,
     created_at: Iso,
     updated_at: Iso,
 }
 
-/// `TimeEntry`.
+/// A time of work.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct EntryView<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TimeEntry"))]
+pub(crate) struct EntryView<'a> {
     id: u64,
     task_type_id: u64,
     #[serde(flatten)]
     target: TargetView,
     start_time: Iso,
+    /// The end; `null` while the entry runs.
     end_time: Option<Iso>,
+    /// The length in minutes, rounded; `null` while the entry runs.
     duration_minutes: Option<u64>,
+    /// The price of an hour at the start of the entry.
     hourly_rate_snapshot: String,
+    /// Whether a member has corrected the entry.
     manually_adjusted: bool,
     billable: bool,
     notes: Option<&'a str>,
     created_by: UserNumber<'a>,
     created_at: Iso,
     updated_at: Iso,
+    /// The type; absent from the answers of `timer.stop` and `timeEntries.adjust`.
+    #[cfg_attr(feature = "schema", schemars(extend("x-can-be-null" = true)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     task_type: Option<Option<TaskTypeView<'a>>>,
 }
@@ -49,10 +60,22 @@ struct EntryView<'a> {
 /// The three ids, of which one is not `null`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TimeEntryTarget"))]
 pub(crate) struct TargetView {
     session_id: Option<i64>,
     project_id: Option<i64>,
     track_id: Option<i64>,
+}
+
+/// The sums over all matching finished entries.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TimeEntryStats"))]
+pub(crate) struct ListStats {
+    /// The hours, with two decimals.
+    total_hours: Decimal,
+    /// The cost, with two decimals.
+    total_cost: Decimal,
 }
 
 impl<'a> TaskTypeView<'a> {
@@ -145,13 +168,7 @@ pub fn listed_entry(entry: &TimeEntry, board: &Board) -> String {
 
 /// Renders what stands behind the entries of a list.
 pub fn list_end(total: Total, next: Option<Cursor>) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Stats {
-        total_hours: Decimal,
-        total_cost: Decimal,
-    }
-    let stats = Stats {
+    let stats = ListStats {
         total_hours: Decimal { numerator: total.hundredths_of_hours(), denominator: 100 },
         total_cost: Decimal { numerator: total.cents(), denominator: 100 },
     };

@@ -16,6 +16,11 @@ pub struct CallError {
 
 /// The kind of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "TrpcErrorCode", rename_all = "SCREAMING_SNAKE_CASE")
+)]
 pub enum ErrorCode {
     /// The input is wrong, or the rules refuse it.
     BadRequest,
@@ -37,6 +42,37 @@ pub enum ErrorCode {
     ServiceUnavailable,
     /// The service has failed.
     InternalServerError,
+}
+
+/// The answer to a call that has no result.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TrpcErrorEnvelope"))]
+pub(crate) struct ErrorEnvelope<'a> {
+    error: ErrorShape<'a>,
+}
+
+/// Why a call has no result.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TrpcError"))]
+struct ErrorShape<'a> {
+    /// The reason, for people.
+    message: &'a str,
+    /// The code of JSON-RPC 2.0.
+    code: i32,
+    data: ErrorData<'a>,
+}
+
+/// The kind of an error, and its place.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TrpcErrorData"))]
+struct ErrorData<'a> {
+    #[cfg_attr(feature = "schema", schemars(with = "ErrorCode"))]
+    code: &'static str,
+    http_status: u16,
+    /// The path of the procedure; absent if the request calls none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
 }
 
 impl ErrorCode {
@@ -90,27 +126,9 @@ impl CallError {
 
     /// Renders the envelope; a call of no procedure has no path.
     pub fn envelope(&self, path: Option<&str>) -> String {
-        #[derive(Serialize)]
-        struct Envelope<'a> {
-            error: Shape<'a>,
-        }
-        #[derive(Serialize)]
-        struct Shape<'a> {
-            message: &'a str,
-            code: i32,
-            data: Data<'a>,
-        }
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Data<'a> {
-            code: &'static str,
-            http_status: u16,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            path: Option<&'a str>,
-        }
         let (code, number, http_status) = self.code.facts();
-        let data = Data { code, http_status, path };
-        let envelope = Envelope { error: Shape { message: &self.message, code: number, data } };
+        let data = ErrorData { code, http_status, path };
+        let envelope = ErrorEnvelope { error: ErrorShape { message: &self.message, code: number, data } };
         serde_json::to_string(&envelope).expect("an error has no key that JSON cannot write")
     }
 }

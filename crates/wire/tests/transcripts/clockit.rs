@@ -21,7 +21,7 @@ fn every_clockit_transcript_is_reproduced_byte_for_byte() {
 }
 
 /// A client, a board and a clock.
-struct Player {
+pub(super) struct Player {
     is_v1: bool,
     board: Board,
     now: Timestamp,
@@ -29,7 +29,7 @@ struct Player {
 }
 
 impl Player {
-    fn play(script: &str) -> String {
+    pub(super) fn play(script: &str) -> String {
         let board = Board::empty(Scope::user(&UserId::new("ann").unwrap()));
         let mut player = Self { is_v1: false, board, now: Timestamp(0), out: String::new() };
         for line in script.lines().filter(|line| !line.starts_with('<')) {

@@ -34,7 +34,7 @@ fn every_focus_transcript_is_reproduced_byte_for_byte() {
 }
 
 /// A person with ended sessions, sockets and a clock.
-struct Player {
+pub(super) struct Player {
     board: Board,
     history: BTreeMap<HistoryId, Row>,
     limits: Limits,
@@ -63,7 +63,7 @@ fn refused(refusal: Refusal) -> (u16, String) {
 }
 
 impl Player {
-    fn play(script: &str) -> String {
+    pub(super) fn play(script: &str) -> String {
         let board = Board::empty(Scope::focus(&UserId::new(USER).unwrap()));
         let (history, limits, sockets) = (BTreeMap::new(), Limits::default(), BTreeMap::new());
         let mut player = Self { board, history, limits, now: Timestamp(0), sockets, created: 0, out: String::new() };

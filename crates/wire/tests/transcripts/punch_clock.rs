@@ -27,7 +27,7 @@ fn every_punch_clock_transcript_is_reproduced_byte_for_byte() {
 }
 
 /// A person with archived days, and a clock.
-struct Player {
+pub(super) struct Player {
     board: Board,
     history: BTreeMap<HistoryId, Row>,
     limits: Limits,
@@ -36,7 +36,7 @@ struct Player {
 }
 
 impl Player {
-    fn play(script: &str) -> String {
+    pub(super) fn play(script: &str) -> String {
         let board = Board::empty(Scope::work_day(&UserId::new("ann").unwrap()));
         let (history, limits) = (BTreeMap::new(), Limits::default());
         let mut player = Self { board, history, limits, now: Timestamp(0), out: String::new() };

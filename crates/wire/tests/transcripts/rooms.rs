@@ -22,14 +22,14 @@ fn every_rooms_transcript_is_reproduced_byte_for_byte() {
 }
 
 /// A room and a clock.
-struct Player {
+pub(super) struct Player {
     board: Board,
     now: Timestamp,
     out: String,
 }
 
 impl Player {
-    fn play(script: &str) -> String {
+    pub(super) fn play(script: &str) -> String {
         let board = Board::empty(Scope::room(&RoomId::new("r").unwrap()));
         let mut player = Self { board, now: Timestamp(0), out: String::new() };
         for line in script.lines().filter(|line| !line.starts_with(['<', '='])) {

@@ -26,7 +26,7 @@ fn every_studio_transcript_is_reproduced_byte_for_byte() {
 }
 
 /// An organisation with its history, and a clock.
-struct Player {
+pub(super) struct Player {
     board: Board,
     history: BTreeMap<HistoryId, Row>,
     now: Timestamp,
@@ -34,7 +34,7 @@ struct Player {
 }
 
 impl Player {
-    fn play(script: &str) -> String {
+    pub(super) fn play(script: &str) -> String {
         let board = Board::empty(Scope::organization(&OrganizationId::new("1").unwrap()));
         let mut player = Self { board, history: BTreeMap::new(), now: Timestamp(0), out: String::new() };
         for line in script.lines().filter(|line| !line.starts_with(['<', '='])) {
