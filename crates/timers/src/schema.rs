@@ -71,6 +71,8 @@ schema!(
     json_schema!({
         "description": "The id of a punch, as the client that made it wrote it.",
         "type": ["string", "number"],
+        "minLength": 1,
+        "maxLength": ID_BYTES_MAX,
     })
 );
 schema!(TargetMinutes, "TargetMinutes", inline, json_schema!({ "type": "number", "exclusiveMinimum": 0 }));

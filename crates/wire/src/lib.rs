@@ -21,6 +21,7 @@ pub mod schema;
 pub mod studio;
 mod time_sync;
 mod trace;
+mod whole_number;
 mod zone;
 
 pub use dialect::{Dialect, Done, Text, TextDialect};
@@ -30,4 +31,5 @@ pub use going_away::going_away;
 pub use message::{ClientMessage, MessageId, Rejected, Request, Token};
 pub use row_fault::{FAULTS_MAX, RowFault};
 pub use time_sync::{TimePing, json_rpc as answer_time_sync};
+pub use whole_number::whole_number;
 pub use zone::zone;

@@ -4,6 +4,7 @@
 //! by hand has the schema of a structure beside that code.
 
 mod catalog;
+mod close_codes;
 mod finish;
 mod shared;
 mod text_message;
@@ -11,6 +12,7 @@ mod text_message;
 pub(crate) use shared::{ErrorAnswer, EventRefusal, Given, NumberOrText, TargetInput};
 
 pub use catalog::{Catalog, Channel, Form, Message, ProcedureSchema, RouteSchema};
+pub use close_codes::{CLOSE_CODES, CloseCode, Reconnect};
 
 use crate::{clockit, focus, punch_clock, rooms, studio};
 

@@ -8,6 +8,8 @@ use timers::focus::{
 };
 use timers::{Fields, RawJson};
 
+use crate::whole_number::whole_number;
+
 /// The subject of a session whose page gives none.
 const SUBJECT_DEFAULT: &str = "General";
 
@@ -128,10 +130,8 @@ impl SessionList {
     /// One of them has no value of its kind.
     pub fn read(status: Option<&str>, limit: Option<&str>, before: Option<&str>) -> Result<Self, BadFocusRequest> {
         let given = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-        let limit = given(limit).map(|text| match text.parse::<usize>() {
-            Ok(limit @ 1..) => Ok(limit),
-            Ok(0) | Err(_) => Err(BadFocusRequest::new("limit must be a whole number above 0")),
-        });
+        let bad_limit = || BadFocusRequest::new("limit must be a whole number above 0");
+        let limit = given(limit).map(|text| whole_number(&text).ok_or_else(bad_limit));
         Ok(Self {
             status: given(status).map(|text| text.parse()).transpose()?,
             limit: limit.transpose()?,

@@ -91,8 +91,10 @@ enum StatsView<'a> {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "DailyStats"))]
 pub(crate) struct Stats {
     /// The minutes of work, rounded.
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub(crate) total_work_minutes: u64,
     /// The minutes of breaks, rounded.
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub(crate) total_break_minutes: u64,
     /// Whether the day has 480 minutes of work, before rounding.
     pub(crate) is_complete: bool,

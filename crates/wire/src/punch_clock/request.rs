@@ -1,5 +1,6 @@
 //! What pages post.
 
+use serde::Deserialize;
 use timers::calendar::LocalDate;
 use timers::punch_clock::{Punch, PunchClockLimits, ThemeChoice};
 use timers::{Fields, RawJson};
@@ -21,7 +22,7 @@ pub struct PostedDay {
     pub punches: Vec<Punch>,
     /// Whether the body has punches, if only an empty list.
     pub has_punches: bool,
-    /// The totals, unread.
+    /// The totals as they were posted, if they are totals.
     pub stats: Option<RawJson>,
     /// The theme, if it is a text.
     pub theme: Option<ThemeChoice>,
@@ -56,7 +57,7 @@ impl PostedDay {
         let entries = fields.take_raw("entries").filter(|raw| raw.as_str() != "null");
         let has_punches = entries.is_some();
         let punches = entries.map_or(Ok(Vec::new()), |raw| entries::posted(&raw))?;
-        let stats = fields.take_raw("dailyStats").filter(|raw| raw.as_str().starts_with('{'));
+        let stats = fields.take_raw("dailyStats").filter(|raw| is_totals(raw));
         let theme = fields.take_raw("currentTheme").filter(|raw| raw.as_str() != "null");
         let text = theme.as_ref().and_then(text_of);
         let seen_at = fields.take("updatedAt").ok().flatten().as_ref().and_then(instant);
@@ -103,6 +104,19 @@ fn object(body: &str) -> Result<Fields, BadRequest> {
         return Err(BadRequest::new("the body must be an object"));
     }
     serde_json::from_str(raw.as_str()).map_err(|error| BadRequest::new(format!("the body is not JSON: {error}")))
+}
+
+/// Tells whether an object has the three totals of a day and nothing else, so that an answer can repeat it.
+fn is_totals(raw: &RawJson) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it can be read counts")]
+    struct Totals {
+        total_work_minutes: f64,
+        total_break_minutes: f64,
+        is_complete: bool,
+    }
+    raw.as_str().starts_with('{') && serde_json::from_str::<Totals>(raw.as_str()).is_ok()
 }
 
 fn text_of(raw: &RawJson) -> Option<String> {

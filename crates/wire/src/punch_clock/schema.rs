@@ -1,6 +1,7 @@
 //! Schemas of the messages and bodies that are written or read by hand.
 
 use schemars::JsonSchema;
+use serde_json::{Map, Value};
 use timers::Timestamp;
 use timers::punch_clock::PunchId;
 
@@ -98,7 +99,7 @@ struct UserSessionInput {
     /// The `updatedAt` of the document that the client has seen.
     updated_at: Option<String>,
     /// The totals that the client shows. They are never stored.
-    daily_stats: Option<DailyStatsInput>,
+    daily_stats: Option<Map<String, Value>>,
 }
 
 /// A punch. Other fields are ignored.
@@ -114,16 +115,6 @@ struct PunchEntryInput {
     time: Option<String>,
 }
 
-/// The totals that a client shows. Other fields are returned as they are.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "camelCase")]
-#[expect(dead_code, reason = "it describes what `PostedDay::read` reads")]
-struct DailyStatsInput {
-    total_work_minutes: Option<f64>,
-    total_break_minutes: Option<f64>,
-    is_complete: Option<bool>,
-}
-
 /// A day to save. Other fields are ignored.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase")]
@@ -135,7 +126,7 @@ struct DailyLogInput {
     /// Punches to unite with those of the days of their timestamps.
     entries: Vec<PunchEntryInput>,
     /// The totals that the client shows. The server counts its own.
-    daily_stats: DailyStatsInput,
+    daily_stats: Map<String, Value>,
     theme: Option<String>,
 }
 

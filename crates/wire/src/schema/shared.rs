@@ -83,7 +83,7 @@ impl JsonSchema for TargetInput {
         json_schema!({
             "type": ["number", "string"],
             "exclusiveMinimum": 0,
-            "pattern": r"^\s*[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?\s*$",
+            "pattern": r"^\s*([0-9]*[1-9][0-9]*(\.[0-9]*)?|[0-9]*\.[0-9]*[1-9][0-9]*)([eE][+-]?[0-9]{1,2})?\s*$",
         })
     }
 }

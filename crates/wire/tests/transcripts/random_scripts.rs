@@ -149,10 +149,13 @@ fn punch() -> impl Strategy<Value = Value> {
 }
 
 fn punch_clock_line() -> impl Strategy<Value = String> {
-    let stats = json!({ "totalWorkMinutes": 1, "totalBreakMinutes": 2, "isComplete": false });
-    let post = (vec(punch(), 0..4), select(&["dark", "aurora", "pink"][..]), any::<bool>()).prop_map(
-        move |(entries, theme, has_stats)| {
-            let stats = if has_stats { stats.clone() } else { Value::Null };
+    let stats = [
+        json!({ "totalWorkMinutes": 1, "totalBreakMinutes": -2.5, "isComplete": false }),
+        json!({ "totalWorkMinutes": 1, "totalBreakMinutes": 2, "isComplete": "no" }),
+        json!({ "totalWorkMinutes": 1, "totalBreakMinutes": 2, "isComplete": true, "more": 1 }),
+    ];
+    let post = (vec(punch(), 0..4), select(&["dark", "aurora", "pink"][..]), select(stats.to_vec())).prop_map(
+        |(entries, theme, stats)| {
             let body = json!({ "entries": entries, "currentTheme": theme, "dailyStats": stats, "__v": 3 });
             format!("> POST /api/session {body}")
         },

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use timers::Scope;
 use timers::stopwatch::Finished;
 use wire::clockit::rows::{BYTE_ORDER_MARK, header as csv_header, to_csv, to_json, to_spreadsheet_csv};
+use wire::whole_number;
 
 use crate::http::authenticated_user::AuthenticatedUser;
 use crate::http::error::error;
@@ -101,10 +102,10 @@ pub(crate) async fn csv(
 }
 
 fn page_query(query: &SessionListQuery) -> Result<Query, &'static str> {
-    let limit = match query.limit.as_deref().map(str::parse::<usize>) {
+    let limit = match query.limit.as_deref().map(whole_number) {
         None => PAGE_DEFAULT,
-        Some(Ok(limit @ 1..)) => limit.min(PAGE_MAX),
-        Some(Ok(0) | Err(_)) => return Err("limit must be a whole number above 0"),
+        Some(Some(limit)) => limit.min(PAGE_MAX),
+        Some(None) => return Err("limit must be a whole number above 0"),
     };
     let before = match query.before.as_deref().map(str::parse::<HistoryCursor>) {
         None => None,

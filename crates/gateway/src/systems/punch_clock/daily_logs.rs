@@ -11,6 +11,7 @@ use timers::RequiredRows;
 use timers::calendar::{LocalDate, Zone};
 use timers::punch_clock::{DayLog, SavedLog, ThemeChoice};
 use wire::punch_clock::{BadRequest, Pagination, PostedLog, log_list, log_saved};
+use wire::whole_number;
 
 use crate::http::query::Query;
 use crate::node::Node;
@@ -36,10 +37,9 @@ pub(super) struct LogQuery {
 
 /// `GET /api/daily-logs?date=&limit=&page=`: archived days, newest first.
 pub(super) async fn list(worker: Worker, Query(query): Query<LogQuery>) -> Response {
-    let number = |text: Option<&String>, default: u64| match text.map(|text| text.parse::<u64>()) {
+    let number = |text: Option<&String>, default: u64| match text.map(|text| whole_number(text)) {
         None => Some(default),
-        Some(Ok(number @ 1..)) => Some(number),
-        Some(Ok(0) | Err(_)) => None,
+        Some(number) => number.map(|number| u64::try_from(number).unwrap_or(u64::MAX)),
     };
     let (limit, page) = (number(query.limit.as_ref(), PAGE_DEFAULT), number(query.page.as_ref(), 1));
     let (Some(limit), Some(page)) = (limit.map(|limit| limit.min(PAGE_MAX)), page) else {
