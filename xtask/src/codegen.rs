@@ -1,5 +1,6 @@
 //! `cargo xtask codegen`: the files that are made from others, and whether they are fresh.
 
+mod api_documents;
 mod chart_readme;
 mod chart_schema;
 mod monitoring;
@@ -33,16 +34,13 @@ impl GeneratedFile {
 /// Writes the files that are not fresh, and removes copies whose origin is gone.
 pub(crate) fn write(workspace: &Workspace) -> Result<()> {
     let files = generated(&workspace.root)?;
-    for file in stale(&workspace.root, &files) {
-        let path = workspace.root.join(&file.path);
-        fs::create_dir_all(path.parent().context("a generated file is in a folder")?)?;
-        fs::write(path, &file.content)?;
-        println!("{} is written", file.path);
-    }
+    write_stale(&workspace.root, &files)?;
     for path in orphans(&workspace.root, &files)? {
         fs::remove_file(workspace.root.join(&path))?;
         println!("{path} is removed");
     }
+    // The library contains generated types.
+    api_documents::generate(workspace)?;
     typescript::generate(workspace)
 }
 
@@ -51,14 +49,17 @@ pub(crate) fn check_typescript(workspace: &Workspace) -> Result<()> {
     typescript::check(workspace).context("run `cargo xtask codegen` and commit the files")
 }
 
+/// Fails unless the documents of the interfaces are fresh. Builds their generator.
+pub(crate) fn check_api_documents(workspace: &Workspace) -> Result<()> {
+    api_documents::check(workspace)
+}
+
 /// Fails unless all other generated files are fresh.
 pub(crate) fn check(root: &Path) -> Result<()> {
     let files = generated(root)?;
     let mut paths: Vec<String> = stale(root, &files).map(|file| file.path.clone()).collect();
     paths.extend(orphans(root, &files)?);
-    ensure!(paths.is_empty(), "these files are not fresh; run `cargo xtask codegen`: {}", paths.join(", "));
-    println!("{} generated files are fresh", files.len());
-    Ok(())
+    require_fresh(&files, &paths)
 }
 
 fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
@@ -66,6 +67,24 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
     files.push(chart_readme::file(root)?);
     files.push(chart_schema::file(root)?);
     Ok(files)
+}
+
+/// Writes the files of a list that are not fresh.
+fn write_stale(root: &Path, files: &[GeneratedFile]) -> Result<()> {
+    for file in stale(root, files) {
+        let path = root.join(&file.path);
+        fs::create_dir_all(path.parent().context("a generated file is in a folder")?)?;
+        fs::write(path, &file.content)?;
+        println!("{} is written", file.path);
+    }
+    Ok(())
+}
+
+/// Fails unless the files of a list are fresh.
+fn require_fresh(files: &[GeneratedFile], stale_paths: &[String]) -> Result<()> {
+    ensure!(stale_paths.is_empty(), "these files are not fresh; run `cargo xtask codegen`: {}", stale_paths.join(", "));
+    println!("{} generated files are fresh", files.len());
+    Ok(())
 }
 
 fn stale<'a>(root: &Path, files: &'a [GeneratedFile]) -> impl Iterator<Item = &'a GeneratedFile> {

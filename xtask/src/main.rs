@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use steps::Steps;
 use workspace::Workspace;
 
+mod api_lint;
 mod bench;
 mod child;
 mod ci;

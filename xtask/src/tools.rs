@@ -145,6 +145,11 @@ pub(crate) fn install_for_bench() -> Result<[PathBuf; 3]> {
     install([&REDIS, &NODE, &NPM])
 }
 
+/// Returns node and npm.
+pub(crate) fn install_for_api_lint() -> Result<[PathBuf; 2]> {
+    install([&NODE, &NPM])
+}
+
 /// Returns cargo-fuzz, which needs a C++ compiler for libFuzzer.
 pub(crate) fn install_for_fuzz(target: &Path) -> Result<PathBuf> {
     install([&CXX])?;
