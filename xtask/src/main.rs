@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use steps::Steps;
 use workspace::Workspace;
 
+mod api_fuzz;
 mod api_lint;
 mod bench;
 mod child;
@@ -65,6 +66,8 @@ enum Task {
     Conformance,
     /// Fuzz every parser, and keep the inputs that reach new code
     Fuzz(fuzz::Options),
+    /// Send random requests to a node, and check its answers by docs/api/openapi.json
+    ApiFuzz(api_fuzz::FuzzOptions),
     /// Check what the compiler does not: lengths, names, dependencies, licences, links
     Tidy,
     /// Run all checks of continuous integration: lock file, format, clippy, docs, tidy, test
@@ -108,6 +111,7 @@ fn run(task: Option<Task>) -> Result<()> {
         Task::Bench { only } => in_steps(&|steps| bench::run(workspace, steps, only.as_deref())),
         Task::Conformance => in_steps(&|steps| conformance::run(workspace, steps)),
         Task::Fuzz(options) => in_steps(&|steps| fuzz::run(workspace, steps, options)),
+        Task::ApiFuzz(options) => in_steps(&|steps| api_fuzz::run(workspace, steps, options)),
         Task::Tidy => tidy::run(workspace),
         Task::Ci => in_steps(&|steps| ci::run(workspace, steps)),
         Task::Codegen => codegen::write(workspace),
@@ -162,6 +166,7 @@ mod tests {
             "bench",
             "conformance",
             "fuzz",
+            "api-fuzz",
             "tidy",
             "ci",
             "codegen",

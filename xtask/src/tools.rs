@@ -150,6 +150,11 @@ pub(crate) fn install_for_api_lint() -> Result<[PathBuf; 2]> {
     install([&NODE, &NPM])
 }
 
+/// Returns Schemathesis, which sends random requests according to an OpenAPI document.
+pub(crate) fn install_for_api_fuzz(target: &Path) -> Result<PythonModule> {
+    PythonModule::install("schemathesis", include_str!("tools/schemathesis.txt"), target)
+}
+
 /// Returns cargo-fuzz, which needs a C++ compiler for libFuzzer.
 pub(crate) fn install_for_fuzz(target: &Path) -> Result<PathBuf> {
     install([&CXX])?;
