@@ -53,8 +53,8 @@ fn compile(workspace: &Workspace) -> Result<Files> {
     npm::install_packages(&workspace.root, npm::TYPESCRIPT, &npm)?;
     npm::compile_typescript(&workspace.root, &node)?;
     let mut modules = read(&package.join("dist"))?;
-    // Declarations of types are of no use to the page.
-    modules.retain(|path, _| path.extension().is_some_and(|extension| extension == "js"));
+    // Types are of no use to the page.
+    modules.retain(|path, content| path.extension().is_some_and(|extension| extension == "js") && has_code(content));
     let mut files = within(LIBRARY, modules);
     for path in SOCKET_IO_FILES.map(Path::new) {
         let source = package.join("node_modules").join(SOCKET_IO).join(path);
@@ -62,6 +62,15 @@ fn compile(workspace: &Workspace) -> Result<Files> {
         files.insert(Path::new(SOCKET_IO).join(path.file_name().unwrap_or_default()), content);
     }
     Ok(files)
+}
+
+/// Returns whether a module contains more than comments and the mark of a module, which is all that remains of types.
+fn has_code(module: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(module);
+    let lines = text.lines().map(str::trim_start);
+    let mut code =
+        lines.filter(|line| !line.is_empty() && !["//", "/*", "*"].iter().any(|mark| line.starts_with(mark)));
+    code.any(|line| line != "export {};")
 }
 
 /// Reads all files below a folder.
@@ -102,6 +111,13 @@ mod tests {
         let committed = files(&[("a.js", "1"), ("core/b.js", "changed"), ("d.js", "4")]);
         assert_eq!(differences(&expected, &committed), ["c.js", "core/b.js", "d.js"]);
         assert_eq!(differences(&expected, &expected), [""; 0]);
+    }
+
+    #[test]
+    fn a_module_of_types_has_no_code() {
+        assert!(!has_code(b"// Generated.\n/** The types\n * of messages. */\nexport {};\n"));
+        assert!(has_code(b"/** A client. */\nexport class Client {\n}\n"));
+        assert!(has_code(b"export { randomId } from './core/platform.js';\n"));
     }
 
     #[test]

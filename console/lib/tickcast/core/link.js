@@ -1,2 +1,0 @@
-/** One socket of a client, from its dial to its end, whatever its transport. */
-export {};
