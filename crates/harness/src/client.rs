@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::DEADLINE;
+use crate::{DEADLINE, Endpoint};
 
 /// A client.
 pub struct Client {
@@ -21,16 +21,17 @@ pub struct Client {
 }
 
 impl Client {
-    pub async fn connect(port: u16, path: &str) -> Self {
-        Self::connect_with(port, path, &[]).await
+    pub async fn connect(endpoint: impl Endpoint, path: &str) -> Self {
+        Self::connect_with(endpoint, path, &[]).await
     }
 
-    pub async fn connect_with(port: u16, path: &str, headers: &[(&'static str, &str)]) -> Self {
-        let mut request = format!("ws://127.0.0.1:{port}{path}").into_client_request().unwrap();
+    pub async fn connect_with(endpoint: impl Endpoint, path: &str, headers: &[(&'static str, &str)]) -> Self {
+        let address = endpoint.address();
+        let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
-        let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let tcp = TcpStream::connect(address).await.unwrap();
         let (socket, _) = timeout(DEADLINE, client_async(request, tcp)).await.unwrap().unwrap();
         Self { timeout: DEADLINE, socket }
     }

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::DEADLINE;
+use crate::{DEADLINE, Endpoint};
 
 /// Headers of a WebSocket upgrade.
 pub const UPGRADE: [(&str, &str); 4] = [
@@ -36,14 +36,15 @@ impl Response {
     }
 }
 
+/// Sends a request over a connection of its own.
 pub async fn request(
-    port: u16,
+    endpoint: impl Endpoint,
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> io::Result<Response> {
-    request_over(TcpStream::connect(("127.0.0.1", port)).await?, method, path, headers, body).await
+    request_over(TcpStream::connect(endpoint.address()).await?, method, path, headers, body).await
 }
 
 /// Sends a request over an open connection.

@@ -1,7 +1,7 @@
 //! A real `redis-server` for tests, on a free loopback port.
 
 use std::io::{self, BufReader, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::wait::block_until;
-use crate::{MovableClock, free_port};
+use crate::{Endpoint, MovableClock, free_port};
 
 pub use cluster::RedisCluster;
 pub use reply::Reply;
@@ -105,7 +105,7 @@ impl RedisServer {
         panic!("redis-server did not come up on any of five ports")
     }
 
-    /// Returns its address.
+    /// Returns its address as a URL.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
@@ -208,20 +208,12 @@ impl RedisServer {
     /// # Errors
     /// The connection's.
     pub fn replies(&self, commands: &[Vec<&str>]) -> io::Result<Vec<Reply>> {
-        let stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
-        let mut reader = BufReader::new(&stream);
-        commands
-            .iter()
-            .map(|args| {
-                let mut request = format!("*{}\r\n", args.len());
-                for arg in args {
-                    request.push_str(&format!("${}\r\n{arg}\r\n", arg.len()));
-                }
-                (&stream).write_all(request.as_bytes())?;
-                Reply::read(&mut reader)
-            })
-            .collect()
+        redis_replies(self.address(), commands)
+    }
+
+    /// Returns its address.
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
     }
 
     /// Sends a command repeatedly until the reply is as expected.
@@ -252,6 +244,27 @@ impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Sends commands to a server on one connection and returns their replies.
+///
+/// # Errors
+/// The connection's.
+pub fn redis_replies(server: SocketAddr, commands: &[Vec<&str>]) -> io::Result<Vec<Reply>> {
+    let stream = TcpStream::connect_timeout(&server, REPLY_TIMEOUT)?;
+    stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
+    let mut reader = BufReader::new(&stream);
+    commands
+        .iter()
+        .map(|args| {
+            let mut request = format!("*{}\r\n", args.len());
+            for arg in args {
+                request.push_str(&format!("${}\r\n{arg}\r\n", arg.len()));
+            }
+            (&stream).write_all(request.as_bytes())?;
+            Reply::read(&mut reader)
+        })
+        .collect()
 }
 
 /// Creates a directory in memory if possible: a busy disk would delay each durable write. Data written by a

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::Client;
+use crate::{Client, Endpoint};
 
 /// A client.
 pub struct SocketIo {
@@ -17,8 +17,8 @@ pub struct SocketIo {
 
 impl SocketIo {
     /// Connects to the namespace.
-    pub async fn connect(port: u16) -> Self {
-        let mut socket = Self::open(port, "").await;
+    pub async fn connect(endpoint: impl Endpoint) -> Self {
+        let mut socket = Self::open(endpoint, "").await;
         socket.say("40").await;
         let answer = socket.text().await;
         assert!(answer.starts_with(r#"40{"sid":""#), "{answer}");
@@ -26,8 +26,8 @@ impl SocketIo {
     }
 
     /// Connects to the namespace with credentials.
-    pub async fn connect_as(port: u16, credentials: &Value) -> Self {
-        let mut socket = Self::open(port, "").await;
+    pub async fn connect_as(endpoint: impl Endpoint, credentials: &Value) -> Self {
+        let mut socket = Self::open(endpoint, "").await;
         let answer = socket.connect_namespace(credentials).await;
         assert!(answer.starts_with(r#"40{"sid":""#), "{answer}");
         socket
@@ -46,28 +46,28 @@ impl SocketIo {
     }
 
     /// Connects and creates a room; returns its id.
-    pub async fn host(port: u16) -> (Self, String) {
-        let mut host = Self::connect(port).await;
+    pub async fn host(endpoint: impl Endpoint) -> (Self, String) {
+        let mut host = Self::connect(endpoint).await;
         let created = host.must("session:create", serde_json::json!({})).await;
         (host, created["sessionId"].as_str().expect("an id").to_owned())
     }
 
     /// Connects and joins a room; returns the reply.
-    pub async fn guest(port: u16, room: &str) -> (Self, Value) {
-        let mut guest = Self::connect(port).await;
+    pub async fn guest(endpoint: impl Endpoint, room: &str) -> (Self, Value) {
+        let mut guest = Self::connect(endpoint).await;
         let joined = guest.must("session:join", serde_json::json!({ "sessionId": room })).await;
         (guest, joined)
     }
 
     /// Opens an Engine.IO connection with a further query, without a namespace.
-    pub async fn open(port: u16, query: &str) -> Self {
-        Self::open_with(port, query, &[]).await
+    pub async fn open(endpoint: impl Endpoint, query: &str) -> Self {
+        Self::open_with(endpoint, query, &[]).await
     }
 
     /// Opens an Engine.IO connection with further headers, without a namespace.
-    pub async fn open_with(port: u16, query: &str, headers: &[(&'static str, &str)]) -> Self {
+    pub async fn open_with(endpoint: impl Endpoint, query: &str, headers: &[(&'static str, &str)]) -> Self {
         let path = format!("/socket.io/?EIO=4&transport=websocket{query}");
-        let mut client = Client::connect_with(port, &path, headers).await;
+        let mut client = Client::connect_with(endpoint, &path, headers).await;
         let open = client.next_text().await;
         assert!(open.starts_with('0'), "{open}");
         Self { client, pending: VecDeque::new(), last_ack: 0 }

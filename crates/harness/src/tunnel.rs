@@ -1,5 +1,6 @@
 //! A TLS tunnel for clients without TLS.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::port;
+use crate::{Endpoint, port};
 
 /// A port that forwards to a TLS server; stops when dropped. A connection is closed at once if the server's
 /// certificate is not trusted.
@@ -21,11 +22,12 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// Starts to forward to a loopback port. The server's certificate must be issued by `authority` (PEM).
+    /// Starts to forward to a server. The server's certificate must be issued by `authority` (PEM).
     ///
     /// # Panics
     /// If it cannot listen, or the authority can't be read.
-    pub fn start(target: u16, authority: &Path) -> Self {
+    pub fn start(target: impl Endpoint, authority: &Path) -> Self {
+        let target = target.address();
         let (listener, port) = port::listen();
         listener.set_nonblocking(true).unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
@@ -48,8 +50,8 @@ impl Tunnel {
     }
 }
 
-async fn forward(mut client: TcpStream, target: u16, connector: TlsConnector) {
-    let Ok(server) = TcpStream::connect(("127.0.0.1", target)).await else { return };
+async fn forward(mut client: TcpStream, target: SocketAddr, connector: TlsConnector) {
+    let Ok(server) = TcpStream::connect(target).await else { return };
     let name = ServerName::try_from("localhost").unwrap();
     // Either side may disconnect.
     if let Ok(mut server) = connector.connect(name, server).await {
