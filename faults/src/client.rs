@@ -1,6 +1,7 @@
 //! A client: a task that keeps a connection to a node, executes its workload and records all messages.
 
 use parking_lot::{Mutex, MutexGuard};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,10 +71,22 @@ pub(crate) struct State {
 /// The parts of the run that clients use.
 #[derive(Clone)]
 pub(crate) struct RunContext {
-    /// The nodes' public ports.
-    pub(crate) ports: Arc<[u16]>,
+    /// The public addresses of the nodes, or of what is in front of them.
+    pub(crate) nodes: Arc<[SocketAddr]>,
     pub(crate) load: watch::Receiver<Load>,
     pub(crate) started_at: Instant,
+    /// Time without a message after which a client takes its connection for lost: longer than the interval of the nodes' pings.
+    pub(crate) silence_timeout: Duration,
+}
+
+/// Time without a message after which a connection is lost: a node pings every 25 s, and waits 10 s for the pong.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(40);
+
+impl RunContext {
+    /// Makes the context of clients that connect to the nodes themselves.
+    pub(crate) fn of_nodes(nodes: Arc<[SocketAddr]>, load: watch::Receiver<Load>, started_at: Instant) -> Self {
+        Self { nodes, load, started_at, silence_timeout: SILENCE_TIMEOUT }
+    }
 }
 
 impl Client {
@@ -123,6 +136,6 @@ async fn run(profile: ClientProfile, context: RunContext, state: Arc<Mutex<State
             () = tokio::time::sleep(pause) => {} // tidy: allow: a client reconnects after a pause
             _ = load.wait_for(|load| *load == Load::Finished) => {}
         }
-        node = (node + 1) % context.ports.len();
+        node = (node + 1) % context.nodes.len();
     }
 }

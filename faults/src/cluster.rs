@@ -2,13 +2,14 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use harness::{DURABLE, Node, Proxy, RedisServer, RedisWithSentinels, binary, http};
+use harness::{DURABLE, Endpoint, Node, Proxy, RedisServer, RedisWithSentinels, binary, http};
 use tokio::time::Instant;
 
 use crate::focus::IDLE_AFTER;
+use crate::target::{NodeAddress, Target};
 
 /// Number of nodes: the leader, another one that may fail, and one to compare with.
 pub(crate) const NODES: usize = 3;
@@ -63,8 +64,6 @@ pub(crate) struct Cluster {
     pub(crate) links: Vec<Proxy>,
     pub(crate) disturbances: Vec<Disturbance>,
     pub(crate) started_at: Instant,
-    /// The start of the run on the clock of the machine, in ms since 1970.
-    pub(crate) started_ms: u64,
 }
 
 impl Needs {
@@ -115,9 +114,15 @@ impl Cluster {
         for node in &mut nodes {
             node.is_ready().await;
         }
-        let started_ms = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
         let (disturbances, started_at) = (vec![], Instant::now());
-        Self { primary, replica, sentinels, nodes, links, disturbances, started_at, started_ms }
+        Self { primary, replica, sentinels, nodes, links, disturbances, started_at }
+    }
+
+    /// Returns the addresses of the nodes and of the primary.
+    pub(crate) fn target(&self) -> Target {
+        let address = |node: &Node| NodeAddress { public: node.public.address(), internal: node.internal.address() };
+        let nodes = self.nodes.iter().map(address).collect();
+        Target { nodes, redis: self.primary.address(), started_at: self.started_at }
     }
 
     /// Waits for a node that reports itself as the leader of the beat, and returns it.

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use harness::{Client as NewClient, RedisServer, http};
+use harness::{Client as NewClient, http};
 use tokio::time::{Instant, interval};
 
 use crate::client::State;
-use crate::cluster::Cluster;
 use crate::focus;
 use crate::oracle::SuspendedInvariants;
 use crate::population::Population;
@@ -16,6 +15,7 @@ use crate::rooms;
 use crate::rooms::stored::StoredRoom;
 use crate::stored_state;
 use crate::studio;
+use crate::target::Target;
 use crate::view::View;
 
 /// Time allowed for convergence: generous, because this is not a measurement.
@@ -41,25 +41,25 @@ pub(crate) struct Stored {
 /// # Errors
 /// The unmet conditions after [`CONVERGENCE_TIMEOUT`].
 pub(crate) async fn clients(
-    cluster: &Cluster,
+    target: &Target,
     clients: &Population,
     suspended: SuspendedInvariants,
 ) -> Result<Stored, Vec<String>> {
-    let since = cluster.started_at.elapsed();
+    let since = target.started_at.elapsed();
     let end = Instant::now() + CONVERGENCE_TIMEOUT;
     let mut poll = interval(POLL_INTERVAL);
     loop {
         poll.tick().await;
-        let unmet = match tokio::task::block_in_place(|| read(&cluster.primary)) {
+        let unmet = match tokio::task::block_in_place(|| read(target)) {
             Ok(stored) => {
-                let mut unmet = unready(cluster).await;
+                let mut unmet = unready(target).await;
                 let users = clients.users.iter();
                 unmet.extend(users.filter_map(|client| unmet_condition(&client.state(), &stored.users, since)));
                 unmet.extend(rooms::converge::unmet_conditions(&clients.rooms, &stored.rooms, suspended));
                 unmet.extend(studio::converge::unmet_conditions(&clients.members, suspended));
                 unmet.extend(focus::converge::unmet_conditions(&clients.learners, since, suspended));
                 if unmet.is_empty() {
-                    unmet.extend(punch_clock::converge::unmet_conditions(cluster, &clients.devices, since).await);
+                    unmet.extend(punch_clock::converge::unmet_conditions(target, &clients.devices, since).await);
                 }
                 if unmet.is_empty() {
                     return Ok(stored);
@@ -78,14 +78,14 @@ pub(crate) async fn clients(
     }
 }
 
-fn read(server: &RedisServer) -> Result<Stored, anyhow::Error> {
-    Ok(Stored { users: stored_state::read(server)?, rooms: rooms::stored::read(server)? })
+fn read(target: &Target) -> Result<Stored, anyhow::Error> {
+    Ok(Stored { users: stored_state::read(target)?, rooms: rooms::stored::read(target)? })
 }
 
 /// Connects to every node as every user, and returns the differences from the store.
-pub(crate) async fn nodes(cluster: &Cluster, stored: &BTreeMap<String, View>) -> Vec<String> {
+pub(crate) async fn nodes(target: &Target, stored: &BTreeMap<String, View>) -> Vec<String> {
     let mut violations = Vec::new();
-    for (nth, node) in cluster.nodes.iter().enumerate() {
+    for (nth, node) in target.nodes.iter().enumerate() {
         for (user, wanted) in stored {
             let mut new_client = NewClient::connect(node.public, &format!("/session?userId={user}&dialect=v1")).await;
             let mut received = View::default();
@@ -102,9 +102,9 @@ pub(crate) async fn nodes(cluster: &Cluster, stored: &BTreeMap<String, View>) ->
 }
 
 /// Returns the nodes that are not ready.
-async fn unready(cluster: &Cluster) -> Vec<String> {
+async fn unready(target: &Target) -> Vec<String> {
     let mut unready = Vec::new();
-    for (nth, node) in cluster.nodes.iter().enumerate() {
+    for (nth, node) in target.nodes.iter().enumerate() {
         match http::request(node.internal, "GET", "/readyz", &[], b"").await {
             Ok(response) if response.status == 200 => {}
             Ok(response) => unready.push(format!("node {nth} is not ready: {}", response.body)),

@@ -20,6 +20,8 @@ mod run;
 mod stalls;
 mod stored_state;
 mod studio;
+mod target;
+mod trial;
 mod view;
 mod workload;
 
@@ -31,7 +33,8 @@ use anyhow::{Context, Result};
 use arguments::Arguments;
 use fault::Fault;
 use report::{Row, table};
-use run::{Outcome, Run};
+use run::Run;
+use trial::Outcome;
 
 /// Most violations of a run that are printed; the directory of the run has all.
 const PRINTED_MAX: usize = 10;

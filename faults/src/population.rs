@@ -6,7 +6,6 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::client::{Client, ClientProfile, Dialect, RunContext};
-use crate::cluster::NODES;
 use crate::focus::{FocusPerson, FocusProfile, FocusState};
 use crate::punch_clock::{Device, DeviceProfile, DeviceRecord};
 use crate::record::{Event, Record};
@@ -164,7 +163,7 @@ fn start_users(size: &Size, context: &RunContext, random: &mut Rng) -> Vec<Clien
             user: format!("u{user}"),
             // The last device sends no commands; for every other user it uses the seed dialect.
             dialect: if device + 1 == size.devices && user % 2 == 0 { Dialect::Seed } else { Dialect::V1 },
-            node: (user + device) % NODES,
+            node: (user + device) % context.nodes.len(),
             pace: (device + 1 < size.devices || user % 4 == 0).then_some(size.pace),
             races: user % 4 == 1,
             seed: random.u64(..),
@@ -185,7 +184,7 @@ fn start_rooms(size: &Size, context: &RunContext, ids: &RoomIds, random: &mut Rn
                 1 => Role::Watcher,
                 _ => Role::Guest,
             },
-            node: random.usize(0..NODES),
+            node: random.usize(0..context.nodes.len()),
             pace: size.room_pace,
             seed: random.u64(..),
         };
@@ -202,7 +201,7 @@ fn start_members(size: &Size, context: &RunContext, random: &mut Rng) -> Vec<Mem
             client: format!("organization{organization}-{nth}"),
             organization,
             user: organization * 100 + nth,
-            node: random.usize(0..NODES),
+            node: random.usize(0..context.nodes.len()),
             pace: (nth < size.colleagues).then_some(size.call_pace),
             seed: random.u64(..),
         };
@@ -218,7 +217,7 @@ fn start_devices(size: &Size, context: &RunContext, random: &mut Rng) -> Vec<Dev
             client: format!("punch{person}-{nth}"),
             person: format!("punch{person}"),
             place: (nth, DEVICES),
-            node: (person + nth) % NODES,
+            node: (person + nth) % context.nodes.len(),
             pace: size.page_pace,
             adopts: nth == 0,
             resets: nth == 0,
@@ -234,7 +233,7 @@ fn start_learners(size: &Size, context: &RunContext, random: &mut Rng) -> Vec<Fo
     let people = (1..=size.learners).map(|person| {
         let profile = FocusProfile {
             person: format!("focus{person}"),
-            node: person % NODES,
+            node: person % context.nodes.len(),
             devices: 1 + person % 2,
             seed: random.u64(..),
         };

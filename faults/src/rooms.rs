@@ -146,6 +146,6 @@ async fn run(profile: RoomProfile, context: RunContext, ids: RoomIds, state: Arc
             () = tokio::time::sleep(pause) => {} // tidy: allow: a client reconnects after a pause
             _ = load.wait_for(|load| *load == Load::Finished) => {}
         }
-        node = workload.below(context.ports.len() as u64) as usize;
+        node = workload.below(context.nodes.len() as u64) as usize;
     }
 }

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use harness::{RedisServer, Reply};
+use harness::Reply;
 use serde_json::{Value, json};
 
+use crate::target::Target;
 use crate::view::View;
 
 /// Reads the sessions of every user, in the form that clients see.
-pub(crate) fn read(server: &RedisServer) -> Result<BTreeMap<String, View>> {
-    let keys = server.replies(&[vec!["KEYS", "tickcast:*:board:user:*"]])?;
+pub(crate) fn read(target: &Target) -> Result<BTreeMap<String, View>> {
+    let keys = target.replies(&[vec!["KEYS", "tickcast:*:board:user:*"]])?;
     let keys: Vec<&str> = keys.iter().flat_map(Reply::texts).collect();
     let commands: Vec<Vec<&str>> = keys.iter().map(|key| vec!["HGETALL", key]).collect();
-    let boards = server.replies(&commands)?;
+    let boards = target.replies(&commands)?;
     let boards = keys.iter().zip(&boards).map(|(key, board)| {
         let user = key.rsplit(':').next().unwrap_or_default().to_owned();
         let view = decode_board(&user, &board.texts()).with_context(|| format!("in {key}"))?;

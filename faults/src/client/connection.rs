@@ -1,6 +1,7 @@
 //! One connection of a client.
 
 use std::future::pending;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub(super) struct Connection<'c> {
     load: watch::Receiver<Load>,
     socket: WebSocketStream<TcpStream>,
     next: Next,
+    silence_timeout: Duration,
 }
 
 /// The next action of a client.
@@ -62,11 +64,12 @@ impl<'c> Connection<'c> {
     ) -> Option<Duration> {
         let started_at = context.started_at;
         let write = |what| state.lock().write(started_at.elapsed(), what);
-        let ended = match timeout(READY_TIMEOUT, connect(context.ports[node], profile)).await {
+        let ended = match timeout(READY_TIMEOUT, connect(context.nodes[node], profile)).await {
             Ok(Ok(socket)) => {
                 write(Event::Opened(node));
-                let load = context.load.clone();
-                let mut connection = Self { profile, started_at, state, workload, load, socket, next: Next::Watch };
+                let (load, silence_timeout) = (context.load.clone(), context.silence_timeout);
+                let next = Next::Watch;
+                let mut connection = Self { profile, started_at, state, workload, load, socket, next, silence_timeout };
                 connection.begin();
                 connection.serve().await
             }
@@ -105,7 +108,9 @@ impl<'c> Connection<'c> {
         loop {
             let is_ready = self.state.lock().ready;
             tokio::select! {
-                heard = self.socket.next() => self.receive(heard)?,
+                heard = timeout(self.silence_timeout, self.socket.next()) => {
+                    self.receive(heard.context("the node is silent")?)?;
+                }
                 () = at(self.next) => self.act().await?,
                 changed = self.load.changed() => {
                     changed.context("the run has ended")?;
@@ -186,15 +191,15 @@ impl<'c> Connection<'c> {
     }
 }
 
-async fn connect(port: u16, profile: &ClientProfile) -> Result<WebSocketStream<TcpStream>> {
-    let tcp = TcpStream::connect(("127.0.0.1", port)).await?;
+async fn connect(node: SocketAddr, profile: &ClientProfile) -> Result<WebSocketStream<TcpStream>> {
+    let tcp = TcpStream::connect(node).await?;
     tcp.set_nodelay(true)?;
     let dialect = match profile.dialect {
         Dialect::Seed => "seed",
         Dialect::V1 => "v1",
     };
     let ClientProfile { user, client, .. } = profile;
-    let url = format!("ws://127.0.0.1:{port}/session?userId={user}&client={client}&dialect={dialect}");
+    let url = format!("ws://{node}/session?userId={user}&client={client}&dialect={dialect}");
     Ok(client_async(url, tcp).await?.0)
 }
 

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::requests::get;
 use super::{FocusPerson, FocusState};
-use crate::cluster::{Cluster, NODES};
 use crate::oracle::SuspendedInvariants;
+use crate::target::Target;
 
 /// What the nodes show of each person.
 pub(crate) type Shown = BTreeMap<String, Vec<NodeView>>;
@@ -58,17 +58,17 @@ fn unmet(state: &FocusState, since: Duration, suspended: SuspendedInvariants) ->
 ///
 /// # Errors
 /// A node does not answer.
-pub(crate) async fn shown(cluster: &Cluster, people: &[String]) -> Result<Shown> {
+pub(crate) async fn shown(target: &Target, people: &[String]) -> Result<Shown> {
     let mut shown = Shown::new();
     for person in people {
         let mut views = Vec::new();
-        for node in 0..NODES {
-            let port = cluster.nodes[node].public;
+        for node in 0..target.nodes.len() {
+            let port = target.nodes[node].public;
             let stats = get(person, port, "/api/users/me/stats").await?;
-            let sent = cluster.started_at.elapsed();
+            let sent = target.started_at.elapsed();
             let mut list = get(person, port, "/api/sessions").await?;
             let sessions = list["sessions"].as_array_mut().map(std::mem::take).unwrap_or_default();
-            views.push(NodeView { sent, answered: cluster.started_at.elapsed(), sessions, stats });
+            views.push(NodeView { sent, answered: target.started_at.elapsed(), sessions, stats });
         }
         shown.insert(person.clone(), views);
     }

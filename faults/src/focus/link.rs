@@ -1,5 +1,6 @@
 //! One WebSocket of a device.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::log::DepartureKind;
 use super::{FocusState, path_of};
+use crate::client::RunContext;
 use crate::record::Event;
 
 /// Timeout of a connection.
@@ -35,6 +37,7 @@ struct Reader {
     device: usize,
     state: Arc<Mutex<FocusState>>,
     started_at: Instant,
+    silence_timeout: Duration,
 }
 
 impl Link {
@@ -43,24 +46,25 @@ impl Link {
     /// # Errors
     /// The node does not answer.
     pub(super) async fn open(
-        node: usize,
-        port: u16,
+        dialed: usize,
         device: usize,
         state: &Arc<Mutex<FocusState>>,
-        started_at: Instant,
+        context: &RunContext,
     ) -> Result<Self> {
         let person = state.lock().person.clone();
-        let socket = timeout(READY_TIMEOUT, connect(&person, port)).await.context("no connection in time")??;
-        state.lock().write(device, started_at.elapsed(), Event::Opened(node));
+        let connected = timeout(READY_TIMEOUT, connect(&person, context.nodes[dialed])).await;
+        let socket = connected.context("no connection in time")??;
+        let (started_at, silence_timeout) = (context.started_at, context.silence_timeout);
+        state.lock().write(device, started_at.elapsed(), Event::Opened(dialed));
         let (orders, received) = unbounded_channel();
         let (sender, inbox) = unbounded_channel();
-        let reader = Reader { device, state: Arc::clone(state), started_at };
+        let reader = Reader { device, state: Arc::clone(state), started_at, silence_timeout };
         let task = tokio::spawn(async move {
             if let Err(reason) = reader.serve(socket, received, &sender).await {
                 reader.lost(&reason);
             }
         });
-        Ok(Self { node, orders, inbox, task })
+        Ok(Self { node: dialed, orders, inbox, task })
     }
 
     /// Sends a message, unless the connection is lost.
@@ -99,7 +103,9 @@ impl Reader {
                     self.sent(&message);
                     timeout(READY_TIMEOUT, socket.send(Message::text(message.to_string()))).await.context("not read")??;
                 }
-                received = socket.next() => self.receive(received, inbox)?,
+                received = timeout(self.silence_timeout, socket.next()) => {
+                    self.receive(received.context("the node is silent")?, inbox)?;
+                }
             }
         }
     }
@@ -157,9 +163,9 @@ impl Reader {
     }
 }
 
-async fn connect(person: &str, port: u16) -> Result<WebSocketStream<TcpStream>> {
-    let tcp = TcpStream::connect(("127.0.0.1", port)).await?;
+async fn connect(person: &str, node: SocketAddr) -> Result<WebSocketStream<TcpStream>> {
+    let tcp = TcpStream::connect(node).await?;
     tcp.set_nodelay(true)?;
-    let url = format!("ws://127.0.0.1:{port}{}", path_of("/ws/sessions", person));
+    let url = format!("ws://{node}{}", path_of("/ws/sessions", person));
     Ok(client_async(url, tcp).await?.0)
 }

@@ -46,7 +46,7 @@ enum SocketAnswer {
 /// The load of a device, until all have finished.
 pub(super) async fn run(profile: FocusProfile, device: usize, context: RunContext, state: Arc<Mutex<FocusState>>) {
     let mut load: watch::Receiver<Load> = context.load.clone();
-    let node = (profile.node + device) % context.ports.len();
+    let node = (profile.node + device) % context.nodes.len();
     let random = Rng::with_seed(profile.seed.wrapping_add(device as u64));
     let mut page = FocusPage { person: profile.person, device, context, state, random, node, link: None };
     tokio::select! {
@@ -186,12 +186,16 @@ impl FocusPage {
     }
 
     fn change_node(&mut self) {
-        self.node = (self.node + 1) % self.context.ports.len();
+        self.node = (self.node + 1) % self.context.nodes.len();
+    }
+
+    /// Returns the node of the socket, or the one in front if there is no socket.
+    fn node_of_socket(&self) -> usize {
+        self.link.as_ref().map_or(self.node, |link| link.node)
     }
 
     async fn open(&self) -> Option<Link> {
-        let port = self.context.ports[self.node];
-        match Link::open(self.node, port, self.device, &self.state, self.context.started_at).await {
+        match Link::open(self.node, self.device, &self.state, &self.context).await {
             Ok(link) => Some(link),
             Err(reason) => {
                 self.state.lock().write(self.device, self.now(), Event::Closed(format!("{reason:#}")));
@@ -239,7 +243,7 @@ impl FocusPage {
 
     /// Stops work on a session that cannot be tracked. That is no violation if it is being ended.
     fn give_up(&mut self, session: usize, reason: String) {
-        let (at, node) = (self.now(), self.node);
+        let (at, node) = (self.now(), self.node_of_socket());
         let mut state = self.state.lock();
         if state.sessions[session].ends.is_empty() {
             state.refusals.push(Refusal { at, node, reason });
@@ -250,8 +254,11 @@ impl FocusPage {
     async fn start_again(&mut self) {
         let Some((session, socket)) = self.tracked() else { return };
         self.set_pending(Some("start again"));
-        if let SocketAnswer::Refused(reason) = self.send_start(session, socket).await {
-            self.give_up(session, reason);
+        match self.send_start(session, socket).await {
+            SocketAnswer::Done => {}
+            SocketAnswer::Refused(reason) => self.give_up(session, reason),
+            // A late answer would be taken for that of the next message.
+            SocketAnswer::Lost => self.drop_socket().await,
         }
     }
 
@@ -269,7 +276,7 @@ impl FocusPage {
                 self.state.lock().sessions[session].tab_switches[nth].answered = Some(self.now());
             }
             SocketAnswer::Refused(reason) => {
-                let (at, node) = (self.now(), self.node);
+                let (at, node) = (self.now(), self.node_of_socket());
                 self.state.lock().refusals.push(Refusal { at, node, reason });
             }
             SocketAnswer::Lost => self.drop_socket().await,
@@ -291,9 +298,9 @@ impl FocusPage {
             });
             match received.await {
                 Ok(Some(received)) if received["type"] == answer => return SocketAnswer::Done,
-                // `OUTCOME_UNKNOWN` comes without an advice to repeat, since a tab switch would count twice.
+                // `outcome_unknown` comes without an advice to repeat, since a tab switch would count twice.
                 Ok(Some(received)) if received["retry"] == true => {}
-                Ok(Some(received)) if received["code"] == "OUTCOME_UNKNOWN" => return SocketAnswer::Lost,
+                Ok(Some(received)) if received["code"] == "outcome_unknown" => return SocketAnswer::Lost,
                 Ok(Some(received)) => return SocketAnswer::Refused(format!("{message}: {received}")),
                 Ok(None) | Err(_) => return SocketAnswer::Lost,
             }
@@ -334,7 +341,7 @@ impl FocusPage {
             let node = self.node;
             let sent = json!({ "node": node, "method": method, "path": request.path, "body": request.body });
             self.state.lock().write(self.device, self.now(), Event::Sent(sent));
-            match send(&self.person, self.context.ports[node], &request).await {
+            match send(&self.person, self.context.nodes[node], &request).await {
                 Ok((status, answer)) => {
                     let (at, received) = (self.now(), json!({ "status": status, "answer": answer }));
                     let mut state = self.state.lock();

@@ -1,5 +1,6 @@
 //! Requests over HTTP.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -24,10 +25,10 @@ pub(super) struct FocusRequest {
 ///
 /// # Errors
 /// The request is to be repeated: it was not answered, or the answer says so.
-pub(super) async fn send(person: &str, port: u16, request: &FocusRequest) -> Result<(u16, Value)> {
+pub(super) async fn send(person: &str, node: SocketAddr, request: &FocusRequest) -> Result<(u16, Value)> {
     let body = if request.body.is_null() { String::new() } else { request.body.to_string() };
     let (path, headers) = (path_of(&request.path, person), [("content-type", "application/json")]);
-    let sent = http::request(port, request.method, &path, &headers, body.as_bytes());
+    let sent = http::request(node, request.method, &path, &headers, body.as_bytes());
     let response = timeout(ANSWER_TIMEOUT, sent).await.context("no answer in time")??;
     match response.status {
         429 | 503 => bail!("{}: {}", response.status, response.body),
@@ -42,9 +43,9 @@ pub(super) async fn send(person: &str, port: u16, request: &FocusRequest) -> Res
 ///
 /// # Errors
 /// There is no answer, or it is a refusal.
-pub(super) async fn get(person: &str, port: u16, path: &str) -> Result<Value> {
+pub(super) async fn get(person: &str, node: SocketAddr, path: &str) -> Result<Value> {
     let request = FocusRequest { method: "GET", path: path.to_owned(), body: Value::Null };
-    match send(person, port, &request).await? {
+    match send(person, node, &request).await? {
         (200, body) => Ok(body),
         (status, body) => bail!("{status}: {body}"),
     }

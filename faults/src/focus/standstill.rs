@@ -6,13 +6,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::converge::{NodeView, Shown, shown};
 use super::link::Link;
 use super::{FocusDevice, FocusState};
-use crate::cluster::{Cluster, NODES};
+use crate::client::{Load, RunContext};
 use crate::record::{Event, Record};
+use crate::target::Target;
 
 /// Time within which the counters stand still: the lease of a dead node has ended, and its sockets are removed.
 const STANDSTILL_TIMEOUT: Duration = Duration::from_secs(25);
@@ -27,13 +29,13 @@ const RETURN_TOO_LATE: Duration = Duration::from_millis(31_500);
 ///
 /// # Errors
 /// The counters that move, or a node that does not answer.
-pub(crate) async fn standstill(cluster: &Cluster, people: &[FocusState]) -> Result<Shown> {
+pub(crate) async fn standstill(target: &Target, people: &[FocusState]) -> Result<Shown> {
     let people: Vec<String> = people.iter().map(|person| person.person.clone()).collect();
     let end = Instant::now() + STANDSTILL_TIMEOUT;
-    let mut before = shown(cluster, &people).await?;
+    let mut before = shown(target, &people).await?;
     loop {
         sleep(READ_INTERVAL).await; // tidy: allow: counters move once a second
-        let now = shown(cluster, &people).await?;
+        let now = shown(target, &people).await?;
         let moving: Vec<String> = now.iter().filter_map(|(person, views)| moving(&before[person], views)).collect();
         if moving.is_empty() {
             return Ok(now);
@@ -64,24 +66,27 @@ fn counters(session: &Value) -> [&Value; 4] {
 ///
 /// # Errors
 /// A node does not answer.
-pub(crate) async fn late_returns(cluster: &Cluster, rest: &Shown, gone_at: Instant) -> Result<Vec<String>> {
+pub(crate) async fn late_returns(target: &Target, rest: &Shown, gone_at: Instant) -> Result<Vec<String>> {
     sleep_until(gone_at + RETURN_TOO_LATE).await; // tidy: allow: the condition is that time passes
     let mut violations = Vec::new();
     for (nth, (person, views)) in rest.iter().enumerate() {
         let open = views[0].sessions.iter().find(|session| session["status"] == "active");
         if let Some(session) = open {
-            let found = late_return(cluster, nth % NODES, person, session).await;
+            let found = late_return(target, nth % target.nodes.len(), person, session).await;
             violations.extend(found.with_context(|| format!("{person} returns to {session}"))?);
         }
     }
     Ok(violations)
 }
 
-async fn late_return(cluster: &Cluster, node: usize, person: &str, session: &Value) -> Result<Option<String>> {
+async fn late_return(target: &Target, node: usize, person: &str, session: &Value) -> Result<Option<String>> {
     let record = Record { client: format!("{person}-late"), user: person.to_owned(), entries: vec![] };
     let device = FocusDevice { record, pending: None, tracked: None, ticked_at: None };
     let state = Arc::new(Mutex::new(FocusState::of(person, vec![device])));
-    let mut link = Link::open(node, cluster.nodes[node].public, 0, &state, cluster.started_at).await?;
+    let (_load, load) = watch::channel(Load::Draining);
+    let nodes = target.nodes.iter().map(|node| node.public).collect();
+    let context = RunContext::of_nodes(nodes, load, target.started_at);
+    let mut link = Link::open(node, 0, &state, &context).await?;
     link.send(json!({ "type": "start", "sessionId": session["id"] }));
     let started = timeout(harness::DEADLINE, async {
         while let Some(message) = link.inbox.recv().await {

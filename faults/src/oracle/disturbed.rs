@@ -19,7 +19,16 @@ pub(super) fn is_disturbed(
     counts: fn(DisturbanceKind) -> bool,
 ) -> bool {
     let counts = |disturbance: &&Disturbance| disturbance.node == node && counts(disturbance.kind);
-    disturbances.iter().filter(counts).any(|disturbance| from <= recovered_at(disturbance) && disturbance.from <= until)
+    disturbances.iter().filter(counts).any(|disturbance| overlaps(disturbance, from, until))
+}
+
+/// Tells whether any node was disturbed, or still recovered, in a period.
+pub(super) fn is_any_disturbed(disturbances: &[Disturbance], from: Duration, until: Duration) -> bool {
+    disturbances.iter().any(|disturbance| overlaps(disturbance, from, until))
+}
+
+fn overlaps(disturbance: &Disturbance, from: Duration, until: Duration) -> bool {
+    from <= recovered_at(disturbance) && disturbance.from <= until
 }
 
 /// Returns when the node has recovered from a disturbance.

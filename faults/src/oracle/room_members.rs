@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::disturbed::is_disturbed;
+use super::disturbed::{is_any_disturbed, is_disturbed};
 use super::room_sessions::{RoomSession, SessionEnd, sessions};
 use super::{Evidence, SuspendedInvariants};
-use crate::cluster::{DisturbanceKind, NODES, RECONNECT_WITHIN};
+use crate::cluster::{DisturbanceKind, RECONNECT_WITHIN};
 use crate::record::Record;
 use crate::rooms::view::{client_id, listed};
 
@@ -131,7 +131,7 @@ fn check_told(
     };
     // A client may have resumed its membership at another node, without a reply.
     let is_resumable = last.end == SessionEnd::Lost;
-    let is_resumed = is_resumable && (0..NODES).any(|node| is_excused(node, last.until, gone_by));
+    let is_resumed = is_resumable && is_any_disturbed(evidence.disturbances, last.until, gone_by);
     let is_late = is_known && !is_resumed && left.get(member).is_none_or(|at| *at > gone_by);
     let counts = covers(last.until, gone_by) && !evidence.suspended.cluster_time;
     (is_late && counts && !is_excused(last.node, last.until, gone_by))
@@ -157,8 +157,12 @@ fn check_early(
     let from = left_at.saturating_sub(DEAD_NODE_WITHIN);
     let is_dead =
         is_disturbed(evidence.disturbances, last.node, from, left_at, |kind| kind != DisturbanceKind::Stalled);
-    let is_suspended = evidence.suspended.durability || evidence.suspended.cluster_time;
-    (left_at + TOLERANCE < earliest && !is_dead && !is_suspended).then(|| {
+    // On a stalled machine, the client notes the end of its connection later than the node.
+    let noticed = left_at.saturating_sub(RECONNECT_WITHIN.1);
+    let is_stalled =
+        is_disturbed(evidence.disturbances, last.node, noticed, last.until, |kind| kind == DisturbanceKind::Stalled);
+    let is_excused = is_dead || is_stalled || evidence.suspended.durability || evidence.suspended.cluster_time;
+    (left_at + TOLERANCE < earliest && !is_excused).then(|| {
         let client = observer.session.client;
         format!("{client}: was told too early that {member} ({}) left: at {left_at:?}, not {earliest:?}", last.client)
     })
@@ -234,6 +238,15 @@ mod tests {
         let cluster_time = SuspendedInvariants { cluster_time: true, ..SuspendedInvariants::default() };
         assert_eq!(found_with(&early, &[], cluster_time), [""; 0]);
         assert_eq!(found_with(&lost, &[], cluster_time), [""; 0]);
+    }
+
+    #[test]
+    fn a_client_on_a_stalled_machine_may_note_its_end_late() {
+        let early = [watcher(told_late(1_700)), guest(loses())];
+        let stall =
+            |from| Disturbance { node: 1, kind: DisturbanceKind::Stalled, from: at(from), until: at(from + 200) };
+        assert_eq!(found_with(&early, &[stall(1_300)], SuspendedInvariants::default()), [""; 0]);
+        assert_eq!(found_with(&early, &[stall(4_000)], SuspendedInvariants::default()).len(), 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The requests of a page over HTTP: each is repeated, at another node, until it is answered.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -56,7 +57,7 @@ pub(super) async fn run(profile: DeviceProfile, context: RunContext, state: Arc<
                     return;
                 }
             }
-            node = (node + 1) % context.ports.len();
+            node = (node + 1) % context.nodes.len();
         }
         state.lock().pending = None;
     }
@@ -79,7 +80,7 @@ async fn attempt(
         state.attempts.push(Attempt { sent_at, request: request.clone(), answer: None });
         state.attempts.len() - 1
     };
-    let answered = timeout(ANSWER_TIMEOUT, send(&profile.person, context.ports[node], request)).await;
+    let answered = timeout(ANSWER_TIMEOUT, send(&profile.person, context.nodes[node], request)).await;
     let at = context.started_at.elapsed();
     let mut state = state.lock();
     match answered {
@@ -103,12 +104,12 @@ async fn attempt(
 ///
 /// # Errors
 /// The request is to be repeated: it was not answered, or the answer says so.
-pub(super) async fn send(person: &str, port: u16, request: &PageRequest) -> Result<Value> {
+pub(super) async fn send(person: &str, node: SocketAddr, request: &PageRequest) -> Result<Value> {
     // As `navigator.sendBeacon` posts; the server reads JSON whatever the type says.
     let headers = [("content-type", "text/plain;charset=UTF-8")];
     let body = if request.body.is_null() { String::new() } else { request.body.to_string() };
     let path = path_of(request.path, person);
-    let response = http::request(port, request.method, &path, &headers, body.as_bytes()).await?;
+    let response = http::request(node, request.method, &path, &headers, body.as_bytes()).await?;
     match response.status {
         429 | 503 => bail!("{}: {}", response.status, response.body),
         _ => serde_json::from_str(&response.body).with_context(|| format!("no JSON: {}", response.body)),

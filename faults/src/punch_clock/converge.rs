@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::actor::send;
 use super::page::{DAILY_LOGS, SESSION};
 use super::{Device, DeviceRecord, DeviceState, LiveView, PageRequest};
-use crate::cluster::{Cluster, NODES};
+use crate::target::Target;
 
 /// The fields of a document that change only with the day; the others count time.
 const FIELDS: [&str; 5] = ["entries", "currentStatus", "sessionStartTime", "currentTheme", "lastActiveDate"];
@@ -38,14 +38,14 @@ pub(crate) struct Repost {
 }
 
 /// Returns the unmet conditions: every request has its answer, and every WebSocket shows the document and ticks.
-pub(crate) async fn unmet_conditions(cluster: &Cluster, devices: &[Device], since: Duration) -> Vec<String> {
+pub(crate) async fn unmet_conditions(target: &Target, devices: &[Device], since: Duration) -> Vec<String> {
     let mut unmet: Vec<String> = devices.iter().filter_map(|device| unmet_request(&device.state())).collect();
     if !unmet.is_empty() {
         return unmet;
     }
     let people: BTreeSet<String> = devices.iter().map(|device| device.state().record.user.clone()).collect();
     for (nth, person) in people.iter().enumerate() {
-        let stored = match get(cluster, nth % NODES, person, SESSION).await {
+        let stored = match get(target, nth % target.nodes.len(), person, SESSION).await {
             Ok(answer) => answer["data"].clone(),
             Err(error) => {
                 unmet.push(format!("the document of {person} cannot be read: {error:#}"));
@@ -84,7 +84,7 @@ pub(crate) fn difference(document: &Value, other: &Value) -> Option<String> {
 ///
 /// # Errors
 /// A node does not answer.
-pub(crate) async fn days(cluster: &Cluster, devices: &[Device]) -> Result<BTreeMap<String, PersonDays>> {
+pub(crate) async fn days(target: &Target, devices: &[Device]) -> Result<BTreeMap<String, PersonDays>> {
     let mut people: BTreeMap<String, Vec<DeviceRecord>> = BTreeMap::new();
     for record in devices.iter().map(Device::record) {
         people.entry(record.record.user.clone()).or_default().push(record);
@@ -92,40 +92,40 @@ pub(crate) async fn days(cluster: &Cluster, devices: &[Device]) -> Result<BTreeM
     let mut all = BTreeMap::new();
     for (nth, (person, records)) in people.into_iter().enumerate() {
         let mut days = PersonDays::default();
-        for node in 0..NODES {
-            days.documents.push(get(cluster, node, &person, SESSION).await?["data"].clone());
-            days.logs.push(get(cluster, node, &person, DAILY_LOGS).await?["logs"].clone());
+        for node in 0..target.nodes.len() {
+            days.documents.push(get(target, node, &person, SESSION).await?["data"].clone());
+            days.logs.push(get(target, node, &person, DAILY_LOGS).await?["logs"].clone());
         }
-        days.repost = repost(cluster, nth % NODES, &person, &records).await?;
+        days.repost = repost(target, nth % target.nodes.len(), &person, &records).await?;
         all.insert(person, days);
     }
     Ok(all)
 }
 
 /// Posts every punch again that an answered request has posted, and reads the document before and after it.
-async fn repost(cluster: &Cluster, node: usize, person: &str, records: &[DeviceRecord]) -> Result<Repost> {
+async fn repost(target: &Target, node: usize, person: &str, records: &[DeviceRecord]) -> Result<Repost> {
     let answered = records.iter().flat_map(|record| &record.attempts).filter(|attempt| attempt.answer.is_some());
     let punches: BTreeMap<String, &Value> =
         answered.flat_map(|attempt| attempt.request.punches()).map(|punch| (punch["id"].to_string(), punch)).collect();
     let entries: Vec<&Value> = punches.into_values().collect();
     let request = PageRequest { method: "POST", path: SESSION, body: json!({ "entries": entries }) };
-    let before = get(cluster, node, person, SESSION).await?["data"].clone();
-    let sent_at = cluster.started_at.elapsed();
-    let (one, other) = (cluster.nodes[node].public, (node + 1) % NODES);
+    let before = get(target, node, person, SESSION).await?["data"].clone();
+    let sent_at = target.started_at.elapsed();
+    let (one, other) = (target.nodes[node].public, (node + 1) % target.nodes.len());
     let answer = send(person, one, &request).await?;
-    let after = get(cluster, other, person, SESSION).await?["data"].clone();
+    let after = get(target, other, person, SESSION).await?["data"].clone();
     let reset = PageRequest { method: "DELETE", path: SESSION, body: Value::Null };
-    let reset = send(person, cluster.nodes[other].public, &reset).await?;
+    let reset = send(person, target.nodes[other].public, &reset).await?;
     ensure!(reset["success"] == true, "the day of {person} is not reset: {reset}");
     send(person, one, &request).await?;
-    let document = get(cluster, other, person, SESSION).await?["data"].clone();
-    let at_last = (document, get(cluster, other, person, DAILY_LOGS).await?["logs"].clone());
+    let document = get(target, other, person, SESSION).await?["data"].clone();
+    let at_last = (document, get(target, other, person, DAILY_LOGS).await?["logs"].clone());
     Ok(Repost { sent_at, before, answer, after, at_last })
 }
 
-async fn get(cluster: &Cluster, node: usize, person: &str, path: &'static str) -> Result<Value> {
+async fn get(target: &Target, node: usize, person: &str, path: &'static str) -> Result<Value> {
     let request = PageRequest { method: "GET", path, body: Value::Null };
-    let answer = send(person, cluster.nodes[node].public, &request).await?;
+    let answer = send(person, target.nodes[node].public, &request).await?;
     ensure!(answer["error"].is_null(), "node {node} refuses {path} of {person}: {answer}");
     Ok(answer)
 }

@@ -1,5 +1,6 @@
 //! The WebSocket of a page.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
@@ -22,9 +23,6 @@ use crate::record::Event;
 /// Timeout of a connection.
 const READY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Time within which a node sends something: it pings every 25 s, and waits 10 s for the pong.
-const SILENCE_TIMEOUT: Duration = Duration::from_secs(40);
-
 /// Longest pause before a reconnection, so that the devices of a dead node do not return at once.
 const JITTER_MS: u64 = 200;
 
@@ -33,13 +31,13 @@ pub(super) async fn run(profile: DeviceProfile, context: RunContext, state: Arc<
     let mut load: watch::Receiver<Load> = context.load.clone();
     let mut random = Rng::with_seed(profile.seed);
     // Another node than the one that takes the requests.
-    let mut node = (profile.node + 1) % context.ports.len();
+    let mut node = (profile.node + 1) % context.nodes.len();
     while *load.borrow() != Load::Finished {
-        let ended = match timeout(READY_TIMEOUT, connect(&profile.person, context.ports[node])).await {
+        let ended = match timeout(READY_TIMEOUT, connect(&profile.person, context.nodes[node])).await {
             Ok(Ok(mut socket)) => {
                 state.lock().write(context.started_at.elapsed(), Event::Opened(node));
                 tokio::select! {
-                    ended = listen(&mut socket, &state, context.started_at) => ended,
+                    ended = listen(&mut socket, &state, &context) => ended,
                     _ = load.wait_for(|load| *load == Load::Finished) => return,
                 }
             }
@@ -57,14 +55,14 @@ pub(super) async fn run(profile: DeviceProfile, context: RunContext, state: Arc<
             () = tokio::time::sleep(pause) => {} // tidy: allow: a client reconnects after a pause
             _ = load.wait_for(|load| *load == Load::Finished) => {}
         }
-        node = random.usize(0..context.ports.len());
+        node = random.usize(0..context.nodes.len());
     }
 }
 
-async fn connect(person: &str, port: u16) -> Result<WebSocketStream<TcpStream>> {
-    let tcp = TcpStream::connect(("127.0.0.1", port)).await?;
+async fn connect(person: &str, node: SocketAddr) -> Result<WebSocketStream<TcpStream>> {
+    let tcp = TcpStream::connect(node).await?;
     tcp.set_nodelay(true)?;
-    let url = format!("ws://127.0.0.1:{port}{}", path_of("/api/session/live", person));
+    let url = format!("ws://{node}{}", path_of("/api/session/live", person));
     Ok(client_async(url, tcp).await?.0)
 }
 
@@ -72,17 +70,17 @@ async fn connect(person: &str, port: u16) -> Result<WebSocketStream<TcpStream>> 
 async fn listen(
     socket: &mut WebSocketStream<TcpStream>,
     state: &Mutex<DeviceState>,
-    started_at: Instant,
+    context: &RunContext,
 ) -> Result<std::convert::Infallible> {
     loop {
-        let received = timeout(SILENCE_TIMEOUT, socket.next()).await.context("the node is silent")?;
+        let received = timeout(context.silence_timeout, socket.next()).await.context("the node is silent")?;
         let message: Value = match received.context("closed without a close frame")?? {
             Message::Text(text) => serde_json::from_str(&text).with_context(|| format!("no JSON: {text}"))?,
             Message::Close(Some(frame)) => bail!("{}: {}", u16::from(frame.code), frame.reason),
             Message::Close(None) => bail!("closed without a reason"),
             Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
         };
-        let at = started_at.elapsed();
+        let at = context.started_at.elapsed();
         let mut state = state.lock();
         let live = state.live.get_or_insert_default();
         match message["type"].as_str() {

@@ -1,6 +1,7 @@
 //! One Socket.IO connection of a client of a room.
 
 use std::future::pending;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ pub(super) struct RoomConnection<'c> {
     next: RoomNext,
     /// The client has ended the connection itself, and reconnects after this pause.
     dropped: Option<Duration>,
+    silence_timeout: Duration,
 }
 
 /// The next action of a client.
@@ -76,13 +78,14 @@ impl<'c> RoomConnection<'c> {
         let started_at = context.started_at;
         let write = |what| state.lock().write(started_at.elapsed(), what);
         let mut dropped = None;
-        let ended = match timeout(READY_TIMEOUT, connect(context.ports[node])).await {
+        let ended = match timeout(READY_TIMEOUT, connect(context.nodes[node])).await {
             Ok(Ok(socket)) => {
                 write(Event::Opened(node));
                 state.lock().is_connected = true;
-                let load = context.load.clone();
+                let (load, silence_timeout) = (context.load.clone(), context.silence_timeout);
+                let next = RoomNext::Watch;
                 let mut connection =
-                    Self { profile, started_at, ids, state, workload, load, socket, next: RoomNext::Watch, dropped };
+                    Self { profile, started_at, ids, state, workload, load, socket, next, dropped, silence_timeout };
                 connection.plan(false);
                 let ended = connection.serve().await;
                 connection.choose_return();
@@ -128,7 +131,9 @@ impl<'c> RoomConnection<'c> {
     async fn serve(&mut self) -> Result<()> {
         loop {
             tokio::select! {
-                heard = self.socket.next() => self.receive(heard).await?,
+                heard = timeout(self.silence_timeout, self.socket.next()) => {
+                    self.receive(heard.context("the node is silent")?).await?;
+                }
                 () = at(self.next) => self.act().await?,
                 changed = self.load.changed() => {
                     changed.context("the run has ended")?;
@@ -282,10 +287,10 @@ impl<'c> RoomConnection<'c> {
 }
 
 /// Opens a WebSocket and connects to the namespace.
-async fn connect(port: u16) -> Result<Socket> {
-    let tcp = TcpStream::connect(("127.0.0.1", port)).await?;
+async fn connect(node: SocketAddr) -> Result<Socket> {
+    let tcp = TcpStream::connect(node).await?;
     tcp.set_nodelay(true)?;
-    let url = format!("ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket");
+    let url = format!("ws://{node}/socket.io/?EIO=4&transport=websocket");
     let mut socket = client_async(url, tcp).await?.0;
     answer(&mut socket, "0{").await?;
     socket.send(Message::text("40")).await?;

@@ -8,8 +8,8 @@ use serde_json::json;
 use super::stored::StoredRoom;
 use super::view::{RoomView, listed};
 use super::{RoomClient, RoomIds, RoomState};
-use crate::cluster::Cluster;
 use crate::oracle::SuspendedInvariants;
+use crate::target::Target;
 
 /// Returns the unmet conditions: every client is connected, has all its replies, and is in its room if it wants to be;
 /// the members in the store are the clients that are in their rooms; each of these sees the members and the countdown in
@@ -34,17 +34,17 @@ pub(crate) fn unmet_conditions(
 }
 
 /// Joins each room at each node, and returns the differences from the store.
-pub(crate) async fn nodes(cluster: &Cluster, ids: &RoomIds, stored: &BTreeMap<String, StoredRoom>) -> Vec<String> {
+pub(crate) async fn nodes(target: &Target, ids: &RoomIds, stored: &BTreeMap<String, StoredRoom>) -> Vec<String> {
     let ids = ids.all();
-    let probes = ids.iter().map(|id| probe(cluster, id, stored.get(id)));
+    let probes = ids.iter().map(|id| probe(target, id, stored.get(id)));
     futures_util::future::join_all(probes).await.concat()
 }
 
 /// Joins a room at one node after the other.
-async fn probe(cluster: &Cluster, id: &str, stored: Option<&StoredRoom>) -> Vec<String> {
+async fn probe(target: &Target, id: &str, stored: Option<&StoredRoom>) -> Vec<String> {
     let wanted = stored.map(|room| room.members.clone()).unwrap_or_default();
     let mut violations = Vec::new();
-    for (nth, node) in cluster.nodes.iter().enumerate() {
+    for (nth, node) in target.nodes.iter().enumerate() {
         let (mut guest, reply) = SocketIo::guest(node.public, id).await;
         let mut members = listed(&reply);
         members.remove(reply["clientId"].as_str().unwrap_or_default());

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
-use harness::{RedisServer, Reply};
+use harness::Reply;
 use serde_json::Value;
 
 use crate::rooms::view::Countdown;
+use crate::target::Target;
 
 /// A stored room.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,11 +21,11 @@ pub(crate) struct StoredRoom {
 }
 
 /// Reads all rooms by id.
-pub(crate) fn read(server: &RedisServer) -> Result<BTreeMap<String, StoredRoom>> {
-    let keys = server.replies(&[vec!["KEYS", "tickcast:*:board:room:*"]])?;
+pub(crate) fn read(target: &Target) -> Result<BTreeMap<String, StoredRoom>> {
+    let keys = target.replies(&[vec!["KEYS", "tickcast:*:board:room:*"]])?;
     let keys: Vec<&str> = keys.iter().flat_map(Reply::texts).collect();
     let commands: Vec<Vec<&str>> = keys.iter().map(|key| vec!["HGETALL", key]).collect();
-    let boards = server.replies(&commands)?;
+    let boards = target.replies(&commands)?;
     let rooms = keys.iter().zip(&boards).map(|(key, board)| {
         let id = key.rsplit(':').next().unwrap_or_default().to_owned();
         Ok((id, decode_board(&board.texts()).with_context(|| format!("in {key}"))?))

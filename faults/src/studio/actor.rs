@@ -1,5 +1,6 @@
 //! The calls of a member over HTTP: each is repeated, at another node, until it is answered.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ async fn repeat(
 ) -> Option<Result<Value, Value>> {
     let mut node = profile.node;
     loop {
-        let called = timeout(ANSWER_TIMEOUT, call(profile, context.ports[node], next)).await;
+        let called = timeout(ANSWER_TIMEOUT, call(profile, context.nodes[node], next)).await;
         if let Ok(Ok(answer)) = called {
             return Some(answer);
         }
@@ -79,7 +80,7 @@ async fn repeat(
                 return None;
             }
         }
-        node = (node + 1) % context.ports.len();
+        node = (node + 1) % context.nodes.len();
     }
 }
 
@@ -87,7 +88,7 @@ async fn repeat(
 ///
 /// # Errors
 /// The call is to be repeated: it was not answered, or the answer says so.
-async fn call(profile: &MemberProfile, port: u16, next: &NextCall) -> Result<Result<Value, Value>> {
+async fn call(profile: &MemberProfile, node: SocketAddr, next: &NextCall) -> Result<Result<Value, Value>> {
     let member = profile.headers();
     let headers = [
         ("content-type", "application/json"),
@@ -96,7 +97,7 @@ async fn call(profile: &MemberProfile, port: u16, next: &NextCall) -> Result<Res
         (member[1].0, &member[1].1),
     ];
     let path = format!("/api/trpc/timeTracking.{}", next.procedure);
-    let response = http::request(port, "POST", &path, &headers, next.input.to_string().as_bytes()).await?;
+    let response = http::request(node, "POST", &path, &headers, next.input.to_string().as_bytes()).await?;
     let envelope: Value = serde_json::from_str(&response.body).with_context(|| response.body.clone())?;
     match response.status {
         200 => Ok(Ok(envelope["result"]["data"].clone())),

@@ -6,9 +6,9 @@ use harness::http;
 use serde_json::Value;
 
 use super::{Member, MemberState};
-use crate::cluster::Cluster;
 use crate::oracle::SuspendedInvariants;
 use crate::oracle::organizations::missing;
+use crate::target::Target;
 
 /// The results of `timeEntries.list` by organisation, one of each node.
 pub(crate) type Lists = BTreeMap<usize, Vec<Value>>;
@@ -35,11 +35,11 @@ fn unmet_condition(state: &MemberState) -> Option<String> {
 ///
 /// # Panics
 /// If a node does not answer.
-pub(crate) async fn lists(cluster: &Cluster, members: &[Member]) -> Lists {
+pub(crate) async fn lists(target: &Target, members: &[Member]) -> Lists {
     let organizations: BTreeSet<usize> = members.iter().map(|member| member.organization).collect();
     let mut lists = Lists::new();
     for organization in organizations {
-        for node in &cluster.nodes {
+        for node in &target.nodes {
             let id = organization.to_string();
             let headers = [("x-test-user-id", "0"), ("x-test-org-id", id.as_str())];
             let path = "/api/trpc/timeTracking.timeEntries.list";

@@ -1,5 +1,6 @@
 //! The Socket.IO connection of a member.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +24,6 @@ use crate::rooms::{Packet, Socket, answer, parse};
 /// Timeout of a connection and of the handshake on it.
 const READY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Time within which a node sends something: it pings every 25 s, and waits 10 s for the pong.
-const SILENCE_TIMEOUT: Duration = Duration::from_secs(40);
-
 /// Longest pause before a reconnection, so that the members of a dead node do not return at once.
 const JITTER_MS: u64 = 200;
 
@@ -36,12 +34,12 @@ pub(super) async fn run(profile: MemberProfile, context: RunContext, state: Arc<
     let mut node = profile.node;
     let write = |event| state.lock().write(context.started_at.elapsed(), event);
     while *load.borrow() != Load::Finished {
-        let ended = match timeout(READY_TIMEOUT, connect(&profile, context.ports[node])).await {
+        let ended = match timeout(READY_TIMEOUT, connect(&profile, context.nodes[node])).await {
             Ok(Ok(mut socket)) => {
                 write(Event::Opened(node));
                 state.lock().is_connected = true;
                 let ended = tokio::select! {
-                    ended = listen(&mut socket, &write) => ended,
+                    ended = listen(&mut socket, context.silence_timeout, &write) => ended,
                     _ = load.wait_for(|load| *load == Load::Finished) => return,
                 };
                 state.lock().is_connected = false;
@@ -57,14 +55,14 @@ pub(super) async fn run(profile: MemberProfile, context: RunContext, state: Arc<
             () = tokio::time::sleep(pause) => {} // tidy: allow: a client reconnects after a pause
             _ = load.wait_for(|load| *load == Load::Finished) => {}
         }
-        node = random.usize(0..context.ports.len());
+        node = random.usize(0..context.nodes.len());
     }
 }
 
 /// Records events until the connection ends.
-async fn listen(socket: &mut Socket, write: impl Fn(Event)) -> Result<std::convert::Infallible> {
+async fn listen(socket: &mut Socket, silence: Duration, write: impl Fn(Event)) -> Result<std::convert::Infallible> {
     loop {
-        let received = timeout(SILENCE_TIMEOUT, socket.next()).await.context("the node is silent")?;
+        let received = timeout(silence, socket.next()).await.context("the node is silent")?;
         match received.context("closed without a close frame")?? {
             Message::Text(text) => match parse(&text)? {
                 Packet::Ping => socket.send(Message::text("3")).await?,
@@ -79,10 +77,10 @@ async fn listen(socket: &mut Socket, write: impl Fn(Event)) -> Result<std::conve
 }
 
 /// Opens a WebSocket and connects to the namespace.
-async fn connect(profile: &MemberProfile, port: u16) -> Result<Socket> {
-    let tcp = TcpStream::connect(("127.0.0.1", port)).await?;
+async fn connect(profile: &MemberProfile, node: SocketAddr) -> Result<Socket> {
+    let tcp = TcpStream::connect(node).await?;
     tcp.set_nodelay(true)?;
-    let url = format!("ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket");
+    let url = format!("ws://{node}/socket.io/?EIO=4&transport=websocket");
     let mut request = url.into_client_request()?;
     for (name, value) in profile.headers() {
         request.headers_mut().insert(name, value.parse()?);

@@ -15,7 +15,8 @@ impl FocusPage {
         self.set_pending(Some("end"));
         // From now on no device begins to track it.
         self.state.lock().current = None;
-        match self.random.u64(0..10) {
+        let ending = self.random.u64(0..10);
+        match ending {
             0..5 => {
                 if !self.stop(session).await {
                     // The outcome is unknown; a second end returns the first result.
@@ -25,7 +26,7 @@ impl FocusPage {
             5..7 => self.end_over_http(session, self.node).await,
             7..9 => {
                 self.send_stop(session);
-                self.end_over_http(session, (self.node + 1) % self.context.ports.len()).await;
+                self.end_over_http(session, (self.node + 1) % self.context.nodes.len()).await;
             }
             _ => {
                 self.drop_socket().await;
@@ -38,10 +39,14 @@ impl FocusPage {
         while self.tracked().is_some() && !self.link_is_lost() {
             if self.now() > by {
                 let (at, reason) = (self.now(), format!("session {session} has ended, which the socket is not told"));
-                self.state.lock().refusals.push(Refusal { at, node: self.node, reason });
+                self.state.lock().refusals.push(Refusal { at, node: self.node_of_socket(), reason });
                 return self.drop_socket().await;
             }
             sleep(LOOK_PAUSE).await; // tidy: allow: the reader of the socket knows when it is told
+        }
+        if (7..9).contains(&ending) {
+            // The answer to `stop` may come after `stopped`, and would be taken for that of the next message.
+            self.drop_socket().await;
         }
     }
 
