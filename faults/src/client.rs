@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::backends::Backends;
 use crate::record::{Entry, Event, Record};
 use crate::view::View;
 use crate::workload::Workload;
@@ -75,6 +77,8 @@ pub(crate) struct RunContext {
     pub(crate) nodes: Arc<[SocketAddr]>,
     pub(crate) load: watch::Receiver<Load>,
     pub(crate) started_at: Instant,
+    /// The nodes behind a Service, if the addresses are those of one.
+    pub(crate) backends: Option<Backends>,
     /// Time without a message after which a client takes its connection for lost: longer than the interval of the nodes' pings.
     pub(crate) silence_timeout: Duration,
 }
@@ -85,7 +89,15 @@ const SILENCE_TIMEOUT: Duration = Duration::from_secs(40);
 impl RunContext {
     /// Makes the context of clients that connect to the nodes themselves.
     pub(crate) fn of_nodes(nodes: Arc<[SocketAddr]>, load: watch::Receiver<Load>, started_at: Instant) -> Self {
-        Self { nodes, load, started_at, silence_timeout: SILENCE_TIMEOUT }
+        Self { nodes, load, started_at, backends: None, silence_timeout: SILENCE_TIMEOUT }
+    }
+
+    /// Returns the node that a connection leads to: the dialed one, or the one that the Service has chosen.
+    pub(crate) async fn node_of(&self, dialed: usize, connection: &TcpStream) -> usize {
+        match (&self.backends, connection.local_addr()) {
+            (Some(backends), Ok(local)) => backends.node_of(local).await.unwrap_or(dialed),
+            (Some(_) | None, _) => dialed,
+        }
     }
 }
 

@@ -3,12 +3,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails when it cannot continue"))]
 
 mod arguments;
+mod backends;
 mod client;
 mod clocks;
 mod cluster;
 mod converge;
 mod fault;
 mod focus;
+mod kubernetes;
 mod oracle;
 mod population;
 mod punch_clock;
@@ -40,7 +42,11 @@ use trial::Outcome;
 const PRINTED_MAX: usize = 10;
 
 fn main() -> Result<ExitCode> {
-    let arguments = Arguments::parse(std::env::args().skip(1))?;
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.first().is_some_and(|word| word == "kubernetes") {
+        return kubernetes::main(words.into_iter().skip(1));
+    }
+    let arguments = Arguments::parse(words)?;
     if arguments.faults.contains(&Fault::PacketLoss) && !harness::is_in_own_network() {
         let status = harness::command_in_own_network().args(std::env::args_os().skip(1)).status();
         let status = status.context("`unshare` makes a network in which packets are lost")?;

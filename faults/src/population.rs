@@ -101,6 +101,27 @@ pub(crate) const SHORT: Size = Size {
     learners: 9,
 };
 
+/// The load of scenarios on Kubernetes: 301 WebSocket clients, of Clockit, Punch clock and Focus, and 103 of Socket.IO.
+pub(crate) const KUBERNETES: Size = Size {
+    users: 62,
+    devices: 4,
+    pace: Duration::from_millis(2000),
+    before: Duration::from_millis(4000),
+    after_ms: 200..1000,
+    rooms: 9,
+    members: 7,
+    room_pace: Duration::from_millis(2000),
+    organizations: 8,
+    colleagues: 5,
+    call_pace: Duration::from_millis(1500),
+    people: 20,
+    page_pace: Duration::from_millis(1500),
+    learners: 15,
+};
+/// The load of the short form of these: 62 WebSocket clients and 20 of Socket.IO.
+pub(crate) const KUBERNETES_SHORT: Size =
+    Size { users: 12, people: 4, learners: 5, rooms: 2, members: 6, organizations: 2, colleagues: 4, ..KUBERNETES };
+
 impl Population {
     /// Starts the clients.
     pub(crate) fn start(size: &Size, context: &RunContext, random: &mut Rng) -> Self {
@@ -144,6 +165,14 @@ impl Records {
         let requests = self.devices.iter().flat_map(|device| &device.attempts).filter(|it| it.answer.is_some());
         let learners = self.learners.iter().map(FocusState::acknowledged);
         self.users.iter().map(acknowledged).chain(calls).chain(learners).sum::<usize>() + requests.count()
+    }
+
+    /// Returns the records of all clients.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Record> {
+        let members = self.members.iter().map(|member| &member.record);
+        let devices = self.devices.iter().map(|device| &device.record);
+        let learners = self.learners.iter().flat_map(|person| &person.devices).map(|device| &device.record);
+        self.users.iter().chain(&self.rooms).chain(members).chain(devices).chain(learners)
     }
 
     /// Returns the records of all clients.

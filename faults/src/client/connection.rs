@@ -66,7 +66,7 @@ impl<'c> Connection<'c> {
         let write = |what| state.lock().write(started_at.elapsed(), what);
         let ended = match timeout(READY_TIMEOUT, connect(context.nodes[node], profile)).await {
             Ok(Ok(socket)) => {
-                write(Event::Opened(node));
+                write(Event::Opened(context.node_of(node, socket.get_ref()).await));
                 let (load, silence_timeout) = (context.load.clone(), context.silence_timeout);
                 let next = Next::Watch;
                 let mut connection = Self { profile, started_at, state, workload, load, socket, next, silence_timeout };

@@ -54,8 +54,9 @@ impl Link {
         let person = state.lock().person.clone();
         let connected = timeout(READY_TIMEOUT, connect(&person, context.nodes[dialed])).await;
         let socket = connected.context("no connection in time")??;
+        let node = context.node_of(dialed, socket.get_ref()).await;
         let (started_at, silence_timeout) = (context.started_at, context.silence_timeout);
-        state.lock().write(device, started_at.elapsed(), Event::Opened(dialed));
+        state.lock().write(device, started_at.elapsed(), Event::Opened(node));
         let (orders, received) = unbounded_channel();
         let (sender, inbox) = unbounded_channel();
         let reader = Reader { device, state: Arc::clone(state), started_at, silence_timeout };
@@ -64,7 +65,7 @@ impl Link {
                 reader.lost(&reason);
             }
         });
-        Ok(Self { node: dialed, orders, inbox, task })
+        Ok(Self { node, orders, inbox, task })
     }
 
     /// Sends a message, unless the connection is lost.

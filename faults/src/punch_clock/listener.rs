@@ -35,6 +35,7 @@ pub(super) async fn run(profile: DeviceProfile, context: RunContext, state: Arc<
     while *load.borrow() != Load::Finished {
         let ended = match timeout(READY_TIMEOUT, connect(&profile.person, context.nodes[node])).await {
             Ok(Ok(mut socket)) => {
+                let node = context.node_of(node, socket.get_ref()).await;
                 state.lock().write(context.started_at.elapsed(), Event::Opened(node));
                 tokio::select! {
                     ended = listen(&mut socket, &state, &context) => ended,

@@ -80,7 +80,7 @@ impl<'c> RoomConnection<'c> {
         let mut dropped = None;
         let ended = match timeout(READY_TIMEOUT, connect(context.nodes[node])).await {
             Ok(Ok(socket)) => {
-                write(Event::Opened(node));
+                write(Event::Opened(context.node_of(node, socket.get_ref()).await));
                 state.lock().is_connected = true;
                 let (load, silence_timeout) = (context.load.clone(), context.silence_timeout);
                 let next = RoomNext::Watch;

@@ -36,7 +36,7 @@ pub(super) async fn run(profile: MemberProfile, context: RunContext, state: Arc<
     while *load.borrow() != Load::Finished {
         let ended = match timeout(READY_TIMEOUT, connect(&profile, context.nodes[node])).await {
             Ok(Ok(mut socket)) => {
-                write(Event::Opened(node));
+                write(Event::Opened(context.node_of(node, socket.get_ref()).await));
                 state.lock().is_connected = true;
                 let ended = tokio::select! {
                     ended = listen(&mut socket, context.silence_timeout, &write) => ended,
