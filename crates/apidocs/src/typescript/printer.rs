@@ -111,10 +111,8 @@ pub(super) fn comment(text: &str, depth: usize) -> String {
 }
 
 fn literal(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
-        other => other.to_string(),
-    }
+    let Some(text) = value.as_str() else { return value.to_string() };
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
 /// Joins the types of a union, on one line if it is short.

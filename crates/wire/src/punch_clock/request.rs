@@ -57,7 +57,7 @@ impl PostedDay {
         let entries = fields.take_raw("entries").filter(|raw| raw.as_str() != "null");
         let has_punches = entries.is_some();
         let punches = entries.map_or(Ok(Vec::new()), |raw| entries::posted(&raw))?;
-        let stats = fields.take_raw("dailyStats").filter(|raw| is_totals(raw));
+        let stats = fields.take_raw("dailyStats").filter(is_totals);
         let theme = fields.take_raw("currentTheme").filter(|raw| raw.as_str() != "null");
         let text = theme.as_ref().and_then(text_of);
         let seen_at = fields.take("updatedAt").ok().flatten().as_ref().and_then(instant);
