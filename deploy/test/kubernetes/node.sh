@@ -43,6 +43,10 @@ create_cgroups() {
             cat "/sys/fs/cgroup/cpuset/$file" >"/sys/fs/cgroup/cpuset/$group/$file"
         done
     done
+    # The default share is that of one process: the pods of all nodes would starve beside a build.
+    for group in "$CGROUP" "$CGROUP/n$node"; do
+        echo 200000 >"/sys/fs/cgroup/cpu/$group/cpu.shares"
+    done
 }
 
 # The nodes are ports of one bridge, which is in the network of node 1.

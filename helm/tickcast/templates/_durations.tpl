@@ -17,12 +17,19 @@
 {{- end -}}
 
 {{/*
-`drain.notice` and `drain.grace`, and 30 s: after them a node waits 14 s for the last requests and sockets and 3 s for
-the collector (docs/OPERATIONS.md), and the rest is for a busy machine. With the defaults it is the 60 s of that page.
+The seconds of the preStop hook. A container without a shell needs the action `sleep`, which Kubernetes has from 1.30 on.
+*/}}
+{{- define "tickcast.preStopSeconds" -}}
+{{- and (not .Values.embedded.enabled) (semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version) | ternary (int .Values.preStopSeconds) 0 -}}
+{{- end -}}
+
+{{/*
+The preStop hook, `drain.notice` and `drain.grace`, and 30 s: after them a node waits 14 s for the last requests and sockets and 3 s for
+the collector (docs/OPERATIONS.md), and the rest is for a busy machine. With the defaults it is the 60 s of that page, and the hook.
 */}}
 {{- define "tickcast.terminationGracePeriodSeconds" -}}
 {{- $drain := .Values.config.drain | default dict -}}
 {{- $notice := include "tickcast.milliseconds" (list "drain.notice" ($drain.notice | default "5s")) | float64 -}}
 {{- $grace := include "tickcast.milliseconds" (list "drain.grace" ($drain.grace | default "25s")) | float64 -}}
-{{- divf (addf $notice $grace) 1000.0 | ceil | int | add 30 -}}
+{{- divf (addf $notice $grace) 1000.0 | ceil | int | add 30 (include "tickcast.preStopSeconds" . | int) -}}
 {{- end -}}

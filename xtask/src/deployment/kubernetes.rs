@@ -29,22 +29,28 @@ pub(super) fn check(workspace: &Workspace, tools: &ManifestTools) -> Result<()> 
     }
     fs::create_dir_all(&folder)?;
     let chart = Chart::new(&workspace.root, &tools.clients.helm)?;
-    let mut manifests = Vec::new();
-    for values in chart.value_sets()? {
-        chart.lint(&values)?;
-        let name = format!("chart-{}", values.file_stem().unwrap_or_default().to_string_lossy());
-        manifests.push(write(&folder, &name, &chart.render(&values, &[])?)?);
-    }
+    let value_sets = chart.value_sets()?;
+    value_sets.iter().try_for_each(|values| chart.lint(values))?;
     chart.check_version()?;
     refusals::check(&chart)?;
     expectations::check(&chart)?;
+    let mut overlays = Vec::new();
     for overlay in Overlay::all(&workspace.root, &tools.clients.kubectl)? {
         let built = overlay.build()?;
-        manifests.push(write(&folder, &format!("overlay-{}", overlay.name()), &built)?);
+        overlays.push(write(&folder, &format!("overlay-{}", overlay.name()), &built)?);
         agreement::check(overlay.name(), &built, &chart.render(&overlay.chart_values(), &[])?)?;
     }
-    schemas::check(&tools.kubernetes_validate, &manifests)?;
-    policies::check(&tools.checkov, &workspace.root, &manifests)
+    let mut newest = Vec::new();
+    for version in schemas::VERSIONS {
+        let mut manifests = overlays.clone();
+        for values in &value_sets {
+            let name = format!("chart-{}-{version}", values.file_stem().unwrap_or_default().to_string_lossy());
+            manifests.push(write(&folder, &name, &chart.render_for(version, values, &[])?)?);
+        }
+        schemas::check(&tools.kubernetes_validate, version, &manifests)?;
+        newest = manifests;
+    }
+    policies::check(&tools.checkov, &workspace.root, &newest)
 }
 
 fn write(folder: &Path, name: &str, content: &str) -> Result<PathBuf> {

@@ -75,6 +75,11 @@ impl Chart {
         command
     }
 
+    /// Renders the chart for a version of Kubernetes.
+    pub(super) fn render_for(&self, version: &str, values: &Path, changes: &[&str]) -> Result<String> {
+        process::output(self.template(values, changes).args(["--kube-version", version]))
+    }
+
     /// Fails unless the chart, its application and the workspace have one version.
     pub(super) fn check_version(&self) -> Result<()> {
         let metadata = fs::read_to_string(self.folder.join("Chart.yaml"))?;

@@ -8,16 +8,11 @@ use serde_json::{Value, json};
 use super::chart::Chart;
 use super::objects::{Object, find};
 
+const HOOK: &str = "/spec/template/spec/containers/0/lifecycle/preStop/sleep/seconds";
 const GRACE: &str = "/spec/template/spec/terminationGracePeriodSeconds";
 
 pub(super) fn check(chart: &Chart) -> Result<()> {
-    let seconds = |changes: &[&str]| -> Result<Value> {
-        let objects = render(chart, "minimal", changes)?;
-        Ok(deployment(&objects)?.pointer(GRACE).cloned().unwrap_or_default())
-    };
-    ensure!(seconds(&[])? == 60, "by default a pod has 5 s, 25 s and 30 s to stop, not {}", seconds(&[])?);
-    let changed = seconds(&["config.drain={\"notice\":\"1m 30s\",\"grace\":\"1h500ms\"}"])?;
-    ensure!(changed == 90 + 3601 + 30, "a pod has 3721 s to stop with 1m 30s and 1h500ms, not {changed}");
+    check_stopping(chart)?;
     check_configuration(chart)?;
     check_rollouts(chart)?;
     check_embedded(chart)?;
@@ -25,6 +20,31 @@ pub(super) fn check(chart: &Chart) -> Result<()> {
     check_monitoring(chart)?;
     check_test_pod(chart)?;
     check_web_socket_paths(chart)
+}
+
+/// A pod has the time that its hook and its drain take. Older Kubernetes has no action `sleep`.
+fn check_stopping(chart: &Chart) -> Result<()> {
+    let stopping = |version: &str, changes: &[&str]| -> Result<(Value, Value)> {
+        let objects = Object::parse_all(&chart.render_for(version, &chart.value_set("minimal"), changes)?)?;
+        let deployment = deployment(&objects)?;
+        let value = |pointer| deployment.pointer(pointer).cloned().unwrap_or_default();
+        Ok((value(GRACE), value(HOOK)))
+    };
+    let drain = "config.drain={\"notice\":\"1m 30s\",\"grace\":\"1h500ms\"}";
+    for (version, changes, seconds, hook) in [
+        ("1.30", vec![], 2 + 5 + 25 + 30, json!(2)),
+        ("1.29", vec![], 5 + 25 + 30, Value::Null),
+        ("1.30", vec!["preStopSeconds=0"], 5 + 25 + 30, Value::Null),
+        ("1.30", vec![drain], 2 + 90 + 3601 + 30, json!(2)),
+    ] {
+        let found = stopping(version, &changes)?;
+        let expected = (json!(seconds), hook);
+        ensure!(
+            found == expected,
+            "Kubernetes {version}, {changes:?}: the time to stop is {found:?}, not {expected:?}"
+        );
+    }
+    Ok(())
 }
 
 /// The file has every kind of value as TOML writes it, and the chart's own keys.
