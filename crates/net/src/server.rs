@@ -1,6 +1,7 @@
 //! The accept loop and the HTTP/1.1 server on its connections, until they close or become WebSockets.
 
 mod acceptor;
+mod closing_listener;
 
 use std::future::Future;
 use std::pin::pin;
@@ -38,6 +39,10 @@ const KEEP_ALIVE_MAX: usize = HTTP_CONNECTIONS_MAX / 2;
 /// Pause after a failed accept, for example when the process has too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a connection without a request is kept when the server stops: its client may have sent one already, and a
+/// load balancer does not repeat a POST that was sent.
+const FIRST_REQUEST_WITHIN: Duration = Duration::from_secs(1);
+
 /// Options of the HTTP server.
 #[derive(Clone)]
 pub struct HttpOptions {
@@ -60,20 +65,14 @@ impl HttpOptions {
 }
 
 /// Serves requests until `stop` completes; then closes the listener and returns when all requests in flight are
-/// answered.
+/// answered. A connection that was opened before is served, and others are refused.
 ///
 /// Closes the connection of a client that does not send a request head, or the next one, in time.
 pub async fn serve(listener: TcpListener, routes: Router, options: HttpOptions, stop: impl Future<Output = ()>) {
     let routes_without_keep_alive = routes.clone().layer(map_response(async |answer| disable_keep_alive(answer)));
     let permits = Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX));
     let (connections, shutdown) = (TaskTracker::new(), CancellationToken::new());
-    let mut stop = pin!(stop);
-    loop {
-        let (tcp, permit) = tokio::select! {
-            biased;
-            () = &mut stop => break,
-            accepted = accept(&listener, &permits) => accepted,
-        };
+    let serve_accepted = |(tcp, permit)| {
         let is_busy = permits.available_permits() < HTTP_CONNECTIONS_MAX - KEEP_ALIVE_MAX;
         let routes = if is_busy { &routes_without_keep_alive } else { &routes };
         let connection = serve_connection(tcp, options.clone(), routes.clone(), shutdown.clone());
@@ -81,6 +80,24 @@ pub async fn serve(listener: TcpListener, routes: Router, options: HttpOptions, 
             connection.await;
             drop(permit);
         });
+    };
+    let mut stop = pin!(stop);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => break,
+            accepted = accept(&listener, &permits) => serve_accepted(accepted),
+        }
+    }
+    {
+        let mut handshakes_end = pin!(closing_listener::refuse_new_connections(&listener));
+        loop {
+            tokio::select! {
+                biased;
+                accepted = accept(&listener, &permits) => serve_accepted(accepted),
+                () = &mut handshakes_end => break,
+            }
+        }
     }
     drop(listener);
     shutdown.cancel();
@@ -111,6 +128,12 @@ pub fn disable_keep_alive(mut answer: Response) -> Response {
     answer
 }
 
+/// Waits until the server has stopped, and a new connection had time to send its request.
+async fn first_request_is_late(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    sleep(FIRST_REQUEST_WITHIN).await;
+}
+
 async fn serve_connection(tcp: TcpStream, options: HttpOptions, routes: Router, shutdown: CancellationToken) {
     // With Nagle's algorithm a tick may wait for the acknowledgement of the previous one.
     tcp.set_nodelay(true).ok();
@@ -118,7 +141,7 @@ async fn serve_connection(tcp: TcpStream, options: HttpOptions, routes: Router, 
         None => AcceptedConnection::plain(tcp),
         Some(acceptor) => tokio::select! {
             accepted = acceptor.accept(tcp) => accepted,
-            () = shutdown.cancelled() => None,
+            () = first_request_is_late(&shutdown) => None,
         },
     };
     let Some(AcceptedConnection { stream, peer, permit: _permit }) = accepted else { return };
@@ -133,9 +156,15 @@ async fn serve_connection(tcp: TcpStream, options: HttpOptions, routes: Router, 
     let stream = WriteTimeout::new(stream, options.timeout);
     let connection = options.builder().serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection.with_upgrades());
+    let stopped = async {
+        shutdown.cancelled().await;
+        if !had_request.load(Ordering::Relaxed) {
+            sleep(FIRST_REQUEST_WITHIN).await;
+        }
+    };
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = shutdown.cancelled() => {
+        () = stopped => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
