@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::stream::WriteTimeout;
 use acceptor::AcceptedConnection;
+use closing_listener::{HANDSHAKES_WITHIN, refuse_new_connections};
 
 pub use acceptor::Acceptor;
 
@@ -89,15 +90,18 @@ pub async fn serve(listener: TcpListener, routes: Router, options: HttpOptions, 
             accepted = accept(&listener, &permits) => serve_accepted(accepted),
         }
     }
-    {
-        let mut handshakes_end = pin!(closing_listener::refuse_new_connections(&listener));
-        loop {
-            tokio::select! {
-                biased;
-                accepted = accept(&listener, &permits) => serve_accepted(accepted),
-                () = &mut handshakes_end => break,
+    match refuse_new_connections(&listener) {
+        Ok(()) => {
+            let mut handshakes_end = pin!(sleep(HANDSHAKES_WITHIN));
+            loop {
+                tokio::select! {
+                    biased;
+                    accepted = accept(&listener, &permits) => serve_accepted(accepted),
+                    () = &mut handshakes_end => break,
+                }
             }
         }
+        Err(error) => tracing::debug!(%error, "connections that wait to be accepted are reset"),
     }
     drop(listener);
     shutdown.cancel();
@@ -128,25 +132,27 @@ pub fn disable_keep_alive(mut answer: Response) -> Response {
     answer
 }
 
-/// Waits until the server has stopped, and a new connection had time to send its request.
-async fn first_request_is_late(shutdown: &CancellationToken) {
+/// Waits until the server has stopped, and a new connection had time to send its first request.
+async fn stopped(shutdown: &CancellationToken, had_request: &AtomicBool) {
     shutdown.cancelled().await;
-    sleep(FIRST_REQUEST_WITHIN).await;
+    if !had_request.load(Ordering::Relaxed) {
+        sleep(FIRST_REQUEST_WITHIN).await;
+    }
 }
 
 async fn serve_connection(tcp: TcpStream, options: HttpOptions, routes: Router, shutdown: CancellationToken) {
     // With Nagle's algorithm a tick may wait for the acknowledgement of the previous one.
     tcp.set_nodelay(true).ok();
+    let had_request = Arc::new(AtomicBool::new(false));
     let accepted = match &options.acceptor {
         None => AcceptedConnection::plain(tcp),
         Some(acceptor) => tokio::select! {
             accepted = acceptor.accept(tcp) => accepted,
-            () = first_request_is_late(&shutdown) => None,
+            () = stopped(&shutdown, &had_request) => None,
         },
     };
     let Some(AcceptedConnection { stream, peer, permit: _permit }) = accepted else { return };
     let routes = TowerToHyperService::new(routes);
-    let had_request = Arc::new(AtomicBool::new(false));
     let has_request = Arc::clone(&had_request);
     let service = service_fn(move |mut request: Request<Incoming>| {
         has_request.store(true, Ordering::Relaxed);
@@ -156,15 +162,9 @@ async fn serve_connection(tcp: TcpStream, options: HttpOptions, routes: Router, 
     let stream = WriteTimeout::new(stream, options.timeout);
     let connection = options.builder().serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection.with_upgrades());
-    let stopped = async {
-        shutdown.cancelled().await;
-        if !had_request.load(Ordering::Relaxed) {
-            sleep(FIRST_REQUEST_WITHIN).await;
-        }
-    };
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = stopped => {
+        () = stopped(&shutdown, &had_request) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

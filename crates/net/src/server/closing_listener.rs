@@ -4,16 +4,16 @@
 //! Before, the kernel is told to drop the first packet of every further connection. Its client repeats the packet a second
 //! later, when the listener is closed, and finds that nothing listens: load balancers then try another node.
 
+use std::io;
 use std::time::Duration;
 
 use libc::{BPF_ABS, BPF_ALU, BPF_AND, BPF_B, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, sock_filter};
 use socket2::SockRef;
 use tokio::net::TcpListener;
-use tokio::time::sleep;
 
 /// Time for handshakes that have begun: longer than a round trip, and shorter than the second after which clients repeat
 /// their first packet.
-const HANDSHAKES_WITHIN: Duration = Duration::from_millis(300);
+pub(super) const HANDSHAKES_WITHIN: Duration = Duration::from_millis(300);
 
 /// Position of the flags in the header of TCP.
 const FLAGS: u32 = 13;
@@ -23,14 +23,10 @@ const SYN_AND_ACK: u32 = 0x12;
 /// The bytes of a packet that pass.
 const WHOLE: u32 = u32::MAX;
 
-/// Drops the first packets of further connections from now on, and waits until those whose handshake has begun can be
-/// accepted.
-pub(super) async fn refuse_new_connections(listener: &TcpListener) {
-    if let Err(error) = SockRef::from(listener).attach_filter(&first_packets()) {
-        // As without this precaution: some of the last connections may be reset.
-        tracing::debug!(%error, "new connections can't be refused before the listener is closed");
-    }
-    sleep(HANDSHAKES_WITHIN).await;
+/// Drops the first packets of further connections from now on. Those whose handshake has begun can be accepted within
+/// [`HANDSHAKES_WITHIN`].
+pub(super) fn refuse_new_connections(listener: &TcpListener) -> io::Result<()> {
+    SockRef::from(listener).attach_filter(&first_packets())
 }
 
 /// Returns the filter that drops packets with SYN and without ACK.
