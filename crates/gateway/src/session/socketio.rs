@@ -2,6 +2,7 @@
 
 mod authentication;
 mod connection;
+mod delivery;
 mod handler;
 mod outbox;
 mod server;

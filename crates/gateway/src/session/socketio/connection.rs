@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use access::{Identity, ValidityEnd};
 use engine::{ExecuteError, Subscription, TraceParent};
-use net::socketio::{Packet, Socket, Str, packet};
+use net::socketio::{Packet, Socket, packet};
 use net::websocket::CloseReason;
 use timers::Scope;
 use tokio::time::sleep;
@@ -23,7 +23,7 @@ use crate::session::connections::ConnectionGuard;
 use crate::session::fault::fault;
 use crate::session::random_ids;
 use crate::session::request_task::{EndedRequest, RequestTask, ended};
-use crate::session::socketio::authentication::{self, Authentication};
+use crate::session::socketio::authentication::Authentication;
 use crate::session::socketio::handler::{Ack, Begun, Client, EventHandler, RequestResult};
 use crate::session::socketio::outbox::Outbox;
 use crate::session::time_validity::uncertain;
@@ -315,20 +315,6 @@ impl SocketIoConnection {
         }
     }
 
-    /// Lets a handler act, and sends what it pushed.
-    pub(super) fn with_handler<R>(
-        &mut self,
-        index: usize,
-        act: impl FnOnce(&mut dyn EventHandler, &Client<'_>) -> R,
-    ) -> R {
-        let client = Client { node: &self.node, outbox: &self.outbox };
-        self.outbox.flush();
-        let result = act(&mut *self.handlers[index], &client);
-        self.update_joined();
-        self.flush(self.handlers[index].dialect());
-        result
-    }
-
     /// Records the scopes that the client has joined, if they have changed.
     pub(super) fn update_joined(&mut self) {
         let joined = || self.handlers.iter().filter_map(|handler| handler.subscription()).map(Subscription::scope);
@@ -336,50 +322,6 @@ impl SocketIoConnection {
             self.joined = joined().cloned().collect();
             self.guard.set_joined(self.joined.clone());
         }
-    }
-
-    /// Sends what the client lacks.
-    pub(super) fn deliver(&mut self, force: bool) {
-        let client = Client { node: &self.node, outbox: &self.outbox };
-        self.outbox.flush();
-        for handler in &mut self.handlers {
-            handler.deliver(&client, force);
-            self.outbox.flush();
-            self.node.metrics.messages_sent(handler.dialect(), self.outbox.take_messages());
-        }
-    }
-
-    /// Sends an answer of the connection itself, behind what the client lacks.
-    pub(super) fn push(&mut self, packet: Str) {
-        self.deliver(true);
-        self.outbox.push(packet);
-        self.flush(self.dialect());
-    }
-
-    /// Sends the reason why a message has no effect, as an event and as the acknowledgement.
-    pub(super) fn fail(&mut self, ack: Ack, fault: &Fault) {
-        self.deliver(true);
-        Client { node: &self.node, outbox: &self.outbox }.fail(ack, fault);
-        self.flush(self.dialect());
-    }
-
-    /// Sends an event, and its payload as the acknowledgement.
-    pub(super) fn answer(&mut self, ack: Ack, event: &Event) {
-        self.deliver(true);
-        let client = Client { node: &self.node, outbox: &self.outbox };
-        client.send(event);
-        client.acknowledge(ack, &event.payload);
-        self.flush(self.dialect());
-    }
-
-    fn flush(&self, dialect: &'static str) {
-        self.outbox.flush();
-        self.node.metrics.messages_sent(dialect, self.outbox.take_messages());
-    }
-
-    /// Returns the dialect under which the connection itself is counted: that of its first handler.
-    pub(super) fn dialect(&self) -> &'static str {
-        authentication::dialect(&self.handlers)
     }
 }
 
