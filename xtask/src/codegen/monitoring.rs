@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-use super::{COPIES, GeneratedFile, names, read};
+use super::{CHART_COPIES, GeneratedFile, paths_below, read};
 
 const ALERTS: &str = "deploy/observability/prometheus/alerts.yaml";
 const DASHBOARDS: &str = "deploy/observability/grafana";
@@ -27,14 +27,14 @@ spec:
 pub(super) fn files(root: &Path) -> Result<Vec<GeneratedFile>> {
     let alerts = read(root, ALERTS)?;
     let mut files = vec![GeneratedFile::new(RULE, rule(&alerts))];
-    for name in names(&root.join(DASHBOARDS))? {
+    for name in paths_below(&root.join(DASHBOARDS))? {
         files.push(GeneratedFile::new(
-            format!("{COPIES}/dashboards/{name}"),
+            format!("{CHART_COPIES}/dashboards/{name}"),
             read(root, &format!("{DASHBOARDS}/{name}"))?,
         ));
     }
     ensure!(files.len() > 1, "{DASHBOARDS} has no dashboard");
-    files.push(GeneratedFile::new(format!("{COPIES}/alerts.yaml"), alerts));
+    files.push(GeneratedFile::new(format!("{CHART_COPIES}/alerts.yaml"), alerts));
     Ok(files)
 }
 
