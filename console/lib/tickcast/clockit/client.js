@@ -7,7 +7,7 @@ import { Interval } from '../core/interval.js';
 import { LinkMonitor } from '../core/link-monitor.js';
 import { LocalTicker } from '../core/local-ticker.js';
 import { Outbox } from '../core/outbox.js';
-import { OutboxStorage } from '../core/outbox-storage.js';
+import { outboxStorage } from '../core/outbox-storage.js';
 import { defaultPlatform } from '../core/platform.js';
 import { ServerClock } from '../core/server-clock.js';
 import { Listeners, StateStore } from '../core/store.js';
@@ -43,9 +43,7 @@ export class ClockitClient {
     constructor(options) {
         this.#options = options;
         const platform = (this.#platform = { ...defaultPlatform, ...options.platform });
-        const account = options.account ?? (options.credential && 'userId' in options.credential ? options.credential.userId : undefined);
-        const storage = account === undefined ? null : (options.storage ?? null);
-        this.#storage = new OutboxStorage(storage, `tickcast.clockit.${account}`, platform);
+        this.#storage = outboxStorage('clockit', options, platform);
         this.#pings = new TimePings(platform, (message) => this.#connection.send(message));
         this.#clock = new ServerClock(this.#pings.request, () => platform.now());
         this.#ticker = new LocalTicker(platform, this.#clock, (beatMs) => this.#setModel(continueLocally(this.#model, beatMs)));
@@ -63,7 +61,7 @@ export class ClockitClient {
             platform,
             send: (message) => this.#connection.send(message),
             serverNow: () => this.#clock.now(),
-            onError: (cause) => this.#errors.notify({ kind: 'token', message: String(cause), cause }),
+            errors: this.#errors,
         });
         this.#connection = new Connection({
             platform,

@@ -6,11 +6,11 @@ export class Credentials {
     #credential;
     #refresh;
     #onError;
-    constructor({ credential, ...options }) {
+    constructor({ credential, errors, ...options }) {
         this.#credential = credential;
-        this.#onError = options.onError;
+        this.#onError = (cause) => errors.notify({ kind: 'token', message: String(cause), cause });
         const token = credential && 'token' in credential ? credential.token : undefined;
-        this.#refresh = typeof token === 'function' ? new TokenRefresh({ provider: token, ...options }) : null;
+        this.#refresh = typeof token === 'function' ? new TokenRefresh({ provider: token, onError: this.#onError, ...options }) : null;
     }
     /** Whether a refused connection can present another credential. */
     get isRenewable() {

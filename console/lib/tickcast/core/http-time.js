@@ -2,7 +2,7 @@
 import { httpUrl } from './endpoint.js';
 const RESPONSE_TIMEOUT_MS = 5_000;
 /** Returns a function that asks a server for its time. It rejects if there is no answer. */
-export function httpTime(url, send) {
+export function httpTime(url, send = (...request) => fetch(...request)) {
     return async () => {
         const response = await send(httpUrl(url, 'timesync'), {
             method: 'POST',

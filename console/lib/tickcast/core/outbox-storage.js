@@ -1,6 +1,11 @@
 /** Browsers run the timers of a hidden page once a minute. */
 const LEASE_MS = 150_000;
 const RENEW_MS = 20_000;
+/** Returns the storage of a client's commands for a system; nothing is stored if the user has no name. */
+export function outboxStorage(system, { storage, account, credential }, platform) {
+    const name = account ?? (credential && 'userId' in credential ? credential.userId : undefined);
+    return new OutboxStorage(name === undefined ? null : (storage ?? null), `tickcast.${system}.${name}`, platform);
+}
 /** The commands of one page in the storage. */
 export class OutboxStorage {
     #storage;
@@ -28,7 +33,7 @@ export class OutboxStorage {
             const record = parseRecord(this.#read(key));
             if (record && this.#isAlive(record))
                 continue;
-            // What cannot be removed would be adopted again and again.
+            // A record that cannot be removed would be adopted again and again.
             if (!this.#attempt((storage) => (storage.removeItem(key), true)))
                 continue;
             for (const stored of record?.commands ?? []) {

@@ -8,7 +8,7 @@ import { Interval } from '../core/interval.js';
 import { LinkMonitor } from '../core/link-monitor.js';
 import { LocalTicker } from '../core/local-ticker.js';
 import { Outbox } from '../core/outbox.js';
-import { OutboxStorage } from '../core/outbox-storage.js';
+import { outboxStorage } from '../core/outbox-storage.js';
 import { defaultPlatform } from '../core/platform.js';
 import { ServerClock } from '../core/server-clock.js';
 import { Listeners, StateStore } from '../core/store.js';
@@ -42,9 +42,8 @@ export class PunchClockClient {
     constructor(options) {
         this.#options = options;
         const platform = (this.#platform = { ...defaultPlatform, ...options.platform });
-        const account = options.account ?? (options.credential && 'userId' in options.credential ? options.credential.userId : undefined);
-        this.#storage = new OutboxStorage(account === undefined ? null : (options.storage ?? null), `tickcast.punch-clock.${account}`, platform);
-        this.#clock = new ServerClock(httpTime(options.url, options.fetch ?? ((...request) => fetch(...request))), () => platform.now());
+        this.#storage = outboxStorage('punch-clock', options, platform);
+        this.#clock = new ServerClock(httpTime(options.url, options.fetch), () => platform.now());
         this.#ticker = new LocalTicker(platform, this.#clock, () => this.#publish());
         this.#checking = new Interval(platform, CHECK_INTERVAL_MS, () => this.#check());
         this.#heartbeat = new Interval(platform, HEARTBEAT_MS, () => this.#beat());
@@ -62,7 +61,7 @@ export class PunchClockClient {
             platform,
             send: (message) => this.#connection.send(message),
             serverNow: () => this.#clock.now(),
-            onError: (cause) => this.#errors.notify({ kind: 'token', message: String(cause), cause }),
+            errors: this.#errors,
         });
         const url = httpUrl(options.url, 'api/session/live');
         const target = async () => webSocketTarget(url, await this.#credentials.present());

@@ -39,13 +39,13 @@ export class RoomsClient {
     #stopListening = () => { };
     constructor(options) {
         const platform = (this.#platform = { ...defaultPlatform, ...options.platform });
-        this.#clock = new ServerClock(httpTime(options.url, options.fetch ?? ((...request) => fetch(...request))), () => platform.now());
+        this.#clock = new ServerClock(httpTime(options.url, options.fetch), () => platform.now());
         this.#credentials = new Credentials({
             credential: options.credential,
             platform,
             send: (message) => this.#connection.send(message),
             serverNow: () => this.#clock.now(),
-            onError: (cause) => this.#errors.notify({ kind: 'token', message: String(cause), cause }),
+            errors: this.#errors,
         });
         this.#checking = new Interval(platform, CHECK_INTERVAL_MS, () => this.#check());
         this.#membership = new Membership({

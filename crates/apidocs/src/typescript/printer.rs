@@ -72,7 +72,7 @@ impl Printer {
         let mut text = String::from("{\n");
         let none = Map::new();
         let mut properties: Vec<_> = schema["properties"].as_object().unwrap_or(&none).iter().collect();
-        // What tells messages apart comes first.
+        // The fields that tell messages apart come first.
         properties.sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
         for (name, property) in properties {
             let optional = if required.contains(name.as_str()) { "" } else { "?" };

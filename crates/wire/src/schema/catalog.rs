@@ -14,7 +14,7 @@ pub struct Catalog {
     routes: Vec<RouteSchema>,
     /// What the server sends: absent fields are left out, and others can be `null`.
     outputs: SchemaGenerator,
-    /// What clients send: `null` counts as absent.
+    /// Messages of clients, in which `null` counts as absent.
     inputs: SchemaGenerator,
 }
 

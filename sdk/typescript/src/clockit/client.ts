@@ -9,7 +9,7 @@ import type { Dial, Message } from '../core/link.js';
 import { LinkMonitor } from '../core/link-monitor.js';
 import { LocalTicker } from '../core/local-ticker.js';
 import { Outbox, type CommandResult } from '../core/outbox.js';
-import { OutboxStorage, type KeyValueStorage } from '../core/outbox-storage.js';
+import { outboxStorage, type KeyValueStorage, type OutboxStorage } from '../core/outbox-storage.js';
 import { defaultPlatform, type Platform } from '../core/platform.js';
 import { ServerClock } from '../core/server-clock.js';
 import { Listeners, StateStore, type Store } from '../core/store.js';
@@ -94,9 +94,7 @@ export class ClockitClient implements Store<ClockitSnapshot> {
   constructor(options: ClockitOptions) {
     this.#options = options;
     const platform = (this.#platform = { ...defaultPlatform, ...options.platform });
-    const account = options.account ?? (options.credential && 'userId' in options.credential ? options.credential.userId : undefined);
-    const storage = account === undefined ? null : (options.storage ?? null);
-    this.#storage = new OutboxStorage(storage, `tickcast.clockit.${account}`, platform);
+    this.#storage = outboxStorage('clockit', options, platform);
     this.#pings = new TimePings(platform, (message) => this.#connection.send(message));
     this.#clock = new ServerClock(this.#pings.request, () => platform.now());
     this.#ticker = new LocalTicker(platform, this.#clock, (beatMs) => this.#setModel(continueLocally(this.#model, beatMs)));
@@ -114,7 +112,7 @@ export class ClockitClient implements Store<ClockitSnapshot> {
       platform,
       send: (message) => this.#connection.send(message),
       serverNow: () => this.#clock.now(),
-      onError: (cause) => this.#errors.notify({ kind: 'token', message: String(cause), cause }),
+      errors: this.#errors,
     });
     this.#connection = new Connection({
       platform,

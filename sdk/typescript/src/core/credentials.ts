@@ -1,8 +1,10 @@
 /** What a client presents when it connects, whichever kind of credential it has. */
 import { CLOSE } from './close-policy.js';
 import type { Credential } from './endpoint.js';
+import type { ClientError } from './errors.js';
 import type { Dial, Message } from './link.js';
 import type { Platform } from './platform.js';
+import type { Listeners } from './store.js';
 import { TokenRefresh } from './token-refresh.js';
 
 interface CredentialsOptions {
@@ -10,7 +12,8 @@ interface CredentialsOptions {
   readonly platform: Platform;
   send(message: Message): boolean;
   serverNow(): number;
-  onError(error: unknown): void;
+  /** Told of a provider that fails. */
+  readonly errors: Listeners<ClientError>;
 }
 
 /** The credential of one connection. */
@@ -19,11 +22,11 @@ export class Credentials {
   readonly #refresh: TokenRefresh | null;
   readonly #onError: (error: unknown) => void;
 
-  constructor({ credential, ...options }: CredentialsOptions) {
+  constructor({ credential, errors, ...options }: CredentialsOptions) {
     this.#credential = credential;
-    this.#onError = options.onError;
+    this.#onError = (cause) => errors.notify({ kind: 'token', message: String(cause), cause });
     const token = credential && 'token' in credential ? credential.token : undefined;
-    this.#refresh = typeof token === 'function' ? new TokenRefresh({ provider: token, ...options }) : null;
+    this.#refresh = typeof token === 'function' ? new TokenRefresh({ provider: token, onError: this.#onError, ...options }) : null;
   }
 
   /** Whether a refused connection can present another credential. */

@@ -4,7 +4,7 @@ import { httpUrl } from './endpoint.js';
 const RESPONSE_TIMEOUT_MS = 5_000;
 
 /** Returns a function that asks a server for its time. It rejects if there is no answer. */
-export function httpTime(url: string | URL, send: typeof fetch): () => Promise<number> {
+export function httpTime(url: string | URL, send: typeof fetch = (...request) => fetch(...request)): () => Promise<number> {
   return async () => {
     const response = await send(httpUrl(url, 'timesync'), {
       method: 'POST',

@@ -3,6 +3,7 @@
  * storage: each has a record of its own, under a lease, and adopts records whose page has gone. A full or forbidden
  * storage makes no difference to the page, except that its commands do not survive it.
  */
+import type { Credential } from './endpoint.js';
 import type { Command } from './errors.js';
 import type { Platform } from './platform.js';
 
@@ -34,6 +35,19 @@ const LEASE_MS = 150_000;
 
 const RENEW_MS = 20_000;
 
+/** Whose commands are stored, and where. */
+export interface OutboxStorageOptions {
+  readonly storage?: KeyValueStorage | null;
+  readonly account?: string;
+  readonly credential?: Credential;
+}
+
+/** Returns the storage of a client's commands for a system; nothing is stored if the user has no name. */
+export function outboxStorage(system: string, { storage, account, credential }: OutboxStorageOptions, platform: Platform): OutboxStorage {
+  const name = account ?? (credential && 'userId' in credential ? credential.userId : undefined);
+  return new OutboxStorage(name === undefined ? null : (storage ?? null), `tickcast.${system}.${name}`, platform);
+}
+
 /** The commands of one page in the storage. */
 export class OutboxStorage {
   readonly #storage: KeyValueStorage | null;
@@ -63,7 +77,7 @@ export class OutboxStorage {
     for (const key of this.#keys()) {
       const record = parseRecord(this.#read(key));
       if (record && this.#isAlive(record)) continue;
-      // What cannot be removed would be adopted again and again.
+      // A record that cannot be removed would be adopted again and again.
       if (!this.#attempt((storage) => (storage.removeItem(key), true))) continue;
       for (const stored of record?.commands ?? []) {
         const isForeign = stored.firstSentAt !== null && record!.clientId !== this.clientId;
