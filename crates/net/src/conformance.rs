@@ -28,7 +28,8 @@ pub async fn echo(listener: TcpListener) {
         message_bytes: MESSAGE_BYTES,
         signals: SignalTexts::NONE,
     };
-    let options = HttpOptions { timeout: Duration::from_secs(30), head_bytes: 32 * 1024, acceptor: None };
+    let within = Duration::from_secs(30);
+    let options = HttpOptions { timeout: within, keep_alive: within, head_bytes: 32 * 1024, acceptor: None };
     let accept = move |request: Request| async move {
         websocket::accept(
             request,

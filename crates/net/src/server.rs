@@ -3,7 +3,7 @@
 mod acceptor;
 mod closing_listener;
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,8 +47,10 @@ const FIRST_REQUEST_WITHIN: Duration = Duration::from_secs(1);
 /// Options of the HTTP server.
 #[derive(Clone)]
 pub struct HttpOptions {
-    /// Time within which a client must send a request head, send the next one, or accept some bytes of an answer.
+    /// Time within which a client must send its first request head, or accept some bytes of an answer.
     pub timeout: Duration,
+    /// Time within which the client of a kept connection must send the next request head.
+    pub keep_alive: Duration,
     /// Size of the largest request head.
     pub head_bytes: usize,
     /// Prepares each connection; `None` on a port for operators.
@@ -58,7 +60,7 @@ pub struct HttpOptions {
 impl HttpOptions {
     fn builder(&self) -> http1::Builder {
         let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(self.timeout);
+        builder.timer(TokioTimer::new()).header_read_timeout(self.keep_alive.max(self.timeout));
         // The size of the buffer alone does not bound a head: one read may exceed it.
         builder.max_header_size(self.head_bytes).max_buf_size(self.head_bytes);
         builder
@@ -132,6 +134,15 @@ pub fn disable_keep_alive(mut answer: Response) -> Response {
     answer
 }
 
+/// Waits for the end of the time within which a connection must send its first request head, and forever if it has sent
+/// one.
+async fn first_request_missed(timeout: Duration, had_request: &AtomicBool) {
+    sleep(timeout).await;
+    if had_request.load(Ordering::Relaxed) {
+        pending::<()>().await;
+    }
+}
+
 /// Waits until the server has stopped, and a new connection had time to send its first request.
 async fn stopped(shutdown: &CancellationToken, had_request: &AtomicBool) {
     shutdown.cancelled().await;
@@ -164,6 +175,12 @@ async fn serve_connection(tcp: TcpStream, options: HttpOptions, routes: Router, 
     let mut connection = pin!(connection.with_upgrades());
     let result = tokio::select! {
         result = connection.as_mut() => result,
+        () = first_request_missed(options.timeout, &had_request) => {
+            if let Some(acceptor) = &options.acceptor {
+                acceptor.record_missed_request();
+            }
+            return;
+        }
         () = stopped(&shutdown, &had_request) => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -172,6 +189,6 @@ async fn serve_connection(tcp: TcpStream, options: HttpOptions, routes: Router, 
     let Err(error) = result else { return };
     tracing::debug!(%error, "an HTTP connection has failed");
     if let Some(acceptor) = &options.acceptor {
-        acceptor.record_failure(&error, had_request.load(Ordering::Relaxed));
+        acceptor.record_failure(&error);
     }
 }

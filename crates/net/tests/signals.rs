@@ -59,7 +59,7 @@ async fn start(messages: usize, patience: Duration) -> (SocketAddr, Received) {
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let options = HttpOptions { timeout: WITHIN, head_bytes: 8192, acceptor: None };
+    let options = HttpOptions { timeout: WITHIN, keep_alive: WITHIN, head_bytes: 8192, acceptor: None };
     tokio::spawn(serve(listener, Router::new().route("/", get(route)), options, pending()));
     (address, received)
 }

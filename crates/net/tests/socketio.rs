@@ -95,7 +95,7 @@ impl Server {
         let routes: Router = server.routes();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let http = HttpOptions { timeout: WITHIN, head_bytes: 8192, acceptor: None };
+        let http = HttpOptions { timeout: WITHIN, keep_alive: WITHIN, head_bytes: 8192, acceptor: None };
         tokio::spawn(serve(listener, routes, http, std::future::pending()));
         Self { address, closed }
     }

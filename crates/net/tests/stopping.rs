@@ -29,7 +29,8 @@ async fn every_connection_to_a_stopping_server_is_served_or_refused() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let routes = Router::new().route("/", post(async || disable_keep_alive("hello".into_response())));
-        let options = HttpOptions { timeout: Duration::from_secs(30), head_bytes: 8192, acceptor: None };
+        let within = Duration::from_secs(30);
+        let options = HttpOptions { timeout: within, keep_alive: within, head_bytes: 8192, acceptor: None };
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(serve(listener, routes, options, async { stopped.await.unwrap_or_default() }));
         let (answered, mut count) = tokio::sync::mpsc::unbounded_channel();

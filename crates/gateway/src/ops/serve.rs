@@ -180,6 +180,7 @@ fn public_options(node: &Arc<Node>, tasks: &mut CriticalTasks) -> Result<HttpOpt
     };
     Ok(HttpOptions {
         timeout: limits.request_within,
+        keep_alive: limits.keep_alive,
         head_bytes: limits.head_bytes,
         acceptor: Some(Arc::new(acceptor)),
     })

@@ -171,7 +171,7 @@ mod tests {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let options = HttpOptions { timeout: WITHIN, head_bytes: 8192, acceptor: None };
+        let options = HttpOptions { timeout: WITHIN, keep_alive: WITHIN, head_bytes: 8192, acceptor: None };
         tokio::spawn(serve(listener, Router::new().route("/", get(route)), options, std::future::pending()));
         let tcp = TcpStream::connect(address).await.unwrap();
         let (client, _) = client_async(format!("ws://{address}/"), tcp).await.unwrap();

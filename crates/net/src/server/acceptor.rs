@@ -89,14 +89,18 @@ impl Acceptor {
         permit
     }
 
-    /// Counts a connection on which HTTP has failed, if it exceeded a limit. A connection that has carried a request
-    /// may stay idle until it is closed.
-    pub(super) fn record_failure(&self, error: &hyper::Error, had_request: bool) {
+    /// Counts a connection that has sent no request head in time.
+    pub(super) fn record_missed_request(&self) {
+        self.observer.refused(NetLimit::Time);
+    }
+
+    /// Counts a connection on which HTTP has failed, if it exceeded a limit. One that is idle for long does not.
+    pub(super) fn record_failure(&self, error: &hyper::Error) {
         let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
         let write_timed_out = cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut);
         if error.is_parse_too_large() {
             self.observer.refused(NetLimit::HeadBytes);
-        } else if write_timed_out || (error.is_timeout() && !had_request) {
+        } else if write_timed_out {
             self.observer.refused(NetLimit::Time);
         }
     }

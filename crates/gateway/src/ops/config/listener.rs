@@ -43,6 +43,7 @@ pub(crate) struct LimitSettings {
     pub(crate) message_bytes: usize,
     pub(crate) head_bytes: usize,
     pub(crate) request_within: Duration,
+    pub(crate) keep_alive: Duration,
     /// Imports of a user and of an address in a minute.
     pub(crate) imports_per_user: usize,
     pub(crate) imports_per_address: usize,
@@ -73,6 +74,9 @@ impl LimitSettings {
             message_bytes: count(reader, "limits.message_bytes", 64 * 1024),
             head_bytes: count(reader, "limits.head_bytes", 32 * 1024),
             request_within: span(reader, "limits.request_within", Duration::from_secs(30)),
+            // Load balancers keep idle connections for up to a minute. A request that one sends while the node closes the
+            // connection fails, and a POST is not repeated.
+            keep_alive: span(reader, "limits.keep_alive", Duration::from_secs(75)),
             imports_per_user: count(reader, "limits.imports_per_user", 60),
             imports_per_address: count(reader, "limits.imports_per_address", 300),
             history: history_quota(reader),
