@@ -15,14 +15,16 @@ use deployment::Deployment;
 mod deployment;
 mod observers;
 mod report;
+pub(crate) mod soak;
 mod telemetry;
 
 /// The measurements in their order. A baseline runs next to what it is compared with, because a machine's speed drifts.
-const MEASUREMENTS: [Measurement; 15] = [
+const MEASUREMENTS: [Measurement; 16] = [
     Measurement { name: "idle", system: tickcast(1), scenario: "idle" },
     Measurement { name: "ticks, bare loop", system: System::Bare, scenario: "ticks" },
     Measurement { name: "ticks", system: tickcast(1), scenario: "ticks" },
     Measurement { name: "compare, Socket.IO", system: System::SocketIo, scenario: "compare" },
+    Measurement { name: "compare, tungstenite and Redis", system: System::Subscribe, scenario: "compare" },
     Measurement { name: "compare, express and ws", system: System::Express, scenario: "compare" },
     Measurement { name: "compare", system: tickcast(1), scenario: "compare" },
     Measurement { name: "mutate", system: tickcast(2), scenario: "mutate" },
@@ -73,6 +75,8 @@ enum System {
     Bare,
     /// Express with ws, as Clockit was built before.
     Express,
+    /// A hand-written server with tokio-tungstenite, Redis hashes and channels.
+    Subscribe,
     /// Socket.IO with its Redis adapter, the usual way to scale that out.
     SocketIo,
 }
@@ -115,7 +119,7 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, only: Option<&str>) 
 
 fn set_up(workspace: &Workspace, steps: &mut Steps) -> Result<BenchSetup> {
     let [redis, node, npm] = steps.run("tools", tools::install_for_bench)?;
-    workspace.build(steps, "release", &["gateway", "loadgen", "baseline-bare"])?;
+    workspace.build(steps, "release", &["gateway", "loadgen", "baseline-bare", "baseline-subscribe"])?;
     for folder in ["benches/baseline-node", "benches/baseline-socketio"] {
         steps.run(&format!("npm packages of {folder}"), || npm::install_packages(&workspace.root, folder, &npm))?;
     }
@@ -128,10 +132,19 @@ fn set_up(workspace: &Workspace, steps: &mut Steps) -> Result<BenchSetup> {
 fn measure(setup: &BenchSetup, measurement: &Measurement) -> Result<Value> {
     let deployment = Deployment::start(setup, measurement.system)?;
     let calls_before = deployment.redis_calls()?;
+    let mut report = run_load(setup, measurement, &deployment)?;
+    report["name"] = json!(measurement.name);
+    report["sentToCollector"] = json!(deployment.exported_bytes());
+    report["redisCalls"] = json!(deployment.redis_calls()? - calls_before);
+    Ok(report)
+}
+
+/// Puts servers under the load of a measurement, and returns the report of loadgen.
+fn run_load(setup: &BenchSetup, measurement: &Measurement, deployment: &Deployment) -> Result<Value> {
     let report = setup.folder.join("report.json");
     fs::write(&report, "")?;
     let protocol = match measurement.system {
-        System::Tickcast { .. } | System::Bare | System::Express => "clockit",
+        System::Tickcast { .. } | System::Bare | System::Express | System::Subscribe => "clockit",
         System::Rooms { .. } => "rooms",
         System::Studio { .. } => "studio",
         System::SocketIo => "socket-io",
@@ -148,9 +161,5 @@ fn measure(setup: &BenchSetup, measurement: &Measurement) -> Result<Value> {
     if matches!(measurement.system, System::Tickcast { .. } | System::Rooms { .. } | System::Studio { .. }) {
         outcome?;
     }
-    let mut report: Value = serde_json::from_str(&fs::read_to_string(report)?)?;
-    report["name"] = json!(measurement.name);
-    report["sentToCollector"] = json!(deployment.exported_bytes());
-    report["redisCalls"] = json!(deployment.redis_calls()? - calls_before);
-    Ok(report)
+    Ok(serde_json::from_str(&fs::read_to_string(report)?)?)
 }

@@ -39,7 +39,7 @@ struct Cli {
     command: Option<Task>,
 }
 
-#[derive(Debug, PartialEq, Eq, Subcommand)]
+#[derive(Debug, PartialEq, Subcommand)]
 enum Task {
     /// Install the missing tools, then run every test
     Test {
@@ -61,6 +61,12 @@ enum Task {
         /// Run only this measurement; `telemetry` runs only by this option
         #[arg(long, value_name = "MEASUREMENT")]
         only: Option<String>,
+    },
+    /// Let clients come and go for hours, and check that nodes and Redis hold nothing afterwards
+    Soak {
+        /// Length of the run
+        #[arg(long, default_value_t = 1.0)]
+        hours: f64,
     },
     /// Run Autobahn's WebSocket suite against an echo server; needs Python 2.7
     Conformance,
@@ -109,6 +115,7 @@ fn run(task: Option<Task>) -> Result<()> {
         Task::Test { arguments } => in_steps(&|steps| test::run(workspace, steps, arguments)),
         Task::Faults { arguments } => in_steps(&|steps| faults::run(workspace, steps, arguments)),
         Task::Bench { only } => in_steps(&|steps| bench::run(workspace, steps, only.as_deref())),
+        Task::Soak { hours } => in_steps(&|steps| bench::soak::run(workspace, steps, *hours)),
         Task::Conformance => in_steps(&|steps| conformance::run(workspace, steps)),
         Task::Fuzz(options) => in_steps(&|steps| fuzz::run(workspace, steps, options)),
         Task::ApiFuzz(options) => in_steps(&|steps| api_fuzz::run(workspace, steps, options)),
@@ -164,6 +171,7 @@ mod tests {
             "test",
             "faults",
             "bench",
+            "soak",
             "conformance",
             "fuzz",
             "api-fuzz",
@@ -171,7 +179,6 @@ mod tests {
             "ci",
             "codegen",
             "deployment",
-            "image",
             "image",
             "kubernetes",
             "cluster",

@@ -1,10 +1,15 @@
 //! `cargo xtask test`: installs the tools of the tests, then runs every test.
 
+use std::{env, thread};
+
 use anyhow::{Result, ensure};
 
 use crate::steps::Steps;
 use crate::workspace::Workspace;
 use crate::{faults, npm, process, tools};
+
+/// Tests mostly wait for ticks, timeouts and child processes.
+const TESTS_PER_PROCESSOR: usize = 2;
 
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, arguments: &[String]) -> Result<()> {
     let tools = steps.run("tools", || tools::install_for_tests(&workspace.target))?;
@@ -16,6 +21,10 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, arguments: &[String]
     steps.run("cargo test --workspace", || {
         let mut command = workspace.cargo(&["test", "--workspace"]);
         command.envs(tools.variables.clone());
+        if env::var_os("RUST_TEST_THREADS").is_none() {
+            let threads = thread::available_parallelism()?.get() * TESTS_PER_PROCESSOR;
+            command.env("RUST_TEST_THREADS", threads.to_string());
+        }
         process::run(command.args(arguments))
     })?;
     if !arguments.is_empty() {

@@ -18,6 +18,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) struct Deployment {
     /// Public ports and pids of the measured servers.
     measured: Vec<(u16, u32)>,
+    /// Internal ports of the nodes.
+    internal: Vec<u16>,
     redis_port: Option<u16>,
     collector: Option<Collector>,
     scrapers: Vec<Scraper>,
@@ -28,7 +30,8 @@ impl Deployment {
     /// Starts a system and waits until it accepts connections.
     pub(super) fn start(setup: &BenchSetup, system: System) -> Result<Self> {
         let (measured, scrapers, processes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut deployment = Self { measured, redis_port: None, collector: None, scrapers, processes };
+        let (internal, redis_port, collector) = (Vec::new(), None, None);
+        let mut deployment = Self { measured, internal, redis_port, collector, scrapers, processes };
         match system {
             System::Tickcast { nodes, telemetry } => deployment.start_nodes(setup, nodes, telemetry)?,
             System::Rooms { nodes } | System::Studio { nodes } => {
@@ -45,6 +48,13 @@ impl Deployment {
                 let mut command = Command::new(&setup.node);
                 command.arg(setup.root.join("benches/baseline-node/server.js")).arg(port.to_string());
                 deployment.add("express", port, command, setup)?;
+            }
+            System::Subscribe => {
+                let redis = deployment.start_redis(setup)?;
+                let port = ports::free_ports(1)?[0];
+                let mut command = Command::new(setup.binaries.join("baseline-subscribe"));
+                command.args([format!("127.0.0.1:{port}"), format!("redis://127.0.0.1:{redis}")]);
+                deployment.add("subscribe", port, command, setup)?;
             }
             System::SocketIo => {
                 let redis = deployment.start_redis(setup)?;
@@ -71,6 +81,7 @@ impl Deployment {
             command.envs(telemetry_variables(telemetry, self.collector.as_ref()));
             self.add(&format!("node-{number}"), ports.public, command, setup)?;
             self.wait_until(|| ports::is_ok(ports.internal, "/readyz"))?;
+            self.internal.push(ports.internal);
             if matches!(telemetry, Telemetry::Scraped | Telemetry::Traced(_)) {
                 self.scrapers.push(Scraper::start(ports.internal));
             }
@@ -104,17 +115,33 @@ impl Deployment {
 
     /// Returns the number of loads and scripts that Redis has executed. Each is one round trip.
     pub(super) fn redis_calls(&self) -> Result<u64> {
-        let Some(port) = self.redis_port else { return Ok(0) };
-        let mut stream = ports::connect(port)?;
-        stream.write_all(b"INFO commandstats\r\nQUIT\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
+        let answer = self.redis_info("commandstats")?;
         let calls = |command: &str| {
             let line = answer.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
             line.and_then(|line| line.split(',').next()?.parse::<u64>().ok()).unwrap_or(0)
         };
         // A load is an HGETALL with a TIME in the same round trip.
         Ok(calls("evalsha") + calls("eval") + calls("hgetall"))
+    }
+
+    /// Returns a section of the statistics of Redis; nothing if there is none.
+    pub(super) fn redis_info(&self, section: &str) -> Result<String> {
+        let Some(port) = self.redis_port else { return Ok(String::new()) };
+        let mut stream = ports::connect(port)?;
+        stream.write_all(format!("INFO {section}\r\nQUIT\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    /// Returns the process ids of the measured servers.
+    pub(super) fn processes(&self) -> impl Iterator<Item = u32> {
+        self.measured.iter().map(|(_, pid)| *pid)
+    }
+
+    /// Returns the internal ports of the nodes.
+    pub(super) fn internal_ports(&self) -> &[u16] {
+        &self.internal
     }
 
     fn start_redis(&mut self, setup: &BenchSetup) -> Result<u16> {

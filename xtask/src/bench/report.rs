@@ -33,6 +33,11 @@ pub(super) fn page(root: &Path, reports: &[Value], previous: Option<&Value>) -> 
     for (title, tickcast, baseline) in [
         ("messages per CPU-second, relative to the bare loop", rate("ticks"), rate("ticks, bare loop")),
         ("lateness p99, relative to the bare loop", late("ticks"), late("ticks, bare loop")),
+        (
+            "messages per CPU-second, relative to tungstenite and Redis",
+            rate("compare"),
+            rate("compare, tungstenite and Redis"),
+        ),
         ("messages per CPU-second, relative to express and ws", rate("compare"), rate("compare, express and ws")),
         ("messages per CPU-second, relative to Socket.IO", rate("compare"), rate("compare, Socket.IO")),
     ] {

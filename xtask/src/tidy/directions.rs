@@ -7,7 +7,7 @@ use super::tree::{Tree, manifest};
 use crate::workspace::{Dependency, Package};
 
 /// For each crate, the crates of the workspace that it may depend on. A row may exist before its crate does.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("allocator", &[]),
     ("apidocs", &["wire"]),
     ("timers", &[]),
@@ -20,6 +20,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("gateway", &["allocator", "timers", "wire", "engine", "store", "net", "access", "harness"]),
     ("loadgen", &["harness", "wire"]),
     ("baseline-bare", &[]),
+    ("baseline-subscribe", &[]),
     ("benches", &["timers", "wire", "engine", "store", "net", "access", "harness"]),
     ("faults", &["harness"]),
     ("xtask", &[]),
