@@ -12,6 +12,9 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval};
 
+/// The number of the node of a connection that the kernel did not report, because the machine was busy.
+pub(crate) const UNKNOWN_NODE: usize = usize::MAX;
+
 /// Time within which the kernel reports a connection that is open: generous, because the machine may be busy.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(3);
 

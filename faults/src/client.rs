@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::backends::Backends;
+use crate::backends::{Backends, UNKNOWN_NODE};
 use crate::record::{Entry, Event, Record};
 use crate::view::View;
 use crate::workload::Workload;
@@ -95,8 +95,9 @@ impl RunContext {
     /// Returns the node that a connection leads to: the dialed one, or the one that the Service has chosen.
     pub(crate) async fn node_of(&self, dialed: usize, connection: &TcpStream) -> usize {
         match (&self.backends, connection.local_addr()) {
-            (Some(backends), Ok(local)) => backends.node_of(local).await.unwrap_or(dialed),
-            (Some(_) | None, _) => dialed,
+            (Some(backends), Ok(local)) => backends.node_of(local).await.unwrap_or(UNKNOWN_NODE),
+            (Some(_), Err(_)) => UNKNOWN_NODE,
+            (None, _) => dialed,
         }
     }
 }

@@ -20,7 +20,7 @@ use super::scenario::Scenario;
 use super::scenarios::secrets::FIRST_KEY;
 use super::stage::{Stage, node_address};
 use super::tools::ClusterTools;
-use crate::backends::Backends;
+use crate::backends::{Backends, UNKNOWN_NODE};
 use crate::client::RunContext;
 use crate::cluster::{Disturbance, DisturbanceKind};
 use crate::oracle::SuspendedInvariants;
@@ -115,7 +115,8 @@ impl ScenarioRun {
         drop(dialer);
         stage.notes.extend(late_dials(&stage, &tally));
         let terms = Terms { suspended: SuspendedInvariants::default(), healed, has_late_returns: false };
-        let disturbances = || [stage.disturbances.lock().clone(), stalls.found(), terminations(&stage)].concat();
+        let disturbances =
+            || with_unknown_nodes([stage.disturbances.lock().clone(), stalls.found(), terminations(&stage)].concat());
         let mut verdict = trial.conclude(&stage.target(), terms, disturbances).await;
         let violations = &mut verdict.outcome.violations;
         violations.splice(0..0, stage.violations.drain(..));
@@ -223,6 +224,12 @@ fn terminations(stage: &Stage) -> Vec<Disturbance> {
         until: it.until.unwrap_or(now),
     });
     down.collect()
+}
+
+/// Adds that the nodes of connections of which the kernel reported none may have been any that was disturbed.
+fn with_unknown_nodes(disturbances: Vec<Disturbance>) -> Vec<Disturbance> {
+    let unknown = disturbances.iter().map(|disturbance| Disturbance { node: UNKNOWN_NODE, ..*disturbance });
+    disturbances.iter().copied().chain(unknown).collect()
 }
 
 /// Describes the dials that failed because the Service still led to a node that was told to end.
