@@ -21,6 +21,7 @@ async function openConnection(options = {}) {
     expectsTicks: () => true,
     canRenewCredential: false,
     onMessage: (message, isHandover) => world.received.push(isHandover ? `${message.type} (handover)` : message.n ? `${message.type} ${message.n}` : message.type),
+    onOnline: () => {},
     onStateChange: ({ phase }) => world.phases.push(phase),
     ...options,
   });

@@ -24,7 +24,10 @@ export class ClockitHistory {
             read: (response) => response.blob(),
         });
     }
-    /** Stores rows, or the text of a CSV file: all of them or none. Rows that are stored already are not stored again. */
+    /**
+     * Stores rows, or the text of a CSV file: all of them or none. A file with faults fails with status 422 and their
+     * list, `RowFault[]`, in `details.rows`. Rows that are stored already are not stored again.
+     */
     import(rows) {
         const isCsv = typeof rows === 'string';
         return sendRequest(this.#options, {

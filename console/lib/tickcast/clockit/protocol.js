@@ -1,6 +1,7 @@
 /** Returns a message with valid content, or null for others, such as those of later versions. */
 export function parseServerMessage(message) {
-    const { type, payload, serverTime } = message;
+    const { payload, serverTime } = message;
+    const type = message.type;
     switch (type) {
         case 'ready':
         case 'session-snapshot': {

@@ -109,6 +109,7 @@ export class Connection {
         if (!isHandover)
             this.#setState({ phase: 'online' });
         this.#options.onMessage(message, isHandover);
+        this.#options.onOnline(isHandover);
         if (!this.#options.expectsTicks())
             this.#dropOld();
         if (attempt.goingAway)

@@ -42,8 +42,9 @@ export class TokenRefresh {
         if (id === undefined || id !== this.#requestId)
             return false;
         this.#requestId = null;
-        const { expiresAt } = (payload ?? {});
-        if (type === 'auth') {
+        const { expiresAt, error } = (payload ?? {});
+        // The acknowledgements of Socket.IO have no type of their own.
+        if (type !== 'error' && error === undefined) {
             this.#rejected = undefined;
             this.#failures = 0;
             this.#schedule(typeof expiresAt === 'number' ? expiresAt : undefined);

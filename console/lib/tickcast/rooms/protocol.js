@@ -1,5 +1,7 @@
 /** Returns an event with valid content, or null for others, such as those of later versions. */
-export function parseRoomEvent({ type, payload }) {
+export function parseRoomEvent(message) {
+    const { payload } = message;
+    const type = message.type;
     const content = (payload ?? {});
     if (typeof content['sessionId'] !== 'string')
         return null;
@@ -14,7 +16,7 @@ export function parseRoomEvent({ type, payload }) {
             return isNumber(content['completedAt']) ? { type, payload: content } : null;
         case 'session:user-joined':
         case 'session:user-left':
-            return isPresence(content) ? { type, payload: content } : null;
+            return isPresence(payload) ? { type, payload } : null;
         default:
             return null;
     }
@@ -48,8 +50,9 @@ export function parseAnswer(payload) {
         return { room: payload };
     return isTimerState(payload) ? { state: payload } : {};
 }
-function isPresence(content) {
-    return Array.isArray(content['clients']) && isNumber(content['count']) && typeof content['client']?.name === 'string';
+function isPresence(value) {
+    const event = value;
+    return Array.isArray(event?.clients) && isNumber(event.count) && typeof event.client?.name === 'string';
 }
 function isNumber(value) {
     return typeof value === 'number' && Number.isFinite(value);

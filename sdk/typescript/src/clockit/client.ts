@@ -1,51 +1,29 @@
-/** The client of one user's stopwatch sessions: the connection, the model and the outbox of commands. */
+/** The client of one user's stopwatch sessions: the model, and commands over the connection. */
 import { CLOSE } from '../core/close-policy.js';
-import { Connection, type ConnectionState } from '../core/connection.js';
-import { Credentials } from '../core/credentials.js';
-import { httpUrl, webSocketTarget, type Credential } from '../core/endpoint.js';
-import type { ClientError, Command } from '../core/errors.js';
-import { Interval } from '../core/interval.js';
+import { CommandClient, type CommandClientOptions, type PendingCommands } from '../core/command-client.js';
+import type { ConnectionState } from '../core/connection.js';
+import { httpUrl, webSocketTarget } from '../core/endpoint.js';
+import type { Command } from '../core/errors.js';
 import type { Dial, Message } from '../core/link.js';
-import { LinkMonitor } from '../core/link-monitor.js';
 import { LocalTicker } from '../core/local-ticker.js';
-import { Outbox, type CommandResult } from '../core/outbox.js';
-import { outboxStorage, type KeyValueStorage, type OutboxStorage } from '../core/outbox-storage.js';
-import { defaultPlatform, type Platform } from '../core/platform.js';
-import { ServerClock } from '../core/server-clock.js';
-import { Listeners, StateStore, type Store } from '../core/store.js';
+import type { CommandResult } from '../core/outbox.js';
+import { Listeners } from '../core/store.js';
 import { TimePings } from '../core/time-pings.js';
 import { defaultWebSocket, webSocketDial, type WebSocketConstructor } from '../core/web-socket-link.js';
 import { diffSessions, type SessionChange } from './diff.js';
 import { continueLocally, INITIAL_MODEL, newestRunning, reduce, type Session } from './model.js';
-import { parseServerMessage, type Acknowledged, type Goal } from './protocol.js';
+import { parseServerMessage, type Acknowledged, type GoalInput, type SessionStart } from './protocol.js';
 
-const CHECK_INTERVAL_MS = 1_000;
-
-/** How often, in checks, the client looks for commands of pages that have gone. */
-const ADOPT_CHECKS = 30;
-
-/** The options of a `ClockitClient`. */
-export interface ClockitOptions {
-  /** The server's URL, such as `https://timers.example.com`, with a path prefix if there is one. */
-  readonly url: string | URL;
-  /** Without a credential the client is a guest, if the server admits guests. */
-  readonly credential?: Credential;
-  /**
-   * Where commands wait that have no answer yet, so that they survive a reload: `localStorage` or `sessionStorage`. Needs
-   * an `account`, or the credential `userId`; without storage they wait in memory.
-   */
-  readonly storage?: KeyValueStorage | null;
-  /** Names the user in the storage, so that the commands of one are never sent as another. */
-  readonly account?: string;
+/** The options of a `ClockitClient`. Without a credential the client is a guest, if the server admits guests. */
+export interface ClockitOptions extends CommandClientOptions {
   /** Whether displayed times continue by the local clock while no ticks arrive; true by default. */
   readonly continueLocally?: boolean;
   /** The WebSocket of the environment by default. Node has none before version 22: pass that of the package `ws`. */
   readonly WebSocket?: WebSocketConstructor;
-  readonly platform?: Partial<Platform>;
 }
 
 /** What a client knows. It is immutable; another object replaces it after a change. */
-export interface ClockitSnapshot {
+export interface ClockitSnapshot extends PendingCommands {
   readonly connection: ConnectionState;
   /** The sessions by id, in the order of their creation. */
   readonly sessions: ReadonlyMap<string, Session>;
@@ -53,90 +31,23 @@ export interface ClockitSnapshot {
   readonly loaded: boolean;
   /** Whether displayed times are the server's, continue by the local clock, or are the last known ones. */
   readonly times: 'live' | 'continued' | 'last-known';
-  /** The commands without an answer, oldest first. */
-  readonly pending: readonly Command[];
-  /** Whether the pending commands would survive a reload. */
-  readonly pendingIsStored: boolean;
-}
-
-/** The content of a new session. Fields that are absent keep their values if the session exists. */
-export interface SessionStart {
-  readonly sessionId?: string;
-  readonly label: string;
-  readonly goals?: readonly Goal[];
-  readonly groupId?: string;
-  readonly groupName?: string;
-  readonly comment?: string;
 }
 
 /** See the module. Nothing happens before `open`. */
-export class ClockitClient implements Store<ClockitSnapshot> {
-  readonly #platform: Platform;
-  readonly #options: ClockitOptions;
-  readonly #store: StateStore<ClockitSnapshot>;
-  readonly #errors = new Listeners<ClientError>();
+export class ClockitClient extends CommandClient<ClockitSnapshot, Acknowledged> {
+  protected readonly dial: Dial;
+  readonly #continuesLocally: boolean;
   readonly #changes = new Listeners<readonly SessionChange[]>();
-  readonly #storage: OutboxStorage;
-  readonly #outbox: Outbox<Acknowledged>;
-  readonly #connection: Connection;
-  readonly #credentials: Credentials;
-  readonly #monitor = new LinkMonitor();
-  readonly #pings: TimePings;
-  readonly #clock: ServerClock;
-  readonly #ticker: LocalTicker;
-  readonly #checking: Interval;
+  readonly #pings = new TimePings(this.platform, (message) => this.connection.send(message));
+  readonly #ticker = new LocalTicker(this.platform, this.clock, (beatMs) => this.#setModel(continueLocally(this.#model, beatMs)));
   #model = INITIAL_MODEL;
-  #isStale = false;
   #receivedSinceSend = true;
-  #checks = 0;
-  #stopListening = () => {};
 
   constructor(options: ClockitOptions) {
-    this.#options = options;
-    const platform = (this.#platform = { ...defaultPlatform, ...options.platform });
-    this.#storage = outboxStorage('clockit', options, platform);
-    this.#pings = new TimePings(platform, (message) => this.#connection.send(message));
-    this.#clock = new ServerClock(this.#pings.request, () => platform.now());
-    this.#ticker = new LocalTicker(platform, this.#clock, (beatMs) => this.#setModel(continueLocally(this.#model, beatMs)));
-    this.#checking = new Interval(platform, CHECK_INTERVAL_MS, () => this.#check());
-    this.#outbox = new Outbox({
-      platform,
-      storage: this.#storage,
-      send: (command) => this.#sendCommand(command),
-      onTimeout: () => this.#receivedSinceSend || this.#connection.abort(),
-      onChange: () => this.#publish(),
-      onError: (error) => this.#errors.notify(error),
-    });
-    this.#credentials = new Credentials({
-      credential: options.credential,
-      platform,
-      send: (message) => this.#connection.send(message),
-      serverNow: () => this.#clock.now(),
-      errors: this.#errors,
-    });
-    this.#connection = new Connection({
-      platform,
-      dial: this.#dial(options.WebSocket ?? defaultWebSocket()),
-      isHandshake: (message) => parseServerMessage(message)?.type === 'ready',
-      isTick: ({ type }) => type === 'tick',
-      countsAfterHandover: ({ type, id }) => type === 'tick' || type === 'ack' || (type === 'error' && id !== undefined),
-      expectsTicks: () => this.#expectsTicks(),
-      canRenewCredential: this.#credentials.isRenewable,
-      onMessage: (message, isHandover) => this.#receive(message, isHandover),
-      onStateChange: (state) => this.#handleConnectionState(state),
-    });
-    this.#store = new StateStore(this.#describe());
-  }
-
-  /** Returns what the client knows; the same object until that changes. */
-  readonly getSnapshot = (): ClockitSnapshot => this.#store.getSnapshot();
-
-  /** Calls `listener` after each change, ticks included; returns a function that ends it. */
-  readonly subscribe = (listener: () => void): (() => void) => this.#store.subscribe(listener);
-
-  /** Calls `listener` for errors of commands, of the token provider, and of the server that belong to no command. */
-  onError(listener: (error: ClientError) => void): () => void {
-    return this.#errors.add(listener);
+    super('clockit', options);
+    this.#continuesLocally = options.continueLocally !== false;
+    const url = httpUrl(options.url, 'session', { dialect: 'v1', client: this.storage.clientId });
+    this.dial = webSocketDial(options.WebSocket ?? defaultWebSocket(), async () => webSocketTarget(url, await this.credentials.present()));
   }
 
   /** Calls `listener` with changes of sessions, which ticks are not. */
@@ -144,173 +55,114 @@ export class ClockitClient implements Store<ClockitSnapshot> {
     return this.#changes.add(listener);
   }
 
-  /** Connects, and takes over commands that earlier pages have left in the storage. */
-  open(): void {
-    this.#stopListening();
-    const stops = [this.#platform.onWake(() => this.#wake()), this.#platform.onHide(() => this.#storage.release())];
-    this.#stopListening = () => stops.forEach((stop) => stop());
-    this.#outbox.adopt();
-    this.#connection.open();
-    this.#checking.start();
-  }
-
-  /** Disconnects. Commands that are stored wait for the next client with this storage; others fail with `closed`. */
-  close(): void {
-    this.#stopListening();
-    this.#checking.stop();
-    this.#connection.close();
-    this.#ticker.setRunning(false);
-    this.#outbox.close();
-    this.#publish();
-  }
-
-  /** Connects at once instead of at the next attempt, also after a refusal. */
-  retryNow(): void {
-    this.#connection.open();
-  }
-
-  /** Returns the estimated time of the server, in milliseconds since 1970. */
-  serverNow(): number {
-    return this.#clock.now();
-  }
-
+  /** Starts a session. Fields that are absent keep their values if the session exists. */
   start(session: SessionStart): Promise<CommandResult<Acknowledged>> {
-    return this.#outbox.submit('session-start', { ...session });
+    return this.outbox.submit('session-start', { ...session });
   }
 
   stop(sessionId: string): Promise<CommandResult<Acknowledged>> {
-    return this.#outbox.submit('session-stop', { sessionId });
+    return this.outbox.submit('session-stop', { sessionId });
   }
 
   pause(sessionId: string): Promise<CommandResult<Acknowledged>> {
-    return this.#outbox.submit('session-pause', { sessionId });
+    return this.outbox.submit('session-pause', { sessionId });
   }
 
   /** Resumes a paused session, and runs a stopped one again. */
   resume(sessionId: string): Promise<CommandResult<Acknowledged>> {
-    return this.#outbox.submit('session-resume', { sessionId });
+    return this.outbox.submit('session-resume', { sessionId });
   }
 
   /** Removes a session from the list on every device. */
   remove(sessionId: string): Promise<CommandResult<Acknowledged>> {
-    return this.#outbox.submit('session-remove', { sessionId });
+    return this.outbox.submit('session-remove', { sessionId });
   }
 
   /** Adds a goal, or replaces the goal with the same id. */
-  attachGoal(sessionId: string, goal: Goal): Promise<CommandResult<Acknowledged>> {
-    return this.#outbox.submit('session-attach', { sessionId, goal });
+  attachGoal(sessionId: string, goal: GoalInput): Promise<CommandResult<Acknowledged>> {
+    return this.outbox.submit('session-attach', { sessionId, goal });
   }
 
   detachGoal(sessionId: string, goalId: string): Promise<CommandResult<Acknowledged>> {
-    return this.#outbox.submit('session-detach', { sessionId, goalId });
+    return this.outbox.submit('session-detach', { sessionId, goalId });
   }
 
-  #dial(WebSocket: WebSocketConstructor): Dial {
-    const url = httpUrl(this.#options.url, 'session', { dialect: 'v1', client: this.#storage.clientId });
-    return this.#credentials.observe(webSocketDial(WebSocket, async () => webSocketTarget(url, await this.#credentials.present())));
+  protected requestTime(): Promise<number> {
+    return this.#pings.request();
   }
 
-  #sendCommand({ type, id, payload }: Command): boolean {
+  protected isHandshake(message: Message): boolean {
+    return parseServerMessage(message)?.type === 'ready';
+  }
+
+  protected override countsAfterHandover({ type, id }: Message): boolean {
+    return type === 'tick' || type === 'ack' || (type === 'error' && id !== undefined);
+  }
+
+  protected expectsTicks(): boolean {
+    return newestRunning(this.#model.sessions) !== undefined;
+  }
+
+  protected sendCommand({ type, id, payload }: Command): boolean {
     this.#receivedSinceSend = false;
-    return this.#connection.send({ type, id, payload });
+    return this.connection.send({ type, id, payload });
   }
 
-  #receive(raw: Message, isHandover: boolean) {
+  /** A link on which nothing has arrived since the command is dead. */
+  protected override handleCommandTimeout(): void {
+    if (!this.#receivedSinceSend) this.connection.abort();
+  }
+
+  protected receive(raw: Message): void {
     this.#receivedSinceSend = true;
-    this.#monitor.receive(raw.type === 'tick');
-    if (this.#pings.receive(raw) || this.#credentials.receive(raw)) return;
+    if (this.#pings.receive(raw)) return;
     const message = parseServerMessage(raw);
     if (!message) return;
     switch (message.type) {
       case 'answer':
-        return this.#outbox.settle(message.answer);
+        return this.outbox.settle(message.answer);
       case 'error':
-        return this.#errors.notify({ kind: 'server', code: message.code, message: message.message, retry: message.retry });
+        return this.errors.notify({ kind: 'server', code: message.code, message: message.message, retry: message.retry });
       case 'ready':
       case 'session-snapshot':
       case 'tick':
-        if (message.serverTime !== undefined) this.#clock.observe(message.serverTime);
+        if (message.serverTime !== undefined) this.clock.observe(message.serverTime);
     }
-    if (message.type === 'tick') this.#isStale = false;
     this.#setModel(reduce(this.#model, message));
-    if (message.type === 'ready') this.#handleReady(isHandover);
   }
 
   /** After a handover the command in flight is repeated, because its answer can be lost with the old link. */
-  #handleReady(isHandover: boolean) {
-    if (isHandover) this.#monitor.reset();
-    this.#credentials.handleOnline();
-    this.#clock.invalidate();
-    this.#syncClock();
-    this.#outbox.setOnline(true);
+  protected override handleOnline(): void {
+    this.outbox.setOnline(true);
   }
 
-  #handleConnectionState(state: ConnectionState) {
-    this.#monitor.reset();
-    this.#isStale = false;
-    if (state.phase !== 'online') {
-      this.#pings.cancel();
-      this.#credentials.handleOffline();
-      if (state.phase === 'offline' && 'code' in state.error && state.error.code === CLOSE.tooLarge) this.#outbox.failCurrent('too_large');
-      this.#outbox.setOnline(false);
-    }
-    this.#publish();
+  protected override handleOffline(state: ConnectionState): void {
+    this.#pings.cancel();
+    if (state.phase === 'offline' && 'code' in state.error && state.error.code === CLOSE.tooLarge) this.outbox.failCurrent('too_large');
+    this.outbox.setOnline(false);
   }
 
-  #check() {
-    if (++this.#checks % ADOPT_CHECKS === 0) this.#outbox.adopt();
-    this.#outbox.maintain();
-    if (this.#connection.state.phase !== 'online') return;
-    const condition = this.#monitor.check(this.#expectsTicks());
-    if (condition === 'dead') return this.#connection.abort();
-    if (condition === 'probe') this.#clock.invalidate();
-    this.#isStale = condition === 'stale';
-    this.#syncClock();
-    this.#publish();
+  protected override publish(): void {
+    this.#ticker.setRunning(this.#times() === 'continued');
+    super.publish();
   }
 
-  /** Runs when the page becomes visible or the network returns: that suggests an attempt, and proves nothing. */
-  #wake() {
-    const { phase } = this.#connection.state;
-    this.#outbox.maintain();
-    if (phase === 'offline') this.#connection.open();
-    else if (phase === 'online') this.#monitor.suspect();
-  }
-
-  #syncClock() {
-    void this.#clock.sync();
-  }
-
-  #expectsTicks(): boolean {
-    return newestRunning(this.#model.sessions) !== undefined;
+  protected describe(): ClockitSnapshot {
+    const { sessions, loaded } = this.#model;
+    return { connection: this.connection.state, sessions, loaded, times: this.#times(), ...this.describePending() };
   }
 
   #setModel(model: typeof INITIAL_MODEL) {
     const before = this.#model;
     this.#model = model;
     const changes = diffSessions(before, model);
-    this.#publish();
+    this.publish();
     if (changes.length > 0) this.#changes.notify(changes);
   }
 
-  #publish() {
-    const next = this.#describe();
-    this.#ticker.setRunning(next.times === 'continued');
-    this.#store.set(next);
-  }
-
-  #describe(): ClockitSnapshot {
-    const connection = this.#connection.state;
-    const { sessions, loaded } = this.#model;
-    const isLive = connection.phase === 'online' && !this.#isStale;
-    const isContinued = loaded && connection.phase !== 'closed' && this.#options.continueLocally !== false;
-    return {
-      connection,
-      sessions,
-      loaded,
-      times: isLive ? 'live' : isContinued ? 'continued' : 'last-known',
-      pending: this.#outbox.pending,
-      pendingIsStored: this.#storage.isStored,
-    };
+  #times(): ClockitSnapshot['times'] {
+    if (this.isLive) return 'live';
+    const isContinued = this.#model.loaded && this.connection.state.phase !== 'closed' && this.#continuesLocally;
+    return isContinued ? 'continued' : 'last-known';
   }
 }

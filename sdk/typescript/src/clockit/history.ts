@@ -1,39 +1,17 @@
 /** Finished sessions of a user: pages of them, the whole as CSV, and imports. */
 import { sendRequest, type HttpOptions, type HttpResult } from '../core/http.js';
-import type { Goal } from './protocol.js';
+import type { FinishedSession, FinishedSessionList, ImportAnswer, ImportedSession } from '../generated/messages.js';
+
+export type { RowFault } from '../generated/messages.js';
 
 /** A finished session, or an imported row. Rows of sessions that were stopped in Tickcast have a `sessionId`. */
-export interface HistoryRow {
-  readonly startedIso: string;
-  readonly endedIso: string;
-  readonly durationSeconds?: number;
-  readonly label?: string;
-  readonly comment?: string;
-  readonly goals?: readonly Goal[];
-  readonly sessionId?: string;
-  readonly groupId?: string;
-  readonly groupName?: string;
-  readonly [column: string]: unknown;
-}
+export type HistoryRow = FinishedSession;
 
 /** Some rows, newest first. `next` is the `before` of the next page; absent on the last one. */
-export interface HistoryPage {
-  readonly sessions: readonly HistoryRow[];
-  readonly next?: string;
-}
+export type HistoryPage = FinishedSessionList;
 
 /** How many rows an import stored, and how many were there already. */
-export interface ImportResult {
-  readonly stored: number;
-  readonly repeated: number;
-}
-
-/** A fault of an import, in the `details.rows` of an error with status 422. */
-export interface RowFault {
-  readonly line: number;
-  readonly column: string;
-  readonly message: string;
-}
+export type ImportResult = ImportAnswer;
 
 /** See the module. */
 export class ClockitHistory {
@@ -63,8 +41,11 @@ export class ClockitHistory {
     });
   }
 
-  /** Stores rows, or the text of a CSV file: all of them or none. Rows that are stored already are not stored again. */
-  import(rows: readonly HistoryRow[] | string): Promise<HttpResult<ImportResult>> {
+  /**
+   * Stores rows, or the text of a CSV file: all of them or none. A file with faults fails with status 422 and their
+   * list, `RowFault[]`, in `details.rows`. Rows that are stored already are not stored again.
+   */
+  import(rows: readonly ImportedSession[] | string): Promise<HttpResult<ImportResult>> {
     const isCsv = typeof rows === 'string';
     return sendRequest(this.#options, {
       method: 'POST',

@@ -1,61 +1,28 @@
 /** The messages of Clockit, dialect `v1`, and their validation: the server may be newer, or none of ours. */
 import type { Message } from '../core/link.js';
 import type { Answer } from '../core/outbox.js';
+import type { ClockitV1ServerMessage, SessionAckMessage, SessionState, SessionTick } from '../generated/messages.js';
 
-/** A goal of a session. Unknown fields are kept as they came. */
-export interface Goal {
-  readonly id: string;
-  readonly title: string;
-  readonly completed: boolean;
-  readonly completedAt?: unknown;
-  readonly groupId?: string;
-  readonly groupName?: string;
-  readonly estimatedGoalTime?: unknown;
-  readonly [field: string]: unknown;
-}
-
-/** A stopwatch session as the server has it. Times are server times in milliseconds since 1970. */
-export interface SessionState {
-  readonly sessionId: string;
-  readonly userId: string;
-  readonly label: string;
-  /** The start of the current or last run. */
-  readonly startedAt: number;
-  /** The time of all earlier runs. */
-  readonly accumulatedMs: number;
-  readonly running: boolean;
-  readonly goals: readonly Goal[];
-  readonly groupId?: string;
-  readonly groupName?: string;
-  readonly comment?: string;
-  readonly endedAt?: number;
-  readonly pausedAt?: number;
-}
+export type { Goal, GoalInput, SessionStart, SessionState } from '../generated/messages.js';
 
 /** The value of a session at a second of the server's time. */
-export interface Tick {
-  readonly sessionId: string;
-  readonly elapsedMs: number;
-  readonly running: boolean;
-}
+export type Tick = SessionTick;
 
 /** What a command returns: the revision after it, and its session. */
-export interface Acknowledged {
-  readonly rev: number;
-  readonly sessionId: string;
-}
+export type Acknowledged = Required<Pick<SessionAckMessage, 'rev' | 'sessionId'>>;
 
 /** A valid message of the server. */
 export type ServerMessage =
-  | { readonly type: 'ready' | 'session-snapshot'; readonly sessions: SessionState[]; readonly serverTime: number }
+  | { readonly type: 'ready' | 'session-snapshot'; readonly sessions: readonly SessionState[]; readonly serverTime: number }
   | { readonly type: 'session-update'; readonly session: SessionState; readonly removed: boolean }
-  | { readonly type: 'tick'; readonly ticks: Tick[]; readonly serverTime: number | undefined }
+  | { readonly type: 'tick'; readonly ticks: readonly Tick[]; readonly serverTime: number | undefined }
   | { readonly type: 'answer'; readonly answer: Answer<Acknowledged> }
   | { readonly type: 'error'; readonly code: string; readonly message: string; readonly retry: boolean };
 
 /** Returns a message with valid content, or null for others, such as those of later versions. */
 export function parseServerMessage(message: Message): ServerMessage | null {
-  const { type, payload, serverTime } = message;
+  const { payload, serverTime } = message;
+  const type = message.type as ClockitV1ServerMessage['type'];
   switch (type) {
     case 'ready':
     case 'session-snapshot': {

@@ -52,6 +52,8 @@ export interface ConnectionOptions {
   readonly canRenewCredential: boolean;
   /** `isHandover` is true for the handshake of a link that continues a connection without interruption. */
   onMessage(message: Message, isHandover: boolean): void;
+  /** Called when the message that completes a handshake has been processed. */
+  onOnline(isHandover: boolean): void;
   onStateChange(state: ConnectionState): void;
 }
 
@@ -152,6 +154,7 @@ export class Connection {
     this.#current = attempt.link;
     if (!isHandover) this.#setState({ phase: 'online' });
     this.#options.onMessage(message, isHandover);
+    this.#options.onOnline(isHandover);
     if (!this.#options.expectsTicks()) this.#dropOld();
     if (attempt.goingAway) this.#startHandover(attempt.goingAway);
   }

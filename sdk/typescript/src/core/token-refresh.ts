@@ -67,8 +67,9 @@ export class TokenRefresh {
   receive({ type, id, payload }: Message): boolean {
     if (id === undefined || id !== this.#requestId) return false;
     this.#requestId = null;
-    const { expiresAt } = (payload ?? {}) as { expiresAt?: unknown };
-    if (type === 'auth') {
+    const { expiresAt, error } = (payload ?? {}) as { expiresAt?: unknown; error?: unknown };
+    // The acknowledgements of Socket.IO have no type of their own.
+    if (type !== 'error' && error === undefined) {
       this.#rejected = undefined;
       this.#failures = 0;
       this.#schedule(typeof expiresAt === 'number' ? expiresAt : undefined);

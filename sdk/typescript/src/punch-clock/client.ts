@@ -1,24 +1,17 @@
-/** The client of one person's working day: the connection, the day, and the punches that wait for the server. */
-import { Connection, type ConnectionState } from '../core/connection.js';
-import { Credentials } from '../core/credentials.js';
-import { httpUrl, webSocketTarget, type Credential } from '../core/endpoint.js';
-import type { ClientError, Command } from '../core/errors.js';
+/** The client of one person's working day: the day, and the punches that wait for the server. */
+import { CommandClient, type CommandClientOptions, type PendingCommands } from '../core/command-client.js';
+import type { ConnectionState } from '../core/connection.js';
+import { httpUrl, webSocketTarget } from '../core/endpoint.js';
+import type { Command } from '../core/errors.js';
 import { sendRequest, type HttpRequest, type HttpResult } from '../core/http.js';
 import { httpTime } from '../core/http-time.js';
 import { Interval } from '../core/interval.js';
-import { LinkMonitor } from '../core/link-monitor.js';
-import type { Message } from '../core/link.js';
+import type { Dial, Message } from '../core/link.js';
 import { LocalTicker } from '../core/local-ticker.js';
-import { Outbox, type CommandResult, type OutboxLimits } from '../core/outbox.js';
-import { outboxStorage, type KeyValueStorage, type OutboxStorage } from '../core/outbox-storage.js';
-import { defaultPlatform, type Platform } from '../core/platform.js';
-import { ServerClock } from '../core/server-clock.js';
-import { Listeners, StateStore, type Store } from '../core/store.js';
+import type { CommandResult, OutboxLimits } from '../core/outbox.js';
 import { defaultWebSocket, webSocketDial, type WebSocketConstructor } from '../core/web-socket-link.js';
 import { createPunch, liveSeconds, withPunches, type LiveSeconds } from './day.js';
 import { isPunch, isWorkDay, parseDay, type DayLogPage, type Ignored, type Punch, type WorkDay } from './protocol.js';
-
-const CHECK_INTERVAL_MS = 1_000;
 
 /** How often the client says that its page is open. */
 const HEARTBEAT_MS = 30_000;
@@ -26,25 +19,16 @@ const HEARTBEAT_MS = 30_000;
 /** A punch is known to the server by its id for 30 days, and lands at its own time however late it arrives. */
 const PUNCH_LIMITS: OutboxLimits = { resendWindowMs: 29 * 86_400_000, queuedMaxMs: 29 * 86_400_000, attemptsMax: Infinity };
 
-/** The options of a `PunchClockClient`. */
-export interface PunchClockOptions {
-  /** The server's URL, with a path prefix if there is one. */
-  readonly url: string | URL;
-  /** Without a credential, the browser's cookies authenticate the person. */
-  readonly credential?: Credential;
-  /** Where punches wait that the server has not stored yet: `localStorage`. Needs an `account`, or the credential `userId`. */
-  readonly storage?: KeyValueStorage | null;
-  /** Names the person in the storage. */
-  readonly account?: string;
+/** The options of a `PunchClockClient`. Without a credential, the browser's cookies authenticate the person. */
+export interface PunchClockOptions extends CommandClientOptions {
   /** The WebSocket of the environment by default. Node has none before version 22: pass that of the package `ws`. */
   readonly WebSocket?: WebSocketConstructor;
   /** The `fetch` of the environment by default. */
   readonly fetch?: typeof fetch;
-  readonly platform?: Partial<Platform>;
 }
 
 /** What a client knows. It is immutable; another object replaces it after a change. */
-export interface PunchClockSnapshot {
+export interface PunchClockSnapshot extends PendingCommands {
   readonly connection: ConnectionState;
   /** The day, with the punches that wait; null before it is loaded. It stays while the connection is lost. */
   readonly day: WorkDay | null;
@@ -52,10 +36,6 @@ export interface PunchClockSnapshot {
   readonly breakSeconds: number;
   /** Whether the server confirms the seconds, or they continue by the local clock. */
   readonly times: 'live' | 'continued';
-  /** The punches that the server has not stored yet. */
-  readonly pending: readonly Command[];
-  /** Whether they would survive a reload. */
-  readonly pendingIsStored: boolean;
 }
 
 /** What a stored punch returns: the day after it, and what of the request had no effect. */
@@ -65,109 +45,37 @@ export interface PunchStored {
 }
 
 /** See the module. Nothing happens before `open`. */
-export class PunchClockClient implements Store<PunchClockSnapshot> {
-  readonly #platform: Platform;
+export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchStored> {
+  protected readonly dial: Dial;
+  protected readonly requestTime: () => Promise<number>;
   readonly #options: PunchClockOptions;
-  readonly #store: StateStore<PunchClockSnapshot>;
-  readonly #errors = new Listeners<ClientError>();
-  readonly #storage: OutboxStorage;
-  readonly #outbox: Outbox<PunchStored>;
-  readonly #connection: Connection;
-  readonly #credentials: Credentials;
-  readonly #clock: ServerClock;
-  readonly #ticker: LocalTicker;
-  readonly #checking: Interval;
-  readonly #heartbeat: Interval;
-  readonly #monitor = new LinkMonitor();
+  readonly #ticker = new LocalTicker(this.platform, this.clock, () => this.publish());
+  readonly #heartbeat = new Interval(this.platform, HEARTBEAT_MS, () => this.#beat());
   #stored: WorkDay | null = null;
   #displayed: { stored: WorkDay | null; pending: readonly Command[]; day: WorkDay | null } = { stored: null, pending: [], day: null };
-  #isStale = false;
-  #stopListening = () => {};
 
   constructor(options: PunchClockOptions) {
+    super('punch-clock', options, PUNCH_LIMITS);
     this.#options = options;
-    const platform = (this.#platform = { ...defaultPlatform, ...options.platform });
-    this.#storage = outboxStorage('punch-clock', options, platform);
-    this.#clock = new ServerClock(httpTime(options.url, options.fetch), () => platform.now());
-    this.#ticker = new LocalTicker(platform, this.#clock, () => this.#publish());
-    this.#checking = new Interval(platform, CHECK_INTERVAL_MS, () => this.#check());
-    this.#heartbeat = new Interval(platform, HEARTBEAT_MS, () => this.#beat());
-    this.#outbox = new Outbox({
-      platform,
-      storage: this.#storage,
-      limits: PUNCH_LIMITS,
-      send: (command) => (void this.#post(command), true),
-      onTimeout: () => {},
-      onChange: () => this.#publish(),
-      onError: (error) => this.#errors.notify(error),
-    });
-    this.#credentials = new Credentials({
-      credential: options.credential,
-      platform,
-      send: (message) => this.#connection.send(message),
-      serverNow: () => this.#clock.now(),
-      errors: this.#errors,
-    });
+    this.requestTime = httpTime(options.url, options.fetch);
     const url = httpUrl(options.url, 'api/session/live');
-    const target = async () => webSocketTarget(url, await this.#credentials.present());
-    this.#connection = new Connection({
-      platform,
-      dial: this.#credentials.observe(webSocketDial(options.WebSocket ?? defaultWebSocket(), target)),
-      isHandshake: (message) => parseDay(message) !== null,
-      isTick: ({ type }) => type === 'tick',
-      countsAfterHandover: ({ type }) => type === 'tick',
-      expectsTicks: () => this.#expectsTicks(),
-      canRenewCredential: this.#credentials.isRenewable,
-      onMessage: (message, isHandover) => this.#receive(message, isHandover),
-      onStateChange: (state) => this.#handleConnectionState(state),
-    });
-    this.#store = new StateStore(this.#describe());
-  }
-
-  /** Returns what the client knows; the same object until that changes. */
-  readonly getSnapshot = (): PunchClockSnapshot => this.#store.getSnapshot();
-
-  /** Calls `listener` after each change, each displayed second included; returns a function that ends it. */
-  readonly subscribe = (listener: () => void): (() => void) => this.#store.subscribe(listener);
-
-  /** Calls `listener` for punches that failed, and for errors of the token provider and of the server. */
-  onError(listener: (error: ClientError) => void): () => void {
-    return this.#errors.add(listener);
+    this.dial = webSocketDial(options.WebSocket ?? defaultWebSocket(), async () => webSocketTarget(url, await this.credentials.present()));
   }
 
   /** Connects, and takes over punches that earlier pages have left in the storage. */
-  open(): void {
-    this.#stopListening();
-    const stops = [this.#platform.onWake(() => this.#wake()), this.#platform.onHide(() => this.#storage.release())];
-    this.#stopListening = () => stops.forEach((stop) => stop());
-    this.#syncClock();
-    this.#outbox.adopt();
-    this.#outbox.setOnline(true);
-    this.#connection.open();
-    this.#checking.start();
+  override open(): void {
+    this.syncClock();
+    this.outbox.setOnline(true);
+    super.open();
     this.#heartbeat.start();
     this.#ticker.setRunning(true);
   }
 
   /** Disconnects. Punches that are stored in the browser wait for the next client; others fail with `closed`. */
-  close(): void {
-    this.#stopListening();
-    this.#checking.stop();
+  override close(): void {
     this.#heartbeat.stop();
     this.#ticker.setRunning(false);
-    this.#connection.close();
-    this.#outbox.close();
-    this.#publish();
-  }
-
-  /** Connects at once instead of at the next attempt, also after a refusal. */
-  retryNow(): void {
-    this.#connection.open();
-  }
-
-  /** Returns the estimated time of the server, in milliseconds since 1970. */
-  serverNow(): number {
-    return this.#clock.now();
+    super.close();
   }
 
   /** Begins to work. The punch is dated now, however long it waits for the server. */
@@ -186,7 +94,7 @@ export class PunchClockClient implements Store<PunchClockSnapshot> {
   }
 
   setTheme(currentTheme: string): Promise<HttpResult<PunchStored>> {
-    return this.#save({ currentTheme, updatedAt: this.#stored?.updatedAt ?? new Date(this.#clock.now()).toISOString() });
+    return this.#save({ currentTheme, updatedAt: this.#stored?.updatedAt ?? new Date(this.clock.now()).toISOString() });
   }
 
   /** Sets the zone that decides when a day begins, by its name in the IANA database. */
@@ -200,18 +108,59 @@ export class PunchClockClient implements Store<PunchClockSnapshot> {
     return this.#request({ path: 'api/daily-logs', query: texts, read: async (response) => (await response.json()) as DayLogPage });
   }
 
+  protected sendCommand(command: Command): boolean {
+    void this.#post(command);
+    return true;
+  }
+
+  protected isHandshake(message: Message): boolean {
+    return parseDay(message) !== null;
+  }
+
+  /** The server ticks once there is a punch. */
+  protected expectsTicks(): boolean {
+    return this.#stored !== null && this.#stored.entries.length > 0;
+  }
+
+  /** Without ticks the server is silent; the heartbeat and the clock use other connections. */
+  protected override allowsSilence(): boolean {
+    return !this.expectsTicks();
+  }
+
+  protected receive(message: Message): void {
+    const day = parseDay(message);
+    if (message.type === 'error') this.#reportError(message);
+    if (day) this.#stored = day;
+    this.publish();
+  }
+
+  protected override handleOnline(): void {
+    this.outbox.setOnline(true);
+  }
+
+  protected override maintain(): void {
+    super.maintain();
+    this.syncClock();
+  }
+
+  protected describe(): PunchClockSnapshot {
+    const day = this.#day();
+    const live: LiveSeconds = day ? liveSeconds(day, Math.floor(this.clock.now() / 1000) * 1000) : { workSeconds: 0, breakSeconds: 0 };
+    return { connection: this.connection.state, day, ...live, times: this.isLive ? 'live' : 'continued', ...this.describePending() };
+  }
+
   #punch(type: Punch['type']): Promise<CommandResult<PunchStored>> {
-    const punch = createPunch(this.#platform.randomId(), type, this.#clock.now());
-    return this.#outbox.submit('punch', { entries: [punch] });
+    const punch = createPunch(this.platform.randomId(), type, this.clock.now());
+    return this.outbox.submit('punch', { entries: [punch] });
   }
 
   /** No punch is given up because a server is not reached or a login has expired: a repeated one is stored once. */
   async #post({ id, payload }: Command) {
     const result = await this.#save(payload);
-    if (result.ok) return this.#outbox.settle({ id, ok: true, value: result.value });
+    if (result.ok) return this.outbox.settle({ id, ok: true, value: result.value });
     const { status, message } = result.error;
     const retry = [0, 401, 403, 408, 429].includes(status) || status >= 500;
-    this.#outbox.settle({ id, ok: false, code: `http_${status}`, message, retry });
+    this.outbox.settle({ id, ok: false, code: `http_${status}`, message, retry });
   }
 
   async #save(payload: object): Promise<HttpResult<PunchStored>> {
@@ -226,106 +175,31 @@ export class PunchClockClient implements Store<PunchClockSnapshot> {
       },
     });
     if (result.ok && (this.#stored === null || result.value.day.updatedAt >= this.#stored.updatedAt)) this.#stored = result.value.day;
-    this.#publish();
+    this.publish();
     return result;
   }
 
   #request<T>(request: HttpRequest<T>): Promise<HttpResult<T>> {
-    const { url, credential, fetch } = this.#options;
     const headers = { 'content-type': 'application/json' };
-    const options = { url, ...(credential ? { credential } : {}), ...(fetch ? { fetch } : {}) };
-    return sendRequest(options, request.body === undefined ? request : { ...request, headers });
+    return sendRequest(this.#options, request.body === undefined ? request : { ...request, headers });
   }
 
   #beat() {
-    if (this.#connection.state.phase === 'online') void this.#request({ method: 'POST', path: 'api/heartbeat', body: '{}', read: async () => {} });
-  }
-
-  #receive(message: Message, isHandover: boolean) {
-    this.#monitor.receive(message.type === 'tick');
-    if (this.#credentials.receive(message)) return;
-    const day = parseDay(message);
-    if (message.type === 'tick') this.#isStale = false;
-    if (message.type === 'error') this.#reportError(message);
-    if (day) this.#stored = day;
-    if (day && isHandover) this.#handleHandshake();
-    this.#publish();
-  }
-
-  #handleHandshake() {
-    this.#monitor.reset();
-    this.#credentials.handleOnline();
-    this.#clock.invalidate();
-    this.#syncClock();
-    this.#outbox.setOnline(true);
+    if (this.isOnline) void this.#request({ method: 'POST', path: 'api/heartbeat', body: '{}', read: async () => {} });
   }
 
   #reportError({ payload }: Message) {
     const { code, message } = (payload ?? {}) as { code?: unknown; message?: unknown };
-    this.#errors.notify({ kind: 'server', code: String(code ?? 'unknown'), message: String(message ?? ''), retry: code === 'time_uncertain' });
-  }
-
-  #handleConnectionState({ phase }: ConnectionState) {
-    this.#monitor.reset();
-    this.#isStale = false;
-    if (phase !== 'online') this.#credentials.handleOffline();
-    else this.#handleHandshake();
-    this.#publish();
-  }
-
-  #check() {
-    this.#outbox.maintain();
-    this.#syncClock();
-    if (this.#connection.state.phase !== 'online') return;
-    // Without ticks the server is silent; the heartbeat and the clock use other connections.
-    if (!this.#expectsTicks()) this.#monitor.receive(false);
-    const condition = this.#monitor.check(this.#expectsTicks());
-    if (condition === 'dead') return this.#connection.abort();
-    this.#isStale = condition === 'stale';
-    this.#publish();
-  }
-
-  #wake() {
-    this.#outbox.maintain();
-    if (this.#connection.state.phase === 'offline') this.#connection.open();
-    this.#clock.invalidate();
-    this.#syncClock();
-  }
-
-  #syncClock() {
-    void this.#clock.sync().then((updated) => updated && this.#publish());
-  }
-
-  /** The server ticks once there is a punch. */
-  #expectsTicks(): boolean {
-    return this.#stored !== null && this.#stored.entries.length > 0;
-  }
-
-  #publish() {
-    this.#store.set(this.#describe());
+    this.errors.notify({ kind: 'server', code: String(code ?? 'unknown'), message: String(message ?? ''), retry: code === 'time_uncertain' });
   }
 
   /** The day with the punches that wait; the same object until either changes. */
   #day(): WorkDay | null {
-    const { pending } = this.#outbox;
+    const { pending } = this.outbox;
     if (this.#displayed.stored !== this.#stored || this.#displayed.pending !== pending) {
       const punches = pending.flatMap(({ payload }) => payload['entries']).filter(isPunch);
       this.#displayed = { stored: this.#stored, pending, day: this.#stored && withPunches(this.#stored, punches) };
     }
     return this.#displayed.day;
-  }
-
-  #describe(): PunchClockSnapshot {
-    const connection = this.#connection.state;
-    const day = this.#day();
-    const live: LiveSeconds = day ? liveSeconds(day, Math.floor(this.#clock.now() / 1000) * 1000) : { workSeconds: 0, breakSeconds: 0 };
-    return {
-      connection,
-      day,
-      ...live,
-      times: connection.phase === 'online' && !this.#isStale ? 'live' : 'continued',
-      pending: this.#outbox.pending,
-      pendingIsStored: this.#storage.isStored,
-    };
   }
 }

@@ -1,62 +1,24 @@
 /** The documents of the punch clock, and their validation. */
 import type { Message } from '../core/link.js';
+import type { DailyLog, DailyLogList, IgnoredEntry, PunchEntry, PunchType, UserSession } from '../generated/messages.js';
 
 /** Whether a person is at work. */
-export type WorkStatus = 'IN' | 'OUT';
+export type WorkStatus = PunchType;
 
 /** One punch. `timestamp` is in milliseconds since 1970; `time` is `HH:MM:SS` in the zone of the person. */
-export interface Punch {
-  readonly id: string | number;
-  readonly timestamp: number;
-  readonly type: WorkStatus;
-  readonly time?: string;
-}
+export type Punch = PunchEntry;
 
 /** A person's current day as the server has it. */
-export interface WorkDay {
-  readonly userId: string;
-  readonly userEmail: string;
-  readonly userName: string;
-  readonly currentStatus: WorkStatus;
-  readonly entries: readonly Punch[];
-  readonly dailyStats: { readonly totalWorkMinutes: number; readonly totalBreakMinutes: number; readonly isComplete: boolean };
-  readonly currentTheme: string;
-  /** The day in the person's zone, `YYYY-MM-DD`. */
-  readonly lastActiveDate: string;
-  readonly lastActivity: string;
-  /** The start of the current run of work, in milliseconds since 1970, or null. */
-  readonly sessionStartTime: number | null;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-}
+export type WorkDay = UserSession;
 
 /** Why a punch or a theme of a request has no effect. */
-export interface Ignored {
-  readonly id: string | number;
-  readonly reason: string;
-}
+export type Ignored = IgnoredEntry;
 
 /** An archived day; its dates are ISO 8601 texts. */
-export interface DayLog {
-  readonly _id: string;
-  readonly date: string;
-  readonly entries: readonly { readonly id: string | number; readonly timestamp: string; readonly type: WorkStatus; readonly time?: string }[];
-  readonly dailyStats: WorkDay['dailyStats'];
-  readonly theme: string;
-  readonly [field: string]: unknown;
-}
+export type DayLog = DailyLog;
 
 /** Some archived days, newest first. */
-export interface DayLogPage {
-  readonly logs: readonly DayLog[];
-  readonly pagination: {
-    readonly currentPage: number;
-    readonly totalPages: number;
-    readonly totalLogs: number;
-    readonly hasNextPage: boolean;
-    readonly hasPrevPage: boolean;
-  };
-}
+export type DayLogPage = DailyLogList;
 
 /** Returns the day of a message `session`, or null. */
 export function parseDay({ type, payload }: Message): WorkDay | null {

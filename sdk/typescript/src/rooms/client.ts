@@ -1,25 +1,21 @@
-/** The client of one member of one room: the connection, the membership, and the time. */
-import { CLOSE } from '../core/close-policy.js';
-import { Connection, type ConnectionState } from '../core/connection.js';
-import { Credentials } from '../core/credentials.js';
-import { httpUrl, type Credential } from '../core/endpoint.js';
-import type { ClientError, CommandError, CommandErrorCode } from '../core/errors.js';
+/** The client of one member of one room: the membership, and the time. */
+import type { ConnectionState } from '../core/connection.js';
+import { httpUrl } from '../core/endpoint.js';
+import type { CommandError, CommandErrorCode } from '../core/errors.js';
 import { httpTime } from '../core/http-time.js';
-import { Interval } from '../core/interval.js';
-import type { Dial, Link, LinkEvents, Message } from '../core/link.js';
-import { LinkMonitor } from '../core/link-monitor.js';
+import type { Dial, Message } from '../core/link.js';
+import type { LinkCondition } from '../core/link-monitor.js';
+import { LiveClient, type ClientOptions } from '../core/live-client.js';
 import type { KeyValueStorage } from '../core/outbox-storage.js';
-import { defaultPlatform, type Platform, type Timer } from '../core/platform.js';
-import { ServerClock } from '../core/server-clock.js';
+import type { Timer } from '../core/platform.js';
 import { socketIoDial, type SocketIo } from '../core/socket-io-link.js';
-import { Listeners, StateStore, type Store } from '../core/store.js';
+import { Listeners } from '../core/store.js';
 import { remainingMs, type CountdownCommand } from './countdown.js';
+import { joiningDial, type JoinedLink } from './joining-dial.js';
 import { Membership, type RoomTarget } from './membership.js';
 import type { RoomModel } from './model.js';
-import { parseAnswer, parseRoomEvent, type Room, type RoomEvent, type RoomFault, type TimerState } from './protocol.js';
+import { parseRoomEvent, type Room, type RoomEvent, type RoomFault, type TimerState } from './protocol.js';
 import { ResumeStorage } from './resume-storage.js';
-
-const CHECK_INTERVAL_MS = 1_000;
 
 /** While a request is pending, displayed values count as old after this silence. */
 const STALE_AFTER_MS = 3_000;
@@ -27,21 +23,17 @@ const STALE_AFTER_MS = 3_000;
 /** While a request is pending, the connection is aborted after this silence; the server answers within 20 s. */
 const RESPONSE_TIMEOUT_MS = 25_000;
 
-/** Names the join of a link that is not the current one yet; requests have numbers. */
-const HANDSHAKE_ID = 'handshake';
+/** With less than this left, no tick may be due before the end. */
+const LAST_TICK_MS = 1_000;
 
 /** The options of a `RoomsClient`. */
-export interface RoomsOptions {
-  /** The server's URL, with a path prefix if there is one. */
-  readonly url: string | URL;
+export interface RoomsOptions extends ClientOptions {
   /** The function `io` of the package `socket.io-client`. */
   readonly io: SocketIo;
-  readonly credential?: Credential;
   /** Keeps the membership of a tab over reloads: `sessionStorage`, because two tabs are two members. */
   readonly storage?: KeyValueStorage | null;
   /** The `fetch` of the environment by default. */
   readonly fetch?: typeof fetch;
-  readonly platform?: Partial<Platform>;
 }
 
 /** What a client knows. It is immutable; another object replaces it after a change. */
@@ -75,68 +67,30 @@ export interface RoomEventNotice {
 }
 
 /** See the module. Nothing happens before `open`. */
-export class RoomsClient implements Store<RoomsSnapshot> {
-  readonly #platform: Platform;
-  readonly #connection: Connection;
-  readonly #credentials: Credentials;
-  readonly #clock: ServerClock;
-  readonly #checking: Interval;
-  readonly #store: StateStore<RoomsSnapshot>;
-  readonly #errors = new Listeners<ClientError>();
+export class RoomsClient extends LiveClient<RoomsSnapshot> {
+  protected readonly dial: Dial;
+  protected readonly requestTime: () => Promise<number>;
   readonly #events = new Listeners<RoomEventNotice>();
   readonly #membership: Membership;
-  readonly #monitor = new LinkMonitor();
-  #isStale = false;
   #lastReceivedAt = 0;
   #renderTimer: Timer = null;
-  #stopListening = () => {};
 
   constructor(options: RoomsOptions) {
-    const platform = (this.#platform = { ...defaultPlatform, ...options.platform });
-    this.#clock = new ServerClock(httpTime(options.url, options.fetch), () => platform.now());
-    this.#credentials = new Credentials({
-      credential: options.credential,
-      platform,
-      send: (message) => this.#connection.send(message),
-      serverNow: () => this.#clock.now(),
-      errors: this.#errors,
-    });
-    this.#checking = new Interval(platform, CHECK_INTERVAL_MS, () => this.#check());
+    super(options);
+    this.requestTime = httpTime(options.url, options.fetch);
     this.#membership = new Membership({
       resumes: new ResumeStorage(options.storage),
-      send: (message) => this.#connection.send(message),
-      isOnline: () => this.#connection.state.phase === 'online',
-      now: () => platform.now(),
-      serverNow: () => this.#clock.now(),
+      send: (message) => this.connection.send(message),
+      isOnline: () => this.isOnline,
+      now: () => this.platform.now(),
+      serverNow: () => this.clock.now(),
       onEvent: (event, before) => this.#events.notify({ event, before }),
-      onFault: (fault) => this.#errors.notify({ kind: 'server', ...fault, retry: fault.code === 'UNAVAILABLE' }),
-      onChange: () => this.#publish(),
+      onFault: (fault) => this.errors.notify({ kind: 'server', ...fault, retry: fault.code === 'UNAVAILABLE' }),
+      onChange: () => this.publish(),
     });
     const url = httpUrl(options.url, 'socket.io/');
-    const dial = this.#credentials.observe(socketIoDial(options.io, async () => ({ url, identity: await this.#credentials.present() })));
-    this.#connection = new Connection({
-      platform,
-      dial: (events) => this.#joiningDial(dial, events),
-      isHandshake: ({ type }) => type === 'connect',
-      isTick: ({ type }) => type === 'timer:tick',
-      countsAfterHandover: ({ type }) => type === 'ack' || type === 'timer:tick',
-      expectsTicks: () => this.#membership.hasPendingCommands || this.#expectsTicks(),
-      canRenewCredential: this.#credentials.isRenewable,
-      onMessage: (message, isHandover) => this.#receive(message, isHandover),
-      onStateChange: (state) => this.#handleConnectionState(state),
-    });
-    this.#store = new StateStore(this.#describe());
-  }
-
-  /** Returns what the client knows; the same object until that changes. */
-  readonly getSnapshot = (): RoomsSnapshot => this.#store.getSnapshot();
-
-  /** Calls `listener` after each change, each displayed second included; returns a function that ends it. */
-  readonly subscribe = (listener: () => void): (() => void) => this.#store.subscribe(listener);
-
-  /** Calls `listener` for errors of commands, of the token provider, and of the server that belong to no command. */
-  onError(listener: (error: ClientError) => void): () => void {
-    return this.#errors.add(listener);
+    const dial = socketIoDial(options.io, async () => ({ url, identity: await this.credentials.present() }));
+    this.dial = joiningDial(dial, this.#membership, () => this.isOnline);
   }
 
   /** Calls `listener` with each event of the server that has changed something. */
@@ -144,25 +98,10 @@ export class RoomsClient implements Store<RoomsSnapshot> {
     return this.#events.add(listener);
   }
 
-  /** Connects, and joins the room that was asked for, if there is one. */
-  open(): void {
-    this.#stopListening();
-    this.#stopListening = this.#platform.onWake(() => this.#wake());
-    this.#connection.open();
-    this.#checking.start();
-  }
-
   /** Disconnects. The membership lasts for some seconds more, so that another client can resume it. */
-  close(): void {
-    this.#stopListening();
-    this.#checking.stop();
-    this.#connection.close();
-    this.#platform.clearTimeout(this.#renderTimer);
-  }
-
-  /** Connects at once instead of at the next attempt, also after a refusal. */
-  retryNow(): void {
-    this.#connection.open();
+  override close(): void {
+    super.close();
+    this.platform.clearTimeout(this.#renderTimer);
   }
 
   /** Creates a room and joins it. `duration` is in seconds. */
@@ -181,11 +120,6 @@ export class RoomsClient implements Store<RoomsSnapshot> {
     this.#membership.setTarget(null);
   }
 
-  /** Returns the estimated time of the server, in milliseconds since 1970. */
-  serverNow(): number {
-    return this.#clock.now();
-  }
-
   /** Sends a command for the countdown. It is displayed at once, and not repeated if the connection is lost. */
   send(command: CountdownCommand): Promise<RoomCommandResult> {
     return new Promise((resolve) => {
@@ -193,139 +127,96 @@ export class RoomsClient implements Store<RoomsSnapshot> {
     });
   }
 
-  get #canSendCommands(): boolean {
-    return this.#connection.state.phase === 'online' && this.#membership.isJoined;
+  protected isHandshake({ type }: Message): boolean {
+    return type === 'connect';
   }
 
-  /** A link is of use when it has joined the room: only then can it replace another one. */
-  #joiningDial(dial: Dial, events: LinkEvents): Link {
-    const { target } = this.#membership;
-    let isJoining = false;
-    const link: Link = dial({
-      onMessage: (message) => {
-        const payload = target === this.#membership.target ? this.#membership.joinPayload() : null;
-        if (message.type === 'connect' && payload) {
-          isJoining = link.send({ type: 'session:join', payload, id: HANDSHAKE_ID });
-          if (this.#connection.state.phase === 'online') this.#membership.beginMove();
-        } else if (isJoining && message.type === 'ack') {
-          isJoining = false;
-          this.#handleHandshakeAnswer(link, events, { target, answer: message['payload'] });
-        } else if (!isJoining || message.type !== 'error') {
-          // The error of a join arrives in its answer too.
-          events.onMessage(message);
-        }
-      },
-      onClosed: (closed) => {
-        if (isJoining) this.#membership.endMove(true);
-        events.onClosed(closed);
-      },
-    });
-    // A link that the connection gives up, because it does not answer, reports no end.
-    return { send: (message) => link.send(message), close: () => (isJoining && this.#membership.endMove(true), link.close()) };
+  protected override isTick({ type }: Message): boolean {
+    return type === 'timer:tick';
   }
 
-  /** A node whose store is unavailable cannot continue the room of a link that works. */
-  #handleHandshakeAnswer(link: Link, events: LinkEvents, payload: { target: RoomTarget | null; answer: unknown }) {
-    const isUnavailable = parseAnswer(payload.answer).fault?.code === 'UNAVAILABLE';
-    if (!isUnavailable || this.#connection.state.phase !== 'online') return events.onMessage({ type: 'connect', payload });
-    link.close();
-    this.#membership.endMove(true);
-    events.onClosed({ code: CLOSE.lost, reason: 'UNAVAILABLE' });
+  protected override countsAfterHandover(message: Message): boolean {
+    return message.type === 'ack' || this.isTick(message);
   }
 
-  #receive(message: Message, isHandover: boolean) {
-    this.#lastReceivedAt = this.#platform.now();
-    this.#monitor.receive(message.type === 'timer:tick');
+  protected override needsOldLink(): boolean {
+    return this.#membership.hasPendingCommands || this.expectsTicks();
+  }
+
+  protected expectsTicks(): boolean {
+    const { room } = this.#membership.model;
+    return this.#membership.isJoined && room !== null && room.state.isRunning && remainingMs(room.state, this.clock.now()) > LAST_TICK_MS;
+  }
+
+  /** Socket.IO itself notices a link without pings. */
+  protected override allowsSilence(): boolean {
+    return true;
+  }
+
+  protected override assess(condition: LinkCondition): LinkCondition {
+    if (!this.#membership.isPending) return condition;
+    const silentMs = this.platform.now() - this.#lastReceivedAt;
+    if (silentMs > RESPONSE_TIMEOUT_MS) return 'dead';
+    return condition === 'ok' && silentMs > STALE_AFTER_MS ? 'stale' : condition;
+  }
+
+  protected receive(message: Message, isHandover: boolean): void {
+    this.#lastReceivedAt = this.platform.now();
     if (message.type === 'connect') return this.#handleConnect(message, isHandover);
-    if (message.type === 'ack' && this.#credentials.receive({ ...message, type: parseAnswer(message['payload']).fault ? 'error' : 'auth' })) return;
     const event = parseRoomEvent(message);
     const serverTime = event?.type === 'session:joined' ? event.payload.state.serverTime : event && 'serverTime' in event.payload ? event.payload.serverTime : undefined;
-    if (serverTime !== undefined) this.#clock.observe(serverTime);
+    if (serverTime !== undefined) this.clock.observe(serverTime);
     this.#membership.receive(message);
   }
 
+  protected override handleOffline(): void {
+    this.#membership.handleLoss();
+  }
+
+  protected override maintainOnline(): void {
+    this.#membership.check();
+  }
+
+  /** The displayed second changes when the part above whole seconds has elapsed. */
+  protected override publish(): void {
+    super.publish();
+    this.platform.clearTimeout(this.#renderTimer);
+    const { timer, remainingSeconds, connection } = this.getSnapshot();
+    if (!timer?.isRunning || remainingSeconds === 0 || connection.phase === 'closed') return;
+    const ms = remainingMs(timer, this.clock.now());
+    this.#renderTimer = this.platform.setTimeout(() => this.publish(), (ms % 1000 || 1000) + 1);
+  }
+
+  protected describe(): RoomsSnapshot {
+    const { model, target, timer, joinError, lastJoinError } = this.#membership;
+    return {
+      connection: this.connection.state,
+      target,
+      room: model.room,
+      timer,
+      remainingSeconds: timer && Math.ceil(remainingMs(timer, this.clock.now()) / 1000),
+      completedAt: model.completedAt,
+      times: this.#canSendCommands && this.isLive ? 'live' : 'continued',
+      canSendCommands: this.#canSendCommands,
+      joinError,
+      lastJoinError,
+    };
+  }
+
+  get #canSendCommands(): boolean {
+    return this.isOnline && this.#membership.isJoined;
+  }
+
   #handleConnect({ payload }: Message, isHandover: boolean) {
-    this.#credentials.handleOnline();
-    this.#clock.invalidate();
-    this.#syncTime();
-    const { target, answer } = (payload ?? {}) as { target?: RoomTarget; answer?: unknown };
+    const { target, answer } = (payload ?? {}) as Partial<JoinedLink>;
     if (target) this.#membership.handleJoinedLink(target, answer, isHandover);
     else this.#membership.handleConnect();
-  }
-
-  #handleConnectionState({ phase }: ConnectionState) {
-    this.#monitor.reset();
-    this.#lastReceivedAt = this.#platform.now();
-    this.#isStale = false;
-    if (phase !== 'online') {
-      this.#credentials.handleOffline();
-      this.#membership.handleLoss();
-    }
-    this.#publish();
-  }
-
-  /** Checks the connection, the clock and unfinished work. */
-  #check() {
-    if (this.#connection.state.phase !== 'online') return;
-    this.#syncTime();
-    const silentMs = this.#platform.now() - this.#lastReceivedAt;
-    const { isPending } = this.#membership;
-    if (isPending && silentMs > RESPONSE_TIMEOUT_MS) return this.#connection.abort();
-    // Socket.IO itself notices a link without pings.
-    this.#monitor.receive(false);
-    const condition = this.#monitor.check(this.#expectsTicks());
-    if (condition === 'dead') return this.#connection.abort();
-    this.#isStale = condition === 'stale' || (isPending && silentMs > STALE_AFTER_MS);
-    this.#membership.check();
-    this.#publish();
-  }
-
-  #wake() {
-    if (this.#connection.state.phase === 'offline') this.#connection.open();
-    else this.#check();
-    this.#publish();
-  }
-
-  #expectsTicks(): boolean {
-    const { room } = this.#membership.model;
-    return this.#membership.isJoined && room !== null && room.state.isRunning && remainingMs(room.state, this.#clock.now()) > CHECK_INTERVAL_MS;
-  }
-
-  #syncTime() {
-    void this.#clock.sync().then((updated) => updated && this.#publish());
   }
 
   #report(command: CountdownCommand, { code, message }: RoomFault): CommandError {
     const { type, ...payload } = command;
     const error: CommandError = { kind: 'command', code: code as CommandErrorCode, message: message || code, command: { id: '', type, payload } };
-    this.#errors.notify(error);
+    this.errors.notify(error);
     return error;
-  }
-
-  /** The displayed second changes when the part above whole seconds has elapsed. */
-  #publish() {
-    const next = this.#describe();
-    this.#platform.clearTimeout(this.#renderTimer);
-    if (next.timer?.isRunning && next.remainingSeconds! > 0 && next.connection.phase !== 'closed') {
-      const ms = remainingMs(next.timer, this.#clock.now());
-      this.#renderTimer = this.#platform.setTimeout(() => this.#publish(), (ms % 1000 || 1000) + 1);
-    }
-    this.#store.set(next);
-  }
-
-  #describe(): RoomsSnapshot {
-    const { model, target, timer, joinError, lastJoinError } = this.#membership;
-    return {
-      connection: this.#connection.state,
-      target,
-      room: model.room,
-      timer,
-      remainingSeconds: timer && Math.ceil(remainingMs(timer, this.#clock.now()) / 1000),
-      completedAt: model.completedAt,
-      times: this.#canSendCommands && !this.#isStale ? 'live' : 'continued',
-      canSendCommands: this.#canSendCommands,
-      joinError,
-      lastJoinError,
-    };
   }
 }

@@ -1,58 +1,42 @@
 /** The events of Rooms, and their validation: the server may be newer, or none of ours. */
 import type { Message } from '../core/link.js';
+import type {
+  EventError,
+  RoomClient,
+  RoomsServerEvents,
+  SessionJoined,
+  SessionMemberEvent,
+  TimerCompleted,
+  TimerState,
+  TimerTick,
+} from '../generated/messages.js';
 
-/** A countdown as the server has it. Durations are whole seconds, times are server times in milliseconds since 1970. */
-export interface TimerState {
-  readonly sessionId: string;
-  readonly duration: number;
-  readonly remainingTime: number;
-  readonly isRunning: boolean;
-  readonly isPaused: boolean;
-  readonly startedAt?: number;
-  readonly pausedAt?: number;
-  readonly endsAt?: number;
-  readonly serverTime: number;
-  readonly rev: number;
-}
+export type { TimerState } from '../generated/messages.js';
 
 /** A member of a room. */
-export interface RoomMember {
-  readonly id: string;
-  readonly name: string;
-  readonly connectedAt: number;
-}
+export type RoomMember = RoomClient;
 
 /** A room and this client's membership in it. `clients` are the first 100 of `count` members. */
-export interface Room {
-  readonly sessionId: string;
-  readonly clientId: string;
-  readonly name: string;
-  /** The secret of this membership, with which the client returns to it. */
-  readonly resume?: string;
-  readonly state: TimerState;
-  readonly clients: readonly RoomMember[];
-  readonly count: number;
-}
+export type Room = Omit<SessionJoined, 'resume'> & Partial<Pick<SessionJoined, 'resume'>>;
 
 /** A valid event of the server. */
 export type RoomEvent =
   | { readonly type: 'session:joined'; readonly payload: Room }
   | { readonly type: 'timer:state'; readonly payload: TimerState }
-  | { readonly type: 'timer:tick'; readonly payload: { readonly sessionId: string; readonly serverTime?: number } }
-  | { readonly type: 'timer:completed'; readonly payload: { readonly sessionId: string; readonly completedAt: number } }
-  | {
-      readonly type: 'session:user-joined' | 'session:user-left';
-      readonly payload: { readonly sessionId: string; readonly client: RoomMember; readonly clients: readonly RoomMember[]; readonly count: number };
-    };
+  | { readonly type: 'timer:tick'; readonly payload: Pick<TimerTick, 'sessionId'> & Partial<TimerTick> }
+  | { readonly type: 'timer:completed'; readonly payload: TimerCompleted }
+  | { readonly type: 'session:user-joined' | 'session:user-left'; readonly payload: SessionMemberEvent };
 
-/** An error that the server reports. */
+/** An error that the server reports, or the library: then it has another code. */
 export interface RoomFault {
-  readonly code: string;
+  readonly code: EventError['code'] | (string & {});
   readonly message: string;
 }
 
 /** Returns an event with valid content, or null for others, such as those of later versions. */
-export function parseRoomEvent({ type, payload }: Message): RoomEvent | null {
+export function parseRoomEvent(message: Message): RoomEvent | null {
+  const { payload } = message;
+  const type = message.type as keyof RoomsServerEvents;
   const content = (payload ?? {}) as Record<string, unknown>;
   if (typeof content['sessionId'] !== 'string') return null;
   switch (type) {
@@ -61,12 +45,12 @@ export function parseRoomEvent({ type, payload }: Message): RoomEvent | null {
     case 'timer:state':
       return isTimerState(payload) ? { type, payload } : null;
     case 'timer:tick':
-      return { type, payload: content as { sessionId: string } };
+      return { type, payload: content as Pick<TimerTick, 'sessionId'> };
     case 'timer:completed':
-      return isNumber(content['completedAt']) ? { type, payload: content as { sessionId: string; completedAt: number } } : null;
+      return isNumber(content['completedAt']) ? { type, payload: content as unknown as TimerCompleted } : null;
     case 'session:user-joined':
     case 'session:user-left':
-      return isPresence(content) ? { type, payload: content } : null;
+      return isPresence(payload) ? { type, payload } : null;
     default:
       return null;
   }
@@ -105,8 +89,9 @@ export function parseAnswer(payload: unknown): { room?: Room; state?: TimerState
   return isTimerState(payload) ? { state: payload } : {};
 }
 
-function isPresence(content: Record<string, unknown>): content is { sessionId: string; client: RoomMember; clients: RoomMember[]; count: number } {
-  return Array.isArray(content['clients']) && isNumber(content['count']) && typeof (content['client'] as RoomMember | undefined)?.name === 'string';
+function isPresence(value: unknown): value is SessionMemberEvent {
+  const event = value as Partial<SessionMemberEvent> | null;
+  return Array.isArray(event?.clients) && isNumber(event.count) && typeof event.client?.name === 'string';
 }
 
 function isNumber(value: unknown): value is number {

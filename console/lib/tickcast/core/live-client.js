@@ -1,0 +1,175 @@
+/**
+ * What the clients of all systems have in common: a connection that is checked once a second, credentials, the server's
+ * time, errors, and a snapshot that applications subscribe to. A system adds its messages and its model.
+ */
+import { Connection } from './connection.js';
+import { Credentials } from './credentials.js';
+import { Interval } from './interval.js';
+import { LinkMonitor } from './link-monitor.js';
+import { defaultPlatform } from './platform.js';
+import { ServerClock } from './server-clock.js';
+import { Listeners, StateStore } from './store.js';
+const CHECK_INTERVAL_MS = 1_000;
+/** See the module. Nothing happens before `open`, and no abstract member is used before it. */
+export class LiveClient {
+    platform;
+    clock;
+    credentials;
+    connection;
+    errors = new Listeners();
+    #monitor = new LinkMonitor();
+    #checking;
+    #created = null;
+    #isStale = false;
+    #stopListening = () => { };
+    constructor({ credential, platform }) {
+        this.platform = { ...defaultPlatform, ...platform };
+        this.clock = new ServerClock(() => this.requestTime(), () => this.platform.now());
+        this.#checking = new Interval(this.platform, CHECK_INTERVAL_MS, () => this.#check());
+        this.credentials = new Credentials({
+            credential,
+            platform: this.platform,
+            send: (message) => this.connection.send(message),
+            serverNow: () => this.clock.now(),
+            errors: this.errors,
+        });
+        this.connection = new Connection({
+            platform: this.platform,
+            dial: this.credentials.observe((events) => this.dial(events)),
+            isHandshake: (message) => this.isHandshake(message),
+            isTick: (message) => this.isTick(message),
+            countsAfterHandover: (message) => this.countsAfterHandover(message),
+            expectsTicks: () => this.needsOldLink(),
+            canRenewCredential: this.credentials.isRenewable,
+            onMessage: (message, isHandover) => this.#receive(message, isHandover),
+            onOnline: (isHandover) => this.#handleOnline(isHandover),
+            onStateChange: (state) => this.#handleState(state),
+        });
+    }
+    /** Returns what the client knows; the same object until that changes. */
+    getSnapshot = () => this.#store.getSnapshot();
+    /** Calls `listener` after each change, each displayed second included; returns a function that ends it. */
+    subscribe = (listener) => this.#store.subscribe(listener);
+    /** Calls `listener` for errors of commands, of the token provider, and of the server that belong to no command. */
+    onError(listener) {
+        return this.errors.add(listener);
+    }
+    /** Connects. */
+    open() {
+        this.#stopListening();
+        const stops = [this.platform.onWake(() => this.#wake()), this.platform.onHide(() => this.handleHide())];
+        this.#stopListening = () => stops.forEach((stop) => stop());
+        this.connection.open();
+        this.#checking.start();
+    }
+    /** Disconnects, until the client is opened again. */
+    close() {
+        this.#stopListening();
+        this.#checking.stop();
+        this.connection.close();
+    }
+    /** Connects at once instead of at the next attempt, also after a refusal. */
+    retryNow() {
+        this.connection.open();
+    }
+    /** Returns the estimated time of the server, in milliseconds since 1970. */
+    serverNow() {
+        return this.clock.now();
+    }
+    isTick({ type }) {
+        return type === 'tick';
+    }
+    /** Whether a message counts although it arrives on the old link after a handover. */
+    countsAfterHandover(message) {
+        return this.isTick(message);
+    }
+    /** Whether the old link of a handover stays until the new one delivers a tick. */
+    needsOldLink() {
+        return this.expectsTicks();
+    }
+    /** Whether a link without messages is in order. Otherwise the client asks for an answer after some silence. */
+    allowsSilence() {
+        return false;
+    }
+    /** Returns the condition of the link, with what the system knows about it. */
+    assess(condition) {
+        return condition;
+    }
+    /** Runs once a second while the client is open. */
+    maintain() { }
+    /** Runs once a second while the connection is online, after its check. */
+    maintainOnline() { }
+    /** Runs after the handshake of a link was received; `isHandover` means that the connection was not interrupted. */
+    handleOnline(_isHandover) { }
+    /** Runs when the connection is not online, or not any more. */
+    handleOffline(_state) { }
+    /** Runs when the page is left or frozen. */
+    handleHide() { }
+    get isOnline() {
+        return this.connection.state.phase === 'online';
+    }
+    /** Whether the server confirms the displayed values. */
+    get isLive() {
+        return this.isOnline && !this.#isStale;
+    }
+    publish() {
+        this.#store.set(this.describe());
+    }
+    /** Measures the server's time if that is due. */
+    syncClock() {
+        void this.clock.sync().then((updated) => updated && this.publish());
+    }
+    /** Exists when it is needed first, because a system completes its own fields after those of this class. */
+    get #store() {
+        return (this.#created ??= new StateStore(this.describe()));
+    }
+    #receive(message, isHandover) {
+        const isTick = this.isTick(message);
+        this.#monitor.receive(isTick);
+        if (isTick)
+            this.#isStale = false;
+        if (!this.credentials.receive(message))
+            this.receive(message, isHandover);
+    }
+    #handleOnline(isHandover) {
+        this.#monitor.reset();
+        this.credentials.handleOnline();
+        this.clock.invalidate();
+        this.syncClock();
+        this.handleOnline(isHandover);
+    }
+    #handleState(state) {
+        this.#monitor.reset();
+        this.#isStale = false;
+        if (state.phase !== 'online') {
+            this.credentials.handleOffline();
+            this.handleOffline(state);
+        }
+        this.publish();
+    }
+    #check() {
+        this.maintain();
+        if (!this.isOnline)
+            return;
+        if (this.allowsSilence())
+            this.#monitor.receive(false);
+        const condition = this.assess(this.#monitor.check(this.expectsTicks()));
+        if (condition === 'dead')
+            return this.connection.abort();
+        if (condition === 'probe')
+            this.clock.invalidate();
+        this.#isStale = condition === 'stale';
+        this.syncClock();
+        this.maintainOnline();
+        this.publish();
+    }
+    /** Runs when the page becomes visible or the network returns: that suggests an attempt, and proves nothing. */
+    #wake() {
+        if (this.connection.state.phase === 'offline')
+            this.connection.open();
+        this.#monitor.suspect();
+        this.clock.invalidate();
+        this.#check();
+        this.publish();
+    }
+}
