@@ -2,23 +2,16 @@
 import { httpUrl } from './endpoint.js';
 /** A server that does not answer within this time counts as unreachable. */
 const RESPONSE_TIMEOUT_MS = 30_000;
-/** Sends a request once. */
+/** Sends a request; once more, with a fresh token, if the server does not accept the token. */
 export async function sendRequest(options, request) {
-    const query = { ...request.query };
-    const headers = { ...request.headers };
+    const { credential } = options;
+    const provider = credential && 'token' in credential && typeof credential.token === 'function' ? credential.token : null;
+    const present = async (rejected) => (provider ? { token: await provider(rejected === undefined ? {} : { rejected }) } : credential);
     try {
-        const { credential } = options;
-        if (credential && 'userId' in credential)
-            query['userId'] = credential.userId;
-        else if (credential)
-            headers['authorization'] = `Bearer ${await tokenOf(credential.token)}`;
-        const timeout = AbortSignal.timeout(RESPONSE_TIMEOUT_MS);
-        const response = await (options.fetch ?? fetch)(httpUrl(options.url, request.path, query), {
-            method: request.method ?? 'GET',
-            headers,
-            signal: request.signal ?? timeout,
-            ...(request.body === undefined ? {} : { body: request.body }),
-        });
+        const first = await present();
+        let response = await send(options, request, first);
+        if (response.status === 401 && provider)
+            response = await send(options, request, await present(first.token));
         if (!response.ok)
             return { ok: false, error: await describe(response) };
         return { ok: true, value: await request.read(response) };
@@ -27,15 +20,29 @@ export async function sendRequest(options, request) {
         return { ok: false, error: { kind: 'http', status: 0, message: String(cause), details: undefined, cause } };
     }
 }
-function tokenOf(token) {
-    return typeof token === 'function' ? token({}) : token;
+/** Without a credential, the cookies of the server's site are sent, also from a page of another origin. */
+function send({ url, ...options }, request, credential) {
+    const query = { ...request.query };
+    const headers = { ...request.headers };
+    if (credential && 'userId' in credential)
+        query['userId'] = credential.userId;
+    else if (credential)
+        headers['authorization'] = `Bearer ${credential.token}`;
+    return (options.fetch ?? fetch)(httpUrl(url, request.path, query), {
+        method: request.method ?? 'GET',
+        headers,
+        signal: request.signal ?? AbortSignal.timeout(RESPONSE_TIMEOUT_MS),
+        ...(credential ? {} : { credentials: 'include' }),
+        ...(request.body === undefined ? {} : { body: request.body }),
+    });
 }
-/** The answers of errors are JSON with a text, `message` or `error`. */
+/** The answers of errors are JSON with a text: `message`, `error`, or the `message` of the object `error`. */
 async function describe(response) {
     const { status, statusText } = response;
     const details = await response.json().catch(() => undefined);
     const { message, error } = (details ?? {});
-    const text = [message, error, statusText].find((part) => typeof part === 'string' && part !== '');
+    const nested = error?.message;
+    const text = [message, error, nested, statusText].find((part) => typeof part === 'string' && part !== '');
     const seconds = Number(response.headers.get('retry-after') || NaN);
     return {
         kind: 'http',
