@@ -72,6 +72,7 @@ fn fields_of_entries() -> Vec<Field> {
         field(LIST, &all, "trackId", &[&integer]),
         field(LIST, &all, "taskTypeIds", &[&list]),
         field(LIST, &all, "includeManuallyAdjusted", &[&no_flag()]),
+        field(LIST, &all, "isRunning", &[&no_flag()]),
         field(LIST, &all, "limit", &[&limit]),
         field(LIST, &all, "cursor", &[&cursor]),
         field(LIST, &all, "dateRange", &[&range]),

@@ -106,6 +106,12 @@ async fn pages_of_any_length_have_each_entry_once() {
     ann.start(101).await;
     let all = ann.entries(&Value::Null).await;
     assert_eq!(ids(&all), (1..=502).rev().collect::<Vec<_>>());
+    let (running, stats, next) = page(&ann, &json!({ "isRunning": true })).await;
+    assert_eq!((ids(&running), next), (vec![502, 501], Value::Null));
+    assert_sums(&stats, &sums(std::iter::empty()));
+    let (finished, stats, _) = page(&ann, &json!({ "isRunning": false })).await;
+    assert_eq!(finished, all[2..]);
+    assert_sums(&stats, &sums(1..=500));
     for limit in [50, 99, 100, 101, 201, 202, 203, 501, 1000] {
         assert_eq!(in_pages(&ann, limit, &sums(1..=500)).await, all, "limit {limit}");
     }

@@ -55,6 +55,8 @@ pub struct EntryFilter {
     pub task_types: Vec<TaskTypeId>,
     /// Whether entries that were corrected match.
     pub includes_adjusted: bool,
+    /// Only entries that run, or only finished ones.
+    pub is_running: Option<bool>,
 }
 
 /// A position in a list: that of its last entry. Written as `<start in ms>_<id>`.
@@ -143,6 +145,7 @@ fn list(mut input: Input) -> Result<EntryList, Fault> {
     let range = range.transpose()?;
     let task_types = input.ids("taskTypeIds")?.into_iter().map(TaskTypeId).collect();
     let includes_adjusted = input.boolean("includeManuallyAdjusted")?.unwrap_or(true);
+    let is_running = input.boolean("isRunning")?;
     let after = input.nullable_text("cursor")?.map(|text| text.parse());
     let after = after.transpose().map_err(|()| input.wrong("cursor", "must be the nextCursor of an earlier answer"))?;
     let limit = match input.nullable_integer("limit")? {
@@ -151,7 +154,8 @@ fn list(mut input: Input) -> Result<EntryList, Fault> {
         None => None,
     };
     let (from, to) = range.unzip();
-    Ok(EntryList { filter: EntryFilter { target, from, to, task_types, includes_adjusted }, after, limit })
+    let filter = EntryFilter { target, from, to, task_types, includes_adjusted, is_running };
+    Ok(EntryList { filter, after, limit })
 }
 
 impl EntryFilter {
@@ -171,6 +175,7 @@ impl EntryFilter {
             && self.to.is_none_or(|to| entry.start <= to)
             && (self.task_types.is_empty() || self.task_types.contains(&entry.task_type))
             && (self.includes_adjusted || !entry.manually_adjusted)
+            && self.is_running.is_none_or(|is_running| is_running == entry.end.is_none())
     }
 }
 

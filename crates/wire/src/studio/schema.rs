@@ -204,6 +204,9 @@ struct TimeEntryListInput {
     /// Whether entries that were corrected are listed; `true` if it is absent.
     #[schemars(default)]
     include_manually_adjusted: Given<bool>,
+    /// `true` lists the entries that run, `false` those that are finished; both are listed if it is absent.
+    #[schemars(default)]
+    is_running: Given<bool>,
     /// The `nextCursor` of an earlier answer.
     #[schemars(regex(pattern = "^[0-9]+_[0-9]+$"))]
     cursor: Option<String>,

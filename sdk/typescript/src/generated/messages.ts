@@ -1057,6 +1057,11 @@ export interface TimeEntryListInput {
   readonly dateRange?: DateRangeInput | null;
   /** Whether entries that were corrected are listed; `true` if it is absent. */
   readonly includeManuallyAdjusted?: boolean;
+  /**
+   * `true` lists the entries that run, `false` those that are finished; both are listed if it is
+   * absent.
+   */
+  readonly isRunning?: boolean;
   /** The largest number of entries; all if it is absent. */
   readonly limit?: number | null;
   readonly projectId?: number | null;

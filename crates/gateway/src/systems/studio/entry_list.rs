@@ -60,6 +60,10 @@ impl EntryPages {
 
     async fn read(&self, before: Option<HistoryCursor>) -> Result<Page, Fault> {
         let filter = &self.list.filter;
+        // The history has finished entries only.
+        if filter.is_running == Some(true) {
+            return Ok(Page { rows: Vec::new(), next: None });
+        }
         let query = Query { term: filter.term(), from: filter.from, to: filter.to, before, limit: PAGE_ROWS };
         self.node.engine.store().history(&self.board.scope, &query).await
     }
