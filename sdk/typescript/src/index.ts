@@ -1,4 +1,5 @@
 /** The parts that the clients of all systems have in common. */
+export type { CommandClientOptions, PendingCommands } from './core/command-client.js';
 export type { ConnectionState } from './core/connection.js';
 export type { Credential } from './core/endpoint.js';
 export type {
@@ -13,6 +14,7 @@ export type {
   TokenError,
 } from './core/errors.js';
 export type { HttpOptions, HttpResult } from './core/http.js';
+export type { ClientOptions } from './core/live-client.js';
 export type { CommandResult } from './core/outbox.js';
 export type { KeyValueStorage } from './core/outbox-storage.js';
 export { randomId, type Platform, type Timer } from './core/platform.js';

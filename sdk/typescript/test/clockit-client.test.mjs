@@ -133,6 +133,10 @@ test('an idle link is probed, and a half-open one replaced', async () => {
   assert.equal(page.sockets.all.length, 1);
   await clock.advance(20_000);
   assert.equal(page.sockets.all.length, 2);
+  page.ready();
+  page.platform.wake();
+  await clock.advance(12_000);
+  assert.equal(page.sockets.all.length, 3, 'a link that does not answer after a wake is replaced sooner');
 });
 
 test('a page that was frozen for an hour reconnects when it wakes up, and shows the right time', async () => {

@@ -200,7 +200,7 @@ const MESSAGES = {
     too_large: 'the command is larger than the server accepts',
     no_answer: 'the server did not answer',
     outcome_unknown: 'the server may or may not have carried out the command',
-    expired: 'the command has waited for more than a day',
+    expired: 'the command has waited for too long',
     adopted: 'another page sends the command',
     closed: 'the client was closed',
 };
