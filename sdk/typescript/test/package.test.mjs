@@ -45,12 +45,34 @@ test('every entry point can be imported and has types', async () => {
   const names = Object.keys(exports).map((path) => path.replace('.', '@tickcast/client'));
   await writeFile(join(folder, 'import.mjs'), names.map((name) => `await import('${name}');`).join('\n'));
   await run(process.execPath, [join(folder, 'import.mjs')]);
-  await symlink(join(ROOT, 'node_modules/socket.io-client'), join(folder, 'node_modules/socket.io-client'));
+  for (const peer of ['socket.io-client', '@trpc']) await symlink(join(ROOT, 'node_modules', peer), join(folder, 'node_modules', peer));
   const source = `
     import type { ClientError, Store } from '@tickcast/client';
     import { ClockitClient, type ClockitSnapshot } from '@tickcast/client/clockit';
     import { RoomsClient } from '@tickcast/client/rooms';
-    import { io } from 'socket.io-client';
+    import { StudioClient, type SocketEvents, type StudioClientEvents, type StudioRouter, type StudioServerEvents, type TimerStartedEvent } from '@tickcast/client/studio';
+    import { createTRPCClient, httpBatchLink, httpLink } from '@trpc/client';
+    import { io, type Socket } from 'socket.io-client';
+    const studio = new StudioClient({ url: 'http://h', io, credential: { token: async () => 't' } });
+    studio.onEvent((event) => event.type === 'timer:stopped' && event.payload.cost?.formattedCost.at(0));
+    studio.adjust({ timeEntryId: 1, endTime: new Date(), startTime: '2026-01-01T00:00:00Z' });
+    // @ts-expect-error: a user id names no organisation
+    new StudioClient({ url: 'http://h', io, credential: { userId: 'ada' } });
+    const socket: Socket<StudioServerEvents, StudioClientEvents> = io('http://h');
+    socket.on('timer:started', (event: TimerStartedEvent) => event.taskType?.color);
+    export const started: SocketEvents['timer:started'] = {} as TimerStartedEvent;
+    const { timeTracking } = createTRPCClient<StudioRouter>({ links: [httpLink({ url: 'http://h/api/trpc' })] });
+    createTRPCClient<StudioRouter>({ links: [httpBatchLink({ url: 'http://h/api/trpc' })] });
+    export async function calls(): Promise<string | undefined> {
+      const types = await timeTracking.taskTypes.list.query();
+      await timeTracking.taskTypes.update.mutate({ id: types[0]!.id, data: { isActive: false } });
+      const { nextCursor } = await timeTracking.timeEntries.list.query({ isRunning: true, limit: 5 });
+      // @ts-expect-error: an entry has a type
+      await timeTracking.timer.start.mutate({ sessionId: 1 });
+      // @ts-expect-error: a query is no mutation
+      await timeTracking.timer.getActive.mutate({ sessionId: 1 });
+      return nextCursor ?? (await timeTracking.timer.start.mutate({ taskTypeId: 1, sessionId: 1 })).taskType?.name;
+    }
     new RoomsClient({ url: 'http://h', io, storage: sessionStorage }).send({ type: 'timer:adjust', seconds: 60 });
     // @ts-expect-error: an adjustment has seconds
     new RoomsClient({ url: 'http://h', io }).send({ type: 'timer:adjust' });
@@ -69,12 +91,12 @@ test('every entry point can be imported and has types', async () => {
     new ClockitClient({ url: 'http://h', credential: { name: 'ada' } });
   `;
   await writeFile(join(folder, 'consumer.mts'), source);
-  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--lib', 'es2022,dom', '--types', '', join(folder, 'consumer.mts')];
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--lib', 'es2022,dom,esnext.disposable', '--types', '', join(folder, 'consumer.mts')];
   await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...options], { cwd: folder }).catch((error) => assert.fail(error.stdout));
 });
 
 test('each client is small, with the core and without socket.io-client', async () => {
-  for (const system of ['clockit', 'punch-clock', 'rooms']) {
+  for (const system of ['clockit', 'punch-clock', 'rooms', 'studio']) {
     const entryPoints = [join(ROOT, `dist/${system}/index.js`)];
     const { outputFiles } = await build({ entryPoints, bundle: true, minify: true, format: 'esm', write: false });
     const bytes = gzipSync(outputFiles[0].contents).length;

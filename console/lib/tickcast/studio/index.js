@@ -1,0 +1,2 @@
+export { StudioClient } from './client.js';
+export { costOf, wholeMinutes } from './money.js';

@@ -1,0 +1,109 @@
+/** The entries of an organisation that run, as last reported by the server. Pure: a model and an event give the next model. */
+import type { StudioUserId, TaskType, TimeEntry } from '../generated/messages.js';
+import type { StudioEvent } from './protocol.js';
+
+/** An entry that runs. It belongs to a session, a project or a track; the other two ids are null. */
+export interface ActiveEntry {
+  readonly id: number;
+  readonly taskType: TaskType | null;
+  readonly sessionId: number | null;
+  readonly projectId: number | null;
+  readonly trackId: number | null;
+  readonly startTime: string;
+  /** Who has started it. */
+  readonly userId: StudioUserId;
+  /** The price of an hour, which does not change while it runs. */
+  readonly hourlyRate: string;
+  /** Absent until they have been loaded: events do not contain them. */
+  readonly notes?: string | null;
+  /** The server's time of the last change that is known, in milliseconds since 1970. */
+  readonly changedAt: number;
+}
+
+/** What is known of an organisation. */
+export interface StudioModel {
+  readonly entries: ReadonlyMap<number, ActiveEntry>;
+  /** Entries that have ended lately. An entry that has ended never runs again. */
+  readonly ended: ReadonlySet<number>;
+}
+
+export const INITIAL_MODEL: StudioModel = { entries: new Map(), ended: new Set() };
+
+/** More than the entries that end while a list is on its way. */
+const ENDED_MAX = 1_000;
+
+/** An entry that started within this time is new; events arrive much sooner. */
+const NEW_MS = 10_000;
+
+/** Returns the model after an event. */
+export function reduce(model: StudioModel, { type, payload }: StudioEvent): StudioModel {
+  const { timeEntryId, serverTime } = payload;
+  const known = model.entries.get(timeEntryId);
+  switch (type) {
+    case 'timer:stopped':
+      return end(model, timeEntryId);
+    case 'timer:adjusted':
+      if (payload.endTime !== null) return end(model, timeEntryId);
+      return known ? put(model, { ...known, startTime: payload.startTime, changedAt: serverTime }) : model;
+    case 'timer:started': {
+      const { taskType, sessionId, projectId, trackId, startTime } = payload;
+      const changed = { taskType, sessionId, projectId, trackId, startTime, changedAt: serverTime };
+      if (known) return put(model, { ...known, ...changed });
+      return put(model, { id: timeEntryId, ...changed, userId: payload.userId, hourlyRate: taskType?.hourlyRate ?? '0.00' });
+    }
+  }
+}
+
+/**
+ * Returns whether an event is about an entry whose start this client has missed: its rate may have been another one, and
+ * others have noted something. `now` is the server's time.
+ */
+export function isIncomplete(model: StudioModel, { type, payload }: StudioEvent, now: number): boolean {
+  return type === 'timer:started' && !model.entries.has(payload.timeEntryId) && now - Date.parse(payload.startTime) > NEW_MS;
+}
+
+/** Returns the model after one entry has been received as a whole, with its task type if that is known. */
+export function putEntry(model: StudioModel, entry: TimeEntry, taskType: TaskType | null): StudioModel {
+  if (entry.endTime !== null) return end(model, entry.id);
+  const known = model.entries.get(entry.id);
+  return put(model, newer(activeEntry(entry, entry.taskType ?? known?.taskType ?? taskType), known));
+}
+
+/**
+ * Returns the model after the list of all entries that run has been received. `before` is the model when the list was
+ * asked for: what has changed since is newer than the list, and is kept.
+ */
+export function putAll(model: StudioModel, list: readonly TimeEntry[], before: StudioModel): StudioModel {
+  const entries = new Map<number, ActiveEntry>();
+  for (const entry of list) {
+    const isRunning = entry.endTime === null && !model.ended.has(entry.id);
+    if (isRunning) entries.set(entry.id, newer(activeEntry(entry, entry.taskType ?? null), model.entries.get(entry.id)));
+  }
+  for (const [id, entry] of model.entries) {
+    if (!entries.has(id) && before.entries.get(id) !== entry) entries.set(id, entry);
+  }
+  return { ...model, entries };
+}
+
+/** An event that is newer than a received entry has the newer start. */
+function newer(received: ActiveEntry, known: ActiveEntry | undefined): ActiveEntry {
+  if (!known || known.changedAt <= received.changedAt) return received;
+  return { ...received, startTime: known.startTime, changedAt: known.changedAt };
+}
+
+function activeEntry(entry: TimeEntry, taskType: TaskType | null): ActiveEntry {
+  const { id, sessionId, projectId, trackId, startTime, createdBy, hourlyRateSnapshot, notes, updatedAt } = entry;
+  return { id, taskType, sessionId, projectId, trackId, startTime, userId: createdBy, hourlyRate: hourlyRateSnapshot, notes, changedAt: Date.parse(updatedAt) };
+}
+
+function put(model: StudioModel, entry: ActiveEntry): StudioModel {
+  if (model.ended.has(entry.id)) return model;
+  return { ...model, entries: new Map(model.entries).set(entry.id, entry) };
+}
+
+function end(model: StudioModel, id: number): StudioModel {
+  if (model.ended.has(id)) return model;
+  const entries = new Map(model.entries);
+  entries.delete(id);
+  return { entries, ended: new Set([...model.ended, id].slice(-ENDED_MAX)) };
+}
