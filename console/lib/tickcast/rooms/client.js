@@ -149,7 +149,7 @@ export class RoomsClient extends LiveClient {
     }
     #report(command, { code, message }) {
         const { type, ...payload } = command;
-        const error = { kind: 'command', code: code, message: message || code, command: { id: '', type, payload } };
+        const error = { kind: 'command', code, message: message || code, command: { id: '', type, payload } };
         this.errors.notify(error);
         return error;
     }

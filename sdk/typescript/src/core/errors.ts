@@ -1,4 +1,5 @@
 /** All errors of the library, as one discriminated union. None of them is thrown. */
+import type { EventErrorCode, SessionErrorCode, TrpcErrorCode } from '../generated/messages.js';
 
 /** A change that the application asked for. It keeps its id in all attempts, so that it takes effect once. */
 export interface Command {
@@ -9,16 +10,9 @@ export interface Command {
 
 /** The codes by which a command fails; a later server can have more. */
 export type CommandErrorCode =
-  // Of the server.
-  | 'invalid_message'
-  | 'unknown_type'
-  | 'unknown_session'
-  | 'limit'
-  | 'busy'
-  | 'unavailable'
-  | 'damaged'
-  | 'outcome_unknown'
-  | 'unauthorized'
+  | SessionErrorCode
+  | EventErrorCode
+  | TrpcErrorCode
   // Of the library.
   | 'queue_full'
   | 'too_large'

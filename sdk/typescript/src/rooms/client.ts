@@ -1,7 +1,7 @@
 /** The client of one member of one room: the membership, and the time. */
 import type { ConnectionState } from '../core/connection.js';
 import { httpUrl } from '../core/endpoint.js';
-import type { CommandError, CommandErrorCode } from '../core/errors.js';
+import type { CommandError } from '../core/errors.js';
 import { httpTime } from '../core/http-time.js';
 import type { Dial, Message } from '../core/link.js';
 import type { LinkCondition } from '../core/link-monitor.js';
@@ -215,7 +215,7 @@ export class RoomsClient extends LiveClient<RoomsSnapshot> {
 
   #report(command: CountdownCommand, { code, message }: RoomFault): CommandError {
     const { type, ...payload } = command;
-    const error: CommandError = { kind: 'command', code: code as CommandErrorCode, message: message || code, command: { id: '', type, payload } };
+    const error: CommandError = { kind: 'command', code, message: message || code, command: { id: '', type, payload } };
     this.errors.notify(error);
     return error;
   }
