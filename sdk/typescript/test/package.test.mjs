@@ -96,7 +96,7 @@ test('every entry point can be imported and has types', async () => {
 });
 
 test('each client is small, with the core and without socket.io-client', async () => {
-  for (const system of ['clockit', 'punch-clock', 'rooms', 'studio']) {
+  for (const system of ['clockit', 'focus', 'punch-clock', 'rooms', 'studio']) {
     const entryPoints = [join(ROOT, `dist/${system}/index.js`)];
     const { outputFiles } = await build({ entryPoints, bundle: true, minify: true, format: 'esm', write: false });
     const bytes = gzipSync(outputFiles[0].contents).length;

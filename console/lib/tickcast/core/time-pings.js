@@ -21,7 +21,7 @@ export class TimePings {
         });
     };
     /** Processes a message if it answers the request in progress; returns whether it does. */
-    receive({ type, id, t0, t1, t2, payload }) {
+    receive({ type, id, t0, t1, t2, ...message }) {
         const pending = this.#pending;
         if (!pending)
             return type === 'time-pong';
@@ -30,7 +30,7 @@ export class TimePings {
             return true;
         }
         // The server does not know the time at present; it answers without naming the request.
-        const isUncertain = type === 'error' && id === undefined && payload?.code === 'time_uncertain';
+        const isUncertain = type === 'error' && id === undefined && (message['payload'] ?? message).code === 'time_uncertain';
         if (isUncertain)
             this.cancel();
         return isUncertain;

@@ -35,7 +35,7 @@ export class TimePings {
   };
 
   /** Processes a message if it answers the request in progress; returns whether it does. */
-  receive({ type, id, t0, t1, t2, payload }: Message): boolean {
+  receive({ type, id, t0, t1, t2, ...message }: Message): boolean {
     const pending = this.#pending;
     if (!pending) return type === 'time-pong';
     if (type === 'time-pong' && t0 === pending.t0 && typeof t1 === 'number' && typeof t2 === 'number') {
@@ -43,7 +43,7 @@ export class TimePings {
       return true;
     }
     // The server does not know the time at present; it answers without naming the request.
-    const isUncertain = type === 'error' && id === undefined && (payload as { code?: unknown } | undefined)?.code === 'time_uncertain';
+    const isUncertain = type === 'error' && id === undefined && ((message['payload'] ?? message) as { code?: unknown }).code === 'time_uncertain';
     if (isUncertain) this.cancel();
     return isUncertain;
   }

@@ -1,0 +1,37 @@
+/** The commands that pause, resume and end a session: each sets its status, so that a repeated one changes nothing. */
+import type { Command } from '../core/errors.js';
+import type { HttpResult } from '../core/http.js';
+import type { Answer, OutboxLimits } from '../core/outbox.js';
+import type { FocusEnding, FocusOpenStatus, FocusSession } from './protocol.js';
+import type { FocusRequests } from './requests.js';
+
+/** A command waits for as long as a person remembers it. */
+export const COMMAND_LIMITS: OutboxLimits = { resendWindowMs: 24 * 3_600_000, queuedMaxMs: 24 * 3_600_000, attemptsMax: Infinity };
+
+/** What a command returns: the session after it. */
+export interface FocusChanged {
+  readonly session: FocusSession;
+}
+
+/** The payload of a command. */
+export interface StatusChange {
+  readonly sessionId: string;
+  readonly status: FocusOpenStatus | FocusEnding;
+}
+
+/** Sends a command; returns the session after it, and the answer. */
+export async function sendStatus(requests: FocusRequests, { id, payload }: Command): Promise<{ result: HttpResult<FocusSession>; answer: Answer<FocusChanged> }> {
+  const { sessionId, status } = payload as unknown as StatusChange;
+  const isEnd = status !== 'active' && status !== 'paused';
+  const result = isEnd ? await requests.end(sessionId, status) : await requests.change(sessionId, { status });
+  if (!result.ok) return { result, answer: { id, ok: false, code: `http_${result.error.status}`, message: result.error.message, retry: isTransient(result.error.status) } };
+  const session = result.value;
+  // Of two ends the first stands, and nothing reopens a session.
+  if (isEnd || session.status === status) return { result, answer: { id, ok: true, value: { session } } };
+  return { result, answer: { id, ok: false, code: 'ended', message: 'the session has ended', retry: false } };
+}
+
+/** No command is given up because a server is not reached or a login has expired. */
+function isTransient(status: number): boolean {
+  return [0, 401, 403, 408, 429].includes(status) || status >= 500;
+}
