@@ -50,7 +50,7 @@ class Page {
     const path = url.pathname.replace('/punch/', '');
     if (path === 'timesync') return Response.json({ result: this.clock.time });
     this.requests.push(`${method} ${path} ${body ?? ''}`);
-    if (path !== 'api/session' || method !== 'POST') return Response.json({ success: true, logs: [], pagination: {} });
+    if (path !== 'api/session' || method !== 'POST') return Response.json({ success: true, data: workDay(this.entries), logs: [], pagination: {} });
     if (this.answer) return this.answer();
     const ids = new Set(this.entries.map(({ id }) => id));
     this.entries.push(...(JSON.parse(body).entries ?? []).filter(({ id }) => !ids.has(id)));
@@ -205,6 +205,25 @@ test('the other requests have the form of the contract, and a heartbeat is sent 
     'GET api/daily-logs ',
     'POST api/heartbeat {}',
   ]);
+});
+
+test('without a socket the day is requested, and what waits is sent when the page is left', async () => {
+  const page = await new Page().open();
+  page.entries.push({ id: 'other', timestamp: START - 5_000, type: 'IN' });
+  const { ok, value } = await page.client.refresh();
+  assert.deepEqual([ok, value, page.snapshot.day.currentStatus], [true, page.snapshot.day, 'IN']);
+  assert.equal((await page.client.punch({ id: 'late', timestamp: START - 1_000, type: 'OUT' })).ok, true);
+  assert.deepEqual(page.entries.map(({ id }) => id), ['other', 'late']);
+  page.answer = away;
+  page.client.punch({ id: 'waits', timestamp: START, type: 'IN' });
+  await settle();
+  page.answer = null;
+  page.requests.length = 0;
+  page.client.saveOnLeave({ currentTheme: 'dark' });
+  await settle();
+  const [{ updatedAt, ...left }, ...others] = page.posts.map((post) => JSON.parse(post.slice('POST api/session '.length)));
+  assert.deepEqual([left, others], [{ currentTheme: 'dark', entries: [{ id: 'waits', timestamp: START, type: 'IN' }] }, []]);
+  assert.equal(updatedAt, page.snapshot.day.updatedAt);
 });
 
 test('nonsense changes nothing, and the server\'s errors are reported', async () => {

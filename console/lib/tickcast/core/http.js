@@ -20,6 +20,17 @@ export async function sendRequest(options, request) {
         return { ok: false, error: { kind: 'http', status: 0, message: String(cause), details: undefined, cause } };
     }
 }
+/**
+ * Posts JSON when the page is left. A beacon is sent whatever happens to the page, but has no header for a token. Whether
+ * the request arrives is not known.
+ */
+export function sendOnLeave(options, path, body) {
+    const { url, credential } = options;
+    const isToken = credential !== undefined && 'token' in credential;
+    if (!isToken && !options.fetch && globalThis.navigator?.sendBeacon?.(httpUrl(url, path, { ...credential }), body))
+        return;
+    void sendRequest(options, { method: 'POST', path, body, keepalive: true, headers: { 'content-type': 'application/json' }, read: async () => { } });
+}
 /** Without a credential, the cookies of the server's site are sent, also from a page of another origin. */
 function send({ url, ...options }, request, credential) {
     const query = { ...request.query };
@@ -34,6 +45,7 @@ function send({ url, ...options }, request, credential) {
         signal: request.signal ?? AbortSignal.timeout(RESPONSE_TIMEOUT_MS),
         ...(credential ? {} : { credentials: 'include' }),
         ...(request.body === undefined ? {} : { body: request.body }),
+        ...(request.keepalive ? { keepalive: true } : {}),
     });
 }
 /** The answers of errors are JSON with a text: `message`, `error`, or the `message` of the object `error`. */

@@ -1,7 +1,7 @@
 /** The client of one person's working day: the day, and the punches that wait for the server. */
 import { CommandClient } from '../core/command-client.js';
 import { httpUrl, webSocketTarget } from '../core/endpoint.js';
-import { sendRequest } from '../core/http.js';
+import { sendOnLeave, sendRequest } from '../core/http.js';
 import { httpTime } from '../core/http-time.js';
 import { Interval } from '../core/interval.js';
 import { LocalTicker } from '../core/local-ticker.js';
@@ -50,12 +50,39 @@ export class PunchClockClient extends CommandClient {
     clockOut() {
         return this.#punch('OUT');
     }
+    /** Stores a punch of another origin, such as one that was dated earlier. It waits like those of `clockIn`. */
+    punch(punch) {
+        return this.outbox.submit('punch', { entries: [punch] });
+    }
+    /** Requests the day, for example where WebSockets are blocked. */
+    refresh() {
+        return this.#request({
+            path: 'api/session',
+            read: async (response) => {
+                const { data } = await response.json();
+                if (!isWorkDay(data))
+                    throw new Error('the answer contains no day');
+                this.#accept(data);
+                return data;
+            },
+        });
+    }
+    /** Posts changes of the day once. The server derives the status and the totals, whatever is posted. */
+    save(changes) {
+        return this.#save({ ...changes, updatedAt: changes.updatedAt ?? this.#updatedAt });
+    }
+    /** Posts the punches that wait, and changes, when the page is left. The browser sends them after its end. */
+    saveOnLeave(changes = {}) {
+        const entries = [...this.#pendingPunches(), ...(changes.entries ?? [])];
+        const body = { ...changes, updatedAt: changes.updatedAt ?? this.#updatedAt, ...(entries.length > 0 ? { entries } : {}) };
+        sendOnLeave(this.#options, 'api/session', JSON.stringify(body));
+    }
     /** Deletes the punches of the day, and keeps the theme. */
     reset() {
         return this.#request({ method: 'DELETE', path: 'api/session', read: async () => { } });
     }
     setTheme(currentTheme) {
-        return this.#save({ currentTheme, updatedAt: this.#stored?.updatedAt ?? new Date(this.clock.now()).toISOString() });
+        return this.save({ currentTheme });
     }
     /** Sets the zone that decides when a day begins, by its name in the IANA database. */
     setZone(zone) {
@@ -102,8 +129,7 @@ export class PunchClockClient extends CommandClient {
         return { connection: this.connection.state, day, ...live, times: this.isLive ? 'live' : 'continued', ...this.describePending() };
     }
     #punch(type) {
-        const punch = createPunch(this.platform.randomId(), type, this.clock.now());
-        return this.outbox.submit('punch', { entries: [punch] });
+        return this.punch(createPunch(this.platform.randomId(), type, this.clock.now()));
     }
     /** No punch is given up because a server is not reached or a login has expired: a repeated one is stored once. */
     async #post({ id, payload }) {
@@ -126,10 +152,19 @@ export class PunchClockClient extends CommandClient {
                 return { day: data, ignored: Array.isArray(ignored) ? ignored : [] };
             },
         });
-        if (result.ok && (this.#stored === null || result.value.day.updatedAt >= this.#stored.updatedAt))
-            this.#stored = result.value.day;
-        this.publish();
+        if (result.ok)
+            this.#accept(result.value.day);
         return result;
+    }
+    /** The version of the day that a theme was chosen in. */
+    get #updatedAt() {
+        return this.#stored?.updatedAt ?? new Date(this.clock.now()).toISOString();
+    }
+    /** Displays the day of an answer, unless a newer one has arrived. */
+    #accept(day) {
+        if (this.#stored === null || day.updatedAt >= this.#stored.updatedAt)
+            this.#stored = day;
+        this.publish();
     }
     #request(request) {
         const headers = { 'content-type': 'application/json' };
@@ -147,9 +182,11 @@ export class PunchClockClient extends CommandClient {
     #day() {
         const { pending } = this.outbox;
         if (this.#displayed.stored !== this.#stored || this.#displayed.pending !== pending) {
-            const punches = pending.flatMap(({ payload }) => payload['entries']).filter(isPunch);
-            this.#displayed = { stored: this.#stored, pending, day: this.#stored && withPunches(this.#stored, punches) };
+            this.#displayed = { stored: this.#stored, pending, day: this.#stored && withPunches(this.#stored, this.#pendingPunches()) };
         }
         return this.#displayed.day;
+    }
+    #pendingPunches() {
+        return this.outbox.pending.flatMap(({ payload }) => payload['entries']).filter(isPunch);
     }
 }

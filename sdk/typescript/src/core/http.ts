@@ -25,6 +25,8 @@ export interface HttpRequest<T> {
   readonly headers?: Record<string, string>;
   readonly body?: BodyInit;
   readonly signal?: AbortSignal;
+  /** Whether the browser continues the request after the end of the page. */
+  readonly keepalive?: boolean;
   read(response: Response): Promise<T>;
 }
 
@@ -44,6 +46,17 @@ export async function sendRequest<T>(options: HttpOptions, request: HttpRequest<
   }
 }
 
+/**
+ * Posts JSON when the page is left. A beacon is sent whatever happens to the page, but has no header for a token. Whether
+ * the request arrives is not known.
+ */
+export function sendOnLeave(options: HttpOptions, path: string, body: string): void {
+  const { url, credential } = options;
+  const isToken = credential !== undefined && 'token' in credential;
+  if (!isToken && !options.fetch && globalThis.navigator?.sendBeacon?.(httpUrl(url, path, { ...credential }), body)) return;
+  void sendRequest(options, { method: 'POST', path, body, keepalive: true, headers: { 'content-type': 'application/json' }, read: async () => {} });
+}
+
 /** Without a credential, the cookies of the server's site are sent, also from a page of another origin. */
 function send({ url, ...options }: HttpOptions, request: HttpRequest<unknown>, credential: Credential | undefined): Promise<Response> {
   const query = { ...request.query };
@@ -56,6 +69,7 @@ function send({ url, ...options }: HttpOptions, request: HttpRequest<unknown>, c
     signal: request.signal ?? AbortSignal.timeout(RESPONSE_TIMEOUT_MS),
     ...(credential ? {} : { credentials: 'include' }),
     ...(request.body === undefined ? {} : { body: request.body }),
+    ...(request.keepalive ? { keepalive: true } : {}),
   });
 }
 

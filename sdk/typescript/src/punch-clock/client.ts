@@ -3,7 +3,7 @@ import { CommandClient, type CommandClientOptions, type PendingCommands } from '
 import type { ConnectionState } from '../core/connection.js';
 import { httpUrl, webSocketTarget } from '../core/endpoint.js';
 import type { Command } from '../core/errors.js';
-import { sendRequest, type HttpRequest, type HttpResult } from '../core/http.js';
+import { sendOnLeave, sendRequest, type HttpRequest, type HttpResult } from '../core/http.js';
 import { httpTime } from '../core/http-time.js';
 import { Interval } from '../core/interval.js';
 import type { Dial, Message } from '../core/link.js';
@@ -11,7 +11,7 @@ import { LocalTicker } from '../core/local-ticker.js';
 import type { CommandResult, OutboxLimits } from '../core/outbox.js';
 import { defaultWebSocket, webSocketDial, type WebSocketConstructor } from '../core/web-socket-link.js';
 import { createPunch, liveSeconds, withPunches, type LiveSeconds } from './day.js';
-import { isPunch, isWorkDay, parseDay, type DayLogPage, type Ignored, type Punch, type WorkDay } from './protocol.js';
+import { isPunch, isWorkDay, parseDay, type DayChanges, type DayLogPage, type Ignored, type Punch, type WorkDay } from './protocol.js';
 
 /** How often the client says that its page is open. */
 const HEARTBEAT_MS = 30_000;
@@ -88,13 +88,43 @@ export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchSto
     return this.#punch('OUT');
   }
 
+  /** Stores a punch of another origin, such as one that was dated earlier. It waits like those of `clockIn`. */
+  punch(punch: Punch): Promise<CommandResult<PunchStored>> {
+    return this.outbox.submit('punch', { entries: [punch] });
+  }
+
+  /** Requests the day, for example where WebSockets are blocked. */
+  refresh(): Promise<HttpResult<WorkDay>> {
+    return this.#request({
+      path: 'api/session',
+      read: async (response) => {
+        const { data } = await response.json();
+        if (!isWorkDay(data)) throw new Error('the answer contains no day');
+        this.#accept(data);
+        return data;
+      },
+    });
+  }
+
+  /** Posts changes of the day once. The server derives the status and the totals, whatever is posted. */
+  save(changes: DayChanges): Promise<HttpResult<PunchStored>> {
+    return this.#save({ ...changes, updatedAt: changes.updatedAt ?? this.#updatedAt });
+  }
+
+  /** Posts the punches that wait, and changes, when the page is left. The browser sends them after its end. */
+  saveOnLeave(changes: DayChanges = {}): void {
+    const entries = [...this.#pendingPunches(), ...(changes.entries ?? [])];
+    const body = { ...changes, updatedAt: changes.updatedAt ?? this.#updatedAt, ...(entries.length > 0 ? { entries } : {}) };
+    sendOnLeave(this.#options, 'api/session', JSON.stringify(body));
+  }
+
   /** Deletes the punches of the day, and keeps the theme. */
   reset(): Promise<HttpResult<void>> {
     return this.#request({ method: 'DELETE', path: 'api/session', read: async () => {} });
   }
 
   setTheme(currentTheme: string): Promise<HttpResult<PunchStored>> {
-    return this.#save({ currentTheme, updatedAt: this.#stored?.updatedAt ?? new Date(this.clock.now()).toISOString() });
+    return this.save({ currentTheme });
   }
 
   /** Sets the zone that decides when a day begins, by its name in the IANA database. */
@@ -150,8 +180,7 @@ export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchSto
   }
 
   #punch(type: Punch['type']): Promise<CommandResult<PunchStored>> {
-    const punch = createPunch(this.platform.randomId(), type, this.clock.now());
-    return this.outbox.submit('punch', { entries: [punch] });
+    return this.punch(createPunch(this.platform.randomId(), type, this.clock.now()));
   }
 
   /** No punch is given up because a server is not reached or a login has expired: a repeated one is stored once. */
@@ -174,9 +203,19 @@ export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchSto
         return { day: data, ignored: Array.isArray(ignored) ? (ignored as Ignored[]) : [] };
       },
     });
-    if (result.ok && (this.#stored === null || result.value.day.updatedAt >= this.#stored.updatedAt)) this.#stored = result.value.day;
-    this.publish();
+    if (result.ok) this.#accept(result.value.day);
     return result;
+  }
+
+  /** The version of the day that a theme was chosen in. */
+  get #updatedAt(): string {
+    return this.#stored?.updatedAt ?? new Date(this.clock.now()).toISOString();
+  }
+
+  /** Displays the day of an answer, unless a newer one has arrived. */
+  #accept(day: WorkDay) {
+    if (this.#stored === null || day.updatedAt >= this.#stored.updatedAt) this.#stored = day;
+    this.publish();
   }
 
   #request<T>(request: HttpRequest<T>): Promise<HttpResult<T>> {
@@ -197,9 +236,12 @@ export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchSto
   #day(): WorkDay | null {
     const { pending } = this.outbox;
     if (this.#displayed.stored !== this.#stored || this.#displayed.pending !== pending) {
-      const punches = pending.flatMap(({ payload }) => payload['entries']).filter(isPunch);
-      this.#displayed = { stored: this.#stored, pending, day: this.#stored && withPunches(this.#stored, punches) };
+      this.#displayed = { stored: this.#stored, pending, day: this.#stored && withPunches(this.#stored, this.#pendingPunches()) };
     }
     return this.#displayed.day;
+  }
+
+  #pendingPunches(): Punch[] {
+    return this.outbox.pending.flatMap(({ payload }) => payload['entries']).filter(isPunch);
   }
 }

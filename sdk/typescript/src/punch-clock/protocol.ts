@@ -11,6 +11,12 @@ export type Punch = PunchEntry;
 /** A person's current day as the server has it. */
 export type WorkDay = UserSession;
 
+/**
+ * Changes of a day that a client posts. `updatedAt` is that of the document in which the theme was chosen. The server takes
+ * `entries` and `currentTheme`, and derives the other fields itself.
+ */
+export type DayChanges = Partial<Pick<WorkDay, 'entries' | 'currentTheme' | 'updatedAt' | 'currentStatus' | 'sessionStartTime' | 'dailyStats'>>;
+
 /** Why a punch or a theme of a request has no effect. */
 export type Ignored = IgnoredEntry;
 

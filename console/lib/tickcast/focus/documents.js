@@ -1,0 +1,135 @@
+import { INITIAL_MODEL, withSession, withTick } from './model.js';
+import { isOpen } from './protocol.js';
+/** The time between two requests while the session may have changed. */
+const DOUBTFUL_MS = 5_000;
+/** The time between two requests while nothing counts: no message tells that another device starts or resumes a session. */
+const QUIET_MS = 60_000;
+/** Ticks arrive this much early at most, by an estimate of the server's time that is this much late. */
+const EARLY_MS = 200;
+/** See the module. */
+export class FocusDocuments {
+    #options;
+    #model = INITIAL_MODEL;
+    #stats = null;
+    #isLoaded = false;
+    #refreshing = null;
+    #refreshedAt = -Infinity;
+    #isDoubtful = false;
+    #statsAreDue = true;
+    /** The failures that were reported, by request. */
+    #failures = new Map();
+    constructor(options) {
+        this.#options = options;
+    }
+    get model() {
+        return this.#model;
+    }
+    get stats() {
+        return this.#stats;
+    }
+    /** Whether the server has told if there is a session. */
+    get isLoaded() {
+        return this.#isLoaded;
+    }
+    /** Processes a document of the server, if it is about the current session, or is to become it. */
+    apply(session, { isCurrent = session.id === this.#model.session?.id } = {}) {
+        if (isCurrent)
+            this.#setModel(withSession(this.#model, session, this.#beatMs()));
+    }
+    /** Processes a tick of the current session. */
+    applyTick(tick) {
+        // It precedes a pause, or follows a resumption by another device.
+        if (this.#model.session?.status === 'paused')
+            this.doubt();
+        this.#setModel(withTick(this.#model, tick, this.#beatMs()));
+    }
+    /** Processes the deletion of a session, whichever it is. */
+    remove(sessionId) {
+        this.#statsAreDue = true;
+        if (this.#model.session?.id === sessionId)
+            this.#setModel(INITIAL_MODEL);
+        void this.#loadStats();
+    }
+    /** Makes the next check load the session, because it may have changed. */
+    doubt() {
+        this.#isDoubtful = true;
+    }
+    /** Loads what may have changed. Runs about once a second while the connection is online. */
+    maintain(isCounting) {
+        const sinceMs = this.#options.platform.now() - this.#refreshedAt;
+        const intervalMs = this.#isDoubtful ? DOUBTFUL_MS : isCounting ? Infinity : QUIET_MS;
+        if (sinceMs >= intervalMs || sinceMs < 0)
+            void this.refresh();
+    }
+    /** Loads the current session, or the newest one if there is none that has not ended. */
+    refresh() {
+        return (this.#refreshing ??= this.#load().finally(() => (this.#refreshing = null)));
+    }
+    async #load() {
+        this.#refreshedAt = this.#options.platform.now();
+        this.#isDoubtful = false;
+        const { session } = this.#model;
+        void this.#loadStats();
+        await (session && isOpen(session) ? this.#loadCurrent(session.id) : this.#loadNewest());
+    }
+    async #loadCurrent(sessionId) {
+        const result = await this.#options.requests.get(sessionId);
+        if (result.ok)
+            this.apply(result.value);
+        else if (result.error.status === 404)
+            this.remove(sessionId);
+        this.#note('get', result);
+    }
+    /** A session that was created meanwhile is newer than the list. */
+    async #loadNewest() {
+        const before = this.#model.session?.id;
+        const result = await this.#options.requests.list({ limit: 1 });
+        const newest = result.ok ? result.value[0] : undefined;
+        if (result.ok)
+            this.#isLoaded = true;
+        if (newest && before === this.#model.session?.id && (isOpen(newest) || newest.id === before))
+            this.apply(newest, { isCurrent: true });
+        this.#note('list', result);
+        this.#options.onChange();
+    }
+    async #loadStats() {
+        if (!this.#statsAreDue)
+            return;
+        this.#statsAreDue = false;
+        const result = await this.#options.requests.stats();
+        if (result.ok)
+            this.#stats = result.value;
+        else
+            this.#statsAreDue = true;
+        this.#note('stats', result);
+        this.#options.onChange();
+    }
+    /** A failure is repeated soon, and reported once. A server that cannot be reached is the connection's matter. */
+    #note(request, result) {
+        if (result.ok)
+            return void this.#failures.delete(request);
+        const { status, message } = result.error;
+        if (status === 404)
+            return;
+        this.#isDoubtful = true;
+        if (status === 0 || message === this.#failures.get(request))
+            return;
+        this.#failures.set(request, message);
+        this.#options.onError(result.error);
+    }
+    #setModel(model) {
+        const before = this.#model.session;
+        this.#model = model;
+        const hasEnded = model.session !== null && !isOpen(model.session);
+        if (model.session !== null)
+            this.#isLoaded = true;
+        if (hasEnded && before?.id === model.session.id && isOpen(before)) {
+            this.#statsAreDue = true;
+            void this.#loadStats();
+        }
+        this.#options.onChange();
+    }
+    #beatMs() {
+        return Math.floor((this.#options.serverNow() + EARLY_MS) / 1000) * 1000;
+    }
+}
