@@ -1,0 +1,86 @@
+/** A countdown that a team shares, and its members. */
+import { useEffect, useMemo, useSyncExternalStore } from 'react';
+import type { CountdownCommand, RoomCommandResult, RoomEventNotice, RoomsSnapshot } from '@tickcast/client/rooms';
+import type { Lease } from './lease.js';
+import type { HookOptions } from './options.js';
+import { useConnections, useListener } from './provider.js';
+import { createRoomsClient, SharedRoom } from './shared-room.js';
+
+/** The options of `useRoom`. */
+export interface RoomOptions extends HookOptions {
+  /** The name of the member. It is taken when the room is joined. */
+  readonly name?: string | undefined;
+  /** Called with each event of the room that has changed something, such as a member who joined. */
+  readonly onEvent?: ((notice: RoomEventNotice) => void) | undefined;
+}
+
+/** The commands of a countdown, displayed at once. They never reject, and are not repeated after a lost connection. */
+export interface RoomCommands {
+  /** Starts the countdown, with another duration in seconds if one is given. */
+  start(duration?: number): Promise<RoomCommandResult>;
+  pause(): Promise<RoomCommandResult>;
+  resume(): Promise<RoomCommandResult>;
+  reset(): Promise<RoomCommandResult>;
+  /** Adds seconds to the countdown, or takes them from it. */
+  adjust(seconds: number): Promise<RoomCommandResult>;
+  /** Connects at once instead of at the next attempt, and joins again after an error. */
+  retryNow(): void;
+  /** Returns the estimated time of the server, in milliseconds since 1970. */
+  serverNow(): number;
+}
+
+/** The state of a member of a room, and its commands. */
+export interface RoomState extends RoomsSnapshot, RoomCommands {}
+
+/** The state on a server, and without a room. */
+const INITIAL: RoomsSnapshot = {
+  connection: { phase: 'closed' },
+  target: null,
+  room: null,
+  timer: null,
+  remainingSeconds: null,
+  completedAt: null,
+  times: 'continued',
+  canSendCommands: false,
+  joinError: null,
+  lastJoinError: null,
+};
+
+const NO_SUBSCRIPTION = () => () => {};
+const getInitial = () => INITIAL;
+
+/**
+ * Joins a room while the component is mounted, and leaves it afterwards; null is no room. Components below one provider
+ * that name the same room are one member.
+ */
+export function useRoom(roomId: string | null, { name, onEvent, onError, ...options }: RoomOptions = {}): RoomState {
+  const connections = useConnections(options);
+  const lease = roomId === null ? null : connections.lease(`room ${roomId}`, (client) => new SharedRoom(createRoomsClient(client), roomId, name));
+  useListener(lease, (client, listener) => client.rooms.onEvent(listener), onEvent);
+  useListener(lease, (client, listener) => client.onError(listener), onError);
+  useEffect(() => lease?.acquire(), [lease]);
+  const snapshot = useSyncExternalStore(lease?.subscribe ?? NO_SUBSCRIPTION, lease?.getSnapshot ?? getInitial, getInitial);
+  const commands = useMemo(() => commandsOf(lease), [lease]);
+  return useMemo(() => ({ ...snapshot, ...commands }), [snapshot, commands]);
+}
+
+function commandsOf(lease: Lease<SharedRoom> | null): RoomCommands {
+  const send = (command: CountdownCommand) => (lease ? lease.client.rooms.send(command) : Promise.resolve(notInRoom(command)));
+  return {
+    start: (duration) => send({ type: 'timer:start', ...(duration === undefined ? {} : { duration }) }),
+    pause: () => send({ type: 'timer:pause' }),
+    resume: () => send({ type: 'timer:resume' }),
+    reset: () => send({ type: 'timer:reset' }),
+    adjust: (seconds) => send({ type: 'timer:adjust', seconds }),
+    retryNow: () => {
+      lease?.client.join();
+      lease?.client.rooms.retryNow();
+    },
+    serverNow: () => lease?.client.rooms.serverNow() ?? Date.now(),
+  };
+}
+
+function notInRoom({ type, ...payload }: CountdownCommand): RoomCommandResult {
+  const message = 'the component is in no room';
+  return { ok: false, error: { kind: 'command', code: 'not_joined', message, command: { id: '', type, payload } } };
+}
