@@ -15,11 +15,22 @@ pub(crate) const CONSOLE_TESTS: &str = "console/test";
 /// The package of the TypeScript library. Its tests are in its folder `test`.
 pub(crate) const TYPESCRIPT: &str = "sdk/typescript";
 
-const TEST_FOLDERS: [&str; 2] = ["sdk/typescript/test", CONSOLE_TESTS];
+/// The package of the React hooks, which uses the TypeScript library.
+const REACT: &str = "sdk/react";
+
+/// The application of the React hooks that a test of the page builds and opens.
+const REACT_EXAMPLE: &str = "examples/react";
+
+const TEST_FOLDERS: [&str; 3] = ["sdk/typescript/test", "sdk/react/test", CONSOLE_TESTS];
 
 /// Options that not every supported version of Node has. A test that fails can leave a socket open, which would keep the
 /// process of its file running; and files mostly wait, so two at once are faster also on two processors.
 const OPTIONS: [&str; 2] = ["--test-force-exit", "--test-concurrency=2"];
+
+/// Installs the packages of all folders with tests, and what these tests build.
+pub(crate) fn install_test_packages(root: &Path, npm: &Path) -> Result<()> {
+    [CONSOLE_TESTS, TYPESCRIPT, REACT, REACT_EXAMPLE].iter().try_for_each(|folder| install_packages(root, folder, npm))
+}
 
 /// Installs the packages of the lock file in a folder.
 pub(crate) fn install_packages(root: &Path, folder: &str, npm: &Path) -> Result<()> {
@@ -34,9 +45,20 @@ pub(crate) fn install_packages(root: &Path, folder: &str, npm: &Path) -> Result<
     process::run(command.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))
 }
 
+/// Compiles the libraries into their folders `dist`, and checks the types of their example.
+pub(crate) fn compile_libraries(root: &Path, node: &Path) -> Result<()> {
+    compile_typescript(root, node)?;
+    compile(root, REACT, node)?;
+    compile(root, REACT_EXAMPLE, node)
+}
+
 /// Compiles the TypeScript library into its folder `dist`.
 pub(crate) fn compile_typescript(root: &Path, node: &Path) -> Result<()> {
-    let directory = root.join(TYPESCRIPT);
+    compile(root, TYPESCRIPT, node)
+}
+
+fn compile(root: &Path, folder: &str, node: &Path) -> Result<()> {
+    let directory = root.join(folder);
     let output = directory.join("dist");
     // The compiler does not remove the output of a module that no longer exists.
     if output.exists() {

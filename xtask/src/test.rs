@@ -13,11 +13,8 @@ const TESTS_PER_PROCESSOR: usize = 2;
 
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, arguments: &[String]) -> Result<()> {
     let tools = steps.run("tools", || tools::install_for_tests(&workspace.target))?;
-    steps.run("npm packages", || {
-        let folders = [npm::CONSOLE_TESTS, npm::TYPESCRIPT];
-        folders.iter().try_for_each(|folder| npm::install_packages(&workspace.root, folder, &tools.npm))
-    })?;
-    steps.run("TypeScript library", || npm::compile_typescript(&workspace.root, &tools.node))?;
+    steps.run("npm packages", || npm::install_test_packages(&workspace.root, &tools.npm))?;
+    steps.run("TypeScript libraries", || npm::compile_libraries(&workspace.root, &tools.node))?;
     steps.run("cargo test --workspace", || {
         let mut command = workspace.cargo(&["test", "--workspace"]);
         command.envs(tools.variables.clone());
