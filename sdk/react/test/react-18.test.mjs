@@ -10,6 +10,7 @@ const rendered = typeof window === 'undefined' ? renderOnServer() : [];
 definePage();
 const { stopwatchTests } = await import('./fixture/stopwatch-tests.mjs');
 const { roomTests } = await import('./fixture/room-tests.mjs');
+const { focusTests } = await import('./fixture/focus-tests.mjs');
 const { punchClockTests } = await import('./fixture/punch-clock-tests.mjs');
 
 test('this is React 18', () => assert.match(version, /^18\./));
@@ -21,3 +22,4 @@ test('a server renders pages without a connection', () => {
 stopwatchTests(test);
 roomTests(test);
 punchClockTests(test);
+focusTests(test);
