@@ -8,5 +8,6 @@ export { useRealtimeTimer, type RealtimeTimer } from './punch-clock/use-realtime
 export { useSessionManager, type SessionManagerResult } from './punch-clock/use-session-manager.js';
 export { useCreateRoom, type CreateRoomResult, type NewRoom } from './use-create-room.js';
 export { useFocusSession, type FocusSessionOptions, type FocusSessionState } from './use-focus-session.js';
+export { useOrganizationTimers, type OrganizationTimers, type OrganizationTimersOptions } from './use-organization-timers.js';
 export { useRoom, type RoomCommands, type RoomOptions, type RoomState } from './use-room.js';
 export { useStopwatches, type Stopwatches, type StopwatchesOptions } from './use-stopwatches.js';

@@ -16,7 +16,7 @@ export interface ConnectionOptions {
   readonly tabStorage?: KeyValueStorage | null | undefined;
   /** Whether displayed times continue by the local clock while no ticks arrive; true by default. */
   readonly continueLocally?: boolean | undefined;
-  /** The function `io` of the package `socket.io-client`, for rooms. */
+  /** The function `io` of the package `socket.io-client`, for rooms and for an organisation's timers. */
   readonly io?: SocketIo | undefined;
   readonly WebSocket?: WebSocketConstructor | undefined;
   readonly fetch?: typeof fetch | undefined;
@@ -78,6 +78,12 @@ export function clientOptions(options: ConnectionOptions, latest: () => Connecti
     storage: storage === undefined ? browserStorage('localStorage') : storage,
     tabStorage: tabStorage === undefined ? browserStorage('sessionStorage') : tabStorage,
   };
+}
+
+/** Returns the function `io`, which systems on Socket.IO need. */
+export function requireIo({ io }: Pick<ClientOptions, 'io'>): SocketIo {
+  if (io) return io;
+  throw new TypeError('the option `io` is missing: pass the function `io` of the package `socket.io-client` to <TickcastProvider> or to the hook');
 }
 
 /** Names whom a connection belongs to. */

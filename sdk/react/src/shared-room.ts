@@ -2,12 +2,11 @@
 import { RoomsClient, type RoomsSnapshot } from '@tickcast/client/rooms';
 import type { ClientError } from '@tickcast/client';
 import type { SharedClient } from './lease.js';
-import type { ClientOptions } from './options.js';
+import { requireIo, type ClientOptions } from './options.js';
 
 /** Returns a client that is in no room yet. */
-export function createRoomsClient({ io, tabStorage, account: _, storage: __, WebSocket: ___, continueLocally: ____, ...options }: ClientOptions): RoomsClient {
-  if (!io) throw new TypeError('rooms need the option `io`: pass the function `io` of the package `socket.io-client` to <TickcastProvider> or to the hook');
-  return new RoomsClient({ ...options, io, storage: tabStorage });
+export function createRoomsClient({ tabStorage, ...options }: ClientOptions): RoomsClient {
+  return new RoomsClient({ ...options, io: requireIo(options), storage: tabStorage });
 }
 
 /** A member of one room, from its opening to its closing. A page that ends without closing it stays a member for seconds. */

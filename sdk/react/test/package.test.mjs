@@ -61,7 +61,7 @@ test('the packages are imported without a page', async () => {
 test('the examples of the READMEs and a consumer compile, with both ways to resolve modules', async () => {
   const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
   const examples = [...readme.matchAll(/```tsx\n(.*?)```/gs)].map(([, code]) => code);
-  assert.equal(examples.length, 4);
+  assert.equal(examples.length, 5);
   const files = await Promise.all(
     [...examples, CONSUMER].map(async (code, index) => {
       const file = join(folder, `example-${index}.tsx`);
@@ -77,7 +77,7 @@ test('the examples of the READMEs and a consumer compile, with both ways to reso
 
 const CONSUMER = `
   import type { ClientError } from '@tickcast/client';
-  import { TickcastProvider, useFocusSession, useRealtimeTimer, useRoom, useSessionManager, useStopwatches, type UserSession } from '@tickcast/react';
+  import { TickcastProvider, useFocusSession, useOrganizationTimers, useRealtimeTimer, useRoom, useSessionManager, useStopwatches, type UserSession } from '@tickcast/react';
 
   export function Consumer({ token }: { token?: string }) {
     const { sessions, start, serverNow } = useStopwatches({ onSessionChanges: (changes) => changes.map(({ kind }) => kind) });
@@ -88,6 +88,8 @@ const CONSUMER = `
     void saveSessionData().then(() => error?.length);
     void start({ label: 'a' }).then((result) => (result.ok ? result.sessionId : result.error.code));
     void useFocusSession({ continueOnOpen: false }).pause().then((result) => result.ok && result.session.targetMinutes);
+    const { entries, listEntries } = useOrganizationTimers({ onEvent: (event) => (event.type === 'timer:started' ? event.payload.taskType?.name : event.payload.timeEntryId) });
+    void listEntries({ limit: 1 }).then((result) => result.ok && result.value.stats.totalCost + entries.size);
     void useRoom(null).adjust(60).then((result) => !result.ok && result.error.message);
     // @ts-expect-error: a room has an id or null
     useRoom();

@@ -10,6 +10,7 @@ definePage();
 const { stopwatchTests } = await import('./fixture/stopwatch-tests.mjs');
 const { roomTests } = await import('./fixture/room-tests.mjs');
 const { focusTests } = await import('./fixture/focus-tests.mjs');
+const { organizationTests } = await import('./fixture/organization-tests.mjs');
 const { punchClockTests } = await import('./fixture/punch-clock-tests.mjs');
 
 test('this is React 19', () => assert.match(version, /^19\./));
@@ -22,3 +23,4 @@ stopwatchTests(test);
 roomTests(test);
 punchClockTests(test);
 focusTests(test);
+organizationTests(test);
