@@ -78,6 +78,12 @@ class Desk {
   }
 }
 
+/** The types of the punches that the server has. */
+async function punches(user) {
+  const { data } = await (await fetch(`${server.url}/api/session?userId=${user}`)).json();
+  return data.entries.map(({ type }) => type);
+}
+
 test('three systems tick on two devices, over one connection each, and outlive a killed server', async () => {
   const ada = await Desk.open('Ada');
   await ada.page.getByLabel('What are you doing?').fill('Write the report');
@@ -117,8 +123,15 @@ test('three systems tick on two devices, over one connection each, and outlive a
   await ada.untilSeconds('Break', (seconds) => seconds >= 1);
   await ada.untilSeconds('Write the report', (seconds) => seconds > before[0]);
   await ada.members('Ada (you)', 'Ben');
-  const { data } = await (await fetch(`${server.url}/api/session?userId=Ada`)).json();
-  assert.deepEqual(data.entries.map(({ type }) => type), ['IN', 'OUT'], 'the punch that waited is stored once');
+  assert.deepEqual(await punches('Ada'), ['IN', 'OUT'], 'the punch that waited is stored once');
   await ada.press('Leave the room');
   await ben.members('Ben (you)');
+
+  // No request gets an answer, and only the beacon of a page that is left gets through.
+  await ben.page.evaluate(() => (window.fetch = () => new Promise(() => {})));
+  await ben.press('Clock in');
+  await ben.untilSeconds('Work', (seconds) => seconds >= 1);
+  assert.deepEqual(await punches('Ben'), []);
+  await ben.page.goto('about:blank');
+  await until('the beacon has arrived', async () => (await punches('Ben')).length === 1);
 });
