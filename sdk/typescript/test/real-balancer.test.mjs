@@ -1,4 +1,4 @@
-/** A rolling restart of all nodes behind HAProxy, as operators deploy it: no display misses a second, and no member leaves its room. */
+/** A rolling restart of all nodes behind load balancers, as operators deploy them: no display misses a second, and no member leaves its room. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { io } from 'socket.io-client';
@@ -6,27 +6,29 @@ import { WebSocket } from 'ws';
 import { until } from '../../../console/test/fixture/until.mjs';
 import { ClockitClient } from '../dist/clockit/index.js';
 import { RoomsClient } from '../dist/rooms/index.js';
-import { startCluster, startHaproxy } from './fixture/cluster.mjs';
+import { BALANCERS, startBalancer } from './fixture/balancers.mjs';
+import { startCluster } from './fixture/cluster.mjs';
 import './fixture/crypto.mjs';
 
-const DEVICES = 12;
+/** So many that some are on each node. */
+const DEVICES = 6;
 
 let cluster;
-let haproxy;
+let balancers = [];
 const clients = [];
 
 before(async () => {
-  cluster = await startCluster(3);
-  haproxy = await startHaproxy(cluster.nodes);
+  cluster = await startCluster();
+  balancers = await Promise.all(BALANCERS.map((kind) => startBalancer(kind, cluster.nodes)));
 });
 
 after(async () => {
   clients.forEach((client) => client.close());
-  await haproxy?.close();
+  await Promise.all(balancers.map((balancer) => balancer.close()));
   await cluster?.close();
 });
 
-/** Records the phases of a client's connection, and its displayed seconds. */
+/** Opens a client, and records the phases of its connection and its displayed seconds. */
 function record(client, displayed) {
   const log = { phases: new Set(), seconds: [] };
   client.subscribe(() => {
@@ -39,38 +41,50 @@ function record(client, displayed) {
   return log;
 }
 
-test('timers and rooms go on through a rolling restart', async () => {
+/** The devices of a person with a running timer. */
+async function openDevices({ kind, url }) {
   const devices = Array.from({ length: DEVICES }, () => {
-    const client = new ClockitClient({ url: haproxy.url, credential: { userId: 'ada' }, WebSocket, continueLocally: false });
-    return { client, log: record(client, ({ sessions }) => [...sessions.values()].map(({ elapsedMs }) => Math.floor(elapsedMs / 1000))[0]) };
+    const client = new ClockitClient({ url, credential: { userId: kind }, WebSocket, continueLocally: false });
+    return { client, ...record(client, ({ sessions }) => [...sessions.values()].map(({ elapsedMs }) => Math.floor(elapsedMs / 1000))[0]) };
   });
+  await devices[0].client.start({ label: 'Through' });
+  return devices;
+}
+
+/** Two members of a room with a running countdown. */
+async function openRoom({ url }) {
   const members = ['Ann', 'Ben'].map((name) => {
-    const client = new RoomsClient({ url: haproxy.url, io });
+    const client = new RoomsClient({ url, io });
     const presence = [];
     client.onEvent(({ event: { type, payload } }) => type.startsWith('session:user') && presence.push(`${payload.client.name} ${type}`));
-    return { name, client, presence, log: record(client, ({ remainingSeconds }) => remainingSeconds) };
+    return { name, client, presence, ...record(client, ({ remainingSeconds }) => remainingSeconds) };
   });
   const [ann, ben] = members;
   ann.client.create({ duration: 600, name: ann.name });
   await until('the room exists', () => ann.client.getSnapshot().room);
   ben.client.join(ann.client.getSnapshot().room.sessionId, { name: ben.name });
-  await devices[0].client.start({ label: 'Through' });
-  await until('all are online', () => devices.every(({ log }) => log.seconds.length > 0) && members.every(({ client }) => client.getSnapshot().canSendCommands));
+  await until('the room has both', () => members.every(({ client }) => client.getSnapshot().canSendCommands));
   await ann.client.send({ type: 'timer:start' });
-  const ids = members.map(({ client }) => client.getSnapshot().room.clientId);
-  await until('seconds are shown', () => devices.every(({ log }) => log.seconds.length > 2));
+  for (const member of members) member.id = member.client.getSnapshot().room.clientId;
+  return members;
+}
+
+test('timers and rooms go on through a rolling restart', async () => {
+  const groups = await Promise.all(balancers.map(async (balancer) => ({ ...balancer, devices: await openDevices(balancer), members: await openRoom(balancer) })));
+  const all = groups.flatMap(({ devices, members }) => [...devices, ...members]);
+  const shownSince = (counts) => all.every(({ seconds }, index) => seconds.length > counts[index] + 2);
+  await until('seconds are shown', () => shownSince(all.map(() => 0)));
   await cluster.restart();
-  const shown = devices.map(({ log }) => log.seconds.length);
-  await until('ticks continue', () => devices.every(({ log }, index) => log.seconds.length > shown[index] + 1));
-  for (const { log } of devices) {
-    assert.deepEqual(log.seconds, log.seconds.map((_, index) => log.seconds[0] + index));
-    assert.deepEqual([...log.phases], ['connecting', 'online']);
+  const counts = all.map(({ seconds }) => seconds.length);
+  await until('seconds are shown after the restart', () => shownSince(counts));
+  for (const { kind, devices, members } of groups) {
+    for (const { seconds } of devices) assert.deepEqual(seconds, seconds.map((_, index) => seconds[0] + index), kind);
+    for (const { seconds, client, id } of members) {
+      const counted = seconds.slice(seconds.indexOf(599));
+      assert.deepEqual(counted, counted.map((_, index) => 599 - index), kind);
+      assert.equal(client.getSnapshot().room.clientId, id, kind);
+    }
+    for (const { phases } of [...devices, ...members]) assert.deepEqual([...phases], ['connecting', 'online'], kind);
+    assert.deepEqual(members.map(({ presence }) => presence), [['Ben session:user-joined'], []], `${kind}: nobody left the room`);
   }
-  for (const { log } of members) {
-    const seconds = log.seconds.slice(log.seconds.indexOf(599));
-    assert.deepEqual(seconds, seconds.map((_, index) => 599 - index));
-    assert.deepEqual([...log.phases], ['connecting', 'online']);
-  }
-  assert.deepEqual(members.map(({ client }) => client.getSnapshot().room.clientId), ids);
-  assert.deepEqual([ann.presence, ben.presence], [['Ben session:user-joined'], []], 'nobody left the room');
 });
