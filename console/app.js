@@ -1,18 +1,32 @@
-/** Starts the console: reads the page and the identity, and mounts the page. */
-import { mountClockit } from './clockit/mount.js';
+/** Starts the console: reads the language, the page and the identity, and mounts the page. */
+import { LANGUAGES, setLanguage } from './i18n/translate.js';
+import { localeOf, readLanguage } from './i18n/language.js';
 import { readIdentity } from './identity.js';
-import { mountRooms } from './rooms/mount.js';
 import { pageFromHash } from './route.js';
 import { createAnnouncer } from './shell/announcer.js';
 import { createConnectionStatus } from './shell/connection-status.js';
+import { renderLanguageMenu } from './shell/language-menu.js';
 import { renderNavigation } from './shell/navigation.js';
 import { createNotices } from './shell/notices.js';
+import { translateDocument } from './shell/static-texts.js';
 import { renderUserForm, renderUserMenu } from './shell/user-form.js';
+import { storageOf } from './storage.js';
+
+/** The pages, each with the modules that only it needs. */
+const PAGES = {
+  timers: { needsUser: true, load: () => import('./clockit/mount.js') },
+  rooms: { needsUser: false, load: () => import('./rooms/mount.js') },
+};
 
 const hook = (name) => document.querySelector(`[data-${name}]`);
 const main = document.querySelector('main');
-const storage = localStorageOf(window);
+const storage = storageOf(window, 'localStorage');
 const announce = createAnnouncer(hook('announcer'));
+
+const language = readLanguage({ storage, preferred: navigator.languages, supported: LANGUAGES });
+setLanguage(language, localeOf(language, navigator.languages));
+translateDocument(document, language);
+renderLanguageMenu(hook('language'), language, storage);
 
 const shell = {
   announce,
@@ -35,20 +49,11 @@ renderNavigation(hook('pages'), page);
 addEventListener('hashchange', () => pageFromHash(location.hash) !== page && location.reload());
 
 const identity = readIdentity(location.search, storage);
-if (page === 'rooms') {
-  mountRooms(main, identity, storage, shell);
-} else if (identity) {
-  renderUserMenu(hook('user'), identity, storage);
-  mountClockit(main, identity, storage, shell);
-} else {
+const { needsUser, load } = PAGES[page];
+if (needsUser && !identity) {
   renderUserForm(main, storage);
-}
-
-/** Reading the property throws in a browser that forbids storage. */
-function localStorageOf(window) {
-  try {
-    return window.localStorage;
-  } catch {
-    return null;
-  }
+} else {
+  if (needsUser) renderUserMenu(hook('user'), identity, storage);
+  const { mount } = await load();
+  mount(main, identity, storage, shell);
 }

@@ -3,11 +3,12 @@
  * stays in place when the state changes.
  */
 import { el, setAttribute, setText, setVisible } from '../dom.js';
+import { t } from '../i18n/translate.js';
 
 const TOGGLES = {
-  running: { text: 'Pause', command: 'pause' },
-  paused: { text: 'Resume', command: 'resume' },
-  stopped: { text: 'Start again', command: 'resume' },
+  running: { text: 'clockit.pause', command: 'pause' },
+  paused: { text: 'clockit.resume', command: 'resume' },
+  stopped: { text: 'clockit.startAgain', command: 'resume' },
 };
 
 /** `extraButton` is placed among the buttons. */
@@ -17,11 +18,11 @@ export function createActions({ sessionId, commands, focusFallback, extraButton 
     // The second click of a double click would undo the first, because the button's meaning has changed by then.
     if (event.detail <= 1) run(toggle, TOGGLES[phase].command);
   });
-  const stopButton = button('secondary', () => run(stopButton, 'stop'), 'Stop');
-  const removeButton = button('tertiary', () => setConfirming(true), 'Remove');
-  const confirmButton = button('danger', () => run(confirmButton, 'remove'), 'Remove permanently');
-  const keepButton = button('tertiary', () => setConfirming(false), 'Keep');
-  const question = el('span', {}, 'Remove on every device?');
+  const stopButton = button('secondary', () => run(stopButton, 'stop'), t('clockit.stop'));
+  const removeButton = button('tertiary', () => setConfirming(true), t('clockit.remove'));
+  const confirmButton = button('danger', () => run(confirmButton, 'remove'), t('clockit.removeConfirm'));
+  const keepButton = button('tertiary', () => setConfirming(false), t('clockit.keep'));
+  const question = el('span', {}, t('clockit.removeQuestion'));
   const confirmation = el('div', { class: 'confirmation', role: 'group', hidden: true }, question, confirmButton, keepButton);
   confirmation.addEventListener('keydown', (event) => event.key === 'Escape' && setConfirming(false));
 
@@ -37,7 +38,7 @@ export function createActions({ sessionId, commands, focusFallback, extraButton 
 
   function update({ phase: next, label, pending }) {
     phase = next;
-    setText(toggle, TOGGLES[phase].text);
+    setText(toggle, t(TOGGLES[phase].text));
     setVisible(stopButton, phase !== 'stopped', focusFallback);
     for (const [control, types] of [
       [toggle, ['session-pause', 'session-resume']],
@@ -48,9 +49,9 @@ export function createActions({ sessionId, commands, focusFallback, extraButton 
       setAttribute(control, 'aria-disabled', isPending ? 'true' : null);
     }
     for (const control of [toggle, stopButton, removeButton]) {
-      setAttribute(control, 'aria-label', `${control.textContent} ${label}`);
+      setAttribute(control, 'aria-label', t('clockit.actionOf', { action: control.textContent, label }));
     }
-    setAttribute(confirmation, 'aria-label', `Remove ${label}?`);
+    setAttribute(confirmation, 'aria-label', t('clockit.removeLabel', { label }));
   }
 
   return { node: el('div', { class: 'actions' }, toggle, stopButton, extraButton, removeButton, confirmation), update };

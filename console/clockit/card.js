@@ -1,12 +1,13 @@
 /** The card of one session. */
 import { el, setAttribute, setText, setVisible } from '../dom.js';
 import { formatElapsed } from '../format.js';
+import { t } from '../i18n/translate.js';
 import { createActions } from './actions.js';
 import { commandName } from './commands.js';
 import { createDial } from './dial.js';
 import { createGoals } from './goals.js';
 
-const PHASES = { running: 'Running', paused: 'Paused', stopped: 'Stopped' };
+const PHASES = { running: 'clockit.phase.running', paused: 'clockit.phase.paused', stopped: 'clockit.phase.stopped' };
 
 export function createCard({ state: { sessionId }, commands }) {
   const title = el('h3', { class: 'card-title', tabindex: '-1' });
@@ -14,7 +15,7 @@ export function createCard({ state: { sessionId }, commands }) {
   const group = el('span', { class: 'card-group', 'data-group': true });
   const comment = el('p', { class: 'card-comment', 'data-comment': true });
   const time = el('span', { class: 'time', role: 'timer', 'data-elapsed': true });
-  const staleBadge = el('span', { class: 'stale-badge' }, 'Last known');
+  const staleBadge = el('span', { class: 'stale-badge' }, t('clockit.lastKnown'));
   const pendingText = el('p', { class: 'pending', 'data-pending': true });
   const dial = createDial();
   const goals = createGoals({ sessionId, commands, focusFallback: title });
@@ -31,10 +32,10 @@ export function createCard({ state: { sessionId }, commands }) {
   return {
     node,
     update({ state, phase, elapsedMs, pending, online }) {
-      const label = state.label || 'Untitled';
+      const label = state.label || t('clockit.untitled');
       setAttribute(node, 'data-state', phase);
       setText(title, label);
-      setText(phaseText, PHASES[phase]);
+      setText(phaseText, t(PHASES[phase]));
       setOptionalText(group, state.groupName || state.groupId);
       setOptionalText(comment, state.comment);
       setText(time, formatElapsed(elapsedMs));
@@ -51,7 +52,7 @@ export function createCard({ state: { sessionId }, commands }) {
 export function describePending(pending, online) {
   if (pending.length === 0) return '';
   const names = pending.map(commandName).join(', ');
-  return online ? `${names}: sending` : `${names} will be sent after reconnecting`;
+  return t(online ? 'clockit.sending' : 'clockit.willBeSent', { names });
 }
 
 function setOptionalText(node, text) {

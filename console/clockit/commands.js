@@ -1,16 +1,17 @@
 /** The commands that user actions send, their names on the page, and the goals that they contain. */
+import { t } from '../i18n/translate.js';
 import { randomId } from '../lib/tickcast/index.js';
 
 export const LIMITS = { label: 500, comment: 4000, goals: 500 };
 
 const NAMES = {
-  'session-start': 'Start',
-  'session-stop': 'Stop',
-  'session-pause': 'Pause',
-  'session-resume': 'Resume',
-  'session-remove': 'Remove',
-  'session-attach': 'Goal change',
-  'session-detach': 'Goal removal',
+  'session-start': 'clockit.command.start',
+  'session-stop': 'clockit.command.stop',
+  'session-pause': 'clockit.command.pause',
+  'session-resume': 'clockit.command.resume',
+  'session-remove': 'clockit.command.remove',
+  'session-attach': 'clockit.command.attach',
+  'session-detach': 'clockit.command.detach',
 };
 
 /** Returns functions that send a command. Each returns whether the client has accepted it; `onAccepted(command)` is told. */
@@ -35,7 +36,7 @@ export function createCommands(client, onAccepted) {
 }
 
 export function commandName({ type, payload }) {
-  return type === 'session-start' ? `Start “${payload.label}”` : NAMES[type];
+  return t(NAMES[type], { label: payload?.label });
 }
 
 export function newGoal(title) {

@@ -1,20 +1,22 @@
 /** Error messages of the page by error code. */
+import { t } from '../i18n/translate.js';
 
 const TEXTS = {
-  unknown_session: 'this timer no longer exists.',
-  limit: 'a limit of the server has been reached.',
-  busy: 'the server is too busy. Try again in a moment.',
-  unavailable: 'the server cannot store changes right now. Try again in a moment.',
-  damaged: 'the stored timers are damaged. An administrator has to repair them.',
-  outcome_unknown: 'the server may or may not have carried this out. Check the list below.',
-  time_uncertain: 'the server cannot reach its store. The displayed times do not advance until it can.',
-  no_answer: 'the server did not answer. Check the list below.',
-  expired: 'it waited for the connection for more than a day and was not sent.',
-  too_large: 'the text is larger than the server accepts.',
-  queue_full: 'too many changes are already waiting. Try again when the connection is back.',
+  unknown_session: 'clockit.error.unknown_session',
+  limit: 'clockit.error.limit',
+  busy: 'clockit.error.busy',
+  unavailable: 'clockit.error.unavailable',
+  damaged: 'clockit.error.damaged',
+  outcome_unknown: 'clockit.error.outcome_unknown',
+  time_uncertain: 'clockit.error.time_uncertain',
+  no_answer: 'clockit.error.no_answer',
+  expired: 'clockit.error.expired',
+  too_large: 'clockit.error.too_large',
+  queue_full: 'clockit.error.queue_full',
 };
 
 /** Returns one message, such as `Stop: this timer no longer exists.` */
 export function errorText(name, { code, message }) {
-  return `${name}: ${TEXTS[code] ?? message ?? 'the server rejected this.'}`;
+  const text = TEXTS[code] ? t(TEXTS[code]) : (message ?? t('clockit.error.other'));
+  return t('clockit.error.named', { name, text });
 }

@@ -1,5 +1,6 @@
 /** The goals of one session: complete, detach, and a small form to attach one. */
 import { el, setAttribute, setText } from '../dom.js';
+import { t } from '../i18n/translate.js';
 import { createKeyedList } from '../keyed-list.js';
 import { newGoal, withCompleted } from './commands.js';
 
@@ -20,8 +21,8 @@ export function createGoals({ sessionId, commands, focusFallback, now = Date.now
     update({ goals, label, pending }) {
       updateList(goals.map((goal) => withPending(goal, pending)), ({ goal }) => goal.id);
       list.hidden = goals.length === 0;
-      setAttribute(list, 'aria-label', `Goals of ${label}`);
-      setAttribute(opener, 'aria-label', `Attach goal to ${label}`);
+      setAttribute(list, 'aria-label', t('clockit.goals.of', { label }));
+      setAttribute(opener, 'aria-label', t('clockit.goals.attachTo', { label }));
     },
   };
 }
@@ -37,7 +38,7 @@ function createGoal({ toggle, detach }) {
   let current;
   const checkbox = el('input', { type: 'checkbox', change: () => toggle(current.goal, checkbox.checked) });
   const title = el('span', { class: 'goal-title' });
-  const detachButton = el('button', { type: 'button', class: 'tertiary', click: () => !current.detaching && detach(current.goal) }, 'Detach');
+  const detachButton = el('button', { type: 'button', class: 'tertiary', click: () => !current.detaching && detach(current.goal) }, t('clockit.goals.detach'));
   const node = el('li', { class: 'goal' }, el('label', { class: 'goal-label' }, checkbox, title), detachButton);
 
   return {
@@ -48,7 +49,7 @@ function createGoal({ toggle, detach }) {
       setText(title, name);
       if (checkbox.checked !== next.completed) checkbox.checked = next.completed;
       setAttribute(node, 'data-completed', next.completed);
-      setAttribute(detachButton, 'aria-label', `Detach ${name}`);
+      setAttribute(detachButton, 'aria-label', t('clockit.goals.detachNamed', { goal: name }));
       setAttribute(detachButton, 'aria-disabled', next.detaching ? 'true' : null);
     },
   };
@@ -62,16 +63,16 @@ function createAttachForm(onTitle) {
     if (title && onTitle(title)) input.value = '';
     input.focus();
   };
-  const close = el('button', { type: 'button', class: 'tertiary', click: () => setOpen(false) }, 'Close');
+  const close = el('button', { type: 'button', class: 'tertiary', click: () => setOpen(false) }, t('clockit.goals.close'));
   const form = el(
     'form',
     { class: 'row-form', hidden: true, submit },
-    el('label', { class: 'field-inline' }, el('span', {}, 'New goal'), input),
-    el('button', { type: 'submit', class: 'secondary' }, 'Attach'),
+    el('label', { class: 'field-inline' }, el('span', {}, t('clockit.goals.new')), input),
+    el('button', { type: 'submit', class: 'secondary' }, t('clockit.goals.attach')),
     close,
   );
   form.addEventListener('keydown', (event) => event.key === 'Escape' && setOpen(false));
-  const opener = el('button', { type: 'button', class: 'tertiary', 'aria-expanded': 'false', click: () => setOpen(true) }, 'Attach goal');
+  const opener = el('button', { type: 'button', class: 'tertiary', 'aria-expanded': 'false', click: () => setOpen(true) }, t('clockit.goals.attachGoal'));
 
   function setOpen(open) {
     form.hidden = !open;

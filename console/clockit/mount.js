@@ -1,5 +1,6 @@
 /** Mounts the timers page in `main` and connects it to the server. */
 import { formatElapsed } from '../format.js';
+import { t } from '../i18n/translate.js';
 import { ClockitClient, newestRunning } from '../lib/tickcast/clockit/index.js';
 import { announcementOf } from './announcements.js';
 import { commandName, createCommands } from './commands.js';
@@ -7,22 +8,22 @@ import { errorText } from './error-text.js';
 import { createTimersView } from './view.js';
 
 /** `shell` provides what all pages share: `announce`, `notify` and `createConnectionStatus(options)`. */
-export function mountClockit(main, identity, storage, shell) {
+export function mount(main, identity, storage, shell) {
   // A displayed time that the server has not confirmed is marked and stays as it is.
   const client = new ClockitClient({ url: serverUrl(location), credential: identity, storage, continueLocally: false });
   const commands = createCommands(client, (command) => {
     const isOnline = client.getSnapshot().connection.phase === 'online';
-    if (!isOnline) shell.announce(`${commandName(command)} will be sent after reconnecting.`);
+    if (!isOnline) shell.announce(t('clockit.announceWillBeSent', { names: commandName(command) }));
   });
   const view = createTimersView({
     main,
     identity,
     commands,
-    onDownloadError: () => shell.notify('Download: the server did not return the file. Try again in a moment.'),
+    onDownloadError: () => shell.notify(t('clockit.downloadFailed')),
   });
   const updateConnectionStatus = shell.createConnectionStatus({
     onRetry: () => client.retryNow(),
-    offlineText: 'Your timers keep running; the times below are the last known ones.',
+    offlineText: t('clockit.offline'),
   });
   let wasOnline = false;
 
@@ -44,7 +45,7 @@ export function mountClockit(main, identity, storage, shell) {
 
   client.subscribe(render);
   client.onSessionChanges(onSessionChanges);
-  client.onError((error) => shell.notify(errorText(error.kind === 'command' ? commandName(error.command) : 'Server', error)));
+  client.onError((error) => shell.notify(errorText(error.kind === 'command' ? commandName(error.command) : t('clockit.server'), error)));
   addEventListener('beforeunload', (event) => client.getSnapshot().pending.length > 0 && event.preventDefault());
   client.open();
 }
@@ -56,5 +57,6 @@ function serverUrl(location) {
 
 function documentTitle(session, fresh) {
   if (!session) return 'Tickcast';
-  return `${formatElapsed(session.elapsedMs)}${fresh ? '' : ' (last known)'} · ${session.state.label || 'Untitled'}`;
+  const time = formatElapsed(session.elapsedMs);
+  return `${fresh ? time : t('clockit.titleLastKnown', { time })} · ${session.state.label || t('clockit.untitled')}`;
 }

@@ -1,5 +1,6 @@
 /** The form that starts a session. */
 import { el, setAttribute, setText } from '../dom.js';
+import { t } from '../i18n/translate.js';
 import { describePending } from './card.js';
 import { LIMITS, newGoal, parseGoalTitles } from './commands.js';
 
@@ -10,7 +11,7 @@ export function createStartForm({ commands }) {
     maxlength: LIMITS.label,
     autocomplete: 'off',
     pattern: '.*\\S.*',
-    title: 'At least one character that is not a space',
+    title: t('input.notBlank'),
   });
   const comment = el('textarea', { id: 'start-comment', rows: 2, maxlength: LIMITS.comment });
   const goals = el('textarea', { id: 'start-goals', rows: 2, 'aria-describedby': 'start-goals-hint', input: validateGoals });
@@ -18,7 +19,7 @@ export function createStartForm({ commands }) {
 
   function validateGoals() {
     const tooMany = parseGoalTitles(goals.value).length > LIMITS.goals;
-    goals.setCustomValidity(tooMany ? `At most ${LIMITS.goals} goals` : '');
+    goals.setCustomValidity(tooMany ? t('clockit.start.goalsMax', { count: LIMITS.goals }) : '');
   }
 
   function onSubmit(event) {
@@ -38,18 +39,18 @@ export function createStartForm({ commands }) {
   const details = el(
     'details',
     { class: 'start-details' },
-    el('summary', {}, 'Comment and goals'),
-    el('label', { for: 'start-comment' }, 'Comment'),
+    el('summary', {}, t('clockit.start.details')),
+    el('label', { for: 'start-comment' }, t('clockit.start.comment')),
     comment,
-    el('label', { for: 'start-goals' }, 'Goals'),
+    el('label', { for: 'start-goals' }, t('clockit.start.goals')),
     goals,
-    el('p', { id: 'start-goals-hint', class: 'muted hint' }, 'One per line, or separated by commas.'),
+    el('p', { id: 'start-goals-hint', class: 'muted hint' }, t('clockit.start.goalsHint')),
   );
   const form = el(
     'form',
     { class: 'start', submit: onSubmit },
-    el('label', { class: 'start-title', for: 'start-label' }, 'What are you timing?'),
-    el('div', { class: 'start-row' }, label, el('button', { type: 'submit', class: 'primary' }, 'Start')),
+    el('label', { class: 'start-title', for: 'start-label' }, t('clockit.start.title')),
+    el('div', { class: 'start-row' }, label, el('button', { type: 'submit', class: 'primary' }, t('clockit.start.action'))),
     details,
     pendingText,
   );

@@ -1,5 +1,6 @@
 /** The timers page: start form, live sessions, history. Keeps no model of its own. */
 import { el, setText, setVisible } from '../dom.js';
+import { t } from '../i18n/translate.js';
 import { createKeyedList } from '../keyed-list.js';
 import { createCard } from './card.js';
 import { createDial } from './dial.js';
@@ -9,11 +10,11 @@ import { createStartForm } from './start-form.js';
 export function createTimersView({ main, identity, commands, onDownloadError }) {
   const form = createStartForm({ commands });
   const history = createHistory({ identity, onDownloadError });
-  const title = el('h2', { id: 'sessions-title', tabindex: '-1' }, 'Timers');
+  const title = el('h2', { id: 'sessions-title', tabindex: '-1' }, t('page.timers'));
   const count = el('span', { class: 'muted', 'data-count': true });
   const list = el('ul', { class: 'cards', 'aria-labelledby': 'sessions-title' });
   const empty = createEmptyState();
-  const loading = el('p', { class: 'loading' }, 'Waiting for the server…');
+  const loading = el('p', { class: 'loading' }, t('clockit.loading'));
   const updateList = createKeyedList(list, {
     create: ({ state }) => createCard({ state, commands }),
     onFocusLost: (neighbour) => (neighbour?.querySelector('h3') ?? title).focus(),
@@ -35,7 +36,7 @@ export function createTimersView({ main, identity, commands, onDownloadError }) 
     setVisible(empty, loaded && items.length === 0);
     setVisible(list, items.length > 0, title);
     const running = items.filter(({ state }) => state.running).length;
-    setText(count, items.length === 0 ? '' : `${running} running${fresh ? '' : ', last known'}`);
+    setText(count, items.length === 0 ? '' : t(fresh ? 'clockit.running' : 'clockit.runningLastKnown', { count: running }));
   }
 
   return { update, refreshHistory: history.refresh };
@@ -48,12 +49,8 @@ function createEmptyState() {
     'div',
     { class: 'empty', hidden: true },
     dial.node,
-    el('p', { class: 'empty-title' }, 'No timers'),
-    el(
-      'p',
-      { class: 'muted' },
-      'Enter a name and press Start. The server keeps the time: close this page, open it on another device, and it shows the same second.',
-    ),
+    el('p', { class: 'empty-title' }, t('clockit.empty')),
+    el('p', { class: 'muted' }, t('clockit.emptyHint')),
   );
 }
 

@@ -1,15 +1,20 @@
 /** The countdown in large digits, with its controls. */
 import { el, setAttribute, setText, setVisible, svg } from '../dom.js';
-import { formatRemaining } from '../format.js';
+import { formatRemaining, formatTime } from '../format.js';
+import { t } from '../i18n/translate.js';
 import { countdownPhase } from '../lib/tickcast/rooms/index.js';
 import { createDurationInput } from './duration-input.js';
 
-const PHASES = { running: 'Running', paused: 'Paused', ready: 'Ready' };
+const PHASES = {
+  running: { fresh: 'rooms.countdown.running', old: 'rooms.countdown.runningLocally' },
+  paused: { fresh: 'rooms.countdown.paused', old: 'rooms.countdown.pausedLastKnown' },
+  ready: { fresh: 'rooms.countdown.ready', old: 'rooms.countdown.readyLastKnown' },
+};
 
 /** By how much the buttons move the end. */
 const ADJUST_SECONDS = 60;
 
-const TIME_UP = { server: 'Time is up', local: 'Time is up (counted locally)' };
+const TIME_UP = { server: 'rooms.countdown.timeUp', local: 'rooms.countdown.timeUpLocally' };
 
 /** Longer texts need a smaller font. */
 const LONG_TEXT = '1:00:00'.length;
@@ -20,7 +25,7 @@ const CIRCUMFERENCE = 2 * Math.PI * RADIUS;
 export function createCountdownView({ sendCommand }) {
   let phase = 'ready';
   let displayedDuration = null;
-  const time = el('p', { class: 'countdown-time', role: 'timer', 'aria-label': 'Remaining', tabindex: '-1' });
+  const time = el('p', { class: 'countdown-time', role: 'timer', 'aria-label': t('rooms.countdown.remaining'), tabindex: '-1' });
   const status = el('p', { class: 'countdown-status', 'data-phase-text': true });
   const endTime = el('p', { class: 'muted countdown-end' });
   const progress = svg('circle', { class: 'ring-progress', cx: 50, cy: 50, r: RADIUS, 'stroke-dasharray': CIRCUMFERENCE });
@@ -32,11 +37,11 @@ export function createCountdownView({ sendCommand }) {
     // The second click of a double click would undo the first, because the button's meaning has changed by then.
     if (event.detail <= 1) sendFrom(toggle, phase === 'running' ? 'timer:pause' : 'timer:resume');
   });
-  const subtract = button('secondary', '−1 min', () => sendFrom(subtract, 'timer:adjust', { seconds: -ADJUST_SECONDS }));
-  const add = button('secondary', '+1 min', () => sendFrom(add, 'timer:adjust', { seconds: ADJUST_SECONDS }));
-  const reset = button('secondary', 'Reset', () => sendFrom(reset, 'timer:reset'));
+  const subtract = button('secondary', t('rooms.countdown.subtract'), () => sendFrom(subtract, 'timer:adjust', { seconds: -ADJUST_SECONDS }));
+  const add = button('secondary', t('rooms.countdown.add'), () => sendFrom(add, 'timer:adjust', { seconds: ADJUST_SECONDS }));
+  const reset = button('secondary', t('rooms.countdown.reset'), () => sendFrom(reset, 'timer:reset'));
   const duration = createDurationInput('room-duration');
-  const start = el('button', { type: 'submit', class: 'primary' }, 'Start');
+  const start = el('button', { type: 'submit', class: 'primary' }, t('rooms.countdown.start'));
   const form = el(
     'form',
     {
@@ -49,9 +54,9 @@ export function createCountdownView({ sendCommand }) {
     duration.node,
     start,
   );
-  const controls = el('div', { class: 'countdown-controls', role: 'group', 'aria-label': 'Countdown' }, toggle, subtract, add, reset);
+  const controls = el('div', { class: 'countdown-controls', role: 'group', 'aria-label': t('rooms.countdown.label') }, toggle, subtract, add, reset);
   const display = el('div', { class: 'countdown-display' }, ring, el('div', { class: 'countdown-text' }, status, time, endTime));
-  const node = el('section', { class: 'countdown', 'aria-label': 'Countdown', 'data-countdown': true }, display, controls, form);
+  const node = el('section', { class: 'countdown', 'aria-label': t('rooms.countdown.label'), 'data-countdown': true }, display, controls, form);
 
   return {
     node,
@@ -63,12 +68,12 @@ export function createCountdownView({ sendCommand }) {
       setAttribute(node, 'data-phase', phase);
       setText(time, text);
       setAttribute(time, 'data-long', text.length > LONG_TEXT);
-      setText(status, TIME_UP[timeUp] ?? `${PHASES[phase]}${fresh ? '' : phase === 'running' ? ', counted locally' : ', last known'}`);
-      setText(endTime, phase === 'running' && ms > 0 ? `until ${localTimeIn(ms)}` : '');
+      setText(status, t(TIME_UP[timeUp] ?? PHASES[phase][fresh ? 'fresh' : 'old']));
+      setText(endTime, phase === 'running' && ms > 0 ? t('rooms.countdown.until', { time: localTimeIn(ms) }) : '');
       setAttribute(progress, 'stroke-dashoffset', (CIRCUMFERENCE * (1 - ms / totalMs)).toFixed(2));
-      setText(toggle, phase === 'running' ? 'Pause' : 'Resume');
+      setText(toggle, t(phase === 'running' ? 'rooms.countdown.pause' : 'rooms.countdown.resume'));
       setVisible(controls, phase !== 'ready', time);
-      setText(start, phase === 'ready' ? 'Start' : 'Restart');
+      setText(start, t(phase === 'ready' ? 'rooms.countdown.start' : 'rooms.countdown.restart'));
       for (const control of [toggle, subtract, add, reset, start]) {
         setAttribute(control, 'aria-disabled', canSendCommands ? null : 'true');
       }
@@ -84,5 +89,5 @@ function button(kind, text, click) {
 
 /** Formats the end of the countdown by the device's own clock, because the user compares it with other local clocks. */
 function localTimeIn(ms) {
-  return new Date(Date.now() + ms).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  return formatTime(Date.now() + ms, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 }

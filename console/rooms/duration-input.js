@@ -1,5 +1,6 @@
 /** Two fields for the minutes and seconds of a duration. */
 import { el } from '../dom.js';
+import { t } from '../i18n/translate.js';
 
 const DEFAULT_MINUTES = 25;
 const MINUTES_MAX = 1_440;
@@ -11,8 +12,8 @@ export function createDurationInput(id) {
     node: el(
       'div',
       { class: 'duration' },
-      el('div', { class: 'field' }, el('label', { for: minutes.id }, 'Minutes'), minutes),
-      el('div', { class: 'field' }, el('label', { for: seconds.id }, 'Seconds'), seconds),
+      el('div', { class: 'field' }, el('label', { for: minutes.id }, t('rooms.duration.minutes')), minutes),
+      el('div', { class: 'field' }, el('label', { for: seconds.id }, t('rooms.duration.seconds')), seconds),
     ),
     seconds: () => minutes.valueAsNumber * 60 + (seconds.valueAsNumber || 0) || 0,
     /** Sets the fields, unless the user is editing one of them. */

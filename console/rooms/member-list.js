@@ -1,10 +1,10 @@
 /** The list of members in the room. */
 import { el, setText } from '../dom.js';
-import { plural } from '../format.js';
+import { t } from '../i18n/translate.js';
 import { createKeyedList } from '../keyed-list.js';
 
 export function createMemberList() {
-  const title = el('h2', { id: 'members-title', tabindex: '-1' }, 'In this room');
+  const title = el('h2', { id: 'members-title', tabindex: '-1' }, t('rooms.members.title'));
   const countText = el('span', { class: 'muted', 'data-count': true });
   const list = el('ul', { class: 'members', 'aria-labelledby': 'members-title' });
   const moreText = el('p', { class: 'muted' });
@@ -14,9 +14,9 @@ export function createMemberList() {
   return {
     node,
     update({ clients, count, clientId }) {
-      setText(countText, plural(count, 'person', 'people'));
+      setText(countText, t('rooms.members.count', { count }));
       updateList(clients.map((client) => ({ ...client, isSelf: client.id === clientId })), ({ id }) => id);
-      setText(moreText, count > clients.length ? `and ${count - clients.length} more` : '');
+      setText(moreText, count > clients.length ? t('rooms.members.more', { count: count - clients.length }) : '');
     },
   };
 }
@@ -28,7 +28,7 @@ function createMember() {
     node: el('li', { class: 'member' }, name, selfMark),
     update(member) {
       setText(name, member.name);
-      setText(selfMark, member.isSelf ? 'you' : '');
+      setText(selfMark, member.isSelf ? t('rooms.members.self') : '');
     },
   };
 }

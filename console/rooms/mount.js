@@ -1,8 +1,10 @@
 /** Mounts the rooms page in `main` and connects it to the server. */
 import { formatRemaining } from '../format.js';
+import { t } from '../i18n/translate.js';
 import { io } from '../lib/socket.io-client/socket.io.esm.min.js';
 import { RoomsClient } from '../lib/tickcast/rooms/index.js';
 import { hashOfRoom, roomIdFromHash } from '../route.js';
+import { storageOf } from '../storage.js';
 import { announcementOf } from './announcements.js';
 import { createNameStorage } from './name-storage.js';
 import { createPresenceFeed } from './presence-feed.js';
@@ -13,21 +15,17 @@ const TIME_UP_MS = 8_000;
 
 const PRESENCE_EVENTS = ['session:user-joined', 'session:user-left'];
 
-const ERRORS = {
-  outcome_unknown: 'The connection was lost. After reconnecting, the page shows whether your last command took effect.',
-  taken_over:
-    'Another tab has taken over your membership. This tab joins again as a new member. Your last command was not carried out.',
-};
+const ERRORS = { outcome_unknown: 'rooms.error.outcomeUnknown', taken_over: 'rooms.error.takenOver' };
 
 /** `shell` provides what all pages share: `announce`, `notify` and `createConnectionStatus(options)`. */
-export function mountRooms(main, identity, localStorage, shell) {
+export function mount(main, identity, localStorage, shell) {
   const storage = createNameStorage(localStorage);
   const addToPresenceFeed = createPresenceFeed(shell.announce);
   const client = new RoomsClient({
     url: new URL('.', location.href),
     io,
     ...(identity?.token ? { credential: { token: identity.token } } : {}),
-    storage: sessionStorageOf(window),
+    storage: storageOf(window, 'sessionStorage'),
   });
   const view = createRoomsView({
     main,
@@ -40,7 +38,7 @@ export function mountRooms(main, identity, localStorage, shell) {
   });
   const updateConnectionStatus = shell.createConnectionStatus({
     onRetry: () => client.retryNow(),
-    offlineText: 'The countdown keeps running. This page counts locally until it reconnects.',
+    offlineText: t('rooms.offline'),
   });
   let renderTimer = null;
   let wasLocallyUp = false;
@@ -56,12 +54,12 @@ export function mountRooms(main, identity, localStorage, shell) {
   /** Updates the URL after a room was created. After a join by URL it is already correct. */
   function handleJoined(roomId, previousId) {
     if (roomIdFromHash(location.hash) !== roomId) history.pushState(null, '', hashOfRoom(roomId));
-    if (roomId !== previousId) shell.announce('You have joined the room.');
+    if (roomId !== previousId) shell.announce(t('rooms.joined'));
   }
 
   /** A command that cannot be sent has a disabled button. */
   function onError({ code, message }) {
-    if (code !== 'not_joined') shell.notify(ERRORS[code] ?? message);
+    if (code !== 'not_joined') shell.notify(ERRORS[code] ? t(ERRORS[code]) : message);
   }
 
   function openRoom(roomId) {
@@ -96,8 +94,8 @@ export function mountRooms(main, identity, localStorage, shell) {
     const timeUp = timeUpSource({ isRunning, ms, fresh, sinceCompletionMs });
     view.update({ room, state: timer, ms, timeUp, joinError, lastJoinError, target, fresh, canSendCommands, online });
     updateConnectionStatus({ connectionState: connection, stale: canSendCommands && !fresh, loaded: room !== null, pendingCount: 0 });
-    document.title = timer ? `${formatRemaining(ms)} · Room` : 'Rooms · Tickcast';
-    if (timeUp === 'local' && !wasLocallyUp) shell.announce('Time is up, counted locally.');
+    document.title = timer ? t('rooms.titleOf', { time: formatRemaining(ms) }) : `${t('rooms.title')} · Tickcast`;
+    if (timeUp === 'local' && !wasLocallyUp) shell.announce(t('rooms.announce.timeUpLocally'));
     wasLocallyUp = timeUp === 'local';
     clearTimeout(renderTimer);
     if (timeUp === 'server') renderTimer = setTimeout(render, TIME_UP_MS - sinceCompletionMs + 1);
@@ -115,13 +113,4 @@ export function mountRooms(main, identity, localStorage, shell) {
 function timeUpSource({ isRunning, ms, fresh, sinceCompletionMs }) {
   if (isRunning) return ms === 0 && !fresh ? 'local' : null;
   return sinceCompletionMs < TIME_UP_MS ? 'server' : null;
-}
-
-/** Reading the property throws in a browser that forbids storage. */
-function sessionStorageOf(window) {
-  try {
-    return window.sessionStorage;
-  } catch {
-    return null;
-  }
 }

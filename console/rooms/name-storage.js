@@ -1,4 +1,5 @@
 /** The member's name in browser storage. */
+import { attempt } from '../storage.js';
 
 const NAME_KEY = 'tickcast.name';
 
@@ -11,13 +12,4 @@ export function createNameStorage(storage) {
       attempt(() => storage?.setItem(NAME_KEY, name));
     },
   };
-}
-
-/** Storage access may throw; a failed access counts as empty storage. */
-function attempt(run) {
-  try {
-    return run();
-  } catch {
-    return undefined;
-  }
 }

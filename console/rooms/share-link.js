@@ -1,15 +1,16 @@
 /** The link to the room, with a copy button. */
 import { el } from '../dom.js';
+import { t } from '../i18n/translate.js';
 import { hashOfRoom } from '../route.js';
 
 export function createShareLink({ announce }) {
   const link = el('input', { id: 'room-link', readonly: true, spellcheck: 'false' });
   link.addEventListener('focus', () => link.select());
-  const copyButton = el('button', { type: 'button', class: 'secondary', click: copy }, 'Copy link');
+  const copyButton = el('button', { type: 'button', class: 'secondary', click: copy }, t('rooms.share.copy'));
   const node = el(
     'section',
     { class: 'share' },
-    el('label', { for: 'room-link' }, 'Anyone with this link can join'),
+    el('label', { for: 'room-link' }, t('rooms.share.label')),
     el('div', { class: 'share-row' }, link, copyButton),
   );
 
@@ -17,9 +18,9 @@ export function createShareLink({ announce }) {
     link.select();
     try {
       await navigator.clipboard.writeText(link.value);
-      announce('Link copied.');
+      announce(t('rooms.share.copied'));
     } catch {
-      announce('The link is selected. Copy it with the keyboard.');
+      announce(t('rooms.share.selected'));
     }
   }
 

@@ -1,31 +1,28 @@
 /** The rooms page: the form to join, or the room. Keeps no model of its own. */
 import { el, setText, setVisible } from '../dom.js';
+import { t } from '../i18n/translate.js';
 import { createCountdownView } from './countdown-view.js';
+import { joinErrorText } from './join-error.js';
 import { createJoinForm } from './join-form.js';
 import { createMemberList } from './member-list.js';
 import { createShareLink } from './share-link.js';
-
-const JOIN_ERRORS = {
-  SESSION_NOT_FOUND: 'This room does not exist or has ended. A room ends after it has been empty for a while.',
-  ROOM_FULL: 'This room is full.',
-};
 
 export function createRoomsView({ main, storage, create, openRoom, leave, sendCommand, announce }) {
   const joinForm = createJoinForm({ storage, create, openRoom });
   const errorBox = el('p', { class: 'join-error', 'data-join-error': true, tabindex: '-1', hidden: true });
   const retryText = el('p', { class: 'muted' });
-  const cancel = el('button', { type: 'button', class: 'secondary', click: leave }, 'Cancel');
-  const loading = el('div', { class: 'loading', tabindex: '-1' }, el('p', {}, 'Waiting for the server…'), retryText, cancel);
+  const cancel = el('button', { type: 'button', class: 'secondary', click: leave }, t('rooms.cancel'));
+  const loading = el('div', { class: 'loading', tabindex: '-1' }, el('p', {}, t('rooms.loading')), retryText, cancel);
   const countdown = createCountdownView({ sendCommand });
   const members = createMemberList();
   const shareLink = createShareLink({ announce });
-  const leaveButton = el('button', { type: 'button', class: 'tertiary', click: leave }, 'Leave the room');
+  const leaveButton = el('button', { type: 'button', class: 'tertiary', click: leave }, t('rooms.leave'));
   const aside = el('aside', { class: 'room-aside' }, shareLink.node, members.node, leaveButton);
   const roomNode = el('div', { class: 'page room', hidden: true }, countdown.node, aside);
   main.replaceChildren(errorBox, loading, joinForm.node, roomNode);
 
   function renderJoinError(error) {
-    const text = error ? (JOIN_ERRORS[error.code] ?? error.message) : '';
+    const text = error ? joinErrorText(error) : '';
     const isNew = text !== '' && text !== errorBox.textContent;
     setText(errorBox, text);
     setVisible(errorBox, text !== '');
@@ -42,7 +39,7 @@ export function createRoomsView({ main, storage, create, openRoom, leave, sendCo
       setVisible(loading, !room && !showsJoinForm, main);
       setVisible(joinForm.node, showsJoinForm, main);
       renderJoinError(joinError);
-      setText(retryText, lastJoinError?.message ? `${lastJoinError.message} Retrying automatically.` : '');
+      setText(retryText, lastJoinError?.message ? t('rooms.retrying', { message: lastJoinError.message }) : '');
       joinForm.update({ online });
       if (!room) return;
       countdown.update({ state, ms, timeUp, fresh, canSendCommands });

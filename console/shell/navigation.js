@@ -1,15 +1,16 @@
 /** The links between the pages. */
 import { el } from '../dom.js';
+import { t } from '../i18n/translate.js';
 
 const PAGES = [
-  { page: 'timers', href: '#/', name: 'Timers' },
-  { page: 'rooms', href: '#/rooms', name: 'Rooms' },
+  { page: 'timers', href: '#/', name: 'page.timers' },
+  { page: 'rooms', href: '#/rooms', name: 'page.rooms' },
 ];
 
 export function renderNavigation(nav, current) {
   nav.replaceChildren(
     ...PAGES.map(({ page, href, name }) =>
-      el('a', { class: 'page-link', href, 'aria-current': page === current ? 'page' : null }, name),
+      el('a', { class: 'page-link', href, 'aria-current': page === current ? 'page' : null }, t(name)),
     ),
   );
 }

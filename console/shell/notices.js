@@ -1,5 +1,6 @@
 /** Error notices that stay until they are dismissed. Only the newest few are kept; equal texts appear once. */
 import { el } from '../dom.js';
+import { t } from '../i18n/translate.js';
 
 const LIMIT = 4;
 
@@ -17,7 +18,7 @@ export function createNotices(region, focusFallback) {
   return function notify(text) {
     if (notices.has(text)) dismiss(text);
     if (notices.size >= LIMIT) dismiss(notices.keys().next().value);
-    const button = el('button', { type: 'button', class: 'tertiary', click: () => dismiss(text) }, 'Dismiss');
+    const button = el('button', { type: 'button', class: 'tertiary', click: () => dismiss(text) }, t('shell.dismiss'));
     const notice = el('div', { class: 'notice', 'data-notice': true }, el('p', {}, text), button);
     notices.set(text, notice);
     region.append(notice);

@@ -1,26 +1,30 @@
-/** Selects the user: a form for a page without an identity, and a menu to switch. Submits to the page's URL. */
+/** Selects the user: a form for a page without an identity, and a menu to switch. Submits to the URL of the current page. */
 import { el } from '../dom.js';
+import { t } from '../i18n/translate.js';
 import { saveUserId } from '../identity.js';
 
 const USER_ID_MAX = 128;
+
+/** The same in all languages, because it names a user. */
+const DEFAULT_USER_ID = 'me';
 
 export function renderUserForm(main, storage) {
   main.replaceChildren(
     el(
       'section',
       { class: 'user-prompt' },
-      el('h2', {}, 'Choose a user'),
-      el('p', { class: 'muted' }, 'Use the same user id on every device. All of them then show the same second.'),
-      userForm(storage, { id: 'choose-user', value: 'me', action: 'Show timers' }),
+      el('h2', {}, t('user.choose')),
+      el('p', { class: 'muted' }, t('user.hint')),
+      userForm(storage, { id: 'choose-user', value: DEFAULT_USER_ID, action: t('user.show') }),
     ),
   );
   main.querySelector('input').select();
 }
 
 export function renderUserMenu(slot, identity, storage) {
-  const name = identity.token ? 'Signed in by link' : identity.userId;
-  const summary = el('summary', {}, el('span', { class: 'user-name' }, name), el('span', { class: 'user-switch' }, 'Switch user'));
-  const details = el('details', { class: 'user-menu' }, summary, userForm(storage, { id: 'switch-user', value: '', action: 'Switch' }));
+  const name = identity.token ? t('user.byLink') : identity.userId;
+  const summary = el('summary', {}, el('span', { class: 'user-name' }, name), el('span', { class: 'user-switch' }, t('user.switch')));
+  const details = el('details', { class: 'user-menu' }, summary, userForm(storage, { id: 'switch-user', value: '', action: t('user.switchAction') }));
   details.addEventListener('keydown', (event) => {
     if (event.key !== 'Escape') return;
     details.open = false;
@@ -37,7 +41,7 @@ function userForm(storage, { id, value, action }) {
     required: true,
     maxlength: USER_ID_MAX,
     pattern: '.*\\S.*',
-    title: 'At least one character that is not a space',
+    title: t('input.notBlank'),
     autocomplete: 'username',
     autocapitalize: 'none',
     spellcheck: 'false',
@@ -45,8 +49,8 @@ function userForm(storage, { id, value, action }) {
   const submit = () => saveUserId(storage, input.value.trim());
   return el(
     'form',
-    { class: 'row-form', method: 'get', action: './', submit },
-    el('label', { for: id }, 'User id'),
+    { class: 'row-form', method: 'get', action: `./${location.hash}`, submit },
+    el('label', { for: id }, t('user.id')),
     input,
     el('button', { type: 'submit', class: 'primary' }, action),
   );

@@ -150,7 +150,7 @@ test('a page without a user id asks for one and stores it', async () => {
   const field = device.page.getByLabel('User id');
   assert.equal(await field.inputValue(), 'me');
   await field.fill('newcomer');
-  await device.page.getByRole('button', { name: 'Show timers' }).click();
+  await device.page.getByRole('button', { name: 'Continue' }).click();
   await device.connection('online');
   await device.page.goto(`${server.url}/`);
   await device.connection('online');

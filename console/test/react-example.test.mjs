@@ -42,7 +42,7 @@ class Desk {
   static async open(user, { hash = '', ...options } = {}) {
     let desk;
     const prepare = (page) => (desk = new Desk(page));
-    await browser.openPage(`${preview.resolvedUrls.local[0]}${hash}`, { prepare, ...options });
+    await browser.openUrl(`${preview.resolvedUrls.local[0]}${hash}`, { prepare, ...options });
     await desk.page.getByLabel('Your name').fill(user);
     await desk.press('Sign in');
     return desk;
