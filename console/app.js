@@ -15,7 +15,10 @@ import { storageOf } from './storage.js';
 /** The pages, each with the modules that only it needs. */
 const PAGES = {
   timers: { needsUser: true, load: () => import('./clockit/mount.js') },
+  history: { needsUser: true, load: () => import('./clockit/history-mount.js') },
   rooms: { needsUser: false, load: () => import('./rooms/mount.js') },
+  display: { needsUser: false, load: () => import('./display/mount.js') },
+  'punch-clock': { needsUser: true, load: () => import('./punch-clock/mount.js') },
 };
 
 const hook = (name) => document.querySelector(`[data-${name}]`);

@@ -39,6 +39,7 @@ export function createHistory({ identity, onDownloadError }) {
   const actions = el(
     'div',
     { class: 'section-actions' },
+    el('a', { class: 'tertiary', href: '#/history' }, t('clockit.history.chart')),
     createDownload({ history, identity, onError: onDownloadError }),
   );
   const head = el('div', { class: 'section-head' }, el('h2', { id: 'history-title' }, t('clockit.history.title')), actions);

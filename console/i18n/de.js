@@ -3,7 +3,10 @@
  * @type {Record<import('./translate.js').MessageKey, string | Record<string, string>>}
  */
 import { clockit } from './de/clockit.js';
+import { display } from './de/display.js';
+import { history } from './de/history.js';
+import { punchClock } from './de/punch-clock.js';
 import { rooms } from './de/rooms.js';
 import { shell } from './de/shell.js';
 
-export const messages = { ...shell, ...clockit, ...rooms };
+export const messages = { ...shell, ...clockit, ...history, ...rooms, ...display, ...punchClock };

@@ -1,6 +1,9 @@
 /** The English texts of all pages. */
 import { clockit } from './en/clockit.js';
+import { display } from './en/display.js';
+import { history } from './en/history.js';
+import { punchClock } from './en/punch-clock.js';
 import { rooms } from './en/rooms.js';
 import { shell } from './en/shell.js';
 
-export const messages = { ...shell, ...clockit, ...rooms };
+export const messages = { ...shell, ...clockit, ...history, ...rooms, ...display, ...punchClock };

@@ -1,17 +1,18 @@
-/** The link to the room, with a copy button. */
+/** A link to the room or to its display, with a copy button. */
 import { el } from '../dom.js';
 import { t } from '../i18n/translate.js';
-import { hashOfRoom } from '../route.js';
 
-export function createShareLink({ announce }) {
-  const link = el('input', { id: 'room-link', readonly: true, spellcheck: 'false' });
+/** `hashOf(roomId)` returns the fragment of the linked page. */
+export function createShareLink({ id, label, hashOf, announce, extra = null }) {
+  const link = el('input', { id, readonly: true, spellcheck: 'false' });
   link.addEventListener('focus', () => link.select());
   const copyButton = el('button', { type: 'button', class: 'secondary', click: copy }, t('rooms.share.copy'));
   const node = el(
     'section',
     { class: 'share' },
-    el('label', { for: 'room-link' }, t('rooms.share.label')),
+    el('label', { for: id }, label),
     el('div', { class: 'share-row' }, link, copyButton),
+    extra,
   );
 
   async function copy() {
@@ -27,7 +28,7 @@ export function createShareLink({ announce }) {
   return {
     node,
     update(roomId) {
-      const url = new URL(hashOfRoom(roomId), new URL('.', location)).href;
+      const url = new URL(hashOf(roomId), new URL('.', location)).href;
       if (link.value !== url) link.value = url;
     },
   };

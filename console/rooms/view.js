@@ -1,6 +1,7 @@
 /** The rooms page: the form to join, or the room. Keeps no model of its own. */
-import { el, setText, setVisible } from '../dom.js';
+import { el, setAttribute, setText, setVisible } from '../dom.js';
 import { t } from '../i18n/translate.js';
+import { hashOfDisplay, hashOfRoom } from '../route.js';
 import { createCountdownView } from './countdown-view.js';
 import { joinErrorText } from './join-error.js';
 import { createJoinForm } from './join-form.js';
@@ -15,9 +16,11 @@ export function createRoomsView({ main, storage, create, openRoom, leave, sendCo
   const loading = el('div', { class: 'loading', tabindex: '-1' }, el('p', {}, t('rooms.loading')), retryText, cancel);
   const countdown = createCountdownView({ sendCommand });
   const members = createMemberList();
-  const shareLink = createShareLink({ announce });
+  const shareLink = createShareLink({ id: 'room-link', label: t('rooms.share.label'), hashOf: hashOfRoom, announce });
+  const openDisplay = el('a', { class: 'tertiary', target: '_blank', rel: 'noopener' }, t('display.open'));
+  const displayLink = createShareLink({ id: 'display-link', label: t('display.link'), hashOf: hashOfDisplay, announce, extra: openDisplay });
   const leaveButton = el('button', { type: 'button', class: 'tertiary', click: leave }, t('rooms.leave'));
-  const aside = el('aside', { class: 'room-aside' }, shareLink.node, members.node, leaveButton);
+  const aside = el('aside', { class: 'room-aside' }, shareLink.node, displayLink.node, members.node, leaveButton);
   const roomNode = el('div', { class: 'page room', hidden: true }, countdown.node, aside);
   main.replaceChildren(errorBox, loading, joinForm.node, roomNode);
 
@@ -45,6 +48,8 @@ export function createRoomsView({ main, storage, create, openRoom, leave, sendCo
       countdown.update({ state, ms, timeUp, fresh, canSendCommands });
       members.update(room);
       shareLink.update(room.sessionId);
+      displayLink.update(room.sessionId);
+      setAttribute(openDisplay, 'href', hashOfDisplay(room.sessionId));
       // A button that had the focus is hidden now, so the focus moves on to the countdown.
       if (isEntering && document.activeElement === main) countdown.focus();
     },

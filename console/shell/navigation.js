@@ -5,12 +5,16 @@ import { t } from '../i18n/translate.js';
 const PAGES = [
   { page: 'timers', href: '#/', name: 'page.timers' },
   { page: 'rooms', href: '#/rooms', name: 'page.rooms' },
+  { page: 'punch-clock', href: '#/punch-clock', name: 'page.punchClock' },
 ];
+
+/** Pages that belong to another one. */
+const PARENTS = { history: 'timers', display: 'rooms' };
 
 export function renderNavigation(nav, current) {
   nav.replaceChildren(
     ...PAGES.map(({ page, href, name }) =>
-      el('a', { class: 'page-link', href, 'aria-current': page === current ? 'page' : null }, t(name)),
+      el('a', { class: 'page-link', href, 'aria-current': page === (PARENTS[current] ?? current) ? 'page' : null }, t(name)),
     ),
   );
 }

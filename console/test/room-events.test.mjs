@@ -4,7 +4,7 @@ import { load } from './fixture/modules.mjs';
 
 const { announcementOf } = await load('rooms/announcements.js');
 const { createPresenceFeed } = await load('rooms/presence-feed.js');
-const { hashOfRoom, pageFromHash, roomIdFromHash, roomIdFromInput } = await load('route.js');
+const { displayIdFromHash, hashOfDisplay, hashOfRoom, pageFromHash, roomIdFromHash, roomIdFromInput } = await load('route.js');
 
 const NOW = 1_000_000;
 const ready = { sessionId: 'r', duration: 60, remainingTime: 60, isRunning: false, isPaused: false, serverTime: NOW, rev: 3 };
@@ -44,5 +44,7 @@ test('URLs map to rooms and back', () => {
   for (const id of ['abc', 'a b/c#é']) assert.equal(roomIdFromHash(hashOfRoom(id)), id);
   assert.deepEqual(['', '#/', '#/rooms', '#/room/x', '#/room/'].map(pageFromHash), ['timers', 'timers', 'rooms', 'rooms', 'timers']);
   assert.equal(roomIdFromInput(' abc '), 'abc');
-  assert.equal(roomIdFromInput('https://host/?x=1#/room/abc'), 'abc');
+  for (const id of ['abc', 'a b/c#é']) assert.equal(displayIdFromHash(hashOfDisplay(id)), id);
+  assert.deepEqual(['#/display/x', '#/display/', '#/history', '#/punch-clock', '#/nothing'].map(pageFromHash), ['display', 'timers', 'history', 'punch-clock', 'timers']);
+  for (const page of ['room', 'display']) assert.equal(roomIdFromInput(`https://host/?x=1#/${page}/abc`), 'abc');
 });

@@ -1,5 +1,5 @@
-//! The modules of others in `console/lib`: the compiled TypeScript library, and `socket.io-client`, which it uses. The page
-//! is embedded in the binary, and building the binary must need no Node.
+//! The modules of others in `console/lib`: the compiled TypeScript library, and the npm packages that the page loads as they
+//! are. The page is embedded in the binary, and building the binary must need no Node.
 
 use std::path::Path;
 
@@ -13,15 +13,34 @@ use crate::{npm, tools};
 const OUTPUT: &str = "console/lib";
 
 const LIBRARY: &str = "tickcast";
-const SOCKET_IO: &str = "socket.io-client";
+/// An npm package with a module that browsers load as it is.
+struct Package {
+    name: &'static str,
+    /// The folder whose `package.json` pins the version.
+    pinned_in: &'static str,
+    /// The module, what belongs to it, and the licence, which copies must contain.
+    files: &'static [&'static str],
+}
 
-/// The module of `socket.io-client` that browsers load as it is, and the licence that copies must contain.
-const SOCKET_IO_FILES: [&str; 2] = ["dist/socket.io.esm.min.js", "LICENSE"];
+const PACKAGES: [Package; 2] = [
+    Package {
+        name: "socket.io-client",
+        pinned_in: npm::TYPESCRIPT,
+        files: &["dist/socket.io.esm.min.js", "LICENSE"],
+    },
+    Package {
+        name: "uplot",
+        pinned_in: npm::CONSOLE_TESTS,
+        files: &["dist/uPlot.esm.js", "dist/uPlot.min.css", "LICENSE"],
+    },
+];
 
 pub(super) fn generated(workspace: &Workspace) -> Result<Generated> {
     let [node, npm] = tools::install_for_typescript()?;
     let package = workspace.root.join(npm::TYPESCRIPT);
-    npm::install_packages(&workspace.root, npm::TYPESCRIPT, &npm)?;
+    for folder in [npm::TYPESCRIPT, npm::CONSOLE_TESTS] {
+        npm::install_packages(&workspace.root, folder, &npm)?;
+    }
     npm::compile_typescript(&workspace.root, &node)?;
     let mut files = Vec::new();
     let modules = package.join("dist");
@@ -32,12 +51,17 @@ pub(super) fn generated(workspace: &Workspace) -> Result<Generated> {
             files.push(GeneratedFile::new(format!("{OUTPUT}/{LIBRARY}/{path}"), content));
         }
     }
-    for path in SOCKET_IO_FILES {
-        let content = read(&package.join("node_modules").join(SOCKET_IO), path)?;
-        let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
-        files.push(GeneratedFile::new(format!("{OUTPUT}/{SOCKET_IO}/{name}"), content));
+    let mut folders = vec![format!("{OUTPUT}/{LIBRARY}")];
+    for Package { name, pinned_in, files: paths } in PACKAGES {
+        let folder = format!("{OUTPUT}/{name}");
+        for path in paths {
+            let content = read(&workspace.root.join(pinned_in).join("node_modules").join(name), path)?;
+            let file_name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
+            files.push(GeneratedFile::new(format!("{folder}/{file_name}"), content));
+        }
+        folders.push(folder);
     }
-    Ok(Generated { files, folders: [LIBRARY, SOCKET_IO].map(|name| format!("{OUTPUT}/{name}")).into() })
+    Ok(Generated { files, folders })
 }
 
 /// Returns whether a module contains more than comments and the mark of a module, which is all that remains of types.
