@@ -13,8 +13,9 @@ use crate::{npm, tools};
 const OUTPUT: &str = "console/lib";
 
 const LIBRARY: &str = "tickcast";
+
 /// An npm package with a module that browsers load as it is.
-struct Package {
+struct VendoredPackage {
     name: &'static str,
     /// The folder whose `package.json` pins the version.
     pinned_in: &'static str,
@@ -22,13 +23,13 @@ struct Package {
     files: &'static [&'static str],
 }
 
-const PACKAGES: [Package; 2] = [
-    Package {
+const PACKAGES: [VendoredPackage; 2] = [
+    VendoredPackage {
         name: "socket.io-client",
         pinned_in: npm::TYPESCRIPT,
         files: &["dist/socket.io.esm.min.js", "LICENSE"],
     },
-    Package {
+    VendoredPackage {
         name: "uplot",
         pinned_in: npm::CONSOLE_TESTS,
         files: &["dist/uPlot.esm.js", "dist/uPlot.min.css", "LICENSE"],
@@ -52,7 +53,7 @@ pub(super) fn generated(workspace: &Workspace) -> Result<Generated> {
         }
     }
     let mut folders = vec![format!("{OUTPUT}/{LIBRARY}")];
-    for Package { name, pinned_in, files: paths } in PACKAGES {
+    for VendoredPackage { name, pinned_in, files: paths } in PACKAGES {
         let folder = format!("{OUTPUT}/{name}");
         for path in paths {
             let content = read(&workspace.root.join(pinned_in).join("node_modules").join(name), path)?;
