@@ -15,8 +15,8 @@ const STABLE_MS = 20_000;
 const GOING_AWAY_MAX_MS = 300_000;
 /** The share of the announced time over which clients spread their next dials: nodes spread the announcements too. */
 const HANDOVER_SPREAD = 0.25;
-/** The old link stays open for this long after a handover at most, if the new one delivers no tick. */
-const OVERLAP_MS = 2_500;
+/** The old link stays open for this long after a handover at most, if ticks are due and the new one delivers none. */
+export const OVERLAP_MS = 2_500;
 /** See the module. At most one dial is in progress at a time. */
 export class Connection {
     #options;
@@ -110,8 +110,7 @@ export class Connection {
             this.#setState({ phase: 'online' });
         this.#options.onMessage(message, isHandover);
         this.#options.onOnline(isHandover);
-        if (!this.#options.expectsTicks())
-            this.#dropOld();
+        this.#limitOverlap();
         if (attempt.goingAway)
             this.#startHandover(attempt.goingAway);
     }
@@ -186,7 +185,14 @@ export class Connection {
     #keepOld(link) {
         this.#dropOld();
         this.#old = link;
-        this.#oldTimer = this.#platform.setTimeout(() => this.#dropOld(), OVERLAP_MS);
+    }
+    /** Runs after the handshake, which can tell whether ticks are due. */
+    #limitOverlap() {
+        const ms = this.#old ? this.#options.overlapMs() : 0;
+        if (ms === 0)
+            this.#dropOld();
+        else
+            this.#oldTimer = this.#platform.setTimeout(() => this.#dropOld(), ms);
     }
     #dropOld() {
         this.#platform.clearTimeout(this.#oldTimer);

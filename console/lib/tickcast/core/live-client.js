@@ -2,7 +2,7 @@
  * What the clients of all systems have in common: a connection that is checked once a second, credentials, the server's
  * time, errors, and a snapshot that applications subscribe to. A system adds its messages and its model.
  */
-import { Connection } from './connection.js';
+import { Connection, OVERLAP_MS } from './connection.js';
 import { Credentials } from './credentials.js';
 import { Interval } from './interval.js';
 import { LinkMonitor } from './link-monitor.js';
@@ -39,7 +39,7 @@ export class LiveClient {
             isHandshake: (message) => this.isHandshake(message),
             isTick: (message) => this.isTick(message),
             countsAfterHandover: (message) => this.countsAfterHandover(message),
-            expectsTicks: () => this.needsOldLink(),
+            overlapMs: () => this.overlapMs(),
             canRenewCredential: this.credentials.isRenewable,
             onMessage: (message, isHandover) => this.#receive(message, isHandover),
             onOnline: (isHandover) => this.#handleOnline(isHandover),
@@ -83,9 +83,9 @@ export class LiveClient {
     countsAfterHandover(message) {
         return this.isTick(message);
     }
-    /** Whether the old link of a handover stays until the new one delivers a tick. */
-    needsOldLink() {
-        return this.expectsTicks();
+    /** How long the old link of a handover stays at most; it ends sooner when the new one delivers a tick. */
+    overlapMs() {
+        return this.expectsTicks() ? OVERLAP_MS : 0;
     }
     /** Whether a link without messages is in order. Otherwise the client asks for an answer after some silence. */
     allowsSilence() {

@@ -1,3 +1,5 @@
+/** The client of one member of one room: the membership, and the time. */
+import { OVERLAP_MS } from '../core/connection.js';
 import { httpUrl } from '../core/endpoint.js';
 import { httpTime } from '../core/http-time.js';
 import { LiveClient } from '../core/live-client.js';
@@ -77,8 +79,8 @@ export class RoomsClient extends LiveClient {
     countsAfterHandover(message) {
         return message.type === 'ack' || this.isTick(message);
     }
-    needsOldLink() {
-        return this.#membership.hasPendingCommands || this.expectsTicks();
+    overlapMs() {
+        return this.#membership.hasPendingCommands ? OVERLAP_MS : super.overlapMs();
     }
     expectsTicks() {
         const { room } = this.#membership.model;

@@ -16,6 +16,8 @@ import { RecentMessages } from './recent-messages.js';
 const QUEUED_MAX_MS = 120_000;
 /** The server remembers the id of a call for five minutes. */
 const LIMITS = { resendWindowMs: 240_000, queuedMaxMs: QUEUED_MAX_MS, attemptsMax: 5 };
+/** Events reach the sockets of all nodes within 200 ms; a node that stops may take longer. */
+const EVENT_OVERLAP_MS = 1_000;
 /** See the module. Nothing happens before `open`. */
 export class StudioClient extends CommandClient {
     dial;
@@ -95,8 +97,8 @@ export class StudioClient extends CommandClient {
         return false;
     }
     /** Both links of a handover deliver events for a while, so that none is missed that one of them delivers late. */
-    needsOldLink() {
-        return true;
+    overlapMs() {
+        return EVENT_OVERLAP_MS;
     }
     countsAfterHandover(message) {
         return parseStudioEvent(message) !== null;

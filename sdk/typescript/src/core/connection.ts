@@ -25,8 +25,8 @@ const GOING_AWAY_MAX_MS = 300_000;
 /** The share of the announced time over which clients spread their next dials: nodes spread the announcements too. */
 const HANDOVER_SPREAD = 0.25;
 
-/** The old link stays open for this long after a handover at most, if the new one delivers no tick. */
-const OVERLAP_MS = 2_500;
+/** The old link stays open for this long after a handover at most, if ticks are due and the new one delivers none. */
+export const OVERLAP_MS = 2_500;
 
 /** The state of a connection. `retryAt` is a local time in milliseconds. */
 export type ConnectionState =
@@ -46,8 +46,8 @@ export interface ConnectionOptions {
   isTick(message: Message): boolean;
   /** Whether this message counts although it arrives on the old link after a handover. */
   countsAfterHandover(message: Message): boolean;
-  /** Whether ticks are due, so that the old link of a handover stays until the new one delivers one. */
-  expectsTicks(): boolean;
+  /** How long the old link of a handover stays at most; it ends sooner when the new one delivers a tick. */
+  overlapMs(): number;
   /** Whether the next dial can present another credential after 4401. */
   readonly canRenewCredential: boolean;
   /** `isHandover` is true for the handshake of a link that continues a connection without interruption. */
@@ -155,7 +155,7 @@ export class Connection {
     if (!isHandover) this.#setState({ phase: 'online' });
     this.#options.onMessage(message, isHandover);
     this.#options.onOnline(isHandover);
-    if (!this.#options.expectsTicks()) this.#dropOld();
+    this.#limitOverlap();
     if (attempt.goingAway) this.#startHandover(attempt.goingAway);
   }
 
@@ -226,7 +226,13 @@ export class Connection {
   #keepOld(link: Link | null) {
     this.#dropOld();
     this.#old = link;
-    this.#oldTimer = this.#platform.setTimeout(() => this.#dropOld(), OVERLAP_MS);
+  }
+
+  /** Runs after the handshake, which can tell whether ticks are due. */
+  #limitOverlap() {
+    const ms = this.#old ? this.#options.overlapMs() : 0;
+    if (ms === 0) this.#dropOld();
+    else this.#oldTimer = this.#platform.setTimeout(() => this.#dropOld(), ms);
   }
 
   #dropOld() {

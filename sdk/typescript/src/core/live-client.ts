@@ -2,7 +2,7 @@
  * What the clients of all systems have in common: a connection that is checked once a second, credentials, the server's
  * time, errors, and a snapshot that applications subscribe to. A system adds its messages and its model.
  */
-import { Connection, type ConnectionState } from './connection.js';
+import { Connection, OVERLAP_MS, type ConnectionState } from './connection.js';
 import { Credentials } from './credentials.js';
 import type { Credential } from './endpoint.js';
 import type { ClientError } from './errors.js';
@@ -53,7 +53,7 @@ export abstract class LiveClient<Snapshot extends object> implements Store<Snaps
       isHandshake: (message) => this.isHandshake(message),
       isTick: (message) => this.isTick(message),
       countsAfterHandover: (message) => this.countsAfterHandover(message),
-      expectsTicks: () => this.needsOldLink(),
+      overlapMs: () => this.overlapMs(),
       canRenewCredential: this.credentials.isRenewable,
       onMessage: (message, isHandover) => this.#receive(message, isHandover),
       onOnline: (isHandover) => this.#handleOnline(isHandover),
@@ -125,9 +125,9 @@ export abstract class LiveClient<Snapshot extends object> implements Store<Snaps
     return this.isTick(message);
   }
 
-  /** Whether the old link of a handover stays until the new one delivers a tick. */
-  protected needsOldLink(): boolean {
-    return this.expectsTicks();
+  /** How long the old link of a handover stays at most; it ends sooner when the new one delivers a tick. */
+  protected overlapMs(): number {
+    return this.expectsTicks() ? OVERLAP_MS : 0;
   }
 
   /** Whether a link without messages is in order. Otherwise the client asks for an answer after some silence. */

@@ -1,5 +1,5 @@
 /** The client of one member of one room: the membership, and the time. */
-import type { ConnectionState } from '../core/connection.js';
+import { OVERLAP_MS, type ConnectionState } from '../core/connection.js';
 import { httpUrl } from '../core/endpoint.js';
 import type { CommandError } from '../core/errors.js';
 import { httpTime } from '../core/http-time.js';
@@ -139,8 +139,8 @@ export class RoomsClient extends LiveClient<RoomsSnapshot> {
     return message.type === 'ack' || this.isTick(message);
   }
 
-  protected override needsOldLink(): boolean {
-    return this.#membership.hasPendingCommands || this.expectsTicks();
+  protected override overlapMs(): number {
+    return this.#membership.hasPendingCommands ? OVERLAP_MS : super.overlapMs();
   }
 
   protected expectsTicks(): boolean {

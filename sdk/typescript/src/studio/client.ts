@@ -36,6 +36,9 @@ const QUEUED_MAX_MS = 120_000;
 /** The server remembers the id of a call for five minutes. */
 const LIMITS: OutboxLimits = { resendWindowMs: 240_000, queuedMaxMs: QUEUED_MAX_MS, attemptsMax: 5 };
 
+/** Events reach the sockets of all nodes within 200 ms; a node that stops may take longer. */
+const EVENT_OVERLAP_MS = 1_000;
+
 /** The options of a `StudioClient`. */
 export interface StudioOptions extends CommandClientOptions {
   /** The function `io` of the package `socket.io-client`. */
@@ -155,8 +158,8 @@ export class StudioClient extends CommandClient<StudioSnapshot, StudioResult> {
   }
 
   /** Both links of a handover deliver events for a while, so that none is missed that one of them delivers late. */
-  protected override needsOldLink(): boolean {
-    return true;
+  protected override overlapMs(): number {
+    return EVENT_OVERLAP_MS;
   }
 
   protected override countsAfterHandover(message: Message): boolean {
