@@ -1,4 +1,7 @@
-/** A rolling restart of all nodes behind load balancers, as operators deploy them: no display misses a second, and no member leaves its room. */
+/**
+ * A rolling restart of all nodes behind load balancers, as operators deploy them: no display misses a second, no member leaves its room, and no event of an
+ * organisation is missed or repeated.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { io } from 'socket.io-client';
@@ -6,9 +9,11 @@ import { WebSocket } from 'ws';
 import { until } from '../../../console/test/fixture/until.mjs';
 import { ClockitClient } from '../dist/clockit/index.js';
 import { RoomsClient } from '../dist/rooms/index.js';
+import { StudioClient } from '../dist/studio/index.js';
 import { BALANCERS, startBalancer } from './fixture/balancers.mjs';
 import { startCluster } from './fixture/cluster.mjs';
 import './fixture/crypto.mjs';
+import { signToken, TOKEN_SETTINGS } from './fixture/tokens.mjs';
 
 /** So many that some are on each node. */
 const DEVICES = 6;
@@ -18,7 +23,7 @@ let balancers = [];
 const clients = [];
 
 before(async () => {
-  cluster = await startCluster();
+  cluster = await startCluster(TOKEN_SETTINGS);
   balancers = await Promise.all(BALANCERS.map((kind) => startBalancer(kind, cluster.nodes)));
 });
 
@@ -69,15 +74,39 @@ async function openRoom({ url }) {
   return members;
 }
 
-test('timers and rooms go on through a rolling restart', async () => {
-  const groups = await Promise.all(balancers.map(async (balancer) => ({ ...balancer, devices: await openDevices(balancer), members: await openRoom(balancer) })));
+/** Members of an organisation, of whom the first starts and stops entries until `stop` is called. */
+async function openStudio({ kind, url }) {
+  const members = ['ann', 'ben', 'eve'].map((name) => {
+    const client = new StudioClient({ url, io, credential: { token: signToken({ sub: name, org_id: kind }) } });
+    const events = [];
+    client.onEvent(({ type, payload }) => events.push(`${type} ${payload.timeEntryId}`));
+    return { client, events, ...record(client, () => null) };
+  });
+  await until('the organisation is loaded', () => members.every(({ client }) => client.getSnapshot().times === 'live'));
+  const [expected, failures] = [[], []];
+  let isOver = false;
+  const work = async ([{ client }]) => {
+    for (let sessionId = 1; !isOver; sessionId++) {
+      const started = await client.start({ taskTypeId: 1, sessionId });
+      const stopped = started.ok ? await client.stop(started.value.id) : started;
+      if (stopped.ok) expected.push(`timer:started ${stopped.value.id}`, `timer:stopped ${stopped.value.id}`);
+      else failures.push(stopped.error.message);
+    }
+  };
+  const ended = work(members);
+  return { members, expected, failures, stop: () => ((isOver = true), ended) };
+}
+
+test('timers, rooms and organisations go on through a rolling restart', async () => {
+  const groups = await Promise.all(balancers.map(async (balancer) => ({ ...balancer, devices: await openDevices(balancer), members: await openRoom(balancer), studio: await openStudio(balancer) })));
   const all = groups.flatMap(({ devices, members }) => [...devices, ...members]);
   const shownSince = (counts) => all.every(({ seconds }, index) => seconds.length > counts[index] + 2);
   await until('seconds are shown', () => shownSince(all.map(() => 0)));
   await cluster.restart();
   const counts = all.map(({ seconds }) => seconds.length);
   await until('seconds are shown after the restart', () => shownSince(counts));
-  for (const { kind, devices, members } of groups) {
+  await Promise.all(groups.map(({ studio }) => studio.stop()));
+  for (const { kind, devices, members, studio } of groups) {
     for (const { seconds } of devices) assert.deepEqual(seconds, seconds.map((_, index) => seconds[0] + index), kind);
     for (const { seconds, client, id } of members) {
       const counted = seconds.slice(seconds.indexOf(599));
@@ -86,5 +115,14 @@ test('timers and rooms go on through a rolling restart', async () => {
     }
     for (const { phases } of [...devices, ...members]) assert.deepEqual([...phases], ['connecting', 'online'], kind);
     assert.deepEqual(members.map(({ presence }) => presence), [['Ben session:user-joined'], []], `${kind}: nobody left the room`);
+    studio.expected.sort();
+    assert.ok(studio.expected.length > 20, kind);
+    assert.deepEqual(studio.failures, [], kind);
+    for (const { client, events, phases } of studio.members) {
+      await until('the last event has arrived', () => client.getSnapshot().entries.size === 0 && events.length >= studio.expected.length);
+      // Around a move, two links deliver events.
+      assert.deepEqual([...events].sort(), studio.expected, kind);
+      assert.deepEqual([...phases], ['connecting', 'online'], kind);
+    }
   }
 });

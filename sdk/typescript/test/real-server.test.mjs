@@ -1,6 +1,5 @@
 /** The Clockit client against real servers: TICKCAST_BIN is the path of the binary. */
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { startServer } from '../../../console/test/fixture/server.mjs';
@@ -8,14 +7,13 @@ import { until } from '../../../console/test/fixture/until.mjs';
 import { ClockitClient, ClockitHistory } from '../dist/clockit/index.js';
 import './fixture/crypto.mjs';
 import { MemoryStorage } from './fixture/storage.mjs';
-
-const SECRET = 'a secret of the tests, long enough';
+import { signToken, TOKEN_SETTINGS } from './fixture/tokens.mjs';
 
 let server;
 const clients = [];
 
 before(async () => {
-  server = await startServer({ TICKCAST__AUTH__MODES: 'trusted,jwt', TICKCAST__AUTH__JWT__SECRET: SECRET, TICKCAST__AUTH__JWT__LEEWAY: '0s' });
+  server = await startServer(TOKEN_SETTINGS);
 });
 
 after(async () => {
@@ -118,16 +116,10 @@ test('a command whose page was left before the answer is carried out once by the
   assert.deepEqual([second.record.errors, storage.items.size], [[], 1]);
 });
 
-function jwt(claims) {
-  const encode = (value) => Buffer.from(value).toString('base64url');
-  const body = `${encode('{"alg":"HS256","typ":"JWT"}')}.${encode(JSON.stringify(claims))}`;
-  return `${body}.${createHmac('sha256', SECRET).update(body).digest('base64url')}`;
-}
-
 test('a socket outlives its token, and a bad token is refused after one more', async () => {
   const issued = [];
   const token = () => {
-    issued.push(jwt({ sub: 'grace', exp: Math.floor(Date.now() / 1000) + 3 }));
+    issued.push(signToken({ sub: 'grace' }, 3));
     return issued.at(-1);
   };
   const { client, record, online } = open('', { credential: { token } });

@@ -1,20 +1,18 @@
 /** The Studio client with the real `socket.io-client` against a real server: TICKCAST_BIN is the path of the binary. */
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { io } from 'socket.io-client';
 import { startServer } from '../../../console/test/fixture/server.mjs';
 import { until } from '../../../console/test/fixture/until.mjs';
 import { StudioClient } from '../dist/studio/index.js';
 import './fixture/crypto.mjs';
-
-const SECRET = 'a secret of the tests, long enough';
+import { signToken, TOKEN_SETTINGS } from './fixture/tokens.mjs';
 
 let server;
 const clients = [];
 
 before(async () => {
-  server = await startServer({ TICKCAST__AUTH__MODES: 'jwt', TICKCAST__AUTH__JWT__SECRET: SECRET, TICKCAST__AUTH__JWT__LEEWAY: '0s' });
+  server = await startServer(TOKEN_SETTINGS);
 });
 
 after(async () => {
@@ -22,14 +20,8 @@ after(async () => {
   await server?.close();
 });
 
-function token(user, organization, validMs = 600_000) {
-  const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const content = `${encode({ alg: 'HS256' })}.${encode({ sub: user, org_id: organization, exp: Math.floor((Date.now() + validMs) / 1000) })}`;
-  return `${content}.${createHmac('sha256', SECRET).update(content).digest('base64url')}`;
-}
-
 /** A member that records events and errors. */
-async function open(user, organization, credential = { token: () => token(user, organization) }) {
+async function open(user, organization, credential = { token: () => signToken({ sub: user, org_id: organization }) }) {
   const client = new StudioClient({ url: server.url, io, credential, platform: { random: () => 0.5 } });
   const record = { events: [], errors: [], phases: [] };
   client.onEvent(({ type, payload }) => record.events.push(`${type} ${payload.timeEntryId} by ${payload.userId}`));
@@ -92,7 +84,7 @@ test('what runs is counted over a killed server, and a stop is carried out once'
 
 test('fresh tokens keep the socket open, and a token of nobody is refused', async () => {
   let issued = 0;
-  const provider = () => (issued++, token('1', 4, 3_000));
+  const provider = () => (issued++, signToken({ sub: '1', org_id: 4 }, 3));
   const ann = await open('1', 4, { token: provider });
   const first = issued;
   await until('a later token was presented', () => issued > first + 1);
