@@ -1,6 +1,6 @@
 /** The hooks in several tabs against a real server: TICKCAST_BIN is the path of the binary. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import { startServer } from '../../../console/test/fixture/server.mjs';
@@ -85,55 +85,57 @@ async function stored(user) {
 const kinds = ({ entries }) => entries.map(({ type }) => type).join();
 const everyDay = (pages, is) => until(`the days are as expected: ${is}`, () => pages.every(({ page }) => is(page)));
 
-test('a punch of one tab counts in the other, whatever the clock of the device says', async () => {
-  await Promise.all(
-    Object.entries(CLOCKS).map(async ([user, offsetMs]) => {
-      const [first, second] = await openDays(user, { offsetMs });
-      const measured = ({ answers }) => answers.filter((path) => path === '/timesync').length >= SAMPLES;
-      await until('the tabs know the time of the server', () => [first, second].every(measured));
-      first.page.clockIn();
-      await everyDay([first, second], ({ liveWorkSeconds }) => liveWorkSeconds >= 2);
-      assert.ok(Math.abs(first.page.liveWorkSeconds - second.page.liveWorkSeconds) <= 1);
-      second.page.clockOut();
-      await everyDay([first, second], ({ sessionData, liveBreakSeconds }) => kinds(sessionData) === 'IN,OUT' && liveBreakSeconds >= 1);
-      const { entries, dailyStats } = await stored(user);
-      assert.ok(entries.every(({ timestamp }) => Math.abs(timestamp - Date.now()) < 20_000), `${user}: the punches are dated by the server's time`);
-      assert.equal(dailyStats.totalWorkMinutes, 0);
-      for (const tab of [first, second]) {
-        assert.equal(tab.requests.filter((request) => request === 'POST /api/session').length, 1, 'a tab posts its punch and nothing else');
-        assert.equal(tab.page.error, null);
-      }
-    }),
-  );
-});
+describe('a working day in two tabs', { concurrency: true }, () => {
+  test('a punch of one tab counts in the other, whatever the clock of the device says', async () => {
+    await Promise.all(
+      Object.entries(CLOCKS).map(async ([user, offsetMs]) => {
+        const [first, second] = await openDays(user, { offsetMs });
+        const measured = ({ answers }) => answers.filter((path) => path === '/timesync').length >= SAMPLES;
+        await until('the tabs know the time of the server', () => [first, second].every(measured));
+        first.page.clockIn();
+        await everyDay([first, second], ({ liveWorkSeconds }) => liveWorkSeconds >= 2);
+        assert.ok(Math.abs(first.page.liveWorkSeconds - second.page.liveWorkSeconds) <= 1);
+        second.page.clockOut();
+        await everyDay([first, second], ({ sessionData, liveBreakSeconds }) => kinds(sessionData) === 'IN,OUT' && liveBreakSeconds >= 1);
+        const { entries, dailyStats } = await stored(user);
+        assert.ok(entries.every(({ timestamp }) => Math.abs(timestamp - Date.now()) < 20_000), `${user}: the punches are dated by the server's time`);
+        assert.equal(dailyStats.totalWorkMinutes, 0);
+        for (const tab of [first, second]) {
+          assert.equal(tab.requests.filter((request) => request === 'POST /api/session').length, 1, 'a tab posts its punch and nothing else');
+          assert.equal(tab.page.error, null);
+        }
+      }),
+    );
+  });
 
-test('a theme and a reset of one tab stay', async () => {
-  const [first, second] = await openDays('ben');
-  second.page.updateSessionData({ currentTheme: 'minimal' });
-  first.page.updateSessionData({ currentTheme: 'dark' });
-  await everyDay([first, second], ({ sessionData }) => sessionData.currentTheme === 'dark');
-  first.page.clockIn();
-  await everyDay([first, second], ({ sessionData }) => kinds(sessionData) === 'IN');
-  second.page.updateSessionData({ currentStatus: 'IN', sessionStartTime: 1 });
-  await first.page.resetSession();
-  await second.page.saveSessionData();
-  await everyDay([first, second], ({ sessionData }) => kinds(sessionData) === '' && sessionData.currentStatus === 'OUT');
-  assert.deepEqual([(await stored('ben')).entries, (await stored('ben')).currentTheme], [[], 'dark']);
-  second.page.clockIn();
-  await everyDay([first, second], ({ sessionData }) => kinds(sessionData) === 'IN');
-});
+  test('a theme and a reset of one tab stay', async () => {
+    const [first, second] = await openDays('ben');
+    second.page.updateSessionData({ currentTheme: 'minimal' });
+    first.page.updateSessionData({ currentTheme: 'dark' });
+    await everyDay([first, second], ({ sessionData }) => sessionData.currentTheme === 'dark');
+    first.page.clockIn();
+    await everyDay([first, second], ({ sessionData }) => kinds(sessionData) === 'IN');
+    second.page.updateSessionData({ currentStatus: 'IN', sessionStartTime: 1 });
+    await first.page.resetSession();
+    await second.page.saveSessionData();
+    await everyDay([first, second], ({ sessionData }) => kinds(sessionData) === '' && sessionData.currentStatus === 'OUT');
+    assert.deepEqual([(await stored('ben')).entries, (await stored('ben')).currentTheme], [[], 'dark']);
+    second.page.clockIn();
+    await everyDay([first, second], ({ sessionData }) => kinds(sessionData) === 'IN');
+  });
 
-test('what is not saved is sent when the page is left, and read when it is shown', async () => {
-  const [first, second] = await openDays('cem');
-  first.page.updateSessionData({ currentTheme: 'aurora' });
-  first.hides.forEach((run) => run());
-  await everyDay([second], ({ sessionData }) => sessionData.currentTheme === 'aurora');
-  first.page.updateSessionData({ currentTheme: 'dark' });
-  first.root.unmount();
-  await everyDay([second], ({ sessionData }) => sessionData.currentTheme === 'dark');
-  const before = second.requests.length;
-  document.dispatchEvent(new Event('visibilitychange'));
-  await until('the day is read', () => second.requests.slice(before).includes('GET /api/session'));
+  test('what is not saved is sent when the page is left, and read when it is shown', async () => {
+    const [first, second] = await openDays('cem');
+    first.page.updateSessionData({ currentTheme: 'aurora' });
+    first.hides.forEach((run) => run());
+    await everyDay([second], ({ sessionData }) => sessionData.currentTheme === 'aurora');
+    first.page.updateSessionData({ currentTheme: 'dark' });
+    first.root.unmount();
+    await everyDay([second], ({ sessionData }) => sessionData.currentTheme === 'dark');
+    const before = second.requests.length;
+    document.dispatchEvent(new Event('visibilitychange'));
+    await until('the day is read', () => second.requests.slice(before).includes('GET /api/session'));
+  });
 });
 
 test('stopwatches and a room outlive a killed server', async () => {
