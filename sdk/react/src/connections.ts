@@ -1,15 +1,15 @@
 /** The clients of one user at one server, by the systems and rooms that components use. */
-import { Lease, type SharedClient } from './lease.js';
+import { RefCountedClient, type Client } from './ref-counted-client.js';
 import { clientOptions, type ClientOptions, type HookOptions } from './options.js';
 
 /** Creates a client. */
-export type ClientFactory<C extends SharedClient> = (options: ClientOptions) => C;
+export type ClientFactory<C extends Client> = (options: ClientOptions) => C;
 
 /** See the module. Nothing is created before a component reads it. */
 export class Connections {
   readonly options: HookOptions;
   #latest: HookOptions;
-  readonly #leases = new Map<string, Lease<SharedClient>>();
+  readonly #clients = new Map<string, RefCountedClient<Client>>();
 
   constructor(options: HookOptions) {
     this.options = options;
@@ -26,22 +26,22 @@ export class Connections {
     this.#latest = options;
   }
 
-  /** Returns the options of a client that belongs to no lease. */
+  /** Returns the options of a client that no component shares. */
   clientOptions(): ClientOptions {
     const { onError: _, ...options } = this.options;
     return clientOptions(options, () => this.#latest);
   }
 
   /** Returns the client with a name, which all callers share. `create` has to be the same for each name. */
-  lease<C extends SharedClient>(name: string, create: ClientFactory<C>): Lease<C> {
-    const found = this.#leases.get(name);
-    if (found) return found as unknown as Lease<C>;
-    const lease = new Lease<C>(() => {
+  client<C extends Client>(name: string, create: ClientFactory<C>): RefCountedClient<C> {
+    const found = this.#clients.get(name);
+    if (found) return found as unknown as RefCountedClient<C>;
+    const shared = new RefCountedClient<C>(() => {
       const client = create(this.clientOptions());
       client.onError((error) => this.#latest.onError?.(error));
       return client;
     });
-    this.#leases.set(name, lease as unknown as Lease<SharedClient>);
-    return lease;
+    this.#clients.set(name, shared as unknown as RefCountedClient<Client>);
+    return shared;
   }
 }

@@ -1,7 +1,7 @@
 /** The connections that the components below share. */
 import { createContext, createElement, useContext, useEffect, useState, type ReactElement, type ReactNode } from 'react';
 import { Connections, type ClientFactory } from './connections.js';
-import type { Lease, SharedClient } from './lease.js';
+import type { Client, RefCountedClient } from './ref-counted-client.js';
 import { hasOptions, inherit, isSameConnection, type HookOptions } from './options.js';
 
 const TickcastContext = createContext<Connections | null>(null);
@@ -27,16 +27,16 @@ export function useConnections({ onError: _, ...options }: HookOptions = {}): Co
 }
 
 /** Returns a client that is open while the component is mounted. */
-export function useLease<C extends SharedClient>(name: string, create: ClientFactory<C>, options: HookOptions = {}): Lease<C> {
-  const lease = useConnections(options).lease(name, create);
-  useListener(lease, (client, listener) => client.onError(listener), options.onError);
-  useEffect(() => lease.acquire(), [lease]);
-  return lease;
+export function useSharedClient<C extends Client>(name: string, create: ClientFactory<C>, options: HookOptions = {}): RefCountedClient<C> {
+  const shared = useConnections(options).client(name, create);
+  useListener(shared, (client, listener) => client.onError(listener), options.onError);
+  useEffect(() => shared.acquire(), [shared]);
+  return shared;
 }
 
 /** Adds a listener to a client while the component is mounted. The function may be another one in each render. */
-export function useListener<C extends SharedClient, T>(
-  lease: Lease<C> | null,
+export function useListener<C extends Client, T>(
+  shared: RefCountedClient<C> | null,
   add: (client: C, listener: (value: T) => void) => () => void,
   listener: ((value: T) => void) | undefined,
 ): void {
@@ -44,7 +44,7 @@ export function useListener<C extends SharedClient, T>(
   useEffect(() => {
     latest.listener = listener;
   });
-  useEffect(() => (lease ? add(lease.client, (value) => latest.listener?.(value)) : undefined), [lease, latest]);
+  useEffect(() => (shared ? add(shared.client, (value) => latest.listener?.(value)) : undefined), [shared, latest]);
 }
 
 function useOwnConnections(options: HookOptions): Connections {

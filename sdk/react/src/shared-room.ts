@@ -1,7 +1,7 @@
 /** The client of a room, in the form that components share. */
 import { RoomsClient, type RoomsSnapshot } from '@tickcast/client/rooms';
 import type { ClientError } from '@tickcast/client';
-import type { SharedClient } from './lease.js';
+import type { Client } from './ref-counted-client.js';
 import { requireIo, type ClientOptions } from './options.js';
 
 /** Returns a client that is in no room yet. */
@@ -10,7 +10,7 @@ export function createRoomsClient({ tabStorage, ...options }: ClientOptions): Ro
 }
 
 /** A member of one room, from its opening to its closing. A page that ends without closing it stays a member for seconds. */
-export class SharedRoom implements SharedClient {
+export class SharedRoom implements Client {
   readonly rooms: RoomsClient;
   readonly #roomId: string;
   readonly #name: string | undefined;

@@ -37,9 +37,9 @@ const SYSTEM: System<StudioClient, StudioCommand> = {
 
 /** Returns the entries that run, each second anew, the task types, and what changes them. */
 export function useOrganizationTimers({ onEvent, ...options }: OrganizationTimersOptions = {}): OrganizationTimers {
-  const [state, lease] = useClient(SYSTEM, options);
-  useListener(lease, (client, listener) => client.onEvent(listener), onEvent);
-  const listEntries = useMemo<StudioClient['entries']>(() => (filter) => lease.client.entries(filter), [lease]);
+  const [state, shared] = useClient(SYSTEM, options);
+  useListener(shared, (client, listener) => client.onEvent(listener), onEvent);
+  const listEntries = useMemo<StudioClient['entries']>(() => (filter) => shared.client.entries(filter), [shared]);
   return useMemo(() => ({ ...state, listEntries }), [state, listEntries]);
 }
 

@@ -1,7 +1,7 @@
 /** A countdown that a team shares, and its members. */
 import { useEffect, useMemo, useSyncExternalStore } from 'react';
 import type { CountdownCommand, RoomCommandResult, RoomEventNotice, RoomsSnapshot } from '@tickcast/client/rooms';
-import type { Lease } from './lease.js';
+import type { RefCountedClient } from './ref-counted-client.js';
 import type { HookOptions } from './options.js';
 import { useConnections, useListener } from './provider.js';
 import { createRoomsClient, SharedRoom } from './shared-room.js';
@@ -55,17 +55,17 @@ const getInitial = () => INITIAL;
  */
 export function useRoom(roomId: string | null, { name, onEvent, onError, ...options }: RoomOptions = {}): RoomState {
   const connections = useConnections(options);
-  const lease = roomId === null ? null : connections.lease(`room ${roomId}`, (client) => new SharedRoom(createRoomsClient(client), roomId, name));
-  useListener(lease, (client, listener) => client.rooms.onEvent(listener), onEvent);
-  useListener(lease, (client, listener) => client.onError(listener), onError);
-  useEffect(() => lease?.acquire(), [lease]);
-  const snapshot = useSyncExternalStore(lease?.subscribe ?? NO_SUBSCRIPTION, lease?.getSnapshot ?? getInitial, getInitial);
-  const commands = useMemo(() => commandsOf(lease), [lease]);
+  const shared = roomId === null ? null : connections.client(`room ${roomId}`, (client) => new SharedRoom(createRoomsClient(client), roomId, name));
+  useListener(shared, (client, listener) => client.rooms.onEvent(listener), onEvent);
+  useListener(shared, (client, listener) => client.onError(listener), onError);
+  useEffect(() => shared?.acquire(), [shared]);
+  const snapshot = useSyncExternalStore(shared?.subscribe ?? NO_SUBSCRIPTION, shared?.getSnapshot ?? getInitial, getInitial);
+  const commands = useMemo(() => commandsOf(shared), [shared]);
   return useMemo(() => ({ ...snapshot, ...commands }), [snapshot, commands]);
 }
 
-function commandsOf(lease: Lease<SharedRoom> | null): RoomCommands {
-  const send = (command: CountdownCommand) => (lease ? lease.client.rooms.send(command) : Promise.resolve(notInRoom(command)));
+function commandsOf(shared: RefCountedClient<SharedRoom> | null): RoomCommands {
+  const send = (command: CountdownCommand) => (shared ? shared.client.rooms.send(command) : Promise.resolve(notInRoom(command)));
   return {
     start: (duration) => send({ type: 'timer:start', ...(duration === undefined ? {} : { duration }) }),
     pause: () => send({ type: 'timer:pause' }),
@@ -73,10 +73,10 @@ function commandsOf(lease: Lease<SharedRoom> | null): RoomCommands {
     reset: () => send({ type: 'timer:reset' }),
     adjust: (seconds) => send({ type: 'timer:adjust', seconds }),
     retryNow: () => {
-      lease?.client.join();
-      lease?.client.rooms.retryNow();
+      shared?.client.join();
+      shared?.client.rooms.retryNow();
     },
-    serverNow: () => lease?.client.rooms.serverNow() ?? Date.now(),
+    serverNow: () => shared?.client.rooms.serverNow() ?? Date.now(),
   };
 }
 

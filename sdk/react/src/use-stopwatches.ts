@@ -24,7 +24,7 @@ const SYSTEM: System<ClockitClient, StopwatchCommand> = {
 
 /** Returns the stopwatches of the user, each second anew while one is running, and what changes them. */
 export function useStopwatches({ onSessionChanges, ...options }: StopwatchesOptions = {}): Stopwatches {
-  const [state, lease] = useClient(SYSTEM, options);
-  useListener(lease, (client, listener) => client.onSessionChanges(listener), onSessionChanges);
+  const [state, shared] = useClient(SYSTEM, options);
+  useListener(shared, (client, listener) => client.onSessionChanges(listener), onSessionChanges);
   return state;
 }

@@ -1,7 +1,7 @@
 /** A person's working day as a page edits it: what the server has, and the changes that are not saved yet. */
 import { backoff, defaultPlatform, StateStore, type BackoffBounds, type ClientError, type HttpError, type Platform, type Timer } from '@tickcast/client';
 import { PunchClockClient, type DayChanges, type PunchStored, type WorkDay } from '@tickcast/client/punch-clock';
-import type { SharedClient } from '../lease.js';
+import type { Client } from '../ref-counted-client.js';
 import type { ClientOptions } from '../options.js';
 import { onVisibilityChange } from './page-visibility.js';
 import { SecondClock } from './second-clock.js';
@@ -29,7 +29,7 @@ const POLL_MS = 30_000;
 const INITIAL: SessionState = { sessionData: null, isLoading: true, error: null };
 
 /** See the module. */
-export class SessionManager implements SharedClient {
+export class SessionManager implements Client {
   readonly #client: PunchClockClient;
   readonly #platform: Platform;
   readonly #store = new StateStore<SessionState>(INITIAL);

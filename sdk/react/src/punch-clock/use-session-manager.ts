@@ -1,7 +1,7 @@
 /** A person's working day, which is the same on every device and in every tab. */
 import { useMemo, useSyncExternalStore } from 'react';
 import type { ClientOptions, HookOptions } from '../options.js';
-import { useLease } from '../provider.js';
+import { useSharedClient } from '../provider.js';
 import type { SecondClock } from './second-clock.js';
 import { SessionManager, type SessionState, type UserSession } from './session-manager.js';
 
@@ -31,9 +31,9 @@ export function clockOf(updateSessionData: object): (() => SecondClock) | undefi
 
 /** Returns the day of the person, and what changes it. */
 export function useSessionManager(options: HookOptions = {}): SessionManagerResult {
-  const lease = useLease('punch-clock', createManager, options);
-  const state = useSyncExternalStore(lease.subscribe, lease.getSnapshot, () => INITIAL);
-  const commands = useMemo(() => commandsOf(() => lease.client), [lease]);
+  const shared = useSharedClient('punch-clock', createManager, options);
+  const state = useSyncExternalStore(shared.subscribe, shared.getSnapshot, () => INITIAL);
+  const commands = useMemo(() => commandsOf(() => shared.client), [shared]);
   return useMemo(() => ({ ...state, ...commands }), [state, commands]);
 }
 

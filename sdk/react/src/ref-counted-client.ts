@@ -2,20 +2,20 @@
 import type { ClientError, Store } from '@tickcast/client';
 
 /** What the clients of all systems have in common. */
-export interface SharedClient extends Store<unknown> {
+export interface Client extends Store<unknown> {
   open(): void;
   close(): void;
   onError(listener: (error: ClientError) => void): () => void;
 }
 
 /** The state of a client. */
-export type SnapshotOf<C extends SharedClient> = ReturnType<C['getSnapshot']>;
+export type SnapshotOf<C extends Client> = ReturnType<C['getSnapshot']>;
 
 /**
  * A client that is created when it is read first, and open while at least one component uses it. Rendering on a server
  * reads no client, so it creates none.
  */
-export class Lease<C extends SharedClient> implements Store<SnapshotOf<C>> {
+export class RefCountedClient<C extends Client> implements Store<SnapshotOf<C>> {
   readonly #create: () => C;
   #client: C | null = null;
   #users = 0;
