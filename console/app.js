@@ -18,6 +18,7 @@ const PAGES = {
   history: { needsUser: true, load: () => import('./clockit/history-mount.js') },
   rooms: { needsUser: false, load: () => import('./rooms/mount.js') },
   display: { needsUser: false, load: () => import('./display/mount.js') },
+  focus: { needsUser: true, load: () => import('./focus/mount.js') },
   'punch-clock': { needsUser: true, load: () => import('./punch-clock/mount.js') },
 };
 

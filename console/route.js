@@ -4,6 +4,7 @@ const PAGES = {
   '#/history': 'history',
   '#/rooms': 'rooms',
   '#/punch-clock': 'punch-clock',
+  '#/focus': 'focus',
 };
 
 /** Returns the name of the page, `timers` for an unknown fragment. */

@@ -31,10 +31,15 @@ export function createBarChart({ onPoint }) {
     chart = new uPlot(options, stackedData(shown), node);
   }
 
-  new ResizeObserver(() => chart?.width !== node.clientWidth && draw()).observe(node);
+  new ResizeObserver(resize).observe(node);
   // A canvas does not follow the colours of the page.
   scheme.addEventListener('change', draw);
   new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ['data-theme'] });
+
+  function resize() {
+    if (!chart) draw();
+    else if (chart.width !== node.clientWidth) chart.setSize({ width: node.clientWidth, height: HEIGHT_PX });
+  }
 
   return {
     node,

@@ -4,9 +4,10 @@
  */
 import { clockit } from './de/clockit.js';
 import { display } from './de/display.js';
+import { focus } from './de/focus.js';
 import { history } from './de/history.js';
 import { punchClock } from './de/punch-clock.js';
 import { rooms } from './de/rooms.js';
 import { shell } from './de/shell.js';
 
-export const messages = { ...shell, ...clockit, ...history, ...rooms, ...display, ...punchClock };
+export const messages = { ...shell, ...clockit, ...history, ...rooms, ...display, ...punchClock, ...focus };

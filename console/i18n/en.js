@@ -1,9 +1,10 @@
 /** The English texts of all pages. */
 import { clockit } from './en/clockit.js';
 import { display } from './en/display.js';
+import { focus } from './en/focus.js';
 import { history } from './en/history.js';
 import { punchClock } from './en/punch-clock.js';
 import { rooms } from './en/rooms.js';
 import { shell } from './en/shell.js';
 
-export const messages = { ...shell, ...clockit, ...history, ...rooms, ...display, ...punchClock };
+export const messages = { ...shell, ...clockit, ...history, ...rooms, ...display, ...punchClock, ...focus };

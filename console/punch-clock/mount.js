@@ -1,4 +1,5 @@
 /** Mounts the punch clock page in `main` and connects it to the server. */
+import { setAttribute } from '../dom.js';
 import { formatElapsed } from '../format.js';
 import { createHistoryView } from '../history/history-view.js';
 import { t } from '../i18n/translate.js';
@@ -69,7 +70,7 @@ export function mount(main, identity, storage, shell) {
     view.update({ snapshot, archivedSeconds, targetSeconds: targetHours * 3600 });
     updateConnectionStatus({ connectionState: connection, stale: online && times !== 'live', loaded: day !== null, pendingCount: pending.length });
     document.title = `${workSeconds > 0 ? `${formatElapsed(workSeconds * 1000)} · ` : ''}${t('page.punchClock')}`;
-    document.documentElement.dataset.theme = day?.currentTheme ?? '';
+    setAttribute(document.documentElement, 'data-theme', day?.currentTheme);
     if (day === null) return;
     announceStatus(day);
     // A new day has archived the last one.

@@ -1,4 +1,5 @@
 /** The settings of the punch clock: target, zone and theme, and the deletion of the day. */
+import { createConfirmButton } from '../confirm-button.js';
 import { el, setText } from '../dom.js';
 import { createField, createSelect } from '../field.js';
 import { t } from '../i18n/translate.js';
@@ -39,19 +40,9 @@ export function createSettings({ targetHours, setTarget, setZone, setTheme, rese
   };
 }
 
-function createReset(reset) {
-  const open = el('button', { type: 'button', class: 'tertiary', click: () => setConfirming(true) }, t('punch.reset'));
-  const confirm = el('button', { type: 'button', class: 'danger', click: () => (setConfirming(false), reset()) }, t('punch.reset.confirm'));
-  const keep = el('button', { type: 'button', class: 'tertiary', click: () => setConfirming(false) }, t('punch.reset.keep'));
-  const group = el('div', { class: 'confirmation', role: 'group', 'aria-label': t('punch.reset.question'), hidden: true }, el('span', {}, t('punch.reset.question')), confirm, keep);
-  group.addEventListener('keydown', (event) => event.key === 'Escape' && setConfirming(false));
-
-  function setConfirming(confirming) {
-    group.hidden = !confirming;
-    open.hidden = confirming;
-    (confirming ? keep : open).focus();
-  }
-  return el('div', {}, open, group);
+function createReset(run) {
+  const texts = { open: t('punch.reset'), question: t('punch.reset.question'), confirm: t('punch.reset.confirm'), keep: t('punch.reset.keep') };
+  return createConfirmButton({ texts, run });
 }
 
 function zones(own) {

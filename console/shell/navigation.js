@@ -6,6 +6,7 @@ const PAGES = [
   { page: 'timers', href: '#/', name: 'page.timers' },
   { page: 'rooms', href: '#/rooms', name: 'page.rooms' },
   { page: 'punch-clock', href: '#/punch-clock', name: 'page.punchClock' },
+  { page: 'focus', href: '#/focus', name: 'page.focus' },
 ];
 
 /** Pages that belong to another one. */

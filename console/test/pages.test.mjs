@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { openBrowser, screenshot } from './fixture/browser.mjs';
-import { archiveDays, importSessions } from './fixture/past.mjs';
+import { archiveDays, focusRecords, importSessions } from './fixture/past.mjs';
 import { startServer } from './fixture/server.mjs';
 import { until } from './fixture/until.mjs';
 
@@ -22,7 +22,7 @@ let browser;
 let axe;
 
 before(async () => {
-  server = await startServer();
+  server = await startServer({}, null, (stopped) => stopped.importRecords('focus', focusRecords('ada', FOCUS_SESSIONS)));
   browser = await openBrowser();
   axe = await readFile(AXE, 'utf8');
   await importSessions(server, 'ada', SESSIONS);
@@ -38,14 +38,13 @@ const LABELS = ['Write the report', 'Reviews', 'Planning', 'E-mail', 'Support', 
 
 const SESSIONS = Array.from({ length: 26 }, (_, daysAgo) => LABELS.filter((_, index) => (daysAgo + index) % 3 !== 0).map((label, index) => ({ label, daysAgo, hours: 0.5 + ((daysAgo * 7 + index * 5) % 8) / 4 }))).flat();
 
+const FOCUS_SESSIONS = Array.from({ length: 12 }, (_, index) => ({ subject: ['Latin', 'Thesis', 'Piano'][index % 3], daysAgo: Math.floor(index / 2), minutes: 20 + index }));
+
 async function violations(page, rules) {
   const options = rules ? { runOnly: { type: 'rule', values: rules } } : { runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] } };
-  const found = await page.evaluate(async (options) => {
-    // Colours count after the end of transitions.
-    const transitions = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
-    await Promise.allSettled(transitions.map(({ finished }) => finished));
-    return window.axe.run(document, options);
-  }, options);
+  // Colours count after the end of their transitions.
+  await page.waitForFunction(() => document.getAnimations().every(({ transitionProperty = '', playState }) => !/color/.test(transitionProperty) || playState === 'finished'));
+  const found = await page.evaluate((options) => window.axe.run(document, options), options);
   return found.violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)}\n${failureSummary}`));
 }
 
@@ -121,6 +120,15 @@ test('the punch clock page', async () => {
     await page.locator(`html[data-theme="${theme}"]`).waitFor({ state: 'attached' });
     assert.deepEqual(await violations(page, VISUAL_RULES), [], theme);
   }
+});
+
+test('the focus page', async () => {
+  const page = await browser.openPage(server, '/?userId=ada#/focus');
+  await page.getByLabel('What do you focus on?').fill('Thesis, chapter 2');
+  await page.getByRole('button', { name: 'Start focusing' }).click();
+  await page.locator('.focus-session[data-state="active"]').waitFor();
+  await page.locator('.chart canvas').waitFor();
+  await check(page, 'focus');
 });
 
 test('the page speaks the language of the browser, and the chosen one after that', async () => {
