@@ -19,6 +19,7 @@ const PAGES = {
   rooms: { needsUser: false, load: () => import('./rooms/mount.js') },
   display: { needsUser: false, load: () => import('./display/mount.js') },
   focus: { needsUser: true, load: () => import('./focus/mount.js') },
+  studio: { needsUser: false, load: () => import('./studio/mount.js') },
   'punch-clock': { needsUser: true, load: () => import('./punch-clock/mount.js') },
 };
 
@@ -57,7 +58,7 @@ const { needsUser, load } = PAGES[page];
 if (needsUser && !identity) {
   renderUserForm(main, storage);
 } else {
-  if (needsUser) renderUserMenu(hook('user'), identity, storage);
+  if (identity && page !== 'rooms' && page !== 'display') renderUserMenu(hook('user'), identity, storage);
   const { mount } = await load();
   mount(main, identity, storage, shell);
 }

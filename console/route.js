@@ -3,6 +3,7 @@
 const PAGES = {
   '#/history': 'history',
   '#/rooms': 'rooms',
+  '#/studio': 'studio',
   '#/punch-clock': 'punch-clock',
   '#/focus': 'focus',
 };

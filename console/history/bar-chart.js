@@ -26,7 +26,7 @@ export function createBarChart({ onPoint }) {
     chart?.destroy();
     chart = null;
     if (!shown || node.clientWidth === 0) return;
-    const fills = shown.series.map((_, index) => fillOf(node, index));
+    const fills = shown.series.map(({ color }, index) => color ?? fillOf(node, index));
     const options = optionsOf({ ...shown, width: node.clientWidth, style: getComputedStyle(node), fills, onPoint });
     chart = new uPlot(options, stackedData(shown), node);
   }
@@ -76,7 +76,7 @@ function optionsOf({ periods, unit, width, style, fills, onPoint }) {
   };
 }
 
-/** Returns the colour of a series, which the style sheet defines. */
+/** Returns the colour of a series without one of its own, which the style sheet defines. */
 function fillOf(node, index) {
   const probe = el('span', { class: `swatch-${index + 1}` });
   node.append(probe);

@@ -103,7 +103,8 @@ export function createHistoryView({ id, title, emptyText, load, actions = [] }) 
   };
 }
 
-function legendEntry({ label, total }, index) {
+function legendEntry({ label, color, total }, index) {
   const swatch = el('span', { class: `swatch swatch-${index + 1}`, 'aria-hidden': 'true' });
+  if (color) swatch.style.backgroundColor = color;
   return el('li', {}, swatch, el('span', { class: 'legend-name' }, label ?? t('history.others')), el('span', { class: 'muted' }, formatMinutes(total)));
 }

@@ -9,5 +9,6 @@ import { history } from './de/history.js';
 import { punchClock } from './de/punch-clock.js';
 import { rooms } from './de/rooms.js';
 import { shell } from './de/shell.js';
+import { studio } from './de/studio.js';
 
-export const messages = { ...shell, ...clockit, ...history, ...rooms, ...display, ...punchClock, ...focus };
+export const messages = { ...shell, ...clockit, ...history, ...rooms, ...display, ...studio, ...punchClock, ...focus };

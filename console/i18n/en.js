@@ -6,5 +6,6 @@ import { history } from './en/history.js';
 import { punchClock } from './en/punch-clock.js';
 import { rooms } from './en/rooms.js';
 import { shell } from './en/shell.js';
+import { studio } from './en/studio.js';
 
-export const messages = { ...shell, ...clockit, ...history, ...rooms, ...display, ...punchClock, ...focus };
+export const messages = { ...shell, ...clockit, ...history, ...rooms, ...display, ...studio, ...punchClock, ...focus };

@@ -5,6 +5,7 @@ import { t } from '../i18n/translate.js';
 const PAGES = [
   { page: 'timers', href: '#/', name: 'page.timers' },
   { page: 'rooms', href: '#/rooms', name: 'page.rooms' },
+  { page: 'studio', href: '#/studio', name: 'page.studio' },
   { page: 'punch-clock', href: '#/punch-clock', name: 'page.punchClock' },
   { page: 'focus', href: '#/focus', name: 'page.focus' },
 ];

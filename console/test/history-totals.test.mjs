@@ -29,7 +29,7 @@ test('days are added across months and clock changes, and weeks begin as the loc
 
 test('times are added up by day and label, and periods without time are there too', () => {
   const rows = [
-    { day: '2026-11-27', label: 'a', seconds: 60 },
+    { day: '2026-11-27', label: 'a', color: '#112233', seconds: 60 },
     { day: '2026-11-29', label: 'a', seconds: 30 },
     { day: '2026-11-29', label: 'b', seconds: 100 },
     { day: '2026-11-26', label: 'b', seconds: 1_000 },
@@ -37,8 +37,8 @@ test('times are added up by day and label, and periods without time are there to
   assert.deepEqual(totalsOf(rows, { unit: 'day', from: '2026-11-27', to: '2026-11-29' }), {
     periods: ['2026-11-27', '2026-11-28', '2026-11-29'],
     series: [
-      { label: 'b', seconds: [0, 0, 100], total: 100 },
-      { label: 'a', seconds: [60, 0, 30], total: 90 },
+      { label: 'b', color: undefined, seconds: [0, 0, 100], total: 100 },
+      { label: 'a', color: '#112233', seconds: [60, 0, 30], total: 90 },
     ],
     totalSeconds: 190,
   });
@@ -48,14 +48,14 @@ test('a week that begins before the period counts its days from then on', () => 
   const rows = ['2026-11-23', '2026-11-25', '2026-11-30'].map((day) => ({ day, label: 'a', seconds: 10 }));
   const { periods, series } = totalsOf(rows, { unit: 'week', from: '2026-11-24', to: '2026-12-01' });
   assert.equal(periods.length, 2);
-  assert.deepEqual(series, [{ label: 'a', seconds: [10, 10], total: 20 }]);
+  assert.deepEqual(series, [{ label: 'a', color: undefined, seconds: [10, 10], total: 20 }]);
 });
 
 test('labels with little time are combined, and no time is lost', () => {
   const rows = Array.from({ length: 10 }, (_, index) => ({ day: '2026-11-29', label: `l${index}`, seconds: index + 1 }));
   const { series, totalSeconds } = totalsOf(rows, { unit: 'day', from: '2026-11-29', to: '2026-11-29' });
   assert.equal(series.length, LABELS_MAX);
-  assert.deepEqual(series.at(-1), { label: null, seconds: [15], total: 15 });
+  assert.deepEqual(series.at(-1), { label: null, color: undefined, seconds: [15], total: 15 });
   assert.equal(totalSeconds, 55);
 });
 

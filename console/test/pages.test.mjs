@@ -4,8 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { openBrowser, screenshot } from './fixture/browser.mjs';
-import { archiveDays, focusRecords, importSessions } from './fixture/past.mjs';
+import { archiveDays, focusRecords, importSessions, recordEntries } from './fixture/past.mjs';
 import { startServer } from './fixture/server.mjs';
+import { memberPath, memberToken } from './fixture/studio-member.mjs';
 import { until } from './fixture/until.mjs';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -27,6 +28,7 @@ before(async () => {
   axe = await readFile(AXE, 'utf8');
   await importSessions(server, 'ada', SESSIONS);
   await archiveDays(server, 'ada', 9);
+  await recordEntries(server, memberToken(7, 1), ENTRIES);
 });
 
 after(async () => {
@@ -39,6 +41,15 @@ const LABELS = ['Write the report', 'Reviews', 'Planning', 'E-mail', 'Support', 
 const SESSIONS = Array.from({ length: 26 }, (_, daysAgo) => LABELS.filter((_, index) => (daysAgo + index) % 3 !== 0).map((label, index) => ({ label, daysAgo, hours: 0.5 + ((daysAgo * 7 + index * 5) % 8) / 4 }))).flat();
 
 const FOCUS_SESSIONS = Array.from({ length: 12 }, (_, index) => ({ subject: ['Latin', 'Thesis', 'Piano'][index % 3], daysAgo: Math.floor(index / 2), minutes: 20 + index }));
+
+/** The last two run. */
+const ENTRIES = Array.from({ length: 14 }, (_, index) => ({
+  taskTypeId: (index % 5) + 1,
+  projectId: 12 + (index % 3),
+  daysAgo: Math.max(0, 12 - index),
+  hours: 1 + (index % 4) / 2,
+  ...(index % 2 ? { notes: 'Second take, with the new microphone' } : {}),
+}));
 
 async function violations(page, rules) {
   const options = rules ? { runOnly: { type: 'rule', values: rules } } : { runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] } };
@@ -129,6 +140,19 @@ test('the focus page', async () => {
   await page.locator('.focus-session[data-state="active"]').waitFor();
   await page.locator('.chart canvas').waitFor();
   await check(page, 'focus');
+});
+
+test('the studio page', async () => {
+  const page = await browser.openPage(server, memberPath(7, 1));
+  await page.locator('[data-entry-id]').nth(1).waitFor();
+  await page.locator('.entry-table tbody tr').first().waitFor();
+  await page.locator('.chart canvas').waitFor();
+  await check(page, 'studio');
+  await page.getByRole('button', { name: /^Correct Recording/ }).first().click();
+  await page.getByRole('dialog').waitFor();
+  assert.deepEqual(await violations(page, null), []);
+  await page.keyboard.press('Escape');
+  assert.match(await page.evaluate(() => document.activeElement.textContent), /^Correct$/, 'the focus returns to the button');
 });
 
 test('the page speaks the language of the browser, and the chosen one after that', async () => {

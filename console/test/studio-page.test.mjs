@@ -1,0 +1,90 @@
+/** The studio page of two members: a start, a correction and a stop are displayed at once; the list and its export. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { openBrowser } from './fixture/browser.mjs';
+import { startServer } from './fixture/server.mjs';
+import { memberPath } from './fixture/studio-member.mjs';
+import { until } from './fixture/until.mjs';
+
+const MINUTE_MS = 60_000;
+
+let server;
+let browser;
+
+before(async () => {
+  server = await startServer();
+  browser = await openBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+const running = (page) => page.locator('[data-entry-id]');
+const rows = (page) => page.locator('.entry-table tbody tr');
+
+/** Returns an instant as the value of a field, in the zone of this machine, which the browser has too. */
+function fieldValue(instant) {
+  const date = new Date(instant);
+  return new Date(date.getTime() - date.getTimezoneOffset() * MINUTE_MS).toISOString().slice(0, 19);
+}
+
+test('an entry is started, corrected and stopped, and both members see its cost', async () => {
+  const one = await browser.openPage(server, memberPath(7, 1));
+  const two = await browser.openPage(server, memberPath(8, 1));
+  await one.getByText('Nobody is timing anything.').waitFor();
+  await one.getByRole('button', { name: 'Start Recording' }).click();
+  assert.equal(await running(one).count(), 0, 'an entry belongs to something');
+  await one.locator('#studio-start-number').fill('12');
+  await one.getByRole('textbox', { name: 'Notes' }).first().fill('Second take');
+  await one.getByRole('button', { name: 'Start Recording' }).click();
+  for (const page of [one, two]) await running(page).getByText('Recording', { exact: true }).waitFor();
+  await running(one).getByText('Second take').waitFor();
+  const colour = await running(one).evaluate((node) => getComputedStyle(node).borderLeftColor);
+  assert.notEqual(colour, await running(one).evaluate((node) => getComputedStyle(node).borderTopColor), 'the entry has the colour of its type');
+
+  await two.getByRole('button', { name: 'Correct Recording, Project 12' }).click();
+  const dialog = two.getByRole('dialog', { name: 'Correct an entry' });
+  await dialog.getByLabel('End').fill(fieldValue(Date.now() - 60 * MINUTE_MS));
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  assert.equal(await dialog.getByLabel('End').evaluate((node) => node.validationMessage), 'The end is before the start.');
+  await dialog.getByLabel('End').fill('');
+  await dialog.getByLabel('Start').fill(fieldValue(Date.now() - 30 * MINUTE_MS));
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.waitFor({ state: 'hidden' });
+  for (const page of [one, two]) {
+    await until('the entry has run for half an hour', async () => /^00:30:/.test(await running(page).getByRole('timer').textContent()));
+    await running(page).getByText('$37.50').waitFor();
+  }
+
+  await one.getByRole('button', { name: 'Stop Recording, Project 12' }).click();
+  for (const page of [one, two]) await running(page).waitFor({ state: 'detached' });
+  for (const page of [one, two]) await page.locator('[data-total]').getByText('0.5h, $37.50').waitFor();
+  assert.match(await rows(two).first().textContent(), /Recording.*Project 12.*30m.*corrected.*\$37\.50/);
+});
+
+test('entries are filtered, and exported as they are filtered', async () => {
+  const page = await browser.openPage(server, memberPath(9, 2));
+  for (const [name, number] of [['Mixing', '1'], ['Break', '2']]) {
+    await page.locator('#studio-start-number').fill(number);
+    await page.getByRole('button', { name: `Start ${name}` }).click();
+    await page.getByRole('button', { name: `Stop ${name}, Project ${number}` }).click();
+    await until(`${name} is listed`, async () => (await rows(page).allTextContents()).some((text) => text.includes(name)));
+  }
+  await page.getByRole('checkbox', { name: 'Break' }).check();
+  await until('only breaks are listed', async () => (await rows(page).count()) === 1);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download CSV' }).click()]);
+  const lines = (await readFile(await download.path(), 'utf8')).trim().split('\r\n');
+  assert.equal(lines.length, 2);
+  assert.match(lines[1], /,Break,,2,,/);
+  await page.locator('#filter-number').fill('1');
+  await page.locator('#filter-number').press('Tab');
+  await page.getByText('No entries match.').waitFor();
+});
+
+test('a login without an organisation is told what is missing', async () => {
+  const page = await browser.visit(`${server.url}/?userId=ann#/studio`);
+  await page.getByText('Studio needs a login with an organisation').first().waitFor();
+});
