@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { openBrowser, screenshot } from './fixture/browser.mjs';
-import { archiveDays, focusRecords, importSessions, recordEntries } from './fixture/past.mjs';
+import { archiveDays, focusRecords, importSessions, punchToday, recordEntries } from './fixture/past.mjs';
 import { startServer } from './fixture/server.mjs';
 import { memberPath, memberToken } from './fixture/studio-member.mjs';
 import { until } from './fixture/until.mjs';
@@ -28,6 +28,7 @@ before(async () => {
   axe = await readFile(AXE, 'utf8');
   await importSessions(server, 'ada', SESSIONS);
   await archiveDays(server, 'ada', 9);
+  await punchToday(server, 'ada');
   await recordEntries(server, memberToken(7, 1), ENTRIES);
 });
 
@@ -135,9 +136,8 @@ test('the punch clock page', async () => {
 
 test('the focus page', async () => {
   const page = await browser.openPage(server, '/?userId=ada#/focus');
-  await page.getByLabel('What do you focus on?').fill('Thesis, chapter 2');
-  await page.getByRole('button', { name: 'Start focusing' }).click();
-  await page.locator('.focus-session[data-state="active"]').waitFor();
+  await page.getByRole('heading', { name: 'Thesis, chapter 2' }).waitFor();
+  await page.locator('.focus-session[data-state="active"] .band-active').waitFor({ state: 'attached' });
   await page.locator('.chart canvas').waitFor();
   await check(page, 'focus');
 });

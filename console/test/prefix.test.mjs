@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { openBrowser } from './fixture/browser.mjs';
 import { startNginx } from './fixture/nginx.mjs';
 import { startServer } from './fixture/server.mjs';
+import { memberPath } from './fixture/studio-member.mjs';
 import { until } from './fixture/until.mjs';
 
 let server;
@@ -54,6 +55,28 @@ test('the timers page works below a prefix', async () => {
   assert.deepEqual(record.failed, []);
   assert.deepEqual(record.paths.filter((path) => !path.startsWith('/timers/')), []);
   for (const path of ['session', 'sessions', 'app.js', 'styles/base.css']) {
+    assert.ok(record.paths.includes(`/timers/${path}`), `${path} is requested`);
+  }
+});
+
+test('the pages of all systems work below a prefix', async () => {
+  const record = { paths: [], failed: [] };
+  const page = await browser.openPage(nginx, '/?userId=ann#/history', { prepare: recordRequests(record) });
+  await page.getByText('Total').first().waitFor();
+  await page.getByRole('link', { name: 'Punch clock' }).click();
+  await page.getByRole('button', { name: 'Clock in' }).click();
+  await page.locator('[data-status]').getByText('At work').waitFor();
+  await page.getByRole('link', { name: 'Focus' }).click();
+  await page.getByRole('button', { name: 'Start focusing' }).click();
+  await page.locator('.focus-session[data-state="active"]').waitFor();
+  assert.deepEqual(record.failed, []);
+  await page.goto(`${nginx.url}${memberPath(7, 1)}`);
+  await page.locator('#studio-start-number').fill('12');
+  await page.getByRole('button', { name: 'Start Mixing' }).click();
+  await page.locator('[data-entry-id]').waitFor();
+  assert.deepEqual(record.failed, []);
+  assert.deepEqual(record.paths.filter((path) => !path.startsWith('/timers/')), []);
+  for (const path of ['lib/uplot/uPlot.esm.js', 'api/session/live', 'ws/sessions', 'api/trpc/timeTracking.timer.start']) {
     assert.ok(record.paths.includes(`/timers/${path}`), `${path} is requested`);
   }
 });

@@ -33,8 +33,10 @@ test('punches are shown on every device, and those of an outage keep their times
   const one = await browser.openPage(server, PATH);
   const two = await browser.openPage(server, PATH);
   await status(one, 'Not clocked in today');
-  await press(one, 'Clock in');
+  await one.getByRole('button', { name: 'Clock in' }).focus();
+  await one.keyboard.press('Enter');
   for (const page of [one, two]) await status(page, 'At work');
+  assert.equal(await one.evaluate(() => document.activeElement.textContent), 'Clock out', 'the same button has a new name, and keeps the focus');
   await until('the work counts', async () => (await two.locator('[data-work]').textContent()) >= '00:00:02');
 
   await server.kill('SIGKILL');
