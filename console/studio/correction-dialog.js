@@ -1,44 +1,28 @@
 /** Corrects the start, the end and the notes of an entry. */
-import { el, setText, setVisible } from '../dom.js';
+import { el } from '../dom.js';
 import { createField } from '../field.js';
+import { createFormDialog } from '../form-dialog.js';
 import { t } from '../i18n/translate.js';
+import { NOTES_MAX } from './start-panel.js';
 
 /** `save(adjustment)` returns a promise of an error's text, or null. */
 export function createCorrectionDialog({ save }) {
   let entry = null;
-  let opener = null;
   const start = el('input', { id: 'correct-start', type: 'datetime-local', step: 1, required: true });
   const end = el('input', { id: 'correct-end', type: 'datetime-local', step: 1, 'aria-describedby': 'correct-end-hint' });
-  const notes = el('textarea', { id: 'correct-notes', rows: 2, maxlength: 10_000 });
-  const problem = el('p', { class: 'dialog-error', role: 'alert', hidden: true });
-  const cancel = el('button', { type: 'button', class: 'tertiary', click: () => dialog.close() }, t('studio.correction.cancel'));
-  const submit = el('button', { type: 'submit', class: 'primary' }, t('studio.correction.save'));
-  const form = el(
-    'form',
-    { class: 'dialog-form', submit: onSubmit },
-    el('h2', { id: 'correct-title' }, t('studio.correction.title')),
-    createField(t('studio.correction.start'), start),
-    createField(t('studio.correction.end'), end),
-    el('p', { id: 'correct-end-hint', class: 'muted hint' }, t('studio.correction.endHint')),
-    createField(t('studio.notes'), notes),
-    problem,
-    el('div', { class: 'dialog-actions' }, submit, cancel),
-  );
-  const dialog = el('dialog', { class: 'dialog', 'aria-labelledby': 'correct-title' }, form);
-  dialog.addEventListener('close', () => opener?.isConnected && opener.focus());
+  const notes = el('textarea', { id: 'correct-notes', rows: 2, maxlength: NOTES_MAX });
+  const hint = el('p', { id: 'correct-end-hint', class: 'muted hint' }, t('studio.correction.endHint'));
+  const dialog = createFormDialog({
+    id: 'correct',
+    texts: { title: t('studio.correction.title'), save: t('studio.dialog.save'), cancel: t('studio.dialog.cancel') },
+    fields: [createField(t('studio.correction.start'), start), createField(t('studio.correction.end'), end), hint, createField(t('studio.notes'), notes)],
+    save: () => save(changesOf()),
+  });
   for (const input of [start, end]) input.addEventListener('input', validateOrder);
 
   function validateOrder() {
     const isWrong = end.value !== '' && instantOf(end) < instantOf(start);
     end.setCustomValidity(isWrong ? t('studio.correction.order') : '');
-  }
-
-  async function onSubmit(event) {
-    event.preventDefault();
-    const error = await save(changesOf());
-    setText(problem, error ?? '');
-    setVisible(problem, error !== null);
-    if (error === null) dialog.close();
   }
 
   /** Only what the reader has changed is sent, so that a running entry is not ended by accident. */
@@ -51,19 +35,17 @@ export function createCorrectionDialog({ save }) {
   }
 
   return {
-    node: dialog,
-    /** Opens for an entry; after it has closed, the focus returns to `from`. */
+    node: dialog.node,
+    /** Opens for an entry. */
     open(next, from) {
       entry = next;
-      opener = from;
       start.value = localValue(entry.startTime);
       end.value = localValue(entry.endTime);
       notes.value = entry.notes ?? '';
       // A finished entry keeps an end; it cannot run again.
       end.required = Boolean(entry.endTime);
-      setVisible(problem, false);
       validateOrder();
-      dialog.showModal();
+      dialog.open(from);
     },
   };
 }
@@ -73,7 +55,7 @@ function instantOf(input) {
 }
 
 /** Returns an instant as the value of a field, in the reader's zone and whole seconds. */
-export function localValue(iso) {
+function localValue(iso) {
   if (!iso) return '';
   const date = new Date(iso);
   return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);

@@ -8,6 +8,7 @@ import { StudioClient } from '../lib/tickcast/studio/index.js';
 import { createCorrectionDialog } from './correction-dialog.js';
 import { createEntryList } from './entry-list.js';
 import { validColor } from './task-type.js';
+import { createTypeDialog } from './type-dialog.js';
 import { createStudioView } from './view.js';
 
 const CHANGES = { 'timer:started': 'studio.announce.started', 'timer:stopped': 'studio.announce.stopped', 'timer:adjusted': 'studio.announce.adjusted' };
@@ -18,6 +19,7 @@ export function mount(main, identity, storage, shell) {
   const login = identity?.token ? { credential: { token: identity.token }, account: accountOf(identity) } : {};
   const client = new StudioClient({ url: new URL('.', location.href), io, storage, ...login });
   const dialog = createCorrectionDialog({ save: adjust });
+  const typeDialog = createTypeDialog({ save: saveType });
   const correct = (entry, opener) => dialog.open(entry, opener);
   const entries = (filter) => client.entries(filter);
   const list = createEntryList({ entries, correct, onExportError: () => shell.notify(t('clockit.downloadFailed')) });
@@ -27,7 +29,12 @@ export function mount(main, identity, storage, shell) {
     storage,
     list,
     chart,
-    actions: { correct, start: (entry) => client.start(entry), stop: (id) => client.stop(id) },
+    actions: {
+      correct,
+      start: (entry) => client.start(entry),
+      stop: (id) => client.stop(id),
+      editType: (taskType, opener) => typeDialog.open(taskType, opener),
+    },
   });
   const updateConnectionStatus = shell.createConnectionStatus({ onRetry: () => client.retryNow(), offlineText: t('studio.offline') });
   let wasLoaded = false;
@@ -37,6 +44,11 @@ export function mount(main, identity, storage, shell) {
     const result = await client.adjust(adjustment);
     if (result.ok) refreshHistory();
     return result.ok ? null : t('studio.error.adjust', { message: result.error.message });
+  }
+
+  async function saveType({ id, ...values }) {
+    const result = await (id === undefined ? client.createTaskType(values) : client.updateTaskType(id, values));
+    return result.ok ? null : t('studio.error.type', { message: result.error.message });
   }
 
   async function loadRows({ from, to }) {
@@ -72,7 +84,7 @@ export function mount(main, identity, storage, shell) {
     [wasLoaded, wasOnline] = [loaded, online];
   }
 
-  document.body.append(dialog.node);
+  document.body.append(dialog.node, typeDialog.node);
   client.subscribe(render);
   client.onEvent(onEvent);
   client.onError((error) => error.kind === 'command' && shell.notify(t('studio.error.command', { message: error.message })));

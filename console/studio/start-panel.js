@@ -6,11 +6,17 @@ import { t } from '../i18n/translate.js';
 import { createKeyedList } from '../keyed-list.js';
 import { createTargetInput } from './target.js';
 import { setColor } from './task-type.js';
+import { createTypeList } from './type-list.js';
 
-export function createStartPanel({ storage, start }) {
+/** The server's default limit. */
+export const NOTES_MAX = 10_000;
+
+/** `start(entry)` starts one, and `editType(taskType, opener)` opens the form of a task type. */
+export function createStartPanel({ storage, start, editType }) {
   const target = createTargetInput({ id: 'studio-start', isRequired: true, storage });
-  const notes = el('input', { id: 'studio-notes', maxlength: 10_000, autocomplete: 'off' });
+  const notes = el('input', { id: 'studio-notes', maxlength: NOTES_MAX, autocomplete: 'off' });
   const list = el('ul', { class: 'task-buttons', 'aria-label': t('studio.start.types') });
+  const types = createTypeList({ edit: editType });
   const empty = el('p', { class: 'muted hint' }, t('studio.start.none'));
   const updateList = createKeyedList(list, { create: () => createTaskButton(onStart), onFocusLost: () => notes.focus() });
   const form = el(
@@ -21,6 +27,7 @@ export function createStartPanel({ storage, start }) {
     createField(t('studio.notes'), notes),
     list,
     empty,
+    types.node,
   );
 
   function onStart(taskTypeId) {
@@ -36,6 +43,7 @@ export function createStartPanel({ storage, start }) {
     update({ taskTypes, online }) {
       const active = taskTypes.filter(({ isActive }) => isActive);
       updateList(active.map((taskType) => ({ taskType, online })), ({ taskType }) => taskType.id);
+      types.update(taskTypes);
       setVisible(empty, active.length === 0);
     },
   };

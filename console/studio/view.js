@@ -7,7 +7,7 @@ import { createStartPanel } from './start-panel.js';
 export function createStudioView({ main, storage, actions, list, chart }) {
   const loading = el('p', { class: 'loading' }, t('studio.loading'));
   const problem = el('p', { class: 'join-error', role: 'status', 'data-load-error': true, hidden: true });
-  const start = createStartPanel({ storage, start: actions.start });
+  const start = createStartPanel({ storage, start: actions.start, editType: actions.editType });
   const running = createRunningList({ stop: actions.stop, correct: actions.correct });
   const pendingText = el('p', { class: 'pending', 'data-pending': true });
   const page = el(

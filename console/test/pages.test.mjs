@@ -148,6 +148,7 @@ test('the studio page', async () => {
   await page.locator('.entry-table tbody tr').first().waitFor();
   await page.locator('.chart canvas').waitFor();
   await check(page, 'studio');
+  await page.getByText('Change task types').click();
   await page.getByRole('button', { name: /^Correct Recording/ }).first().click();
   await page.getByRole('dialog').waitFor();
   assert.deepEqual(await violations(page, null), []);

@@ -84,6 +84,22 @@ test('entries are filtered, and exported as they are filtered', async () => {
   await page.getByText('No entries match.').waitFor();
 });
 
+test('a task type is added and switched off', async () => {
+  const page = await browser.openPage(server, memberPath(9, 3));
+  await page.getByText('Change task types').click();
+  await page.getByRole('button', { name: 'New task type' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Task type' });
+  await dialog.getByLabel('Name').fill('Restoration');
+  await dialog.getByLabel('Price of an hour').fill('45.5');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'Start Restoration $45.50 per hour' }).waitFor();
+  await page.getByRole('button', { name: 'Edit Setup' }).click();
+  await dialog.getByLabel('Can be started').uncheck();
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'Start Setup' }).waitFor({ state: 'detached' });
+  await page.locator('.type-row', { hasText: 'Setup' }).getByText('switched off').waitFor();
+});
+
 test('a login without an organisation is told what is missing', async () => {
   const page = await browser.visit(`${server.url}/?userId=ann#/studio`);
   await page.getByText('Studio needs a login with an organisation').first().waitFor();
