@@ -7,6 +7,7 @@ mod history;
 mod history_model;
 mod history_terms;
 mod limits;
+mod node_reports;
 mod retention;
 mod schedule;
 mod signals;
@@ -19,6 +20,7 @@ pub use history::*;
 pub use history_model::*;
 pub use history_terms::*;
 pub use limits::*;
+pub use node_reports::*;
 pub use retention::*;
 pub use schedule::*;
 pub use signals::*;
@@ -98,6 +100,7 @@ macro_rules! contract_cases {
             a_restored_scope_goes_on,
             each_exported_scope_is_of_one_state_while_it_changes,
             a_restore_is_marked_until_it_ends_and_the_time_continues,
+            each_node_has_one_report_until_it_is_removed_or_old,
         }
     };
 }

@@ -96,8 +96,21 @@ pub struct Engine {
 #[derive(Debug, Default)]
 struct Leader {
     node: String,
+    /// The first of its beats that this node received, in cluster time.
+    since: Option<Timestamp>,
     generation: Option<Tag>,
     absorbed: Millis,
+}
+
+/// The term of a leader, as this node received it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leadership {
+    /// The name of the leader; empty if none is known.
+    pub leader: String,
+    /// The date of its first beat that this node received.
+    pub since: Option<Timestamp>,
+    /// The random number that changes when the store is emptied.
+    pub generation: Option<Tag>,
 }
 
 impl Engine {
@@ -187,6 +200,13 @@ impl Engine {
         self.lock_leader().node.clone()
     }
 
+    /// Returns the term of the leader.
+    pub fn leadership(&self) -> Leadership {
+        let ahead = self.clock.ahead_of_date();
+        let Leader { node, since, generation, .. } = &*self.lock_leader();
+        Leadership { leader: node.clone(), since: since.map(|since| since - ahead), generation: *generation }
+    }
+
     /// Tells whether this node led the last beat that it knows of.
     pub fn is_leader(&self) -> bool {
         self.lock_leader().node == self.node
@@ -274,8 +294,13 @@ impl Engine {
 
     /// Applies what a beat tells of its leader, and of the clock of the store.
     pub(crate) fn set_leader(&self, beat: &BeatStatus) {
-        let current = Leader { node: beat.leader.clone(), generation: Some(beat.generation), absorbed: beat.absorbed };
-        let last = std::mem::replace(&mut *self.lock_leader(), current);
+        let current = Leader {
+            node: beat.leader.clone(),
+            since: Some(beat.beat.instant()),
+            generation: Some(beat.generation),
+            absorbed: beat.absorbed,
+        };
+        let last = self.replace_leader(current);
         if last.node != beat.leader {
             self.stats.leader_changes.add_one();
         }
@@ -290,6 +315,15 @@ impl Engine {
             self.hub.invalidate_shards(Shards::ALL);
             self.compare(Shards::ALL);
         }
+    }
+
+    /// Replaces the leader, and returns the last one. The term of a leader that stays goes on.
+    fn replace_leader(&self, mut current: Leader) -> Leader {
+        let mut leader = self.lock_leader();
+        if leader.node == current.node {
+            current.since = leader.since;
+        }
+        std::mem::replace(&mut *leader, current)
     }
 
     /// Applies how far the clock of the store is behind, unless the beat is older than one that was shown. Shows all views

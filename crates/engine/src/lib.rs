@@ -32,7 +32,7 @@ mod update;
 
 pub use background::TaskFailure;
 pub use clock::{BootClock, Clock, Monotonic};
-pub use engine::{Dependencies, Engine, Options};
+pub use engine::{Dependencies, Engine, Leadership, Options};
 pub use entropy::Entropy;
 pub use execute::{ATTEMPTS_MAX, COMMAND_TIMEOUT};
 pub use hub::{

@@ -15,7 +15,8 @@ use timers::{Board, DeadlineMove, HistoryId, Item, ItemKey, Millis, Position, Re
 
 use crate::store::{
     ArchivedRow, BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, Head, HistorySize,
-    LoadedBoard, Page, Query, Shards, Signal, SignalSender, Store, Transfer, lead, resign,
+    LoadedBoard, LocalReports, NodeReport, NodeReports, Page, Query, Shards, Signal, SignalSender, Store, Transfer,
+    lead, resign,
 };
 use crate::store_clock::{StoreTime, absorb, known_time};
 use crate::update::Update;
@@ -34,6 +35,7 @@ struct Core {
     next_node: u64,
     /// The time that was told at the last beat.
     time: StoreTime,
+    reports: LocalReports,
 }
 
 /// The whole content of a store.
@@ -316,12 +318,35 @@ impl Store for MemoryNode {
         Ok(())
     }
 
+    fn node_reports(&self) -> Option<&dyn NodeReports> {
+        Some(self)
+    }
+
     fn transfer(&self) -> Option<&dyn Transfer> {
         Some(self)
     }
 
     async fn close(&self) {
         self.shared.lock().nodes.remove(&self.id);
+    }
+}
+
+#[async_trait]
+impl NodeReports for MemoryNode {
+    async fn put(&self, node: &str, text: &str, kept: Millis) -> Result<(), Fault> {
+        let (mut core, now) = self.shared.lock_now();
+        core.reports.put(node, text, kept, now);
+        Ok(())
+    }
+
+    async fn remove(&self, node: &str) -> Result<(), Fault> {
+        self.shared.lock().reports.remove(node);
+        Ok(())
+    }
+
+    async fn all(&self) -> Result<Vec<NodeReport>, Fault> {
+        let (core, now) = self.shared.lock_now();
+        Ok(core.reports.all(now))
     }
 }
 

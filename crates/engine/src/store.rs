@@ -8,8 +8,10 @@ mod head;
 mod history;
 mod leadership;
 mod measured;
+mod node_reports;
 mod retention;
 mod row_value;
+mod server_status;
 mod shard;
 mod signal_sender;
 mod transfer;
@@ -33,7 +35,9 @@ pub use head::{Head, RECENT_ID_AGE_MAX, RECENT_IDS_MAX, RecentId};
 pub use history::{ArchivedRow, HistoryCursor, Page, Query};
 pub use leadership::{lead, resign};
 pub(crate) use measured::Measured;
+pub use node_reports::{LocalReports, NodeReport, NodeReports, REPORTS_REMOVED_MAX};
 pub use retention::{Expiry, HistoryQuota, HistorySize};
+pub use server_status::{Persistence, ServerDetails, ServerStatus};
 pub use shard::{SHARDS, Shard, Shards};
 pub use signal_sender::SignalSender;
 pub use transfer::{EXPORT_BYTES, EXPORT_ROWS_MAX, Export, ExportPart, RestoreStep, StoredScope, Transfer};
@@ -143,6 +147,16 @@ pub trait Store: Send + Sync + 'static {
     /// Returns the store's counters.
     fn counters(&self) -> StoreCounters {
         StoreCounters::default()
+    }
+
+    /// Returns the servers, for operators; none if the store has no server.
+    fn servers(&self) -> Vec<ServerStatus> {
+        Vec::new()
+    }
+
+    /// Returns the reports of nodes; `None` if the store keeps none.
+    fn node_reports(&self) -> Option<&dyn NodeReports> {
+        None
     }
 
     /// Returns the access to whole scopes; `None` if the store has none.

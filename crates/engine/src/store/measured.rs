@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use timers::{Millis, Position, RequiredRows, Scope, Tag, Timestamp};
 
 use crate::store::{
-    BeatRequest, BeatStatus, Commit, Committed, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query, Store,
-    StoreCounters, Transfer,
+    BeatRequest, BeatStatus, Commit, Committed, Due, DuePage, Fault, FaultKind, LoadedBoard, NodeReports, Page, Query,
+    ServerStatus, Store, StoreCounters, Transfer,
 };
 use crate::telemetry::{Answer, Operation, Telemetry, Timing};
 
@@ -121,6 +121,14 @@ impl Store for Measured {
 
     fn counters(&self) -> StoreCounters {
         self.store.counters()
+    }
+
+    fn servers(&self) -> Vec<ServerStatus> {
+        self.store.servers()
+    }
+
+    fn node_reports(&self) -> Option<&dyn NodeReports> {
+        self.store.node_reports()
     }
 
     fn transfer(&self) -> Option<&dyn Transfer> {

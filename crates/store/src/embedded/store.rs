@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use engine::store::{
-    BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, FaultKind, LoadedBoard, Page, Query,
-    Signal, SignalSender, StoreCounters, Transfer, lead, resign,
+    BeatRequest, BeatStatus, Commit, Committed, Connected, Due, DuePage, Fault, FaultKind, LoadedBoard, LocalReports,
+    NodeReport, NodeReports, Page, Query, SHARDS, ServerDetails, ServerStatus, Signal, SignalSender, StoreCounters,
+    Transfer, lead, resign,
 };
 use engine::{Store, StoreClock};
 use redb::Database;
@@ -46,6 +47,8 @@ pub struct EmbeddedStore {
     last_beat: Mutex<Option<BeatStatus>>,
     known_scopes: Arc<KnownScopes>,
     touches: Arc<Touches>,
+    /// In memory: one process uses the store.
+    reports: Mutex<LocalReports>,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     writer_stopped: Mutex<Option<oneshot::Receiver<()>>>,
 }
@@ -88,6 +91,7 @@ impl EmbeddedStore {
             last_beat: Mutex::default(),
             known_scopes: Arc::new(KnownScopes::new()),
             touches,
+            reports: Mutex::default(),
             jobs: Mutex::new(Some(jobs)),
             writer_stopped: Mutex::new(Some(writer_stopped)),
         };
@@ -244,6 +248,16 @@ impl Store for EmbeddedStore {
         self.handle.ready()
     }
 
+    fn servers(&self) -> Vec<ServerStatus> {
+        let details = ServerDetails { capacity: disk::capacity(self.handle.folder()), ..ServerDetails::default() };
+        let name = self.handle.folder().display().to_string();
+        vec![ServerStatus { name, ready: self.handle.ready(), shards: SHARDS, details }]
+    }
+
+    fn node_reports(&self) -> Option<&dyn NodeReports> {
+        Some(self)
+    }
+
     fn transfer(&self) -> Option<&dyn Transfer> {
         Some(self)
     }
@@ -255,5 +269,22 @@ impl Store for EmbeddedStore {
             stopped.await.ok();
         }
         self.handle.close("the store is closed".to_owned());
+    }
+}
+
+#[async_trait]
+impl NodeReports for EmbeddedStore {
+    async fn put(&self, node: &str, text: &str, kept: Millis) -> Result<(), Fault> {
+        self.reports.lock().put(node, text, kept, self.clock.now());
+        Ok(())
+    }
+
+    async fn remove(&self, node: &str) -> Result<(), Fault> {
+        self.reports.lock().remove(node);
+        Ok(())
+    }
+
+    async fn all(&self) -> Result<Vec<NodeReport>, Fault> {
+        Ok(self.reports.lock().all(self.clock.now()))
     }
 }

@@ -89,6 +89,11 @@ impl Keys {
         self.of_shard(beat_shard(), "restore")
     }
 
+    /// Returns the hash of the nodes' reports, and the sorted set of their instants, on the server of the beat.
+    pub(crate) fn node_reports(&self) -> [String; 2] {
+        ["nodes", "nodes-seen"].map(|name| self.of_shard(beat_shard(), name))
+    }
+
     /// Returns a pattern, as SCAN takes it, that matches the boards of all shards.
     pub(crate) fn board_pattern(&self) -> String {
         let is_special = |c: char| matches!(c, '*' | '?' | '[' | ']' | '\\');

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Clock;
-use engine::store::{Capacity, Shards};
+use engine::store::{ServerDetails, Shards};
 use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::{ClientLike, HashesInterface, SortedSetsInterface};
@@ -19,6 +19,7 @@ use crate::redis::connections::Connections;
 use crate::redis::fault::{is_redirect, is_server_reply};
 use crate::redis::keys::{ProbeKeys, beat_shard};
 use crate::redis::script::Script;
+use crate::redis::server_info::{self, field};
 use crate::redis::shared::Shared;
 
 /// Time allowed for a published message to arrive.
@@ -33,7 +34,7 @@ pub(crate) struct Probe {
     script: Script,
     keys: Option<ProbeKeys>,
     received: watch::Receiver<String>,
-    capacity: watch::Sender<Option<Capacity>>,
+    details: watch::Sender<ServerDetails>,
     sequence: u64,
 }
 
@@ -67,7 +68,7 @@ impl Probe {
         shared: Arc<Shared>,
         clock: Arc<Clock>,
         received: watch::Receiver<String>,
-        capacity: watch::Sender<Option<Capacity>>,
+        details: watch::Sender<ServerDetails>,
     ) -> Self {
         Self {
             shared,
@@ -76,7 +77,7 @@ impl Probe {
             script: Script::new(include_str!("probe.lua")),
             keys: None,
             received,
-            capacity,
+            details,
             sequence: 0,
         }
     }
@@ -91,7 +92,7 @@ impl Probe {
     /// Runs all checks.
     pub(crate) async fn check(&mut self, connections: &Connections) -> Result<(), ProbeError> {
         check_same_primary(connections).await?;
-        self.check_memory(&connections.commands.client).await?;
+        self.check_server(&connections.commands.client).await?;
         self.check_cluster_name(&connections.commands.client).await?;
         self.check_reads(&connections.commands.client)
             .await
@@ -108,12 +109,14 @@ impl Probe {
         self.shared.cluster_name.refusal().map_or(Ok(()), |reason| Err(ProbeError::new(reason)))
     }
 
-    /// Records how full the server is, and rejects one that may evict keys when its memory is full.
-    async fn check_memory(&self, commands: &Client) -> Result<(), ProbeError> {
-        let info = commands.info::<String>(Some(InfoKind::Memory)).await;
-        let info = info.map_err(|error| ProbeError::from_reply("INFO memory", &error))?;
-        self.capacity.send_replace(capacity(&info));
-        match field(&info, "maxmemory_policy") {
+    /// Records what the server tells of itself, and rejects one that may evict keys when its memory is full.
+    async fn check_server(&self, commands: &Client) -> Result<(), ProbeError> {
+        let infos = try_join_all(server_info::sections().map(|section| commands.info::<String>(Some(section)))).await;
+        let infos = infos.map_err(|error| ProbeError::from_reply("INFO", &error))?;
+        let details = server_info::details(&infos.join("\n"));
+        let policy = details.memory_policy.clone();
+        self.details.send_replace(details);
+        match policy.as_deref() {
             Some("noeviction") | None => Ok(()),
             Some(policy) => Err(ProbeError::new(format!(
                 "maxmemory-policy is {policy}, which may evict timers; set it to noeviction"
@@ -180,34 +183,4 @@ async fn identity(client: &impl ClientLike) -> Result<ServerIdentity, Error> {
     let (server, replication) = (server?, replication?);
     let field = |info: &str, name: &str| field(info, name).unwrap_or_default().to_owned();
     Ok(ServerIdentity { run_id: field(&server, "run_id"), role: field(&replication, "role") })
-}
-
-/// Returns the value of a field in a reply of INFO.
-fn field<'i>(info: &'i str, name: &str) -> Option<&'i str> {
-    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-}
-
-/// Returns how full a server is: of `maxmemory`, or of the memory of its machine if that is not limited.
-fn capacity(info: &str) -> Option<Capacity> {
-    let number = |name| field(info, name)?.parse().ok();
-    let limit = ["maxmemory", "total_system_memory"].into_iter().filter_map(number).find(|limit| *limit > 0)?;
-    Some(Capacity { used: number("used_memory")?, limit })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_measured_against_its_limit_or_that_of_the_machine() {
-        let info = |maxmemory: &str| {
-            format!(
-                "# Memory\r\nused_memory:300\r\nused_memory_human:300B\r\ntotal_system_memory:1000\r\n{maxmemory}maxmemory_policy:noeviction\r\n"
-            )
-        };
-        assert_eq!(capacity(&info("maxmemory:400\r\n")), Some(Capacity { used: 300, limit: 400 }));
-        assert_eq!(capacity(&info("maxmemory:0\r\n")), Some(Capacity { used: 300, limit: 1000 }));
-        assert_eq!(capacity("used_memory:1\r\n"), None);
-        assert_eq!(capacity(""), None);
-    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use engine::store::{Capacity, Commit, Committed, Fault, FaultKind, Shards};
+use engine::store::{Capacity, Commit, Committed, Fault, FaultKind, ServerDetails, ServerStatus, Shards};
 use engine::{BootClock, Clock};
 use fred::clients::Client;
 use fred::error::Error;
@@ -45,8 +45,8 @@ pub(crate) struct Server {
     requests: mpsc::Sender<SubscriptionRequest>,
     owned: watch::Receiver<Shards>,
     readiness: watch::Receiver<Result<(), String>>,
-    /// The server's memory, as of the last probe.
-    capacity: watch::Receiver<Option<Capacity>>,
+    /// What the server told of itself at the last probe.
+    details: watch::Receiver<ServerDetails>,
     replica_wait: Option<ReplicaWait>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -73,7 +73,7 @@ impl Server {
         let (probe_messages, probe_message) = watch::channel(String::new());
         let (ready, readiness) = watch::channel(Err(not_ready));
         let (owner, owned) = watch::channel(shards);
-        let (capacity_tx, capacity) = watch::channel(None);
+        let (details_tx, details) = watch::channel(ServerDetails::default());
         let replica_wait = (replicas_ack > 0).then(|| {
             let (shared, owned, connections) = (Arc::clone(shared), owned.clone(), connections.clone());
             let (wait, task) = ReplicaWait::new(ReplicaWaitTask { connections, replicas: replicas_ack, shared, owned });
@@ -86,7 +86,7 @@ impl Server {
             connector,
             connections: in_use,
             events,
-            probe: Probe::new(Arc::clone(shared), Arc::clone(&clock), probe_message, capacity_tx),
+            probe: Probe::new(Arc::clone(shared), Arc::clone(&clock), probe_message, details_tx),
             probe_messages,
             forward: None,
             owned: owner,
@@ -103,7 +103,7 @@ impl Server {
             requests,
             owned,
             readiness,
-            capacity,
+            details,
             replica_wait,
             tasks,
             stop,
@@ -260,7 +260,17 @@ impl Server {
 
     /// Returns the server's memory; `None` if it is not known.
     pub(crate) fn capacity(&self) -> Option<Capacity> {
-        *self.capacity.borrow()
+        self.details.borrow().capacity
+    }
+
+    /// Returns what is known of the server.
+    pub(crate) fn status(&self) -> ServerStatus {
+        ServerStatus {
+            name: self.name.clone(),
+            ready: self.ready(),
+            shards: self.shards().len(),
+            details: self.details.borrow().clone(),
+        }
     }
 
     /// Returns the reason if the server is not usable.

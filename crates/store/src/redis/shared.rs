@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) extend: Script,
     pub(crate) export: Script,
     pub(crate) continue_time: Script,
+    pub(crate) put_report: Script,
+    pub(crate) read_reports: Script,
     /// Notified when a server reports that a slot is elsewhere.
     pub(crate) moved: Notify,
     /// Cluster time, from the beats.
@@ -88,6 +90,8 @@ impl Shared {
             extend: Script::new(include_str!("extend.lua")),
             export: Script::new(include_str!("export.lua")),
             continue_time: Script::new(include_str!("continue_time.lua")),
+            put_report: Script::new(include_str!("put_report.lua")),
+            read_reports: Script::new(include_str!("read_reports.lua")),
             moved: Notify::new(),
             clock: Clock::new(Box::new(engine::BootClock)),
             absorbed: Mutex::new(Millis(0)),

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use engine::Store;
 use engine::store::{
-    BeatRequest, BeatStatus, Capacity, Commit, Committed, Connected, Due, DuePage, Fault, FaultKind, LoadedBoard, Page,
-    Query, SIGNALS_MAX, Shard, Shards, StoreCounters, Transfer,
+    BeatRequest, BeatStatus, Capacity, Commit, Committed, Connected, Due, DuePage, Fault, FaultKind, LoadedBoard,
+    NodeReports, Page, Query, SIGNALS_MAX, ServerStatus, Shard, Shards, StoreCounters, Transfer,
 };
 use fred::error::Error;
 use fred::interfaces::HashesInterface;
@@ -139,6 +139,16 @@ impl RedisStore {
     /// Returns the server and the keys of a scope.
     pub(crate) fn place(&self, scope: &Scope) -> Result<(Arc<Server>, ScopeKeys), Fault> {
         Ok((self.server(scope)?, self.shared.keys.of(scope)))
+    }
+
+    /// Returns the server of the beat.
+    pub(crate) fn beat_server(&self) -> Result<Arc<Server>, Fault> {
+        self.routes().server(beat_shard())
+    }
+
+    /// Returns the state that all connections share.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Returns the access of an export.
@@ -276,7 +286,7 @@ impl Store for RedisStore {
     }
 
     async fn beat(&self, request: &BeatRequest) -> Result<BeatStatus, Fault> {
-        let server = self.routes().server(beat_shard())?;
+        let server = self.beat_server()?;
         let args = vec![
             request.node.clone(),
             request.takeover_after.0.to_string(),
@@ -294,7 +304,7 @@ impl Store for RedisStore {
     }
 
     async fn vacate(&self, node: &str) -> Result<(), Fault> {
-        let server = self.routes().server(beat_shard())?;
+        let server = self.beat_server()?;
         let channel = self.shared.keys.beat_channel();
         let args = vec![Value::from(node), Value::from(self.shared.publish()), Value::from(channel)];
         let vacated = self.shared.vacate.run(&server.beats()?, vec![self.shared.keys.beat()], args).await;
@@ -327,6 +337,14 @@ impl Store for RedisStore {
             damaged_shards: self.shared.damaged_shards.count() as u64,
             capacity: self.routes().servers().iter().filter_map(|server| server.capacity()).reduce(Capacity::fuller),
         }
+    }
+
+    fn servers(&self) -> Vec<ServerStatus> {
+        self.routes().servers().iter().map(|server| server.status()).collect()
+    }
+
+    fn node_reports(&self) -> Option<&dyn NodeReports> {
+        Some(self)
     }
 
     fn transfer(&self) -> Option<&dyn Transfer> {

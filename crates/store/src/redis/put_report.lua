@@ -1,0 +1,17 @@
+-- Writes the report of a node, and removes reports that are too old.
+-- KEYS  reports: a hash by node, the instants of the reports: a sorted set
+-- ARGV  1 node  2 report  3 how long reports are kept, in ms  4 most reports to remove    Reply 1
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('ZADD', KEYS[2], now, ARGV[1])
+local old = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(' .. now - ARGV[3], 'LIMIT', 0, ARGV[4])
+if #old > 0 then
+  redis.call('HDEL', KEYS[1], unpack(old))
+  redis.call('ZREM', KEYS[2], unpack(old))
+end
+-- The reports of a cluster whose nodes have all ended are not kept either.
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+return 1
