@@ -3,7 +3,7 @@
 pub(crate) mod authenticated_user;
 pub(crate) mod authentication;
 pub(crate) mod body_slots;
-mod console;
+pub(crate) mod console;
 pub(crate) mod error;
 pub(crate) mod http_telemetry;
 pub(crate) mod import_limiter;

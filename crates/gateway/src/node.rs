@@ -12,6 +12,7 @@ use tracing::Instrument;
 
 use crate::http::body_slots::BodySlots;
 use crate::http::import_limiter::ImportLimiter;
+use crate::ops::cluster::ClusterReports;
 use crate::ops::config::Settings;
 use crate::ops::drain::Drain;
 use crate::ops::metrics::Metrics;
@@ -48,6 +49,7 @@ pub(crate) struct Node {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) traces: Arc<Traces>,
     pub(crate) log: Log,
+    pub(crate) cluster: ClusterReports,
     pub(crate) started: Instant,
 }
 

@@ -1,6 +1,7 @@
 //! Operating a node: configuration, telemetry, metrics, probes, the admin API, and the process from start to end.
 
 pub(crate) mod admin;
+pub(crate) mod cluster;
 pub(crate) mod config;
 mod critical_tasks;
 pub(crate) mod disconnect;

@@ -7,6 +7,7 @@ mod gateway {
     mod binary_payloads;
     mod clock_steps;
     mod clockit;
+    mod cluster;
     mod configuration;
     mod configuration_files;
     mod configuration_values;

@@ -1,4 +1,4 @@
-//! The console's pages, embedded in the binary. In a debug build they are read from the tree.
+//! The console and the page of the cluster, embedded in the binary. In a debug build they are read from the tree.
 
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -12,19 +12,41 @@ use crate::http::error::not_found;
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// The files of the public port.
 #[derive(RustEmbed)]
 #[folder = "../../console"]
+#[exclude = "cluster/*"]
 #[exclude = "test/*"]
 #[exclude = "*.md"]
-struct Files;
+struct ConsoleFiles;
+
+/// The files of the internal port: the page of the cluster, and what it shares with the console.
+#[derive(RustEmbed)]
+#[folder = "../../console"]
+#[include = "cluster/*"]
+#[include = "styles/base.css"]
+#[include = "dom.js"]
+#[include = "favicon.svg"]
+#[include = "keyed-list.js"]
+struct ClusterFiles;
 
 /// Serves a file of the console, or says that there is none.
 pub(crate) async fn serve(request: Request) -> Response {
+    serve_file::<ConsoleFiles>(request).await
+}
+
+/// Serves a file of the page of the cluster, or says that there is none.
+pub(crate) async fn serve_cluster_page(request: Request) -> Response {
+    serve_file::<ClusterFiles>(request).await
+}
+
+async fn serve_file<F: RustEmbed>(request: Request) -> Response {
     let is_read = *request.method() == Method::GET || *request.method() == Method::HEAD;
     let path = request.uri().path().trim_start_matches('/');
-    let name = if path.is_empty() { "index.html" } else { path };
-    match Files::get(name).filter(|_| is_read) {
-        Some(file) => found(name, file, request.headers().get(header::IF_NONE_MATCH)),
+    let is_folder = path.is_empty() || path.ends_with('/');
+    let name = if is_folder { format!("{path}index.html") } else { path.to_owned() };
+    match F::get(&name).filter(|_| is_read) {
+        Some(file) => found(&name, file, request.headers().get(header::IF_NONE_MATCH)),
         None => not_found(request.method().clone(), request.uri().clone()).await,
     }
 }

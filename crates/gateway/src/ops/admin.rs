@@ -145,6 +145,10 @@ async fn set_log(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body) 
 
 /// Reads the JSON body of an operator's request.
 async fn read_json<T: DeserializeOwned>(node: &Node, headers: &HeaderMap, body: Body) -> Result<T, Response> {
+    if is_of_page(headers) {
+        let message = "the admin API takes no changes from pages; use a command line";
+        return Err(error(StatusCode::FORBIDDEN, "Forbidden", message));
+    }
     // A page that an operator happens to visit cannot send this content type without a preflight.
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.split(';').next().is_none_or(|kind| kind.trim() != "application/json") {
@@ -155,6 +159,12 @@ async fn read_json<T: DeserializeOwned>(node: &Node, headers: &HeaderMap, body: 
         BodyLimits { max_bytes: REQUEST_BYTES, timeout, is_steady: false, too_large: Some(NetLimit::BodyBytes) };
     let body = read_body(body, limits, &*node.metrics).await?;
     serde_json::from_slice(&body).map_err(|wrong| error(StatusCode::BAD_REQUEST, "Bad request", &wrong.to_string()))
+}
+
+/// Tells whether a page sent a request. A browser adds one of these headers to each change that a page asks for, and no
+/// script can take it away: neither a page of another site nor one of this port that was tampered with changes anything.
+fn is_of_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site")
 }
 
 impl DisconnectRequest {

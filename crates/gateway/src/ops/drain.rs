@@ -1,7 +1,7 @@
 //! The end of a node: it becomes unready and refuses new sockets, closes its sockets in jittered slices, and finishes
 //! requests in progress.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -38,13 +38,15 @@ pub(crate) struct Drain {
     sockets: TaskTracker,
 }
 
+/// How far a shutdown has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum DrainPhase {
+pub(crate) enum DrainPhase {
+    /// No shutdown has begun.
     Serving,
-    /// Not ready: sockets stay, and new ones are refused.
-    Leaving,
-    /// Sockets close within this duration.
-    Closing(Duration),
+    /// Not ready: sockets stay, and new ones are refused. The last of them closes by this instant.
+    Leaving(Instant),
+    /// Sockets close within this duration, by this instant.
+    Closing(Duration, Instant),
 }
 
 /// What happens to a socket of a stopping node, one after the other.
@@ -83,12 +85,17 @@ impl Drain {
         self.sockets.len()
     }
 
+    /// Returns a receiver of the phase, which learns of changes.
+    pub(crate) fn phase(&self) -> watch::Receiver<DrainPhase> {
+        self.phase.subscribe()
+    }
+
     /// Waits until the close of this socket is to be announced.
     pub(crate) fn announcement(&self) -> impl Future<Output = DrainStep> + Send + use<> {
         let mut phase = self.phase.subscribe();
         async move {
-            let closing = phase.wait_for(|phase| matches!(phase, DrainPhase::Closing(_))).await.map(|phase| *phase);
-            let Ok(DrainPhase::Closing(grace)) = closing else { return DrainStep::Announce(Duration::ZERO) };
+            let closing = phase.wait_for(|phase| matches!(phase, DrainPhase::Closing(..))).await.map(|phase| *phase);
+            let Ok(DrainPhase::Closing(grace, _)) = closing else { return DrainStep::Announce(Duration::ZERO) };
             let within = ANNOUNCED_BEFORE.min(grace / 2);
             sleep((grace - within).mul_f64(fastrand::f64())).await;
             DrainStep::Announce(within)
@@ -97,26 +104,24 @@ impl Drain {
 
     /// Waits until sockets are being closed.
     pub(crate) async fn closing(&self) {
-        self.phase.subscribe().wait_for(|phase| matches!(phase, DrainPhase::Closing(_))).await.ok();
+        self.phase.subscribe().wait_for(|phase| matches!(phase, DrainPhase::Closing(..))).await.ok();
     }
 
     /// Makes the node unready, and makes it refuse new sockets.
-    pub(crate) fn leave(&self) {
-        self.phase.send_replace(DrainPhase::Leaving);
+    pub(crate) fn leave(&self, source: ShutdownSource) {
+        let DrainSettings { grace, notice } = self.settings_for(source);
+        self.phase.send_replace(DrainPhase::Leaving(Instant::now() + notice + grace));
     }
 
     /// Waits until load balancers have noticed that the node is unready, then closes all sockets within the configured
     /// time.
     pub(crate) async fn close_all(&self, source: ShutdownSource) {
-        let DrainSettings { grace, notice } = match source {
-            ShutdownSource::Orchestrator => self.settings,
-            ShutdownSource::Person => AT_A_TERMINAL,
-        };
+        let DrainSettings { grace, notice } = self.settings_for(source);
         // In full, even if there is no socket: load balancers send clients to this node until they notice.
         sleep(notice).await;
         self.sockets.close();
         tracing::info!(sockets = self.sockets.len(), ?grace, "closing sockets");
-        self.phase.send_replace(DrainPhase::Closing(grace));
+        self.phase.send_replace(DrainPhase::Closing(grace, Instant::now() + grace));
         timeout(grace, self.sockets.wait()).await.ok();
     }
 
@@ -124,6 +129,13 @@ impl Drain {
     pub(crate) async fn finish(&self) {
         if timeout(CLOSE_WITHIN, self.sockets.wait()).await.is_err() {
             tracing::warn!(sockets = self.sockets.len(), "some sockets did not close in time");
+        }
+    }
+
+    fn settings_for(&self, source: ShutdownSource) -> DrainSettings {
+        match source {
+            ShutdownSource::Orchestrator => self.settings,
+            ShutdownSource::Person => AT_A_TERMINAL,
         }
     }
 }

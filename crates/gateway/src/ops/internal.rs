@@ -9,9 +9,9 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
-use crate::http::error;
+use crate::http::{console, error};
 use crate::node::Node;
-use crate::ops::admin;
+use crate::ops::{admin, cluster};
 
 /// Returns the routes.
 pub(crate) fn routes(node: Arc<Node>) -> Router {
@@ -19,9 +19,9 @@ pub(crate) fn routes(node: Arc<Node>) -> Router {
         .route("/livez", get(live))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .route("/cluster", get(cluster))
+        .merge(cluster::routes())
         .merge(admin::routes())
-        .fallback(error::not_found)
+        .fallback(console::serve_cluster_page)
         .method_not_allowed_fallback(error::not_found)
         .with_state(node)
 }
@@ -47,16 +47,4 @@ async fn metrics(State(node): State<Arc<Node>>) -> Response {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(why) => error::error(StatusCode::INTERNAL_SERVER_ERROR, "Metrics failed", &why),
     }
-}
-
-async fn cluster(State(node): State<Arc<Node>>) -> Response {
-    let body = json!({
-        "node": node.engine.node(),
-        "leader": node.engine.leader(),
-        "beat": node.engine.hub().last_beat(),
-        "beatLagMs": node.engine.stats().beat_lag_ms.get(),
-        "scopes": node.engine.hub().scopes(),
-        "connections": node.connections.count(),
-    });
-    Json(body).into_response()
 }

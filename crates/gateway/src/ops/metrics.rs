@@ -10,6 +10,7 @@ mod process;
 mod refusal;
 mod timings;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -33,7 +34,7 @@ pub(crate) use refusal::Refusal;
 pub(crate) use timings::Timings;
 
 /// The commit of the build, if the build named it.
-const REVISION: Option<&str> = option_env!("TICKCAST_REVISION");
+pub(crate) const REVISION: Option<&str> = option_env!("TICKCAST_REVISION");
 
 /// The instruments that the gateway counts by itself.
 pub(crate) struct Metrics {
@@ -155,6 +156,11 @@ impl Metrics {
     }
 
     pub(crate) fn command_done(&self, took: Duration, outcome: &Result<Outcome, ExecuteError>) {
+        if let Err(ExecuteError::Refused(refusal)) = outcome
+            && let Some(refusal) = Refusal::of_command(*refusal)
+        {
+            self.refused(refusal);
+        }
         self.commands.record(took.as_secs_f64(), &[KeyValue::new("outcome", name_of(outcome))]);
     }
 
@@ -166,6 +172,20 @@ impl Metrics {
             KeyValue::new("http.response.status_code", i64::from(status)),
         ];
         self.requests.record(took.as_secs_f64(), &labels);
+    }
+
+    /// Returns the connected clients by dialect.
+    pub(crate) fn connected_by_dialect(&self) -> BTreeMap<&'static str, u64> {
+        let mut counts = BTreeMap::new();
+        for labels in ClientLabels::all() {
+            *counts.entry(labels.dialect()).or_default() += self.connected.get(*labels);
+        }
+        counts
+    }
+
+    /// Returns the refusals since the start, by reason; always the same reasons in the same order.
+    pub(crate) fn refusals(&self) -> Vec<(&'static str, u64)> {
+        Refusal::all().iter().map(|reason| (reason.name(), self.refusals.get(*reason))).collect()
     }
 
     /// Returns all metrics in the Prometheus text format.

@@ -20,6 +20,7 @@ use crate::http::body_slots::BodySlots;
 use crate::http::import_limiter::ImportLimiter;
 use crate::http::public;
 use crate::node::Node;
+use crate::ops::cluster::ClusterReports;
 use crate::ops::config::Settings;
 use crate::ops::critical_tasks::{CriticalTasks, task_failure};
 use crate::ops::drain::{Drain, ShutdownSource};
@@ -28,7 +29,7 @@ use crate::ops::engine_telemetry::EngineTelemetry;
 use crate::ops::metrics::{self, Metrics, Timings};
 use crate::ops::restore_check::unfinished_restore;
 use crate::ops::telemetry::Telemetry;
-use crate::ops::{disconnect, internal, key_reload, memory_release};
+use crate::ops::{cluster, disconnect, internal, key_reload, memory_release};
 use crate::session::connections::Connections;
 
 /// Connections that wait to be accepted, so that the kernel refuses none when many clients reconnect at once.
@@ -73,6 +74,7 @@ async fn serve_with(settings: Settings, telemetry: &Telemetry, mut tasks: Critic
     tasks.spawn("internal server", internal_server);
     tasks.spawn("memory release", memory_release::run(Arc::clone(&node)));
     tasks.spawn("disconnect orders", disconnect::watch(Arc::clone(&node)));
+    tasks.spawn("cluster reports", cluster::report(Arc::clone(&node)));
     if !node.settings.key_files.is_empty() {
         tasks.spawn("key reload", key_reload::reload_on_change(Arc::clone(&node)));
     }
@@ -124,7 +126,7 @@ fn failed(failure: &str) -> anyhow::Error {
 }
 
 async fn stop(node: &Node, source: ShutdownSource, public_server: &mut JoinHandle<()>) {
-    node.drain.leave();
+    node.drain.leave(source);
     node.engine.resign().await;
     node.drain.close_all(source).await;
     // Requests in progress; the server accepts no more.
@@ -133,6 +135,7 @@ async fn stop(node: &Node, source: ShutdownSource, public_server: &mut JoinHandl
     }
     // One of them may have been a handshake.
     node.drain.finish().await;
+    node.cluster.withdraw(node).await;
     node.engine.stop().await;
     tracing::info!("stopped");
 }
@@ -156,6 +159,7 @@ fn start(settings: Settings, telemetry: &Telemetry) -> Result<Arc<Node>> {
         metrics,
         traces: Arc::clone(&telemetry.traces),
         log: telemetry.log.clone(),
+        cluster: ClusterReports::default(),
         started: Instant::now(),
         settings,
     });

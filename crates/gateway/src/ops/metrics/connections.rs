@@ -60,6 +60,10 @@ static CLIENT_LABELS: LazyLock<Vec<ClientLabels>> = LazyLock::new(|| {
 });
 
 impl ClientLabels {
+    pub(super) fn dialect(self) -> &'static str {
+        DIALECTS[self.dialect.0]
+    }
+
     fn method_index(self) -> usize {
         METHODS.iter().position(|(method, _)| *method == self.method).expect("each method is listed")
     }
@@ -76,7 +80,7 @@ impl Label for ClientLabels {
 
     fn attributes(self) -> Vec<KeyValue> {
         let (_, method) = METHODS[self.method_index()];
-        vec![KeyValue::new("dialect", DIALECTS[self.dialect.0]), KeyValue::new("auth", method)]
+        vec![KeyValue::new("dialect", self.dialect()), KeyValue::new("auth", method)]
     }
 }
 

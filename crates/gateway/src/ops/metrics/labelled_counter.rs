@@ -41,10 +41,14 @@ impl<L: Label> LabelledCounter<L> {
         self.counts[label.index()].fetch_sub(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn get(&self, label: L) -> u64 {
+        self.counts[label.index()].load(Ordering::Relaxed)
+    }
+
     /// Reports all counts to an instrument.
     pub(crate) fn observe(&self, instrument: &dyn AsyncInstrument<u64>) {
         for label in L::all() {
-            instrument.observe(self.counts[label.index()].load(Ordering::Relaxed), &label.attributes());
+            instrument.observe(self.get(*label), &label.attributes());
         }
     }
 }

@@ -4,6 +4,7 @@ use access::Denied;
 use net::limits::NetLimit;
 use net::websocket::CloseReason;
 use opentelemetry::KeyValue;
+use wire::Code;
 
 use crate::ops::metrics::labelled_counter::Label;
 use crate::session::connections::LimitReached;
@@ -49,6 +50,8 @@ pub(crate) enum Refusal {
     Unauthorized,
     /// The credentials could not be checked.
     Unidentified,
+    /// A command would have exceeded what one may store: items, history rows, bytes, members of a room.
+    Quota,
 }
 
 impl Label for Refusal {
@@ -73,6 +76,7 @@ impl Label for Refusal {
             Self::Origin,
             Self::Unauthorized,
             Self::Unidentified,
+            Self::Quota,
         ]
     }
 
@@ -81,7 +85,14 @@ impl Label for Refusal {
     }
 
     fn attributes(self) -> Vec<KeyValue> {
-        let name = match self {
+        vec![KeyValue::new("reason", self.name())]
+    }
+}
+
+impl Refusal {
+    /// Returns the name in metrics.
+    pub(super) fn name(self) -> &'static str {
+        match self {
             Self::Connections => "connections",
             Self::Stopping => "stopping",
             Self::Polls => "polls",
@@ -101,12 +112,30 @@ impl Label for Refusal {
             Self::Origin => "origin",
             Self::Unauthorized => "unauthorized",
             Self::Unidentified => "unidentified",
-        };
-        vec![KeyValue::new("reason", name)]
+            Self::Quota => "quota",
+        }
     }
-}
 
-impl Refusal {
+    /// Returns the quota because of which the rules refused a command.
+    pub(super) fn of_command(refusal: timers::Refusal) -> Option<Self> {
+        match wire::Fault::from(refusal).code {
+            Code::Limit | Code::Full => Some(Self::Quota),
+            Code::InvalidJson
+            | Code::InvalidMessage
+            | Code::UnknownType
+            | Code::NotFound
+            | Code::NotJoined
+            | Code::InvalidDuration
+            | Code::InvalidSeconds
+            | Code::Busy
+            | Code::Unavailable
+            | Code::Damaged
+            | Code::OutcomeUnknown
+            | Code::Unauthorized
+            | Code::TimeUncertain => None,
+        }
+    }
+
     /// Returns the limit because of which a socket was closed.
     pub(super) fn of(reason: &CloseReason) -> Option<Self> {
         match reason {

@@ -1,0 +1,80 @@
+/** The operators' page: three nodes over a Redis, of which one stops and one is killed. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { assertAccessible } from './fixture/axe.mjs';
+import { openBrowser, screenshot } from './fixture/browser.mjs';
+import { startRedis } from './fixture/redis.mjs';
+import { startServer } from './fixture/server.mjs';
+import { until } from './fixture/until.mjs';
+
+const PHONE = { width: 390, height: 844 };
+const DESKTOP = { width: 1200, height: 900 };
+
+let redis;
+let nodes;
+let browser;
+
+before(async () => {
+  redis = await startRedis();
+  const settings = { TICKCAST__STORE__URL: redis.url, TICKCAST__DRAIN__GRACE: '60s' };
+  const start = (name) => startServer({ ...settings, TICKCAST__NODE__ID: name });
+  nodes = Object.fromEntries(await Promise.all(['anna', 'bela', 'cora'].map(async (name) => [name, await start(name)])));
+  browser = await openBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await Promise.all(Object.values(nodes ?? {}).map((node) => node.close()));
+  await redis?.close();
+});
+
+test('the page shows all nodes, a shutdown and a dead node, and can only read', async () => {
+  const client = await browser.open(nodes.bela, 'ann');
+  const cluster = await browser.openCluster(nodes.anna);
+  for (const name of ['anna', 'bela', 'cora']) await cluster.state(name, 'ready');
+  await cluster.cell('bela', 'Connections').getByText('clockit.v1 1').waitFor();
+  await cluster.figure('Nodes').getByText('3 of 3 ready').waitFor();
+  await cluster.page.getByRole('rowheader').getByText(/^Leader, /).waitFor();
+  await cluster.cell(redis.url, 'Full memory').getByText('noeviction').waitFor();
+  assert.match(await cluster.cell('bela', 'Store').textContent(), /^[\d.]+\sms$/);
+  await assertAccessible(cluster.page, 'all nodes ready');
+  await screenshot(cluster, 'cluster-ready');
+
+  const refused = await cluster.page.evaluate(async () => {
+    const headers = { 'content-type': 'application/json' };
+    const order = fetch('../admin/disconnect', { method: 'POST', headers, body: '{"user":"ann"}' });
+    const level = fetch('../admin/log', { method: 'PUT', headers, body: '{"level":"error"}' });
+    return (await Promise.all([order, level])).map(({ status }) => status);
+  });
+  assert.deepEqual(refused, [403, 403]);
+
+  await nodes.cora.kill();
+  nodes.bela.signal('SIGTERM');
+  await cluster.state('bela', 'draining');
+  const left = cluster.row('bela').getByText(/1 socket left, closed within \d+ s/);
+  await left.waitFor();
+  const remaining = async () => Number(/within (\d+) s/.exec(await left.textContent())[1]);
+  const first = await remaining();
+  assert.ok(first > 0 && first <= 60, String(first));
+  await until('the remaining time goes down', async () => (await remaining()) < first);
+  await cluster.state('cora', 'silent');
+  await cluster.announced('Node cora: Silent');
+  await cluster.figure('Nodes').getByText('1 silent').waitFor();
+  await screenshot(cluster, 'cluster-trouble');
+  await assertAccessible(cluster.page, 'one node stops and one is silent');
+  await cluster.page.emulateMedia({ colorScheme: 'dark' });
+  await cluster.page.setViewportSize(PHONE);
+  await assertAccessible(cluster.page, 'dark, on a phone');
+  const width = await cluster.page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(width <= PHONE.width, `${width} px wide`);
+  await screenshot(cluster, 'cluster-phone-dark');
+  await cluster.page.setViewportSize(DESKTOP);
+
+  await client.page.close();
+  await cluster.row('bela').waitFor({ state: 'detached' });
+  await nodes.cora.start();
+  await cluster.state('cora', 'ready');
+  await nodes.anna.kill();
+  await cluster.page.getByRole('alert').getByText('Node anna does not answer').waitFor();
+  assert.match(await cluster.page.locator('[data-source]').textContent(), /^Not connected, figures of \d+ s ago$/);
+});
