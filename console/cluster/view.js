@@ -27,7 +27,7 @@ const SERVER_COLUMNS = [
   { label: 'Role', cell: ({ server }) => role(server) },
   { label: 'Shards', cell: ({ server }) => count(server.shards) },
   { label: 'Persistence', cell: ({ server }) => persistence(server) },
-  { label: 'Full memory', cell: ({ server }) => server.memoryPolicy ?? '–' },
+  { label: 'When full', cell: ({ server }) => server.memoryPolicy ?? '–' },
   { label: 'Space', cell: space },
 ];
 

@@ -88,12 +88,14 @@ export function nodeState(node) {
 
 export function persistence(server) {
   const { persistence: kept } = server;
-  if (!kept) return { text: '–', note: '' };
-  const saved = kept.savedAt ? new Date(kept.savedAt * 1000).toLocaleString() : '';
-  const snapshot = kept.snapshotFailing ? 'the last snapshot failed' : saved && `snapshot of ${saved}`;
-  const unsaved = kept.unsavedChanges > 0 ? `, ${count(kept.unsavedChanges)} changes since` : '';
+  if (!kept) return '–';
+  // Of a server that has never made a snapshot, it is the instant of its start.
+  const saved = kept.savedAt ? ` since ${new Date(kept.savedAt * 1000).toLocaleString()}` : '';
+  const changes = kept.unsavedChanges === 1 ? '1 change' : `${count(kept.unsavedChanges)} changes`;
+  const note = `${kept.snapshotFailing ? 'The last snapshot failed; ' : ''}${changes}${saved}`;
   const text = kept.appendOnly ? (kept.appendFailing ? 'Append-only file fails' : 'Append-only file') : 'No append-only file';
-  return { text, note: `${snapshot}${unsaved}`, trouble: kept.appendFailing || kept.snapshotFailing };
+  const trouble = kept.appendFailing || kept.snapshotFailing;
+  return { text, note, badge: trouble, trouble };
 }
 
 export function role(server) {

@@ -30,12 +30,14 @@ after(async () => {
 
 test('the page shows all nodes, a shutdown and a dead node, and can only read', async () => {
   const client = await browser.open(nodes.bela, 'ann');
+  assert.equal((await fetch(`${nodes.bela.url}/sessions`)).status, 401);
   const cluster = await browser.openCluster(nodes.anna);
   for (const name of ['anna', 'bela', 'cora']) await cluster.state(name, 'ready');
   await cluster.cell('bela', 'Connections').getByText('clockit.v1 1').waitFor();
   await cluster.figure('Nodes').getByText('3 of 3 ready').waitFor();
   await cluster.page.getByRole('rowheader').getByText(/^Leader, /).waitFor();
-  await cluster.cell(redis.url, 'Full memory').getByText('noeviction').waitFor();
+  await cluster.cell('unauthorized', 'By node').getByText('bela 1').waitFor();
+  await cluster.cell(redis.url, 'When full').getByText('noeviction').waitFor();
   assert.match(await cluster.cell('bela', 'Store').textContent(), /^[\d.]+\sms$/);
   await assertAccessible(cluster.page, 'all nodes ready');
   await screenshot(cluster, 'cluster-ready');
