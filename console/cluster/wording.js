@@ -92,7 +92,7 @@ export function persistence(server) {
   // Of a server that has never made a snapshot, it is the instant of its start.
   const saved = kept.savedAt ? ` since ${new Date(kept.savedAt * 1000).toLocaleString()}` : '';
   const changes = kept.unsavedChanges === 1 ? '1 change' : `${count(kept.unsavedChanges)} changes`;
-  const note = `${kept.snapshotFailing ? 'The last snapshot failed; ' : ''}${changes}${saved}`;
+  const note = `${kept.snapshotFailing ? 'The last snapshot failed; ' : ''}${changes} in no snapshot${saved}`;
   const text = kept.appendOnly ? (kept.appendFailing ? 'Append-only file fails' : 'Append-only file') : 'No append-only file';
   const trouble = kept.appendFailing || kept.snapshotFailing;
   return { text, note, badge: trouble, trouble };
