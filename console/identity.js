@@ -3,11 +3,15 @@ import { attempt } from './storage.js';
 
 const USER_ID_KEY = 'tickcast.userId';
 
-/** Returns `{token}`, `{userId}` or null. An empty token is ignored. */
+/** The parameter `login` of a page that uses the cookies of its website. */
+export const SITE = 'site';
+
+/** Returns `{token}`, `{userId}`, `{site: true}` for the login of the website that serves the page, or null. An empty token is ignored. */
 export function readIdentity(search, storage) {
   const query = new URLSearchParams(search);
   const token = query.get('token');
   if (token) return { token };
+  if (query.get('login') === SITE) return { site: true };
   const userId = query.get('userId')?.trim() || loadUserId(storage);
   return userId ? { userId } : null;
 }
@@ -19,6 +23,11 @@ export function saveUserId(storage, userId) {
 
 function loadUserId(storage) {
   return attempt(() => storage?.getItem(USER_ID_KEY)?.trim()) ?? '';
+}
+
+/** Returns the credential of an identity, or undefined: cookies are sent without one. */
+export function credentialOf(identity) {
+  return identity.site ? undefined : identity;
 }
 
 /**

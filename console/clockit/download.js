@@ -5,10 +5,10 @@ import { t } from '../i18n/translate.js';
 
 const FILE_NAME = 'tickcast-sessions.csv';
 
-/** A trusted user gets a plain link. A token must not appear in a URL, so its file is fetched. */
+/** A user id or a cookie needs a plain link. A token must not appear in a URL, so its file is fetched. */
 export function createDownload({ history, identity, onError }) {
   // People open the file in a spreadsheet, which would run texts as formulas: the server guards them with `bom=1`.
-  const href = `sessions.csv?${new URLSearchParams({ userId: identity.userId, bom: 1 })}`;
+  const href = `sessions.csv?${new URLSearchParams({ ...(identity.userId ? { userId: identity.userId } : {}), bom: 1 })}`;
   if (!identity.token) return el('a', { class: 'tertiary', href, download: FILE_NAME }, t('clockit.history.download'));
   return el('button', { type: 'button', class: 'tertiary', click: () => fetchCsv(history, onError) }, t('clockit.history.download'));
 }

@@ -2,6 +2,7 @@
 import { el } from '../dom.js';
 import { createHistoryView } from '../history/history-view.js';
 import { t } from '../i18n/translate.js';
+import { credentialOf } from '../identity.js';
 import { ClockitClient, ClockitHistory } from '../lib/tickcast/clockit/index.js';
 import { createDownload } from './download.js';
 import { loadRows } from './history-rows.js';
@@ -9,8 +10,8 @@ import { loadRows } from './history-rows.js';
 /** `shell` provides what all pages share: `notify` and `createConnectionStatus(options)`. */
 export function mount(main, identity, storage, shell) {
   const url = new URL('.', location.href);
-  const history = new ClockitHistory({ url, credential: identity });
-  const client = new ClockitClient({ url, credential: identity, storage });
+  const history = new ClockitHistory({ url, credential: credentialOf(identity) });
+  const client = new ClockitClient({ url, credential: credentialOf(identity), storage });
   const view = createHistoryView({
     id: 'sessions-history',
     title: t('clockit.history.title'),

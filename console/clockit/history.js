@@ -2,6 +2,7 @@
 import { el, setText } from '../dom.js';
 import { formatElapsed, formatInstant } from '../format.js';
 import { t } from '../i18n/translate.js';
+import { credentialOf } from '../identity.js';
 import { ClockitHistory } from '../lib/tickcast/clockit/index.js';
 import { createDownload } from './download.js';
 
@@ -11,7 +12,7 @@ const ROWS_MAX = 20;
 const DEBOUNCE_MS = 300;
 
 export function createHistory({ identity, onDownloadError }) {
-  const history = new ClockitHistory({ url: new URL('.', location.href), credential: identity });
+  const history = new ClockitHistory({ url: new URL('.', location.href), credential: credentialOf(identity) });
   const list = el('ol', { class: 'history-list', 'data-history': true });
   const note = el('p', { class: 'muted hint' }, t('clockit.history.empty'));
   let latestRequest = 0;

@@ -1,6 +1,7 @@
 /** Mounts the timers page in `main` and connects it to the server. */
 import { formatElapsed } from '../format.js';
 import { t } from '../i18n/translate.js';
+import { credentialOf } from '../identity.js';
 import { ClockitClient, newestRunning } from '../lib/tickcast/clockit/index.js';
 import { announcementOf } from './announcements.js';
 import { commandName, createCommands } from './commands.js';
@@ -10,7 +11,7 @@ import { createTimersView } from './view.js';
 /** `shell` provides what all pages share: `announce`, `notify` and `createConnectionStatus(options)`. */
 export function mount(main, identity, storage, shell) {
   // A displayed time that the server has not confirmed is marked and stays as it is.
-  const client = new ClockitClient({ url: serverUrl(location), credential: identity, storage, continueLocally: false });
+  const client = new ClockitClient({ url: serverUrl(location), credential: credentialOf(identity), storage, continueLocally: false });
   const commands = createCommands(client, (command) => {
     const isOnline = client.getSnapshot().connection.phase === 'online';
     if (!isOnline) shell.announce(t('clockit.announceWillBeSent', { names: commandName(command) }));

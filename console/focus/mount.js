@@ -4,7 +4,7 @@ import { el } from '../dom.js';
 import { formatElapsed } from '../format.js';
 import { createHistoryView } from '../history/history-view.js';
 import { t } from '../i18n/translate.js';
-import { accountOf } from '../identity.js';
+import { accountOf, credentialOf } from '../identity.js';
 import { FocusClient } from '../lib/tickcast/focus/index.js';
 import { downloadSessions } from './session-list.js';
 import { createFocusView, stateOf } from './view.js';
@@ -20,7 +20,7 @@ const CHANGES = {
 
 /** `shell` provides what all pages share: `announce`, `notify` and `createConnectionStatus(options)`. */
 export function mount(main, identity, storage, shell) {
-  const client = new FocusClient({ url: new URL('.', location.href), credential: identity, storage, account: accountOf(identity) });
+  const client = new FocusClient({ url: new URL('.', location.href), credential: credentialOf(identity), storage, account: accountOf(identity) });
   let ended = [];
   let state = null;
   const download = el('button', { type: 'button', class: 'tertiary', click: () => downloadSessions(ended) }, t('focus.list.download'));

@@ -3,7 +3,7 @@ import { setAttribute } from '../dom.js';
 import { formatElapsed } from '../format.js';
 import { createHistoryView } from '../history/history-view.js';
 import { t } from '../i18n/translate.js';
-import { accountOf } from '../identity.js';
+import { accountOf, credentialOf } from '../identity.js';
 import { PunchClockClient } from '../lib/tickcast/punch-clock/index.js';
 import { dayOfLog } from './archive.js';
 import { loadRows } from './archived-days.js';
@@ -16,7 +16,7 @@ const CHANGES = { IN: 'punch.announce.in', OUT: 'punch.announce.out' };
 
 /** `shell` provides what all pages share: `announce`, `notify` and `createConnectionStatus(options)`. */
 export function mount(main, identity, storage, shell) {
-  const client = new PunchClockClient({ url: new URL('.', location.href), credential: identity, storage, account: accountOf(identity) });
+  const client = new PunchClockClient({ url: new URL('.', location.href), credential: credentialOf(identity), storage, account: accountOf(identity) });
   let targetHours = loadTargetHours(storage);
   let archivedSeconds = new Map();
   let displayedDate = null;

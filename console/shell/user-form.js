@@ -1,7 +1,7 @@
 /** Selects the user: a form for a page without an identity, and a menu to switch. Submits to the URL of the current page. */
 import { el } from '../dom.js';
 import { t } from '../i18n/translate.js';
-import { saveUserId } from '../identity.js';
+import { saveUserId, SITE } from '../identity.js';
 
 const USER_ID_MAX = 128;
 
@@ -16,13 +16,15 @@ export function renderUserForm(main, storage) {
       el('h2', {}, t('user.choose')),
       el('p', { class: 'muted' }, t('user.hint')),
       userForm(storage, { id: 'choose-user', value: DEFAULT_USER_ID, action: t('user.show') }),
+      el('p', { class: 'muted' }, t('user.siteHint')),
+      el('a', { class: 'secondary', href: `./?${new URLSearchParams({ login: SITE })}${location.hash}` }, t('user.site')),
     ),
   );
   main.querySelector('input').select();
 }
 
 export function renderUserMenu(slot, identity, storage) {
-  const name = identity.token ? t('user.byLink') : identity.userId;
+  const name = identity.userId ?? t(identity.token ? 'user.byLink' : 'user.bySite');
   const summary = el('summary', {}, el('span', { class: 'user-name' }, name), el('span', { class: 'user-switch' }, t('user.switch')));
   const details = el('details', { class: 'user-menu' }, summary, userForm(storage, { id: 'switch-user', value: '', action: t('user.switchAction') }));
   details.addEventListener('keydown', (event) => {

@@ -14,6 +14,9 @@ test('a user id in the URL overrides the stored one, and a token overrides both'
     ['?userId=bob', 'ada', { userId: 'bob' }],
     ['?userId=bob&token=t', 'ada', { token: 't' }],
     ['?token=', 'ada', { userId: 'ada' }],
+    ['?login=site', 'ada', { site: true }],
+    ['?login=site&token=t', null, { token: 't' }],
+    ['?login=other', 'ada', { userId: 'ada' }],
   ]) {
     assert.deepEqual(readIdentity(search, storageWith(stored)), identity);
   }

@@ -166,6 +166,8 @@ test('the page speaks the language of the browser, and the chosen one after that
   await page.getByRole('button', { name: /^Clock/ }).waitFor();
   const form = await browser.visit(`${server.url}/#/punch-clock`);
   await form.getByLabel('User id').fill('ada');
+  await form.evaluate(axe);
+  assert.deepEqual(await violations(form, null), []);
   await form.getByRole('button', { name: 'Continue' }).click();
   await form.getByRole('button', { name: /^Clock/ }).waitFor();
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import jwt from 'next-auth/jwt';
 import { openBrowser } from './fixture/browser.mjs';
 import { archiveDays } from './fixture/past.mjs';
 import { startServer } from './fixture/server.mjs';
@@ -10,6 +11,8 @@ import { until } from './fixture/until.mjs';
 const PATH = '/?userId=ann#/punch-clock';
 
 const ARCHIVED_DAYS = 12;
+
+const SECRET = 'the secret of a next-auth server';
 
 let server;
 let browser;
@@ -106,4 +109,20 @@ test('archived days are listed page by page, counted in the week, and exported',
   const lines = (await readFile(await download.path(), 'utf8')).trim().split('\r\n');
   assert.equal(lines.length, ARCHIVED_DAYS + 1);
   assert.match(lines[1], /^\d{4}-\d\d-\d\d,\d{4}-.*Z,\d{4}-.*Z,480,30$/);
+});
+
+test('a page that is part of a website uses its login', async () => {
+  const site = await startServer({ TICKCAST__AUTH__MODES: 'next-auth', TICKCAST__AUTH__NEXT_AUTH__SECRET: SECRET });
+  const token = await jwt.encode({ token: { sub: 'cem' }, secret: SECRET });
+  const page = await browser.visit(`${site.url}/#/punch-clock`);
+  await page.context().addCookies([{ name: 'next-auth.session-token', value: token, url: site.url, httpOnly: true, sameSite: 'Lax' }]);
+  await page.getByRole('link', { name: 'Use the login of the website' }).click();
+  await press(page, 'Clock in');
+  await status(page, 'At work');
+  await page.getByText('Login of the website').waitFor();
+  const answer = await fetch(`${site.url}/api/session`, { headers: { cookie: `next-auth.session-token=${token}` } });
+  const { data } = await answer.json();
+  assert.deepEqual([data.userId, data.entries.length], ['cem', 1]);
+  await page.context().close();
+  await site.close();
 });
