@@ -92,7 +92,7 @@ test('three systems tick on two devices, over one connection each, and outlive a
   await ada.members('Ada (you)');
   const { hash } = new URL(ada.page.url());
   assert.match(hash, /^#room=.{16}$/);
-  const ben = await Desk.open('Ben', { hash, viewport: PHONE });
+  const ben = await Desk.open('Ben', { hash, viewport: PHONE, colorScheme: 'dark' });
   await ada.members('Ada (you)', 'Ben');
   await ben.card('Team countdown').getByRole('button', { name: 'Start', exact: true }).click();
   for (const desk of [ada, ben]) await desk.untilSeconds('Remaining time', (seconds) => seconds <= 25 * 60 - 2);

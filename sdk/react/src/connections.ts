@@ -1,6 +1,6 @@
 /** The clients of one user at one server, by the systems and rooms that components use. */
+import { clientOptions, inherit, type ClientOptions, type HookOptions } from './options.js';
 import { RefCountedClient, type Client } from './ref-counted-client.js';
-import { clientOptions, type ClientOptions, type HookOptions } from './options.js';
 
 /** Creates a client. */
 export type ClientFactory<C extends Client> = (options: ClientOptions) => C;
@@ -8,28 +8,32 @@ export type ClientFactory<C extends Client> = (options: ClientOptions) => C;
 /** See the module. Nothing is created before a component reads it. */
 export class Connections {
   readonly options: HookOptions;
-  #latest: HookOptions;
+  #own: HookOptions;
+  #outer: Connections | null;
   readonly #clients = new Map<string, RefCountedClient<Client>>();
 
-  constructor(options: HookOptions) {
-    this.options = options;
-    this.#latest = options;
+  /** `own` are the options of the component, and `outer` the connections of the provider around it. */
+  constructor(own: HookOptions, outer: Connections | null) {
+    this.#own = own;
+    this.#outer = outer;
+    this.options = this.latest;
   }
 
-  /** The options of the last render. */
+  /** The options of the last render: clients call the functions that the components have now. */
   get latest(): HookOptions {
-    return this.#latest;
+    return inherit(this.#outer?.latest, this.#own);
   }
 
   /** Takes over the functions of a later render: the token provider and the listener for errors. */
-  update(options: HookOptions): void {
-    this.#latest = options;
+  update(own: HookOptions, outer: Connections | null): void {
+    this.#own = own;
+    this.#outer = outer;
   }
 
   /** Returns the options of a client that no component shares. */
   clientOptions(): ClientOptions {
     const { onError: _, ...options } = this.options;
-    return clientOptions(options, () => this.#latest);
+    return clientOptions(options, () => this.latest);
   }
 
   /** Returns the client with a name, which all callers share. `create` has to be the same for each name. */
@@ -38,7 +42,7 @@ export class Connections {
     if (found) return found as unknown as RefCountedClient<C>;
     const shared = new RefCountedClient<C>(() => {
       const client = create(this.clientOptions());
-      client.onError((error) => this.#latest.onError?.(error));
+      client.onError((error) => this.latest.onError?.(error));
       return client;
     });
     this.#clients.set(name, shared as unknown as RefCountedClient<Client>);

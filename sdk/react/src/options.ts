@@ -54,8 +54,8 @@ export function isSameConnection(a: ConnectionOptions, b: ConnectionOptions): bo
   );
 }
 
-/** Returns the options of a hook below a provider. The user of one server is not presented to another. */
-export function inherit(outer: ConnectionOptions | undefined, inner: ConnectionOptions): ConnectionOptions {
+/** Returns the options of a component below a provider. The user of one server is not presented to another. */
+export function inherit(outer: HookOptions | undefined, inner: HookOptions): HookOptions {
   const { url, credential, account, ...environment } = outer ?? {};
   const isOtherServer = inner.url !== undefined && String(inner.url) !== String(url);
   const isOtherUser = isOtherServer || inner.credential !== undefined || inner.account !== undefined;

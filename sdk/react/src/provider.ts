@@ -13,7 +13,7 @@ export interface TickcastProviderProps extends HookOptions {
 
 /**
  * Shares one connection for each system among the hooks below. Another `url`, user or storage replaces the connections;
- * other functions are used from then on.
+ * other functions are used from then on. A provider inside another takes the options that it does not have from there.
  */
 export function TickcastProvider({ children, ...options }: TickcastProviderProps): ReactElement {
   return createElement(TickcastContext.Provider, { value: useOwnConnections(options) }, children);
@@ -22,7 +22,7 @@ export function TickcastProvider({ children, ...options }: TickcastProviderProps
 /** Returns the provider's connections, or those of the component if it has options of its own or no provider. */
 export function useConnections({ onError: _, ...options }: HookOptions = {}): Connections {
   const shared = useContext(TickcastContext);
-  const own = useOwnConnections(inherit(shared?.latest, options));
+  const own = useOwnConnections(options);
   return shared && !hasOptions(options) ? shared : own;
 }
 
@@ -47,13 +47,14 @@ export function useListener<C extends Client, T>(
   useEffect(() => (shared ? add(shared.client, (value) => latest.listener?.(value)) : undefined), [shared, latest]);
 }
 
-function useOwnConnections(options: HookOptions): Connections {
-  const [held, setHeld] = useState(() => new Connections(options));
+function useOwnConnections(own: HookOptions): Connections {
+  const outer = useContext(TickcastContext);
+  const [held, setHeld] = useState(() => new Connections(own, outer));
   let connections = held;
-  if (!isSameConnection(held.options, options)) {
-    connections = new Connections(options);
+  if (!isSameConnection(held.options, inherit(outer?.latest, own))) {
+    connections = new Connections(own, outer);
     setHeld(connections);
   }
-  useEffect(() => connections.update(options));
+  useEffect(() => connections.update(own, outer));
   return connections;
 }
