@@ -1,6 +1,8 @@
 /** The hooks in several tabs against a real server: TICKCAST_BIN is the path of the binary. */
 import assert from 'node:assert/strict';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
+import { transform } from 'esbuild';
 import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import { startServer } from '../../../console/test/fixture/server.mjs';
@@ -137,6 +139,34 @@ describe('a working day in two tabs', { concurrency: true }, () => {
     await until('the day is read', () => second.requests.slice(before).includes('GET /api/session'));
   });
 });
+
+test('the first example of the README runs', async () => {
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  const [, code] = /```tsx\n(.*?)```/s.exec(readme);
+  globalThis.WebSocket = WebSocket;
+  const { App } = await importExample(code.replace('http://localhost:4000', server.url));
+  const page = document.body.appendChild(document.createElement('div'));
+  const root = createRoot(page);
+  root.render(h(App));
+  await until('the page is online', () => page.textContent.includes('online'));
+  page.querySelector('button').click();
+  await until('the stopwatch ticks', () => page.textContent.includes('Write the report: 00:00:01'));
+  [...page.querySelectorAll('button')].at(-1).click();
+  await until('the stopwatch has stopped', () => page.querySelectorAll('button').length === 1);
+  root.unmount();
+});
+
+/** Imports TSX from a file of the package, whose name it imports. */
+async function importExample(code) {
+  const { code: module } = await transform(code, { loader: 'tsx', jsx: 'automatic' });
+  const file = new URL('../.example.mjs', import.meta.url);
+  await writeFile(file, module);
+  try {
+    return await import(file);
+  } finally {
+    await rm(file);
+  }
+}
 
 test('stopwatches and a room outlive a killed server', async () => {
   const ann = open('ann', () => ({ ...useStopwatches(), createRoom: useCreateRoom() }));
