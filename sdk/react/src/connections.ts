@@ -1,4 +1,5 @@
 /** The clients of one user at one server, by the systems and rooms that components use. */
+import { MemoryStorage } from './memory-storage.js';
 import { clientOptions, inherit, type ClientOptions, type HookOptions } from './options.js';
 import { RefCountedClient, type Client } from './ref-counted-client.js';
 
@@ -10,6 +11,8 @@ export class Connections {
   readonly options: HookOptions;
   #own: HookOptions;
   #outer: Connections | null;
+  /** The client that joins a room continues the membership of the one that has created it, also without a storage. */
+  readonly #memberships = new MemoryStorage();
   readonly #clients = new Map<string, RefCountedClient<Client>>();
 
   /** `own` are the options of the component, and `outer` the connections of the provider around it. */
@@ -33,7 +36,8 @@ export class Connections {
   /** Returns the options of a client that no component shares. */
   clientOptions(): ClientOptions {
     const { onError: _, ...options } = this.options;
-    return clientOptions(options, () => this.latest);
+    const resolved = clientOptions(options, () => this.latest);
+    return { ...resolved, tabStorage: resolved.tabStorage ?? this.#memberships };
   }
 
   /** Returns the client with a name, which all callers share. `create` has to be the same for each name. */

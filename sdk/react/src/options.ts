@@ -12,7 +12,7 @@ export interface ConnectionOptions {
   readonly account?: string | undefined;
   /** Where commands without an answer wait: `localStorage` by default, nowhere if null. Needs an `account` or a `userId`. */
   readonly storage?: KeyValueStorage | null | undefined;
-  /** Keeps the memberships of a tab over reloads: `sessionStorage` by default, nowhere if null. */
+  /** Keeps the memberships of a tab over reloads: `sessionStorage` by default; with null they end with the page. */
   readonly tabStorage?: KeyValueStorage | null | undefined;
   /** Whether displayed times continue by the local clock while no ticks arrive; true by default. */
   readonly continueLocally?: boolean | undefined;

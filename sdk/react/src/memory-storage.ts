@@ -1,0 +1,27 @@
+/** A storage that ends with the page, for browsers that have none or forbid it. */
+import type { KeyValueStorage } from '@tickcast/client';
+
+/** See the module. */
+export class MemoryStorage implements KeyValueStorage {
+  readonly #items = new Map<string, string>();
+
+  get length(): number {
+    return this.#items.size;
+  }
+
+  key(index: number): string | null {
+    return [...this.#items.keys()][index] ?? null;
+  }
+
+  getItem(key: string): string | null {
+    return this.#items.get(key) ?? null;
+  }
+
+  setItem(key: string, value: string): void {
+    this.#items.set(key, value);
+  }
+
+  removeItem(key: string): void {
+    this.#items.delete(key);
+  }
+}
