@@ -18,6 +18,9 @@ test('a session is created, counted, displayed and scored', async () => {
   assert.equal(page.snapshot.isTracked, false);
   await page.started();
   assert.deepEqual([page.snapshot.isTracked, page.snapshot.times, page.shown], [true, 'live', 'active 0 = 0 + 0']);
+  await page.clock.advance(1_005);
+  assert.equal(page.shown, 'active 0 = 0 + 0', 'the first tick is 0');
+  page.socket.receive({ type: 'tick', idle: false, ...counters(0) });
   await page.ticks([counters(1), counters(2), counters(2, 1, 1)]);
   assert.deepEqual([page.shown, page.snapshot.idle, page.seconds], ['active 3 = 2 + 1', true, [0, 1, 2, 3]]);
   assert.deepEqual(page.snapshot.activity, [{ kind: 'active', seconds: 2 }, { kind: 'idle', seconds: 1 }]);
@@ -161,6 +164,19 @@ test('seconds continue by the local clock while the connection is lost, also by 
   }
 });
 
+test('a pause while the connection is lost stops the display where the server has stopped', async () => {
+  const page = await openCounting();
+  await page.ticks([counters(1), counters(2)]);
+  page.server.answer = away;
+  page.socket.end();
+  await page.clock.advance(5_000);
+  assert.equal(page.shown, 'active 7 = 7 + 0');
+  page.client.pause();
+  await page.clock.advance(1_000);
+  assert.equal(page.shown, 'paused 2 = 2 + 0');
+  page.client.close();
+});
+
 test('a return starts the session again, and its seconds go on', async () => {
   const page = await openCounting();
   await page.ticks([counters(1)]);
@@ -184,12 +200,14 @@ test('a session that another device has paused or ended meanwhile is not resumed
     await page.ready();
     assert.deepEqual([page.starts, page.shown], [[], `${status} 3 = 3 + 0`]);
   }
-  const page = await openCounting();
-  page.server.answer = (method) => method === 'GET' && new Promise(() => {});
+  const server = new FocusServer();
+  server.answer = (_, path) => path.endsWith('stats') && away();
+  const page = await openCounting({ server });
+  server.answer = (method, path) => method === 'GET' && !path.endsWith('stats') && new Promise(() => {});
   page.socket.end();
   await page.clock.advance(1_500);
   await page.ready();
-  assert.deepEqual(page.starts, []);
+  assert.deepEqual([page.starts, page.snapshot.stats.streak], [[], 0], 'other answers do not matter');
   await page.clock.advance(3_000);
   assert.equal(page.starts.length, 1, 'an answer is not waited for as long as the server waits for the return');
 });
@@ -293,6 +311,14 @@ test('a move does not resume a paused session, and one that a busy node refuses 
   await page.client.resume();
   await page.started();
   await page.ticks([counters(1)]);
+  page.client.start({ targetMinutes: 5 });
+  await settle();
+  page.socket.receive({ type: 'going-away', payload: { withinMs: 0 } });
+  await page.clock.advance(0);
+  page.socket.open().receive({ type: 'connected' });
+  assert.equal(page.starts[0]?.sessionId, page.snapshot.session.id, 'a start without an answer is repeated on the next link');
+  await page.started();
+  await page.ticks([counters(1)]);
   const current = page.socket;
   current.receive({ type: 'going-away', payload: { withinMs: 5_000 } });
   await page.clock.advance(1_250);
@@ -300,7 +326,7 @@ test('a move does not resume a paused session, and one that a busy node refuses 
   page.socket.receive({ type: 'error', id: page.starts[0].id, message: 'later', code: 'unavailable', retry: true });
   assert.deepEqual([page.sockets.all.at(-1).readyState, current.readyState], [2, 1]);
   await page.clock.advance(1_000);
-  assert.equal(page.sockets.all.length, 4);
+  assert.equal(page.sockets.all.length, 5);
   page.socket.open().receive({ type: 'connected' });
   await page.started();
   await page.ticks([counters(4)]);

@@ -14,6 +14,8 @@ import { FocusRequests } from './requests.js';
 import { Tracking } from './tracking.js';
 /** The server's default of `focus.idle_after`. */
 const IDLE_AFTER_MS = 15_000;
+/** After this silence another device may have paused the session; a tick can be late by a second. */
+const OVERDUE_MS = 2_500;
 /** How long a return waits for the news whether the session was paused meanwhile; the server waits for it up to 30 s. */
 const VERIFY_MS = 3_000;
 /** See the module. Nothing happens before `open`. */
@@ -29,7 +31,7 @@ export class FocusClient extends CommandClient {
         platform: this.platform,
         send: (message) => this.connection.send(message),
         wanted: () => this.#wantedId(),
-        onStarted: () => this.publish(),
+        onStarted: (isReturn) => this.#handleStarted(isReturn),
         onRefused: (refusal) => this.#handleRefusal(refusal),
         onTimeout: () => this.connection.abort(),
     });
@@ -40,6 +42,7 @@ export class FocusClient extends CommandClient {
     #isVerified = false;
     /** Whether a tick has arrived since then. */
     #isInStep = false;
+    #tickedAt = -Infinity;
     #isCreating = false;
     /** The session that the links of the last handover have started. */
     #handoverId = null;
@@ -186,8 +189,7 @@ export class FocusClient extends CommandClient {
         this.#isVerified = this.#isInStep = false;
     }
     maintainOnline() {
-        // Another device has paused the session, or the link is dead.
-        if (!this.isLive)
+        if (this.expectsTicks() && this.platform.now() - this.#tickedAt > OVERDUE_MS)
             this.#documents.doubt();
         this.#documents.maintain(this.expectsTicks());
     }
@@ -243,10 +245,18 @@ export class FocusClient extends CommandClient {
         this.errors.notify(error);
         return { ok: false, error };
     }
+    /** A client that returns in time continues its seconds. */
+    #handleStarted(isReturn) {
+        this.#tickedAt = this.platform.now();
+        if (!isReturn || this.#uncounted() === null)
+            this.#documents.applyStart();
+        this.publish();
+    }
     #receiveTick(tick) {
         if (this.#tracking.startedId !== this.#documents.model.session?.id)
             return;
         this.#isInStep = true;
+        this.#tickedAt = this.platform.now();
         this.#documents.applyTick(tick);
     }
     #receiveStopped(sessionId) {

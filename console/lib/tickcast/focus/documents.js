@@ -1,7 +1,7 @@
 import { INITIAL_MODEL, withSession, withTick } from './model.js';
 import { isOpen } from './protocol.js';
 /** The time between two requests while the session may have changed. */
-const DOUBTFUL_MS = 5_000;
+const DOUBTFUL_MS = 3_000;
 /** The time between two requests while nothing counts: no message tells that another device starts or resumes a session. */
 const QUIET_MS = 60_000;
 /** Ticks arrive this much early at most, by an estimate of the server's time that is this much late. */
@@ -42,6 +42,10 @@ export class FocusDocuments {
         if (this.#model.session?.status === 'paused')
             this.doubt();
         this.#setModel(withTick(this.#model, tick, this.#beatMs()));
+    }
+    /** Processes the start of a count, whose first second ends after the next whole second. */
+    applyStart() {
+        this.#setModel({ ...this.#model, beatMs: this.#beatMs() + 1_000 });
     }
     /** Processes the deletion of a session, whichever it is. */
     remove(sessionId) {

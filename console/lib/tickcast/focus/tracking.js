@@ -48,8 +48,6 @@ export class Tracking {
         if (sessionId === null || sessionId === this.#startedId || sessionId === this.#request?.sessionId || sessionId === this.#refusedId)
             return;
         const id = this.#platform.randomId();
-        // Ticks until the answer are those of the session before.
-        this.#startedId = null;
         if (!this.#options.send({ type: 'start', id, sessionId }))
             return;
         this.#request = { id, sessionId };
@@ -152,8 +150,9 @@ export class Tracking {
         if (id !== this.#request?.id)
             return true;
         this.#clear();
+        const isReturn = sessionId === this.#lastStartedId;
         this.#handleStarted(sessionId);
-        this.#options.onStarted();
+        this.#options.onStarted(isReturn);
         return true;
     }
     #handleStarted(sessionId) {

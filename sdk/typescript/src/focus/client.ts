@@ -32,6 +32,9 @@ import { Tracking } from './tracking.js';
 /** The server's default of `focus.idle_after`. */
 const IDLE_AFTER_MS = 15_000;
 
+/** After this silence another device may have paused the session; a tick can be late by a second. */
+const OVERDUE_MS = 2_500;
+
 /** How long a return waits for the news whether the session was paused meanwhile; the server waits for it up to 30 s. */
 const VERIFY_MS = 3_000;
 
@@ -85,7 +88,7 @@ export class FocusClient extends CommandClient<FocusSnapshot, FocusChanged> {
     platform: this.platform,
     send: (message) => this.connection.send(message),
     wanted: () => this.#wantedId(),
-    onStarted: () => this.publish(),
+    onStarted: (isReturn) => this.#handleStarted(isReturn),
     onRefused: (refusal) => this.#handleRefusal(refusal),
     onTimeout: () => this.connection.abort(),
   });
@@ -96,6 +99,7 @@ export class FocusClient extends CommandClient<FocusSnapshot, FocusChanged> {
   #isVerified = false;
   /** Whether a tick has arrived since then. */
   #isInStep = false;
+  #tickedAt = -Infinity;
   #isCreating = false;
   /** The session that the links of the last handover have started. */
   #handoverId: string | null = null;
@@ -253,8 +257,7 @@ export class FocusClient extends CommandClient<FocusSnapshot, FocusChanged> {
   }
 
   protected override maintainOnline(): void {
-    // Another device has paused the session, or the link is dead.
-    if (!this.isLive) this.#documents.doubt();
+    if (this.expectsTicks() && this.platform.now() - this.#tickedAt > OVERDUE_MS) this.#documents.doubt();
     this.#documents.maintain(this.expectsTicks());
   }
 
@@ -314,9 +317,17 @@ export class FocusClient extends CommandClient<FocusSnapshot, FocusChanged> {
     return { ok: false, error };
   }
 
+  /** A client that returns in time continues its seconds. */
+  #handleStarted(isReturn: boolean) {
+    this.#tickedAt = this.platform.now();
+    if (!isReturn || this.#uncounted() === null) this.#documents.applyStart();
+    this.publish();
+  }
+
   #receiveTick(tick: FocusTick) {
     if (this.#tracking.startedId !== this.#documents.model.session?.id) return;
     this.#isInStep = true;
+    this.#tickedAt = this.platform.now();
     this.#documents.applyTick(tick);
   }
 

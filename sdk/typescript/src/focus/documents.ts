@@ -10,7 +10,7 @@ import { isOpen, type FocusSession, type FocusStats, type FocusTick } from './pr
 import type { FocusRequests } from './requests.js';
 
 /** The time between two requests while the session may have changed. */
-const DOUBTFUL_MS = 5_000;
+const DOUBTFUL_MS = 3_000;
 
 /** The time between two requests while nothing counts: no message tells that another device starts or resumes a session. */
 const QUIET_MS = 60_000;
@@ -66,6 +66,11 @@ export class FocusDocuments {
     // It precedes a pause, or follows a resumption by another device.
     if (this.#model.session?.status === 'paused') this.doubt();
     this.#setModel(withTick(this.#model, tick, this.#beatMs()));
+  }
+
+  /** Processes the start of a count, whose first second ends after the next whole second. */
+  applyStart(): void {
+    this.#setModel({ ...this.#model, beatMs: this.#beatMs() + 1_000 });
   }
 
   /** Processes the deletion of a session, whichever it is. */

@@ -31,7 +31,8 @@ interface TrackingOptions {
   send(message: Message): boolean;
   /** The session whose seconds shall be counted now, or null. */
   wanted(): string | null;
-  onStarted(): void;
+  /** `isReturn` tells whether the session was the last one that was started. */
+  onStarted(isReturn: boolean): void;
   onRefused(refusal: StartRefusal): void;
   /** The server does not answer. */
   onTimeout(): void;
@@ -82,8 +83,6 @@ export class Tracking {
     if (isUrged) this.#refusedId = null;
     if (sessionId === null || sessionId === this.#startedId || sessionId === this.#request?.sessionId || sessionId === this.#refusedId) return;
     const id = this.#platform.randomId();
-    // Ticks until the answer are those of the session before.
-    this.#startedId = null;
     if (!this.#options.send({ type: 'start', id, sessionId })) return;
     this.#request = { id, sessionId };
     this.#wait(START_TIMEOUT_MS, () => {
@@ -177,8 +176,9 @@ export class Tracking {
   #receiveStarted(id: unknown, sessionId: string): boolean {
     if (id !== this.#request?.id) return true;
     this.#clear();
+    const isReturn = sessionId === this.#lastStartedId;
     this.#handleStarted(sessionId);
-    this.#options.onStarted();
+    this.#options.onStarted(isReturn);
     return true;
   }
 
