@@ -78,7 +78,7 @@ for (const system of SYSTEMS) {
 
   test(`${system}: a storage that is full or forbidden changes nothing while the page is open`, async () => {
     for (const storage of [new MemoryStorage({ forbidden: true }), Object.assign(new MemoryStorage(), { full: true })]) {
-      const page = await openTicking(system, { storage });
+      const page = await openTicking(system, { storage, account: 'ada' });
       page.fail(1006, '');
       await page.clock.advance(1_000);
       await page.accept();
@@ -93,7 +93,8 @@ for (const system of SYSTEMS) {
   });
 
   test(`${system}: a page that was frozen for an hour is right again when it returns`, async () => {
-    for (const isTold of [true, false]) {
+    // Without ticks, Socket.IO itself notices that its pings have no answer.
+    for (const isTold of system === 'studio' ? [true] : [true, false]) {
       const page = await openTicking(system);
       page.platform.frozen = true;
       await page.clock.advance(HOUR);
@@ -145,8 +146,8 @@ for (const system of SYSTEMS) {
 
   test(`${system}: a server that accepts and says nothing is left`, async () => {
     const page = await openPage(system);
-    if (system === 'rooms') page.member.socket.connect();
-    else page.sockets.last.open();
+    if (system === 'rooms') page.page.socket.connect();
+    else if (system !== 'studio') page.sockets.last.open();
     await page.clock.advance(12_000);
     assert.ok(page.dials > 1);
     page.client.close();
