@@ -1,6 +1,6 @@
 /**
- * A rolling restart of all nodes behind load balancers, as operators deploy them: no display misses a second, no member leaves its room, and no event of an
- * organisation is missed or repeated.
+ * A rolling restart of all nodes behind load balancers, as operators deploy them: no display misses a second, no member leaves its room, no event of an
+ * organisation is missed or repeated, and a focus session counts on.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -8,6 +8,7 @@ import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import { until } from '../../../console/test/fixture/until.mjs';
 import { ClockitClient } from '../dist/clockit/index.js';
+import { FocusClient } from '../dist/focus/index.js';
 import { RoomsClient } from '../dist/rooms/index.js';
 import { StudioClient } from '../dist/studio/index.js';
 import { BALANCERS, startBalancer } from './fixture/balancers.mjs';
@@ -74,6 +75,17 @@ async function openRoom({ url }) {
   return members;
 }
 
+/** A person with a focus session. */
+async function openFocus({ kind, url }) {
+  const client = new FocusClient({ url, credential: { userId: kind }, WebSocket });
+  const person = { client, times: new Set(), ...record(client, ({ session }) => session?.elapsedSeconds) };
+  await until('the client is online', () => client.getSnapshot().loaded);
+  await client.start({ targetMinutes: 25 });
+  await until('seconds count', () => person.seconds.length > 1);
+  client.subscribe(() => person.times.add(client.getSnapshot().times));
+  return person;
+}
+
 /** Members of an organisation, of whom the first starts and stops entries until `stop` is called. */
 async function openStudio({ kind, url }) {
   const members = ['ann', 'ben', 'eve'].map((name) => {
@@ -97,23 +109,32 @@ async function openStudio({ kind, url }) {
   return { members, expected, failures, stop: () => ((isOver = true), ended) };
 }
 
-test('timers, rooms and organisations go on through a rolling restart', async () => {
-  const groups = await Promise.all(balancers.map(async (balancer) => ({ ...balancer, devices: await openDevices(balancer), members: await openRoom(balancer), studio: await openStudio(balancer) })));
-  const all = groups.flatMap(({ devices, members }) => [...devices, ...members]);
+test('timers, rooms, organisations and focus sessions go on through a rolling restart', async () => {
+  const groups = await Promise.all(
+    balancers.map(async (balancer) => ({
+      ...balancer,
+      devices: await openDevices(balancer),
+      members: await openRoom(balancer),
+      person: await openFocus(balancer),
+      studio: await openStudio(balancer),
+    })),
+  );
+  const all = groups.flatMap(({ devices, members, person }) => [...devices, ...members, person]);
   const shownSince = (counts) => all.every(({ seconds }, index) => seconds.length > counts[index] + 2);
   await until('seconds are shown', () => shownSince(all.map(() => 0)));
   await cluster.restart();
   const counts = all.map(({ seconds }) => seconds.length);
   await until('seconds are shown after the restart', () => shownSince(counts));
   await Promise.all(groups.map(({ studio }) => studio.stop()));
-  for (const { kind, devices, members, studio } of groups) {
-    for (const { seconds } of devices) assert.deepEqual(seconds, seconds.map((_, index) => seconds[0] + index), kind);
+  for (const { kind, devices, members, person, studio } of groups) {
+    for (const { seconds } of [...devices, person]) assert.deepEqual(seconds, seconds.map((_, index) => seconds[0] + index), kind);
     for (const { seconds, client, id } of members) {
       const counted = seconds.slice(seconds.indexOf(599));
       assert.deepEqual(counted, counted.map((_, index) => 599 - index), kind);
       assert.equal(client.getSnapshot().room.clientId, id, kind);
     }
-    for (const { phases } of [...devices, ...members]) assert.deepEqual([...phases], ['connecting', 'online'], kind);
+    assert.deepEqual([...person.times], ['live'], kind);
+    for (const { phases } of [...devices, ...members, person]) assert.deepEqual([...phases], ['connecting', 'online'], kind);
     assert.deepEqual(members.map(({ presence }) => presence), [['Ben session:user-joined'], []], `${kind}: nobody left the room`);
     studio.expected.sort();
     assert.ok(studio.expected.length > 20, kind);
