@@ -6,13 +6,14 @@ import { startServer } from '../../../console/test/fixture/server.mjs';
 import { until } from '../../../console/test/fixture/until.mjs';
 import { FocusClient } from '../dist/focus/index.js';
 import './fixture/crypto.mjs';
+import { signToken, TOKEN_SETTINGS } from './fixture/tokens.mjs';
 
 let server;
 const clients = [];
 
 before(async () => {
   // A person counts as idle soon, so that the test need not wait.
-  server = await startServer({ TICKCAST__FOCUS__IDLE_AFTER: '1s', TICKCAST__DRAIN__GRACE: '500ms' });
+  server = await startServer({ TICKCAST__FOCUS__IDLE_AFTER: '1s', TICKCAST__DRAIN__GRACE: '500ms', ...TOKEN_SETTINGS });
 });
 
 after(async () => {
@@ -20,12 +21,13 @@ after(async () => {
   await server?.close();
 });
 
-async function open(userId) {
+async function open(credential) {
   let leave = () => {};
   const activity = { onActivity: () => () => {}, onTabSwitch: (run) => ((leave = run), () => {}) };
-  const client = new FocusClient({ url: server.url, credential: { userId }, WebSocket, activity, idleAfterMs: 1_000, platform: { random: () => 0.1 } });
-  const page = { client, errors: [], leave: () => leave(), get shown() { return client.getSnapshot(); } };
+  const client = new FocusClient({ url: server.url, credential, WebSocket, activity, idleAfterMs: 1_000, platform: { random: () => 0.1 } });
+  const page = { client, errors: [], phases: new Set(), leave: () => leave(), get shown() { return client.getSnapshot(); } };
   client.onError((error) => page.errors.push(error));
+  client.subscribe(() => page.phases.add(page.shown.connection.phase));
   client.open();
   clients.push(client);
   await until('the client has loaded', () => page.shown.loaded && page.shown.stats);
@@ -33,10 +35,10 @@ async function open(userId) {
 }
 
 test('two devices show one session, which outlives a restart of the server', async () => {
-  const one = await open('ada');
+  const one = await open({ userId: 'ada' });
   const { ok, session } = await one.client.start({ targetMinutes: 0.5, subject: 'Latin' });
   assert.equal(ok, true);
-  const two = await open('ada');
+  const two = await open({ userId: 'ada' });
   await until('the other device shows it', () => two.shown.isTracked && two.shown.session.id === session.id);
   await until('seconds are idle without activity', () => [one, two].every(({ shown }) => shown.idle && shown.session.idleSeconds > 0));
   one.client.reportActivity();
@@ -63,11 +65,12 @@ test('two devices show one session, which outlives a restart of the server', asy
   assert.deepEqual([one.errors, two.errors], [[], []]);
 });
 
-test('history, changes and deletion', async () => {
-  const page = await open('grace');
+test('history, changes and deletion, by a token that expires meanwhile', async () => {
+  const page = await open({ token: () => signToken({ sub: 'grace' }, 2) });
   assert.match((await page.client.start({ targetMinutes: 0 })).error.message, /Invalid target minutes/);
   const { session } = await page.client.start({ targetMinutes: 25 });
   await until('it counts', () => page.shown.isTracked);
+  await until('a fresh token was presented', () => page.shown.session.elapsedSeconds >= 3 && page.shown.times === 'live');
   const changed = await page.client.update(session.id, { subject: 'Greek', targetMinutes: 50 });
   assert.deepEqual([changed.value.targetMinutes, page.shown.session.subject], [50, 'Greek']);
   const { session: other } = await page.client.start({ targetMinutes: 5 });
@@ -78,4 +81,5 @@ test('history, changes and deletion', async () => {
   assert.equal((await page.client.remove(session.id)).ok, true);
   assert.equal(page.shown.session, null);
   await until('the open one is found', async () => (await page.client.list()).value.length === 1);
+  assert.deepEqual([page.errors.length, [...page.phases]], [1, ['connecting', 'online']], 'the socket outlives its tokens');
 });
