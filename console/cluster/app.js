@@ -1,5 +1,9 @@
 /** Asks the node for the state of the cluster once a second while the page is visible, and shows it. */
 import { setText, setVisible } from '../dom.js';
+import { localeOf, readLanguage } from '../i18n/language.js';
+import { LANGUAGES, setLanguage, t } from '../i18n/translate.js';
+import { renderLanguageMenu } from '../shell/language-menu.js';
+import { storageOf } from '../storage.js';
 import { createView } from './view.js';
 import { duration, nodeState } from './wording.js';
 
@@ -13,6 +17,12 @@ const source = find('source');
 const alarm = find('alarm');
 const announcer = find('announcer');
 const main = find('main');
+const storage = storageOf(window, 'localStorage');
+
+const language = readLanguage({ storage, preferred: navigator.languages, supported: LANGUAGES });
+setLanguage(language, localeOf(language, navigator.languages));
+document.documentElement.lang = language;
+renderLanguageMenu(find('language'), language, storage);
 
 let update = null;
 let last = null;
@@ -21,7 +31,7 @@ let states = new Map();
 
 async function ask() {
   const response = await fetch('../admin/cluster', { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
-  if (!response.ok) throw new Error(`the node answers ${response.status}`);
+  if (!response.ok) throw new Error(`status ${response.status}`);
   return response.json();
 }
 
@@ -32,15 +42,15 @@ function show(cluster) {
   update(cluster);
   announce(cluster.nodes);
   const { ageMs, why } = cluster.reports;
-  const stale = why && Number.isFinite(ageMs) ? `, other nodes as of ${duration(ageMs)} ago` : '';
-  setText(source, `Live from node ${cluster.node}${stale}`);
-  showAlarm(why ? `The reports of the other nodes cannot be read: ${why}` : '');
+  const isStale = why && Number.isFinite(ageMs);
+  setText(source, t(isStale ? 'cluster.liveStale' : 'cluster.live', { node: cluster.node, time: duration(ageMs) }));
+  showAlarm(why ? t('cluster.alarm.reports', { why }) : '');
 }
 
 function showFailure() {
-  const known = last ? `, figures of ${duration(performance.now() - answeredAt)} ago` : '';
-  setText(source, `Not connected${known}`);
-  showAlarm(`${last ? `Node ${last.node}` : 'The node'} does not answer; it is asked again every second`);
+  const time = duration(performance.now() - answeredAt);
+  setText(source, t(last ? 'cluster.disconnectedSince' : 'cluster.disconnected', { time }));
+  showAlarm(t(last ? 'cluster.alarm.node' : 'cluster.alarm.unknownNode', { node: last?.node }));
 }
 
 function showAlarm(text) {
@@ -51,11 +61,11 @@ function showAlarm(text) {
 /** Tells a screen reader of nodes that come, go, or change their state. */
 function announce(nodes) {
   const current = new Map(nodes.map((node) => [node.node, nodeState(node)]));
-  const changes = [...current].filter(([node, { state }]) => states.has(node) && states.get(node) !== state);
-  const texts = changes.map(([node, { text }]) => `Node ${node}: ${text}.`);
-  const left = [...states.keys()].filter((node) => !current.has(node));
-  texts.push(...left.map((node) => `Node ${node} has stopped.`));
-  if (states.size > 0) texts.push(...[...current.keys()].filter((node) => !states.has(node)).map((node) => `Node ${node} is new.`));
+  const isChanged = ([node, { state }]) => states.has(node) && states.get(node) !== state;
+  const texts = [...current].filter(isChanged).map(([node, { text }]) => t('cluster.announce.state', { node, state: text }));
+  texts.push(...[...states.keys()].filter((node) => !current.has(node)).map((node) => t('cluster.announce.gone', { node })));
+  const added = [...current.keys()].filter((node) => states.size > 0 && !states.has(node));
+  texts.push(...added.map((node) => t('cluster.announce.new', { node })));
   if (texts.length > 0) setText(announcer, texts.join(' '));
   states = new Map([...current].map(([node, { state }]) => [node, state]));
 }
@@ -67,9 +77,12 @@ async function poll() {
   clearTimeout(timer);
   if (isAsking) return;
   isAsking = true;
-  await ask().then(show, showFailure);
-  isAsking = false;
-  if (!document.hidden) timer = setTimeout(poll, INTERVAL_MS);
+  try {
+    await ask().then(show, showFailure);
+  } finally {
+    isAsking = false;
+    if (!document.hidden) timer = setTimeout(poll, INTERVAL_MS);
+  }
 }
 
 document.addEventListener('visibilitychange', () => {

@@ -41,11 +41,11 @@ function createCell(label, isHead) {
   return {
     node,
     update(value) {
-      const cell = typeof value === 'object' ? value : { text: value };
+      const cell = value !== null && typeof value === 'object' ? value : { text: value };
       setAttribute(text, 'class', cell.badge ? 'badge' : null);
       setAttribute(text, 'data-trouble', cell.badge ? String(Boolean(cell.trouble)) : null);
       setText(text, cell.text ?? '–');
-      setText(note, cell.note ?? '');
+      setText(note, cell.note || '');
       note.hidden = !cell.note;
     },
   };

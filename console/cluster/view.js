@@ -1,48 +1,56 @@
 /** The figures and the tables of the page. */
 import { el, setText, setVisible } from '../dom.js';
+import { t } from '../i18n/translate.js';
 import { createTable } from './table.js';
 import { bytes, count, duration, milliseconds, nodeState, persistence, refusalText, role } from './wording.js';
 
-const NODE_COLUMNS = [
-  { label: 'Node', cell: (node) => ({ text: node.node, note: addresses(node) }) },
-  { label: 'State', cell: (node) => ({ ...nodeState(node), badge: true }) },
-  { label: 'Connections', cell: connections },
-  { label: 'Rooms', cell: (node) => ({ text: count(node.rooms), note: node.members > 0 ? `${count(node.members)} members` : '' }) },
-  { label: 'Beat lag', cell: (node) => milliseconds(node.beatLagMs) },
-  { label: 'Store', cell: storeOfNode },
-  { label: 'Refused', cell: (node) => count(sum(Object.values(node.refusals ?? {}))) },
-  { label: 'Uptime', cell: (node) => duration(node.uptimeSeconds * 1000) },
-  { label: 'Version', cell: (node) => ({ text: node.version, note: node.revision?.slice(0, 12) }) },
+const nodeColumns = () => [
+  { label: t('cluster.node'), cell: (node) => ({ text: node.node, note: addresses(node) }) },
+  { label: t('cluster.state'), cell: (node) => ({ ...nodeState(node), badge: true }) },
+  { label: t('cluster.connections'), cell: connections },
+  { label: t('cluster.rooms'), cell: (node) => ({ text: count(node.rooms), note: node.members > 0 && t('cluster.members', { count: node.members }) }) },
+  { label: t('cluster.beatLag'), cell: (node) => milliseconds(node.beatLagMs) },
+  { label: t('cluster.store'), cell: storeOfNode },
+  { label: t('cluster.refused'), cell: (node) => count(refusedBy(node)) },
+  { label: t('cluster.uptime'), cell: (node) => duration(node.uptimeSeconds * 1000) },
+  { label: t('cluster.version'), cell: (node) => ({ text: node.version, note: node.revision?.slice(0, 12) }) },
 ];
 
-const REFUSAL_COLUMNS = [
-  { label: 'Reason', cell: ({ reason }) => ({ text: reason, note: refusalText(reason) }) },
-  { label: 'Refused', cell: ({ total }) => count(total) },
-  { label: 'By node', cell: ({ byNode }) => byNode.map(([node, refused]) => `${node} ${count(refused)}`).join(', ') },
+const refusalColumns = () => [
+  { label: t('cluster.reason'), cell: ({ reason }) => ({ text: reason, note: refusalText(reason) }) },
+  { label: t('cluster.refused'), cell: ({ total }) => count(total) },
+  { label: t('cluster.byNode'), cell: ({ byNode }) => byNode.map(([node, refused]) => `${node} ${count(refused)}`).join(', ') },
 ];
 
-const SERVER_COLUMNS = [
-  { label: 'Server', cell: ({ server }) => ({ text: server.name, note: server.version }) },
-  { label: 'State', cell: stateOfServer },
-  { label: 'Role', cell: ({ server }) => role(server) },
-  { label: 'Shards', cell: ({ server }) => count(server.shards) },
-  { label: 'Persistence', cell: ({ server }) => persistence(server) },
-  { label: 'When full', cell: ({ server }) => server.memoryPolicy ?? '–' },
-  { label: 'Space', cell: space },
+const serverColumns = () => [
+  { label: t('cluster.server'), cell: ({ server }) => ({ text: server.name, note: server.version }) },
+  { label: t('cluster.state'), cell: stateOfServer },
+  { label: t('cluster.role'), cell: ({ server }) => role(server) },
+  { label: t('cluster.shards'), cell: ({ server }) => count(server.shards) },
+  { label: t('cluster.persistence'), cell: ({ server }) => persistence(server) },
+  { label: t('cluster.whenFull'), cell: ({ server }) => server.memoryPolicy },
+  { label: t('cluster.space'), cell: space },
 ];
 
 export function createView(main) {
-  const figures = ['Nodes', 'Leader', 'Beat lag', 'Connections', 'Rooms', 'Refused'].map(createFigure);
-  const nodes = createTable({ caption: 'Nodes', columns: NODE_COLUMNS, rowState: (node) => nodeState(node).state });
-  const refusals = createTable({ caption: 'Refusals', columns: REFUSAL_COLUMNS });
-  const servers = createTable({ caption: 'Servers of the store', columns: SERVER_COLUMNS });
-  const noRefusals = el('p', { class: 'muted' }, 'None.');
-  const refusalsTitle = el('h2', {}, 'Refusals');
+  const figures = [
+    t('cluster.nodes'),
+    t('cluster.leader'),
+    t('cluster.beatLag'),
+    t('cluster.connections'),
+    t('cluster.rooms'),
+    t('cluster.refused'),
+  ].map(createFigure);
+  const nodes = createTable({ caption: t('cluster.nodes'), columns: nodeColumns(), rowState: (node) => nodeState(node).state });
+  const refusals = createTable({ caption: t('cluster.refusals'), columns: refusalColumns() });
+  const servers = createTable({ caption: t('cluster.servers'), columns: serverColumns() });
+  const noRefusals = el('p', { class: 'muted' }, t('cluster.noRefusals'));
+  const refusalsTitle = el('h2');
   main.replaceChildren(
-    el('dl', { class: 'figures', 'data-figures': true }, ...figures.map((figure) => figure.node)),
-    el('section', { class: 'panel' }, el('h2', {}, 'Nodes'), nodes.node),
+    el('dl', { class: 'figures' }, ...figures.map((figure) => figure.node)),
+    el('section', { class: 'panel' }, el('h2', {}, t('cluster.nodes')), nodes.node),
     el('section', { class: 'panel' }, refusalsTitle, noRefusals, refusals.node),
-    el('section', { class: 'panel' }, el('h2', {}, 'Store'), servers.node),
+    el('section', { class: 'panel' }, el('h2', {}, t('cluster.store')), servers.node),
   );
 
   return function update(cluster) {
@@ -52,7 +60,7 @@ export function createView(main) {
     refusals.update(reasons, ({ reason }) => reason);
     setVisible(refusals.node, reasons.length > 0);
     setVisible(noRefusals, reasons.length === 0);
-    setText(refusalsTitle, `Refusals in the last ${duration(cluster.refusalsWithinMs)}`);
+    setText(refusalsTitle, t('cluster.refusalsWithin', { time: duration(cluster.refusalsWithinMs) }));
     servers.update(serversByName(cluster.node, listed), ({ server }) => server.name);
     summary(cluster, listed).forEach((figure, index) => figures[index].update(figure));
   };
@@ -65,7 +73,7 @@ function createFigure(label) {
     node: el('div', { class: 'figure' }, el('dt', {}, label), value, note),
     update(figure) {
       setText(value, figure.value);
-      setText(note, figure.note ?? '');
+      setText(note, figure.note || '');
     },
   };
 }
@@ -75,34 +83,36 @@ function summary({ leader, at, refusalsWithinMs }, nodes) {
   const alive = nodes.filter((node) => !node.silent);
   const ready = states.filter((state) => state === 'ready').length;
   const silent = states.filter((state) => state === 'silent').length;
-  const total = (value) => sum(alive.map(value));
-  const term = leader.since && at ? `for ${duration(at - leader.since)}` : '';
+  const total = (value) => sum(alive.map((node) => value(node) ?? 0));
+  const limit = count(total((node) => node.connections?.limit));
   return [
-    { value: `${ready} of ${nodes.length} ready`, note: silent > 0 ? `${silent} silent` : '' },
-    { value: leader.node || 'none', note: term },
-    { value: milliseconds(Math.max(...alive.map((node) => node.beatLagMs ?? 0))), note: 'of the slowest node' },
-    {
-      value: count(total((node) => node.connections?.count ?? 0)),
-      note: `of ${count(total((node) => node.connections?.limit ?? 0))}`,
-    },
-    { value: count(total((node) => node.rooms ?? 0)), note: 'sum over all nodes' },
-    { value: count(total((node) => sum(Object.values(node.refusals ?? {})))), note: `in ${duration(refusalsWithinMs)}` },
+    { value: t('cluster.readyOf', { ready, nodes: nodes.length }), note: silent > 0 && t('cluster.silentCount', { silent }) },
+    { value: leader.node || t('cluster.noLeader'), note: leader.since && at && t('cluster.term', { time: duration(at - leader.since) }) },
+    { value: milliseconds(Math.max(...alive.map((node) => node.beatLagMs ?? 0))), note: t('cluster.slowest') },
+    { value: count(total((node) => node.connections?.count)), note: t('cluster.ofLimit', { limit }) },
+    { value: count(total((node) => node.rooms)), note: t('cluster.sum') },
+    { value: count(total(refusedBy)), note: t('cluster.within', { time: duration(refusalsWithinMs) }) },
   ];
 }
 
 function addresses({ isLeader, host, public: open, internal }) {
-  return [isLeader && 'Leader', host, open && `public ${open}`, internal && `internal ${internal}`].filter(Boolean).join(', ');
+  const parts = [isLeader && t('cluster.leader'), host, open && t('cluster.public', { address: open })];
+  return [...parts, internal && t('cluster.internal', { address: internal })].filter(Boolean).join(', ');
+}
+
+function refusedBy(node) {
+  return sum(Object.values(node.refusals ?? {}));
 }
 
 function connections({ connections: connected }) {
-  if (!connected) return '–';
+  if (!connected) return undefined;
   const used = Object.entries(connected.byDialect ?? {}).filter(([, clients]) => clients > 0);
   return { text: count(connected.count), note: used.map(([dialect, clients]) => `${dialect} ${count(clients)}`).join(', ') };
 }
 
 function storeOfNode({ store }) {
-  if (!store) return '–';
-  if (store.ready === false) return { text: 'Unusable', note: store.why, badge: true, trouble: true };
+  if (!store) return undefined;
+  if (store.ready === false) return { text: t('cluster.storeUnusable'), note: store.why, badge: true, trouble: true };
   return milliseconds(store.latencyMs);
 }
 
@@ -134,13 +144,14 @@ function serversByName(own, nodes) {
 }
 
 function stateOfServer({ unusableBy }) {
-  if (unusableBy.length === 0) return { text: 'Usable', badge: true };
-  return { text: 'Not usable', note: unusableBy.join('; '), badge: true, trouble: true };
+  if (unusableBy.length === 0) return { text: t('cluster.server.usable'), badge: true };
+  return { text: t('cluster.server.unusable'), note: unusableBy.join('; '), badge: true, trouble: true };
 }
 
 function space({ server: { used, limit } }) {
-  if (!Number.isFinite(used) || !Number.isFinite(limit)) return '–';
-  return { text: `${bytes(used)} of ${bytes(limit)}`, note: `${Math.floor((used / Math.max(1, limit)) * 100)} %` };
+  if (!Number.isFinite(used) || !Number.isFinite(limit)) return undefined;
+  const percent = Math.floor((used / Math.max(1, limit)) * 100);
+  return { text: t('cluster.usedOf', { used: bytes(used), limit: bytes(limit) }), note: t('cluster.percent', { percent }) };
 }
 
 function sum(numbers) {

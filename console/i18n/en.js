@@ -1,5 +1,6 @@
 /** The English texts of all pages. */
 import { clockit } from './en/clockit.js';
+import { cluster } from './en/cluster.js';
 import { display } from './en/display.js';
 import { focus } from './en/focus.js';
 import { history } from './en/history.js';
@@ -8,4 +9,4 @@ import { rooms } from './en/rooms.js';
 import { shell } from './en/shell.js';
 import { studio } from './en/studio.js';
 
-export const messages = { ...shell, ...clockit, ...history, ...rooms, ...display, ...studio, ...punchClock, ...focus };
+export const messages = { ...shell, ...clockit, ...history, ...rooms, ...display, ...studio, ...punchClock, ...focus, ...cluster };

@@ -80,3 +80,19 @@ test('the page shows all nodes, a shutdown and a dead node, and can only read', 
   await cluster.page.getByRole('alert').getByText('Node anna does not answer').waitFor();
   assert.match(await cluster.page.locator('[data-source]').textContent(), /^Not connected, figures of \d+ s ago$/);
 });
+
+test('a single node with its own store shows itself, in the language of the browser', async () => {
+  const single = await startServer({ TICKCAST__NODE__ID: 'einzig' });
+  try {
+    const cluster = await browser.openCluster(single, { locale: 'de-DE' });
+    await cluster.row('einzig').getByText('Bereit').waitFor();
+    await cluster.cell('einzig', 'Speicher').getByText(/^[\d,]+\sms$/).waitFor();
+    await cluster.page.getByText(/^[\d,]+ GiB von [\d,]+ GiB$/).waitFor();
+    assert.equal(await cluster.page.locator('html').getAttribute('lang'), 'de');
+    await cluster.page.getByLabel('Sprache').selectOption('en');
+    await cluster.state('einzig', 'ready');
+    await cluster.figure('Nodes').getByText('1 of 1 ready').waitFor();
+  } finally {
+    await single.close();
+  }
+});

@@ -20,14 +20,14 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 #[exclude = "*.md"]
 struct ConsoleFiles;
 
-/// The files of the internal port: the page of the cluster, and what it shares with the console.
+/// The files of the internal port: the page of the cluster, and the modules and styles that it shares with the console.
 #[derive(RustEmbed)]
 #[folder = "../../console"]
-#[include = "cluster/*"]
-#[include = "styles/base.css"]
-#[include = "dom.js"]
-#[include = "favicon.svg"]
-#[include = "keyed-list.js"]
+#[exclude = "app.js"]
+#[exclude = "index.html"]
+#[exclude = "lib/*"]
+#[exclude = "test/*"]
+#[exclude = "*.md"]
 struct ClusterFiles;
 
 /// Serves a file of the console, or says that there is none.

@@ -88,10 +88,10 @@ async fn the_page_is_on_the_internal_port_only_and_no_page_can_change_anything()
     assert!(page.status == 200 && page.body.contains("<title>Cluster"), "{page:?}");
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
-    for file in ["/cluster/app.js", "/cluster/cluster.css", "/styles/base.css", "/dom.js", "/favicon.svg"] {
+    for file in ["/cluster/app.js", "/cluster/cluster.css", "/styles/base.css", "/i18n/de.js", "/favicon.svg"] {
         assert_eq!(node.get_internal(file).await.status, 200, "{file}");
     }
-    for file in ["/", "/app.js", "/cluster/none.js"] {
+    for file in ["/", "/app.js", "/lib/tickcast/index.js", "/cluster/none.js"] {
         assert_eq!(node.get_internal(file).await.status, 404, "{file}");
     }
     for path in ["/cluster", "/cluster/", "/cluster/index.html", "/admin/cluster"] {
