@@ -44,6 +44,11 @@ test('two devices show one day, and a punch outlives a killed server', async () 
   assert.deepEqual([ok, day.entries.map(({ type }) => type)], [true, ['IN', 'OUT']]);
   two.retryNow();
   await until('the other device shows it', () => two.getSnapshot().day.currentStatus === 'OUT' && two.getSnapshot().connection.phase === 'online');
+
+  const both = await Promise.all([one.clockIn(), two.clockOut()]);
+  assert.deepEqual(both.map(({ ok }) => ok), [true, true]);
+  const shown = (client) => JSON.stringify(client.getSnapshot().day.entries);
+  await until('both show what the server decided', () => shown(one) === shown(two) && [one, two].every((client) => client.getSnapshot().pending.length === 0));
 });
 
 test('theme, zone, reset and archive', async () => {

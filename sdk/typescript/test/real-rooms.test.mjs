@@ -63,6 +63,10 @@ test('a team drives one countdown', async () => {
   await until('both see the end', () => [ann, ben].every(({ snapshot }) => snapshot().completedAt !== null));
   const refused = await ben.client.send({ type: 'timer:adjust', seconds: 1e6 });
   assert.deepEqual([refused.ok, refused.error.code], [false, 'INVALID_SECONDS']);
+  await ann.client.send({ type: 'timer:start' });
+  const opposite = await Promise.all([ann.client.send({ type: 'timer:pause' }), ben.client.send({ type: 'timer:reset' })]);
+  assert.deepEqual(opposite, [{ ok: true }, { ok: true }]);
+  await until('both show what the server decided', () => JSON.stringify(ann.snapshot().timer) === JSON.stringify(ben.snapshot().timer));
   ben.client.leave();
   await until('Ann is alone', () => ann.snapshot().room.count === 1);
   assert.deepEqual(ann.record.presence, ['Ben session:user-joined', 'Ben session:user-left']);
