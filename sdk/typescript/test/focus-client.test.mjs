@@ -52,6 +52,11 @@ test('a client that is opened continues the newest active session, and resumes n
     assert.equal(page.snapshot.times, options.continueOnOpen === false ? 'last-known' : 'live');
     await page.client.resume();
     assert.equal(page.starts.length, 1);
+    await page.started();
+    await page.client.stop();
+    server.add();
+    await page.pass(61_000);
+    assert.equal(page.starts.length, options.continueOnOpen === false ? 1 : 2, 'a session of another device');
   }
 });
 

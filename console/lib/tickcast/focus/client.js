@@ -36,8 +36,9 @@ export class FocusClient extends CommandClient {
         onTimeout: () => this.connection.abort(),
     });
     #shown = new FocusDisplay();
-    /** Whether an active session is to be counted. */
-    #isContinued;
+    #continuesOnOpen;
+    /** The session that the application has asked to count. */
+    #continuedId = null;
     /** Whether the session was loaded since the connection was lost. */
     #isVerified = false;
     /** Whether a tick has arrived since then. */
@@ -51,7 +52,7 @@ export class FocusClient extends CommandClient {
     #stopWatching = () => { };
     constructor(options) {
         super('focus', options, COMMAND_LIMITS);
-        this.#isContinued = options.continueOnOpen !== false;
+        this.#continuesOnOpen = options.continueOnOpen !== false;
         this.#source = options.activity ?? pageActivity();
         this.#idleAfterMs = options.idleAfterMs ?? IDLE_AFTER_MS;
         this.#requests = new FocusRequests(options, options.zone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone);
@@ -110,7 +111,7 @@ export class FocusClient extends CommandClient {
     }
     /** Counts again. It counts as activity. */
     resume() {
-        this.#isContinued = true;
+        this.#continuedId = this.#documents.model.session?.id ?? null;
         return this.#submit('resume', 'active');
     }
     /** Ends the session. If it has ended before, its first end stands. */
@@ -234,7 +235,7 @@ export class FocusClient extends CommandClient {
         this.#tracking.ensure({ isUrged: status === 'active' });
     }
     #continue(session) {
-        this.#isContinued = true;
+        this.#continuedId = session.id;
         this.#isInStep = false;
         this.#documents.apply(session, { isCurrent: true });
         this.#tracking.ensure({ isUrged: true });
@@ -293,7 +294,9 @@ export class FocusClient extends CommandClient {
     }
     #wantedId() {
         const { session } = this.#display().shown;
-        return this.#isContinued && this.#isVerified && session?.status === 'active' ? session.id : null;
+        if (session?.status !== 'active' || !this.#isVerified)
+            return null;
+        return this.#continuesOnOpen || session.id === this.#continuedId ? session.id : null;
     }
     #times() {
         const isCounting = this.#documents.model.session?.status === 'active';

@@ -40,7 +40,7 @@ const VERIFY_MS = 3_000;
 
 /** The options of a `FocusClient`. */
 export interface FocusOptions extends CommandClientOptions {
-  /** Whether a client that is opened continues the person's newest active session, which counts as activity; true by default. */
+  /** Whether a client continues the newest active session, also one that another device has started, which counts as activity; true by default. */
   readonly continueOnOpen?: boolean;
   /** What the person does: input and visibility of the page by default, and nothing outside of browsers. */
   readonly activity?: ActivitySource;
@@ -93,8 +93,9 @@ export class FocusClient extends CommandClient<FocusSnapshot, FocusChanged> {
     onTimeout: () => this.connection.abort(),
   });
   readonly #shown = new FocusDisplay();
-  /** Whether an active session is to be counted. */
-  #isContinued: boolean;
+  readonly #continuesOnOpen: boolean;
+  /** The session that the application has asked to count. */
+  #continuedId: string | null = null;
   /** Whether the session was loaded since the connection was lost. */
   #isVerified = false;
   /** Whether a tick has arrived since then. */
@@ -109,7 +110,7 @@ export class FocusClient extends CommandClient<FocusSnapshot, FocusChanged> {
 
   constructor(options: FocusOptions) {
     super('focus', options, COMMAND_LIMITS);
-    this.#isContinued = options.continueOnOpen !== false;
+    this.#continuesOnOpen = options.continueOnOpen !== false;
     this.#source = options.activity ?? pageActivity();
     this.#idleAfterMs = options.idleAfterMs ?? IDLE_AFTER_MS;
     this.#requests = new FocusRequests(options, options.zone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone);
@@ -170,7 +171,7 @@ export class FocusClient extends CommandClient<FocusSnapshot, FocusChanged> {
 
   /** Counts again. It counts as activity. */
   resume(): Promise<CommandResult<FocusChanged>> {
-    this.#isContinued = true;
+    this.#continuedId = this.#documents.model.session?.id ?? null;
     return this.#submit('resume', 'active');
   }
 
@@ -304,7 +305,7 @@ export class FocusClient extends CommandClient<FocusSnapshot, FocusChanged> {
   }
 
   #continue(session: FocusSession): CommandResult<FocusChanged> {
-    this.#isContinued = true;
+    this.#continuedId = session.id;
     this.#isInStep = false;
     this.#documents.apply(session, { isCurrent: true });
     this.#tracking.ensure({ isUrged: true });
@@ -366,7 +367,8 @@ export class FocusClient extends CommandClient<FocusSnapshot, FocusChanged> {
 
   #wantedId(): string | null {
     const { session } = this.#display().shown;
-    return this.#isContinued && this.#isVerified && session?.status === 'active' ? session.id : null;
+    if (session?.status !== 'active' || !this.#isVerified) return null;
+    return this.#continuesOnOpen || session.id === this.#continuedId ? session.id : null;
   }
 
   #times(): FocusSnapshot['times'] {
