@@ -9,6 +9,8 @@ import { storageOf } from '../storage.js';
 import { createDisplayView } from './view.js';
 import { keepScreenOn } from './wake-lock.js';
 
+const REFUSED = { unauthorized: 'connection.unauthorizedText', forbidden: 'connection.forbiddenText' };
+
 const FULL_SCREEN_KEYS = ['f', 'F', 'Enter', ' '];
 
 /** How long it is tried to join a room again that does not exist: it may exist soon, and nobody operates the screen. */
@@ -35,7 +37,8 @@ export function mount(main, identity, localStorage, shell) {
     const { connection, room, timer, remainingSeconds, completedAt, times, canSendCommands, joinError } = client.getSnapshot();
     const fresh = times === 'live';
     const isOver = timer !== null && (timer.isRunning ? remainingSeconds === 0 : completedAt !== null);
-    view.update({ timer: joinError ? null : timer, remainingSeconds, isOver, fresh, problem: joinError ? joinErrorText(joinError) : null });
+    const problem = problemOf(connection, joinError);
+    view.update({ timer: problem === null ? timer : null, remainingSeconds, isOver, fresh, problem });
     updateConnectionStatus({ connectionState: connection, stale: canSendCommands && !fresh, loaded: room !== null, pendingCount: 0 });
     document.title = timer ? t('rooms.titleOf', { time: formatRemaining(isOver ? 0 : remainingSeconds * 1000) }) : t('display.title');
     if (isOver && !wasOver) shell.announce(t('rooms.announce.timeUp'));
@@ -62,4 +65,10 @@ export function mount(main, identity, localStorage, shell) {
   join();
   keepScreenOn(document);
   client.open();
+}
+
+/** Returns why there is no time to show, or null. */
+function problemOf({ phase, error }, joinError) {
+  if (phase === 'refused') return t(REFUSED[error.reason]);
+  return joinError ? joinErrorText(joinError) : null;
 }

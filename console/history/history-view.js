@@ -64,8 +64,9 @@ export function createHistoryView({ id, title, emptyText, load, actions = [] }) 
     totals = totalsOf(rows, { unit: unit.value, ...currentRange() });
     setVisible(content, totals.totalSeconds > 0);
     if (totals.totalSeconds === 0) return;
-    chart ??= await createChart();
-    chart.update(totals, unit.value);
+    chart ??= createChart();
+    const { update } = await chart;
+    update(totals, unit.value);
     table.update(totals, unit.value);
     legend.replaceChildren(...totals.series.map(legendEntry));
     showPoint(null);

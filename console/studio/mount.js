@@ -1,5 +1,5 @@
 /** Mounts the studio page in `main` and connects it to the server. */
-import { dayOf, startOfDay } from '../calendar.js';
+import { addDays, dayOf, startOfDay } from '../calendar.js';
 import { createHistoryView } from '../history/history-view.js';
 import { t } from '../i18n/translate.js';
 import { accountOf } from '../identity.js';
@@ -52,7 +52,8 @@ export function mount(main, identity, storage, shell) {
   }
 
   async function loadRows({ from, to }) {
-    const result = await client.entries({ dateRange: { start: new Date(startOfDay(from)), end: new Date(startOfDay(to) + 86_400_000) } });
+    const dateRange = { start: new Date(startOfDay(from)), end: new Date(startOfDay(addDays(to, 1)) - 1) };
+    const result = await client.entries({ dateRange });
     if (!result.ok) return { ok: false };
     const finished = result.value.entries.filter(({ durationMinutes }) => durationMinutes !== null);
     return { ok: true, rows: finished.map(rowOf), isComplete: true };
