@@ -64,16 +64,24 @@ export function createHistoryView({ id, title, emptyText, load, actions = [] }) 
     totals = totalsOf(rows, { unit: unit.value, ...currentRange() });
     setVisible(content, totals.totalSeconds > 0);
     if (totals.totalSeconds === 0) return;
-    chart ??= createChart();
-    const { update } = await chart;
-    update(totals, unit.value);
     table.update(totals, unit.value);
     legend.replaceChildren(...totals.series.map(legendEntry));
     showPoint(null);
+    chart ??= createChart();
+    (await chart)?.update(totals, unit.value);
   }
 
-  /** The plotting library is loaded when there is something to plot. */
+  /** The plotting library is loaded when there is something to plot. While it cannot be loaded, there is the table. */
   async function createChart() {
+    try {
+      return await loadChart();
+    } catch {
+      chart = null;
+      return null;
+    }
+  }
+
+  async function loadChart() {
     const { createBarChart } = await import('./bar-chart.js');
     const created = createBarChart({ onPoint: showPoint });
     chartSlot.replaceChildren(created.node);
