@@ -21,12 +21,11 @@ const TEXT_ARGUMENTS = { el: 2, svg: 2, setText: 1, announce: 0, notify: 0, setC
 /** A sentence or a title: it begins with a capital letter and continues with another word. */
 const SENTENCE = /^\p{Lu}\p{Ll}*'?\p{L}* \p{L}/u;
 
-/** `cluster` is the page of the operators, in the language of the logs and of the documentation. */
-const WITHOUT_CATALOGUE = /^(cluster|lib|test|i18n\/..)\b/;
+const WITHOUT_TEXTS = /^(lib|test|i18n\/..)\b/;
 
 async function sources() {
   const entries = await readdir(ROOT, { recursive: true });
-  const names = entries.filter((name) => name.endsWith('.js') && !WITHOUT_CATALOGUE.test(name));
+  const names = entries.filter((name) => name.endsWith('.js') && !WITHOUT_TEXTS.test(name));
   return Promise.all(names.map(async (name) => ({ name, text: await readFile(new URL(name, ROOT), 'utf8') })));
 }
 
