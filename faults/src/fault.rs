@@ -82,7 +82,7 @@ impl Fault {
             Self::KillNode => "kill-node",
             Self::KillLeader => "kill-leader",
             Self::FreezeLeader => "freeze-leader",
-            Self::FreezeFollower => "freeze-checker",
+            Self::FreezeFollower => "freeze-follower",
             Self::RestartNodes => "restart-nodes-under-load",
             Self::Starvation => "starvation",
             Self::KillRedis => "kill-redis",
