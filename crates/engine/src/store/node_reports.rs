@@ -24,7 +24,8 @@ pub struct NodeReport {
 
 /// Stores the last report of each node.
 ///
-/// A report is no commit: it is not published, not backed up, and lost with a store that is emptied.
+/// A report is no commit: it is not published, not backed up, and lost with a store that is emptied. A store may delete
+/// all reports when none was written for an hour.
 #[async_trait]
 pub trait NodeReports: Send + Sync {
     /// Writes a node's report in place of its last one, and removes reports that are older than `kept`, at most

@@ -1,6 +1,8 @@
 -- Writes the report of a node, and removes reports that are too old.
 -- KEYS  reports: a hash by node, the instants of the reports: a sorted set
 -- ARGV  1 node  2 report  3 how long reports are kept, in ms  4 most reports to remove    Reply 1
+local LIFETIME_MS = 3600000 -- of the reports of a cluster whose nodes have all ended
+
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -11,7 +13,6 @@ if #old > 0 then
   redis.call('HDEL', KEYS[1], unpack(old))
   redis.call('ZREM', KEYS[2], unpack(old))
 end
--- The reports of a cluster whose nodes have all ended are not kept either.
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
+redis.call('PEXPIRE', KEYS[1], LIFETIME_MS)
+redis.call('PEXPIRE', KEYS[2], LIFETIME_MS)
 return 1
