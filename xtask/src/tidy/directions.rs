@@ -7,7 +7,7 @@ use super::tree::{Tree, manifest};
 use crate::workspace::{Dependency, Package};
 
 /// For each crate, the crates of the workspace that it may depend on. A row may exist before its crate does.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("allocator", &[]),
     ("apidocs", &["wire"]),
     ("timers", &[]),
@@ -17,17 +17,18 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("store", &["engine", "harness", "timers"]),
     ("net", &[]),
     ("access", &["timers"]),
-    ("gateway", &["allocator", "timers", "wire", "engine", "store", "net", "access", "harness"]),
+    ("gateway", &["allocator", "timers", "wire", "engine", "store", "net", "access", "harness", "tickcast-client"]),
     ("loadgen", &["harness", "wire"]),
     ("baseline-bare", &[]),
     ("baseline-subscribe", &[]),
     ("benches", &["timers", "wire", "engine", "store", "net", "access", "harness"]),
     ("faults", &["harness"]),
+    ("tickcast-client", &[]),
     ("xtask", &[]),
 ];
 
 /// Crates of the workspace that only the tests of a crate may depend on.
-const ALLOWED_IN_TESTS: [(&str, &str); 2] = [("engine", "wire"), ("apidocs", "net")];
+const ALLOWED_IN_TESTS: [(&str, &str); 3] = [("engine", "wire"), ("apidocs", "net"), ("tickcast-client", "harness")];
 
 /// Crates without clocks, IO, threads, randomness and logging.
 pub(super) const PURE: [&str; 2] = ["timers", "wire"];

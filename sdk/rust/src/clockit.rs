@@ -1,0 +1,15 @@
+//! Clockit: a person's stopwatch sessions.
+
+mod change;
+mod client;
+mod model;
+mod protocol;
+mod task;
+
+pub use change::{ChangeKind, SessionChange};
+pub use client::{ClockitClient, ClockitEvent, ClockitSnapshot};
+pub use model::{Session, SessionPhase};
+pub use protocol::{Acknowledged, Goal, SessionStart, SessionState};
+
+#[cfg(test)]
+mod transcript_tests;

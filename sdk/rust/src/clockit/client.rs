@@ -1,0 +1,193 @@
+//! The client of one user's stopwatch sessions.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::backoff::random_id;
+use crate::clockit::change::SessionChange;
+use crate::clockit::model::Session;
+use crate::clockit::protocol::{Acknowledged, Goal, SessionStart};
+use crate::clockit::task::{Channels, Request, start_task};
+use crate::connection::ConnectionState;
+use crate::error::{CommandError, ConnectionError, ServerError};
+use crate::events::Events;
+use crate::options::ClientOptions;
+use crate::outbox::Submission;
+use crate::server_clock::ServerTime;
+use crate::times::Times;
+
+/// What a client knows. It is immutable; another snapshot replaces it after a change.
+#[derive(Clone, Debug)]
+pub struct ClockitSnapshot {
+    /// The state of the connection.
+    pub connection: ConnectionState,
+    /// The sessions in the order of their creation.
+    pub sessions: Arc<Vec<Session>>,
+    /// Whether the sessions have been received at least once.
+    pub is_loaded: bool,
+    /// Where the displayed times come from.
+    pub times: Times,
+    /// The number of commands without an answer.
+    pub pending: usize,
+    /// The server's time; `None` before its first message.
+    pub server_time: Option<ServerTime>,
+}
+
+impl ClockitSnapshot {
+    /// Returns a session by its id.
+    #[must_use]
+    pub fn session(&self, id: &str) -> Option<&Session> {
+        self.sessions.iter().find(|session| session.state.session_id == id)
+    }
+
+    /// Tells whether nothing has changed. A change of the sessions replaces their list.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.sessions, &other.sessions)
+            && self.is_loaded == other.is_loaded
+            && self.times == other.times
+            && self.pending == other.pending
+            && self.server_time == other.server_time
+            && self.connection == other.connection
+    }
+}
+
+/// What a client notifies of.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ClockitEvent {
+    /// A session has changed. Ticks are no changes.
+    Session(SessionChange),
+    /// The server reports an error that belongs to no command.
+    Server(ServerError),
+    /// The token provider failed. The client tries again.
+    Token(ConnectionError),
+}
+
+/// The client of one user's stopwatch sessions.
+///
+/// It reconnects by itself, follows the advice of servers that stop, moves to another node before its node closes the
+/// connection, repeats commands without an answer under their ids, and continues displayed times by the local clock.
+/// Clones share one connection. It ends when all of them are dropped, or with [`ClockitClient::close`].
+#[derive(Clone, Debug)]
+pub struct ClockitClient {
+    requests: mpsc::Sender<Request>,
+    snapshots: watch::Receiver<Arc<ClockitSnapshot>>,
+    events: broadcast::WeakSender<ClockitEvent>,
+}
+
+impl ClockitClient {
+    /// Begins to connect, and returns at once.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    #[must_use]
+    pub fn open(options: ClientOptions) -> Self {
+        Self::over(start_task(options))
+    }
+
+    pub(crate) fn over((requests, snapshots, events): Channels) -> Self {
+        Self { requests, snapshots, events }
+    }
+
+    /// Returns what the client knows.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<ClockitSnapshot> {
+        Arc::clone(&self.snapshots.borrow())
+    }
+
+    /// Returns a receiver of snapshots, which changes each second while something runs.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Arc<ClockitSnapshot>> {
+        self.snapshots.clone()
+    }
+
+    /// Returns a receiver of changes and errors.
+    #[must_use]
+    pub fn events(&self) -> Events<ClockitEvent> {
+        Events::new(self.events.upgrade())
+    }
+
+    /// Connects at once instead of at the next attempt, also after a refusal.
+    pub async fn retry_now(&self) {
+        // A client that was closed does not connect.
+        self.requests.send(Request::RetryNow).await.ok();
+    }
+
+    /// Disconnects. Commands without an answer fail.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.requests.send(Request::Close(done)).await.is_ok() {
+            closed.await.ok();
+        }
+    }
+
+    /// Starts a session. A running session of that id takes the new texts and goals; a paused or stopped one starts
+    /// another run.
+    ///
+    /// # Errors
+    /// As all commands: the future waits while there is no connection, and the command takes effect once. A command whose
+    /// future is dropped before it was sent is not sent.
+    pub async fn start(&self, session: &SessionStart) -> Result<Acknowledged, CommandError> {
+        self.submit("session-start", session).await
+    }
+
+    /// Stops a session.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn stop(&self, session_id: &str) -> Result<Acknowledged, CommandError> {
+        self.submit("session-stop", &json!({ "sessionId": session_id })).await
+    }
+
+    /// Pauses a session.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn pause(&self, session_id: &str) -> Result<Acknowledged, CommandError> {
+        self.submit("session-pause", &json!({ "sessionId": session_id })).await
+    }
+
+    /// Resumes a paused session, and runs a stopped one again.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn resume(&self, session_id: &str) -> Result<Acknowledged, CommandError> {
+        self.submit("session-resume", &json!({ "sessionId": session_id })).await
+    }
+
+    /// Removes a session from the list on every device.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn remove(&self, session_id: &str) -> Result<Acknowledged, CommandError> {
+        self.submit("session-remove", &json!({ "sessionId": session_id })).await
+    }
+
+    /// Adds a goal, or replaces the goal with the same id.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn attach_goal(&self, session_id: &str, goal: &Goal) -> Result<Acknowledged, CommandError> {
+        self.submit("session-attach", &json!({ "sessionId": session_id, "goal": goal })).await
+    }
+
+    /// Removes a goal.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn detach_goal(&self, session_id: &str, goal_id: &str) -> Result<Acknowledged, CommandError> {
+        self.submit("session-detach", &json!({ "sessionId": session_id, "goalId": goal_id })).await
+    }
+
+    async fn submit(&self, kind: &str, payload: &impl Serialize) -> Result<Acknowledged, CommandError> {
+        let id = random_id();
+        let text = json!({ "type": kind, "id": id, "payload": payload }).to_string();
+        let (reply, answered) = oneshot::channel();
+        let request = Request::Submit(Submission { id, text, reply });
+        self.requests.send(request).await.map_err(|_| CommandError::Closed)?;
+        answered.await.unwrap_or(Err(CommandError::Closed))
+    }
+}

@@ -1,0 +1,36 @@
+#![doc = include_str!("../README.md")]
+
+mod backoff;
+pub mod clockit;
+mod close_policy;
+mod connection;
+mod credential;
+mod endpoint;
+mod error;
+mod events;
+mod http;
+mod link;
+mod link_monitor;
+mod network;
+mod options;
+mod outbox;
+pub mod rooms;
+mod server_clock;
+mod socket;
+mod times;
+mod token_refresh;
+
+pub use clockit::ClockitClient;
+pub use connection::ConnectionState;
+pub use credential::{Credential, TokenFuture, TokenRequest};
+pub use error::{
+    CommandError, ConnectionError, ErrorCode, InvalidUrl, RefusalReason, RefusedError, RoomError, RoomErrorCode,
+    ServerError,
+};
+pub use events::{Events, MissedEvents};
+pub use options::ClientOptions;
+pub use rooms::RoomsClient;
+pub use server_clock::ServerTime;
+pub use times::Times;
+/// The implementation of TLS, for [`ClientOptions::tls`].
+pub use tokio_rustls::rustls;

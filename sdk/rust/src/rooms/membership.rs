@@ -1,0 +1,483 @@
+//! What a client wants to be in rooms, and what it is: its target, the room it is in, and its requests. Knows no
+//! connection: texts are sent by a function.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::error::{RefusedError, RoomError, RoomErrorCode};
+use crate::rooms::codec::request_packet;
+use crate::rooms::model::RoomModel;
+use crate::rooms::protocol::{Room, RoomEvent, RoomFault, TimerState, fault_of_answer};
+
+/// More commands without an answer than people send for one countdown.
+const UNANSWERED_MAX: usize = 64;
+
+/// Answers to commands that were sent before a move to another node arrive by then, or not at all.
+const HANDOVER_ANSWERS: Duration = Duration::from_secs(3);
+
+/// Sends a text on the current link; returns false if there is none.
+pub(crate) type SendPacket<'s> = &'s mut dyn FnMut(String) -> bool;
+
+/// Where the outcome of a request is awaited.
+pub(crate) type RoomReply<T> = oneshot::Sender<Result<T, RoomError>>;
+
+/// The room that a client wants to be in.
+#[derive(Debug)]
+pub(crate) enum Target {
+    Room { session_id: String, name: Option<String> },
+    New { duration_s: Option<f64>, name: Option<String> },
+}
+
+/// A command for the countdown.
+#[derive(Debug)]
+pub(crate) struct RoomCommand {
+    pub(crate) event: &'static str,
+    pub(crate) payload: Map<String, Value>,
+    pub(crate) reply: RoomReply<TimerState>,
+}
+
+/// What a membership tells its client.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    Event(RoomEvent),
+    Fault(RoomFault),
+}
+
+enum PendingRequest {
+    /// `version` is that of the target.
+    Join {
+        version: u64,
+    },
+    Leave(Option<RoomReply<()>>),
+    Command(RoomCommand),
+}
+
+/// A join that was sent on the link of the dial in progress.
+struct EarlyJoin {
+    id: u64,
+    version: u64,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Membership {
+    pub(crate) model: RoomModel,
+    target: Option<Target>,
+    /// Where the outcome of the target is awaited.
+    target_reply: Option<RoomReply<Arc<Room>>>,
+    /// Changes with the target.
+    version: u64,
+    /// The error that ended the attempt to join.
+    pub(crate) join_error: Option<RoomFault>,
+    /// The server has admitted the client to the target room on this connection.
+    pub(crate) is_joined: bool,
+    /// The server may count this client as a member of some room on this connection.
+    may_be_joined: bool,
+    pending: BTreeMap<u64, (Instant, PendingRequest)>,
+    last_id: u64,
+    early_join: Option<EarlyJoin>,
+    /// The first request that was sent on the current link, and until when the link before it may answer.
+    handover: Option<(u64, Instant)>,
+    /// Commands that wait for the end of a move.
+    held: VecDeque<RoomCommand>,
+    notices: VecDeque<Notice>,
+    /// Outcomes that are told when the snapshot has them too.
+    replies: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl Membership {
+    /// Tells the outcomes of requests. The client calls it when it has published the snapshot.
+    pub(crate) fn flush_replies(&mut self) {
+        self.replies.drain(..).for_each(|reply| reply());
+    }
+
+    pub(crate) fn take_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    /// Returns the id of the next request.
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Returns when the oldest request without an answer was sent.
+    pub(crate) fn pending_since(&self) -> Option<Instant> {
+        self.pending.values().map(|(sent_at, _)| *sent_at).min()
+    }
+
+    /// Tells whether commands of the link before the current one have no answer yet.
+    pub(crate) fn awaits_old_answers(&self) -> bool {
+        let first_id = self.handover.map_or(0, |(first_id, _)| first_id);
+        self.pending.range(..first_id).next().is_some()
+    }
+
+    /// Changes the room that the client wants to be in, and leaves the previous one.
+    pub(crate) fn set_target(
+        &mut self,
+        target: Target,
+        reply: RoomReply<Arc<Room>>,
+        now: Instant,
+        send: SendPacket<'_>,
+    ) {
+        if let (Some(Target::Room { session_id: current, .. }), Target::Room { session_id, .. }) =
+            (&self.target, &target)
+            && let Some(room) = self.model.room.clone().filter(|_| self.is_joined && current == session_id)
+        {
+            return self.resolve(reply, Ok(room));
+        }
+        self.clear_target(RoomError::Superseded);
+        (self.target, self.target_reply) = (Some(target), Some(reply));
+        // The server handles requests in order, so this also undoes a join that is still in flight.
+        if self.may_be_joined {
+            self.request(PendingRequest::Leave(None), "session:leave", None, now, send);
+        }
+        self.request_join(now, send);
+    }
+
+    /// Leaves the room.
+    pub(crate) fn leave(&mut self, reply: RoomReply<()>, now: Instant, send: SendPacket<'_>) {
+        self.clear_target(RoomError::Superseded);
+        if self.may_be_joined {
+            self.request(PendingRequest::Leave(Some(reply)), "session:leave", None, now, send);
+        } else {
+            // The membership of a lost connection ends by itself.
+            self.resolve(reply, Ok(()));
+        }
+    }
+
+    /// Sends a command for the countdown. During a move it waits for the end of it.
+    pub(crate) fn command(&mut self, command: RoomCommand, now: Instant, send: SendPacket<'_>) {
+        if self.pending.len() + self.held.len() >= UNANSWERED_MAX {
+            return self.resolve(command.reply, Err(RoomError::QueueFull));
+        }
+        if self.early_join.is_some() && self.is_joined {
+            return self.held.push_back(command);
+        }
+        let room = self.model.room.as_ref().filter(|_| self.is_joined);
+        let Some(session_id) = room.map(|room| room.session_id.clone()) else {
+            return self.resolve(command.reply, Err(RoomError::NotJoined));
+        };
+        let mut payload = command.payload.clone();
+        payload.insert("sessionId".to_owned(), session_id.into());
+        let event = command.event;
+        self.request(PendingRequest::Command(command), event, Some(Value::Object(payload)), now, send);
+    }
+
+    /// Joins the target on the link of the dial in progress. Returns false if there is no room to join.
+    pub(crate) fn join_early(&mut self, send: SendPacket<'_>) -> bool {
+        let Some(payload) = self.join_payload() else { return false };
+        let id = self.next_id();
+        self.early_join = Some(EarlyJoin { id, version: self.version });
+        send(request_packet(id, "session:join", Some(&payload)))
+    }
+
+    /// Tells whether an answer belongs to the join of the dial in progress.
+    pub(crate) fn is_early_join(&self, id: u64) -> bool {
+        self.early_join.as_ref().is_some_and(|join| join.id == id)
+    }
+
+    /// Processes a link that has joined before it became the current one.
+    pub(crate) fn handle_early_join(&mut self, answer: Value, is_handover: bool, now: Instant, send: SendPacket<'_>) {
+        let Some(join) = self.early_join.take() else { return };
+        self.may_be_joined = true;
+        self.handover = is_handover.then_some((join.id, now + HANDOVER_ANSWERS));
+        if join.version == self.version {
+            self.handle_join_answer(answer, now, send);
+        } else if self.target.is_none() {
+            self.request(PendingRequest::Leave(None), "session:leave", None, now, send);
+        } else {
+            self.request_join(now, send);
+        }
+    }
+
+    /// Processes a link on which nothing was joined.
+    pub(crate) fn handle_connect(&mut self, now: Instant, send: SendPacket<'_>) {
+        self.request_join(now, send);
+    }
+
+    /// Processes the failure of the dial in progress, while the current link continues. The server may have moved the
+    /// membership already; a repeated join has no further effect.
+    pub(crate) fn handle_failed_move(&mut self, now: Instant, send: SendPacket<'_>) {
+        if self.early_join.take().is_some() && self.is_joined {
+            self.is_joined = false;
+            self.request_join(now, send);
+        }
+    }
+
+    /// Processes the loss of the current link. Whether the server carried out commands without an answer is unknown.
+    pub(crate) fn handle_loss(&mut self, has_next: bool) {
+        (self.is_joined, self.may_be_joined, self.handover) = (false, false, None);
+        self.drop_pending(u64::MAX);
+        if !has_next {
+            self.early_join = None;
+            self.drop_held();
+        }
+    }
+
+    /// Fails what waits: the server refuses the client, or the client was closed.
+    pub(crate) fn fail(&mut self, refused: Option<&RefusedError>) {
+        if let Some(reply) = self.target_reply.take() {
+            self.resolve(reply, Err(refused.map_or(RoomError::Closed, |refused| RoomError::Refused(refused.clone()))));
+        }
+    }
+
+    /// Processes the answer to a request.
+    pub(crate) fn handle_answer(&mut self, id: u64, answer: Value, now: Instant, send: SendPacket<'_>) {
+        let Some((_, request)) = self.pending.remove(&id) else { return };
+        match request {
+            PendingRequest::Join { version } if version == self.version => self.handle_join_answer(answer, now, send),
+            PendingRequest::Join { .. } => {}
+            PendingRequest::Leave(reply) => self.handle_leave_answer(reply, &answer),
+            PendingRequest::Command(command) => match fault_of_answer(&answer) {
+                Some(fault) => self.handle_command_fault(id, command, fault, now, send),
+                None => self.handle_command_answer(command, answer),
+            },
+        }
+    }
+
+    /// Processes an event of the current link.
+    pub(crate) fn handle_event(&mut self, event: RoomEvent) {
+        let is_of_room = match &event {
+            // A requested join is handled by its answer, which names the request.
+            RoomEvent::Joined(room) => {
+                let current = self.model.room.as_ref();
+                !self.is_joining() && current.is_some_and(|current| current.session_id == room.session_id)
+            }
+            RoomEvent::State(_)
+            | RoomEvent::Tick(_)
+            | RoomEvent::Completed(_)
+            | RoomEvent::MemberJoined(_)
+            | RoomEvent::MemberLeft(_) => true,
+        };
+        // The answer to a join will contain the whole state.
+        if self.is_joined && is_of_room {
+            self.apply(event);
+        }
+    }
+
+    /// Processes an `error` without a request. The errors of requests arrive in their answers too.
+    pub(crate) fn handle_fault(&mut self, fault: RoomFault, now: Instant, send: SendPacket<'_>) {
+        if !self.pending.is_empty() {
+            return;
+        }
+        match fault.code {
+            RoomErrorCode::NotJoined if self.early_join.is_some() => {}
+            RoomErrorCode::NotJoined => self.rejoin_as_new_member(now, send),
+            RoomErrorCode::SessionNotFound => self.give_up_joining(fault),
+            RoomErrorCode::RoomFull
+            | RoomErrorCode::InvalidDuration
+            | RoomErrorCode::InvalidSeconds
+            | RoomErrorCode::InvalidPayload
+            | RoomErrorCode::Unauthorized
+            | RoomErrorCode::Unavailable
+            | RoomErrorCode::Damaged
+            | RoomErrorCode::Other(_) => self.notices.push_back(Notice::Fault(fault)),
+        }
+    }
+
+    /// Continues unfinished work. Runs about once a second while a link is online.
+    pub(crate) fn check(&mut self, now: Instant, send: SendPacket<'_>) {
+        if let Some((first_id, _)) = self.handover.take_if(|(_, until)| *until <= now) {
+            self.drop_pending(first_id);
+        }
+        if self.target.is_some() && !self.is_joined && !self.is_joining() {
+            self.request_join(now, send);
+        }
+    }
+
+    fn is_joining(&self) -> bool {
+        self.early_join.is_some()
+            || self.pending.values().any(|(_, request)| matches!(request, PendingRequest::Join { .. }))
+    }
+
+    fn clear_target(&mut self, error: RoomError) {
+        if let Some(reply) = self.target_reply.take() {
+            self.resolve(reply, Err(error));
+        }
+        self.target = None;
+        self.version += 1;
+        (self.model, self.join_error, self.is_joined) = (RoomModel::default(), None, false);
+        self.drop_held();
+    }
+
+    /// Requests to join or create the target room.
+    fn request_join(&mut self, now: Instant, send: SendPacket<'_>) {
+        let request = PendingRequest::Join { version: self.version };
+        if let Some(payload) = self.join_payload() {
+            self.may_be_joined |= self.request(request, "session:join", Some(payload), now, send);
+        } else if let (Some(Target::New { duration_s, name }), None) = (&self.target, &self.join_error) {
+            let payload = without_nulls(json!({ "duration": duration_s, "name": name }));
+            self.may_be_joined |= self.request(request, "session:create", Some(payload), now, send);
+        }
+    }
+
+    /// Returns the payload of a join of the target; `None` if there is no room to join.
+    fn join_payload(&self) -> Option<Value> {
+        let (Some(Target::Room { session_id, name }), None) = (&self.target, &self.join_error) else { return None };
+        let room = self.model.room.as_ref().filter(|room| room.session_id == *session_id);
+        let resume = room.and_then(|room| room.resume.as_deref());
+        Some(without_nulls(json!({ "sessionId": session_id, "name": name, "resume": resume })))
+    }
+
+    /// Returns whether the request was sent. Otherwise it is made when there is a link.
+    fn request(
+        &mut self,
+        request: PendingRequest,
+        event: &str,
+        payload: Option<Value>,
+        now: Instant,
+        send: SendPacket<'_>,
+    ) -> bool {
+        let id = self.next_id();
+        let is_sent = send(request_packet(id, event, payload.as_ref()));
+        if is_sent {
+            self.pending.insert(id, (now, request));
+            return true;
+        }
+        match request {
+            PendingRequest::Command(command) => self.resolve(command.reply, Err(RoomError::NotJoined)),
+            PendingRequest::Leave(Some(reply)) => self.resolve(reply, Ok(())),
+            PendingRequest::Leave(None) | PendingRequest::Join { .. } => {}
+        }
+        false
+    }
+
+    fn handle_join_answer(&mut self, answer: Value, now: Instant, send: SendPacket<'_>) {
+        let unavailable = |message: &str| RoomFault { code: RoomErrorCode::Unavailable, message: message.to_owned() };
+        let room = match fault_of_answer(&answer) {
+            Some(fault) => Err(fault),
+            None => {
+                serde_json::from_value::<Arc<Room>>(answer).map_err(|_| unavailable("the server's answer has no room"))
+            }
+        };
+        match room {
+            Ok(room) => self.handle_joined(room, now, send),
+            // `check` tries again.
+            Err(fault) if fault.code == RoomErrorCode::Unavailable => self.is_joined = false,
+            Err(fault) => self.give_up_joining(fault),
+        }
+    }
+
+    fn handle_joined(&mut self, room: Arc<Room>, now: Instant, send: SendPacket<'_>) {
+        let name = match self.target.take() {
+            Some(Target::Room { name, .. } | Target::New { name, .. }) => name,
+            None => None,
+        };
+        self.target = Some(Target::Room { session_id: room.session_id.clone(), name });
+        self.is_joined = true;
+        self.apply(RoomEvent::Joined(room));
+        if let Some((reply, room)) = self.target_reply.take().zip(self.model.room.clone()) {
+            self.resolve(reply, Ok(room));
+        }
+        for command in std::mem::take(&mut self.held) {
+            self.command(command, now, send);
+        }
+    }
+
+    fn give_up_joining(&mut self, fault: RoomFault) {
+        (self.model, self.is_joined) = (RoomModel::default(), false);
+        if let Some(reply) = self.target_reply.take() {
+            self.resolve(reply, Err(rejected(fault.clone())));
+        }
+        self.join_error = Some(fault);
+        self.drop_held();
+    }
+
+    fn handle_leave_answer(&mut self, reply: Option<RoomReply<()>>, answer: &Value) {
+        let fault = fault_of_answer(answer).filter(|fault| fault.code != RoomErrorCode::NotJoined);
+        if fault.is_none() {
+            self.may_be_joined = self.is_joined || self.is_joining();
+        }
+        if let Some(reply) = reply {
+            self.resolve(reply, fault.map_or(Ok(()), |fault| Err(rejected(fault))));
+        }
+    }
+
+    fn handle_command_answer(&mut self, command: RoomCommand, answer: Value) {
+        let Some(RoomEvent::State(state)) = RoomEvent::parse("timer:state", answer) else {
+            return self.resolve(command.reply, Err(RoomError::OutcomeUnknown));
+        };
+        self.apply(RoomEvent::State(state.clone()));
+        self.resolve(command.reply, Ok(state));
+    }
+
+    fn handle_command_fault(
+        &mut self,
+        id: u64,
+        command: RoomCommand,
+        fault: RoomFault,
+        now: Instant,
+        send: SendPacket<'_>,
+    ) {
+        let is_of_old_link = self.handover.is_some_and(|(first_id, _)| id < first_id);
+        if fault.code != RoomErrorCode::NotJoined {
+            self.resolve(command.reply, Err(rejected(fault)));
+        } else if self.early_join.is_some() {
+            // The next link takes over the membership before the command was carried out.
+            self.held.push_back(command);
+        } else if is_of_old_link {
+            self.command(command, now, send);
+        } else {
+            self.resolve(command.reply, Err(rejected(fault)));
+            self.rejoin_as_new_member(now, send);
+        }
+    }
+
+    /// Joins without the secret, because another client has taken over the membership.
+    fn rejoin_as_new_member(&mut self, now: Instant, send: SendPacket<'_>) {
+        let Some(room) = self.model.room.as_mut().filter(|_| self.is_joined) else { return };
+        Arc::make_mut(room).resume = None;
+        self.is_joined = false;
+        self.request_join(now, send);
+    }
+
+    fn apply(&mut self, event: RoomEvent) {
+        if self.model.apply(&event) {
+            self.notices.push_back(Notice::Event(event));
+        }
+    }
+
+    /// Ends the requests with smaller ids.
+    fn drop_pending(&mut self, before_id: u64) {
+        let kept = self.pending.split_off(&before_id);
+        for (_, request) in std::mem::replace(&mut self.pending, kept).into_values() {
+            match request {
+                PendingRequest::Command(command) => self.resolve(command.reply, Err(RoomError::OutcomeUnknown)),
+                PendingRequest::Leave(Some(reply)) => self.resolve(reply, Ok(())),
+                PendingRequest::Leave(None) | PendingRequest::Join { .. } => {}
+            }
+        }
+    }
+
+    fn drop_held(&mut self) {
+        for command in std::mem::take(&mut self.held) {
+            self.resolve(command.reply, Err(RoomError::NotJoined));
+        }
+    }
+
+    fn resolve<T: Send + 'static>(&mut self, reply: RoomReply<T>, result: Result<T, RoomError>) {
+        // The caller may have gone.
+        self.replies.push(Box::new(move || drop(reply.send(result))));
+    }
+}
+
+fn rejected(fault: RoomFault) -> RoomError {
+    RoomError::Rejected { code: fault.code, message: fault.message }
+}
+
+/// An absent field is omitted.
+fn without_nulls(mut object: Value) -> Value {
+    if let Value::Object(fields) = &mut object {
+        fields.retain(|_, value| !value.is_null());
+    }
+    object
+}
+
+#[cfg(test)]
+mod tests;
