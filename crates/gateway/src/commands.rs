@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 mod backup_file;
+pub(crate) mod client;
 mod failure;
 pub(crate) mod healthcheck;
 pub(crate) mod import;
@@ -11,6 +12,7 @@ pub(crate) mod restore;
 pub(crate) mod smoke_test;
 mod store_connection;
 mod store_session;
+mod token_file;
 
 use std::process::ExitCode;
 

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::backup::{self, BackupCommand};
+use crate::commands::client::{self, ClientCommand};
 use crate::commands::healthcheck::{self, HealthcheckCommand};
 use crate::commands::import::{self, ImportCommand};
 use crate::commands::restore::{self, RestoreCommand};
@@ -61,6 +62,8 @@ enum Command {
     },
     /// Connects to a node or to the whole service as a client, starts a timer and sees two ticks
     SmokeTest(SmokeTestCommand),
+    #[command(flatten)]
+    Client(ClientCommand),
 }
 
 #[derive(Subcommand)]
@@ -82,6 +85,9 @@ pub fn main() -> ExitCode {
     }
     if let Command::SmokeTest(command) = &command {
         return completed(smoke_test::run(command));
+    }
+    if let Command::Client(command) = &command {
+        return completed(client::run(command));
     }
     let sources = Sources { file: arguments.config, flags: arguments.set };
     let loaded = match config::load(&sources) {
@@ -114,6 +120,7 @@ pub fn main() -> ExitCode {
             import::run(&command, &loaded.settings)
         }
         Command::SmokeTest(command) => completed(smoke_test::run(&command)),
+        Command::Client(command) => completed(client::run(&command)),
     }
 }
 

@@ -5,6 +5,7 @@
 mod gateway {
     mod access;
     mod binary_payloads;
+    mod client_commands;
     mod clock_steps;
     mod clockit;
     mod cluster;

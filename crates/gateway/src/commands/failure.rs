@@ -16,11 +16,14 @@ const EXIT_DATA: u8 = 65;
 /// A file cannot be read (`EX_NOINPUT`).
 const EXIT_NO_INPUT: u8 = 66;
 
-/// The store cannot be used (`EX_UNAVAILABLE`).
+/// The store, or the server, cannot be used (`EX_UNAVAILABLE`).
 const EXIT_UNAVAILABLE: u8 = 69;
 
-/// The command was interrupted, and its repetition completes it (`EX_TEMPFAIL`).
+/// The command was interrupted, and its repetition completes it; or its outcome is unknown (`EX_TEMPFAIL`).
 const EXIT_INTERRUPTED: u8 = 75;
+
+/// The server refuses the user (`EX_NOPERM`).
+const EXIT_DENIED: u8 = 77;
 
 /// Why a command has failed.
 #[derive(Debug)]
@@ -58,6 +61,15 @@ impl Failure {
 
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
         Self { code: EXIT_INTERRUPTED, lines: vec![message.into()] }
+    }
+
+    /// Nobody reads what the command would say.
+    pub(crate) fn silent() -> Self {
+        Self { code: 0, lines: Vec::new() }
+    }
+
+    pub(crate) fn denied(message: impl Into<String>) -> Self {
+        Self { code: EXIT_DENIED, lines: vec![message.into()] }
     }
 
     /// Shows the failure on standard error.

@@ -3,8 +3,7 @@
 mod client;
 mod service_address;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -13,6 +12,7 @@ use serde_json::json;
 use crate::commands::Failure;
 use crate::commands::smoke_test::client::TestClient;
 use crate::commands::smoke_test::service_address::ServiceAddress;
+use crate::commands::token_file::read_token;
 use crate::ops::config::parse::duration;
 
 /// The options of `tickcast smoke-test`.
@@ -50,15 +50,6 @@ async fn test_within(command: &SmokeTestCommand) -> Result<(), Failure> {
         let timeout = command.timeout.as_secs_f64();
         Err(Failure::unavailable(format!("{address}: the test did not end within {timeout} s: {progress}")))
     })
-}
-
-fn read_token(file: &Path) -> Result<String, Failure> {
-    let unread = |reason: &dyn std::fmt::Display| Failure::no_input(format!("{}: {reason}", file.display()));
-    let token = fs::read_to_string(file).map_err(|error| unread(&error))?;
-    match token.trim() {
-        "" => Err(unread(&"the file has no token")),
-        token => Ok(token.to_owned()),
-    }
 }
 
 /// Starts a timer, sees two ticks that are a second apart, and removes the timer.
