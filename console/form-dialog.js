@@ -1,9 +1,11 @@
 /** A modal form. After it has closed, the focus returns to where it was opened from. */
-import { el, setText, setVisible } from './dom.js';
+import { el, setAttribute, setText, setVisible } from './dom.js';
 
 /** `texts` are `{title, save, cancel}`; `fields` are nodes; `save()` returns a promise of an error's text, or null. */
 export function createFormDialog({ id, texts, fields, save }) {
   let opener = null;
+  let opening = null;
+  let saving = null;
   const problem = el('p', { class: 'dialog-error', role: 'alert', hidden: true });
   const submit = el('button', { type: 'submit', class: 'primary' }, texts.save);
   const cancel = el('button', { type: 'button', class: 'tertiary', click: () => node.close() }, texts.cancel);
@@ -14,16 +16,29 @@ export function createFormDialog({ id, texts, fields, save }) {
 
   async function onSubmit(event) {
     event.preventDefault();
+    if (saving === opening) return;
+    const saved = opening;
+    setSaving(saved);
     const error = await save();
+    // The reader may have closed the form, and opened it for something else.
+    if (saved !== opening) return;
+    setSaving(null);
     setText(problem, error ?? '');
     setVisible(problem, error !== null);
     if (error === null) node.close();
+  }
+
+  function setSaving(next) {
+    saving = next;
+    setAttribute(submit, 'aria-disabled', next === null ? null : 'true');
   }
 
   return {
     node,
     open(from) {
       opener = from;
+      opening = {};
+      setSaving(null);
       setVisible(problem, false);
       node.showModal();
     },

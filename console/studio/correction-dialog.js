@@ -8,6 +8,7 @@ import { NOTES_MAX } from './start-panel.js';
 /** `save(adjustment)` returns a promise of an error's text, or null. */
 export function createCorrectionDialog({ save }) {
   let entry = null;
+  let before = null;
   const start = el('input', { id: 'correct-start', type: 'datetime-local', step: 1, required: true });
   const end = el('input', { id: 'correct-end', type: 'datetime-local', step: 1, 'aria-describedby': 'correct-end-hint' });
   const notes = el('textarea', { id: 'correct-notes', rows: 2, maxlength: NOTES_MAX });
@@ -28,9 +29,9 @@ export function createCorrectionDialog({ save }) {
   /** Only what the reader has changed is sent, so that a running entry is not ended by accident. */
   function changesOf() {
     const changes = { timeEntryId: entry.id };
-    if (start.value !== localValue(entry.startTime)) changes.startTime = instantOf(start);
-    if (end.value !== '' && end.value !== localValue(entry.endTime)) changes.endTime = instantOf(end);
-    if (notes.value !== (entry.notes ?? '')) changes.notes = notes.value;
+    if (start.value !== before.start) changes.startTime = instantOf(start);
+    if (end.value !== '' && end.value !== before.end) changes.endTime = instantOf(end);
+    if (notes.value !== before.notes) changes.notes = notes.value;
     return changes;
   }
 
@@ -42,6 +43,8 @@ export function createCorrectionDialog({ save }) {
       start.value = localValue(entry.startTime);
       end.value = localValue(entry.endTime);
       notes.value = entry.notes ?? '';
+      // Read back, because a field leaves out seconds of zero and converts line breaks.
+      before = { start: start.value, end: end.value, notes: notes.value };
       // A finished entry keeps an end; it cannot run again.
       end.required = Boolean(entry.endTime);
       validateOrder();

@@ -56,8 +56,9 @@ function createTaskButton(onStart) {
   const verb = el('span', { class: 'visually-hidden' }, t('studio.start.action'));
   const button = el('button', { type: 'button', class: 'task-button', click: onClick }, verb, ' ', name, ' ', rate);
 
-  function onClick() {
-    if (button.getAttribute('aria-disabled') !== 'true') onStart(id);
+  function onClick(event) {
+    // The second click of a double click would be refused, because the entry runs by then.
+    if (event.detail <= 1 && button.getAttribute('aria-disabled') !== 'true') onStart(id);
   }
 
   return {

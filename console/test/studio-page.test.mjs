@@ -65,6 +65,27 @@ test('an entry is started, corrected and stopped, and both members see its cost'
   assert.match(await rows(two).first().textContent(), /Recording.*Project 12.*30m.*corrected.*\$37\.50/);
 });
 
+test('a correction of the notes leaves a start on a whole minute as it is, and a double click starts one entry', async () => {
+  const page = await browser.openPage(server, memberPath(9, 4));
+  await page.locator('#studio-start-number').fill('3');
+  await page.getByRole('button', { name: 'Start Recording' }).dblclick();
+  const dialog = page.getByRole('dialog', { name: 'Correct an entry' });
+  const correct = async (label, value) => {
+    await page.getByRole('button', { name: 'Correct Recording, Project 3' }).click();
+    await dialog.getByLabel(label).fill(value);
+    const sent = page.waitForRequest((request) => request.url().includes('timeEntries.adjust'));
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    return JSON.stringify((await sent).postDataJSON());
+  };
+  const hourAgo = Math.floor(Date.now() / MINUTE_MS - 60) * MINUTE_MS;
+  assert.match(await correct('Start', fieldValue(hourAgo).slice(0, -':00'.length)), /"startTime"/);
+  await running(page).getByRole('timer').getByText(/^01:0/).waitFor();
+  assert.doesNotMatch(await correct('Notes', 'Third take'), /Time"/);
+  await running(page).getByText('Third take').waitFor();
+  assert.equal(await page.locator('[data-notice]').count(), 0, 'the second click of the double click is no second start');
+});
+
 test('entries are filtered, and exported as they are filtered', async () => {
   const page = await browser.openPage(server, memberPath(9, 2));
   for (const [name, number] of [['Mixing', '1'], ['Break', '2']]) {
@@ -91,13 +112,14 @@ test('a task type is added and switched off', async () => {
   const dialog = page.getByRole('dialog', { name: 'Task type' });
   await dialog.getByLabel('Name').fill('Restoration');
   await dialog.getByLabel('Price of an hour').fill('45.5');
-  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.getByRole('button', { name: 'Save' }).dblclick();
   await page.getByRole('button', { name: 'Start Restoration $45.50 per hour' }).waitFor();
   await page.getByRole('button', { name: 'Edit Setup' }).click();
   await dialog.getByLabel('Can be started').uncheck();
   await dialog.getByRole('button', { name: 'Save' }).click();
   await page.getByRole('button', { name: 'Start Setup' }).waitFor({ state: 'detached' });
   await page.locator('.type-row', { hasText: 'Setup' }).getByText('switched off').waitFor();
+  assert.equal(await page.locator('.type-row', { hasText: 'Restoration' }).count(), 1, 'a double click saves once');
 });
 
 test('a login without an organisation is told what is missing', async () => {
