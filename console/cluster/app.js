@@ -4,6 +4,7 @@ import { localeOf, readLanguage } from '../i18n/language.js';
 import { LANGUAGES, setLanguage, t } from '../i18n/translate.js';
 import { renderLanguageMenu } from '../shell/language-menu.js';
 import { storageOf } from '../storage.js';
+import { readReport } from './report.js';
 import { createView } from './view.js';
 import { duration, nodeState } from './wording.js';
 
@@ -32,7 +33,8 @@ let states = new Map();
 async function ask() {
   const response = await fetch('../admin/cluster', { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
   if (!response.ok) throw new Error(`status ${response.status}`);
-  return response.json();
+  const cluster = await response.json();
+  return { ...cluster, nodes: cluster.nodes.map(readReport) };
 }
 
 function show(cluster) {

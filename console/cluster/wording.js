@@ -89,6 +89,7 @@ export function nodeState(node) {
     return { state: 'draining', text, note, trouble: true };
   }
   if (node.ready === false) return { state: 'unready', text: t('cluster.state.unready'), note: node.why, trouble: true };
+  if (node.ready === undefined) return { state: 'unknown', text: t('cluster.state.unknown'), note: t('cluster.state.unknownHint'), trouble: true };
   return { state: 'ready', text: t('cluster.state.ready'), note: '', trouble: false };
 }
 

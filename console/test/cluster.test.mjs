@@ -28,6 +28,22 @@ after(async () => {
   await redis?.close();
 });
 
+/** Reports as a later version, or somebody with access to the store, may write them. */
+const STRANGE_REPORTS = {
+  '<img src=x onerror=alert(1)>': '{"ready":true,"why":"<b>","version":{"major":3},"revision":7,"refusals":{"later":2,"odd":"x"},"store":{"servers":{"a":1}}}',
+  'odd-drain': '{"ready":true,"drain":"soon","connections":[1],"store":{"servers":[null,{"ready":false},{"name":5}]},"refusals":3}',
+  'no-object': '[1]',
+};
+
+async function writeReports(reports) {
+  const [key] = await redis.client.keys('*}:nodes');
+  for (const [name, report] of Object.entries(reports)) {
+    await redis.client.hSet(key, name, report);
+    await redis.client.zAdd(`${key}-seen`, { score: Date.now(), value: name });
+  }
+  return () => Promise.all(Object.keys(reports).map((name) => redis.client.hDel(key, name)));
+}
+
 test('the page shows all nodes, a shutdown and a dead node, and can only read', async () => {
   const client = await browser.open(nodes.bela, 'ann');
   assert.equal((await fetch(`${nodes.bela.url}/sessions`)).status, 401);
@@ -41,6 +57,16 @@ test('the page shows all nodes, a shutdown and a dead node, and can only read', 
   assert.match(await cluster.cell('bela', 'Store').textContent(), /^[\d.]+\sms$/);
   await assertAccessible(cluster.page, 'all nodes ready');
   await screenshot(cluster, 'cluster-ready');
+
+  const removeReports = await writeReports(STRANGE_REPORTS);
+  const [markup, odd, none] = Object.keys(STRANGE_REPORTS);
+  for (const name of [markup, odd]) await cluster.state(name, 'ready');
+  await cluster.state(none, 'unknown');
+  await cluster.cell('later', 'Refused').getByText('2').waitFor();
+  await cluster.figure('Nodes').getByText('5 of 6 ready').waitFor();
+  assert.equal(await cluster.page.locator('main img, main b').count(), 0);
+  await removeReports();
+  await cluster.figure('Nodes').getByText('3 of 3 ready').waitFor();
 
   const refused = await cluster.page.evaluate(async () => {
     const headers = { 'content-type': 'application/json' };

@@ -47,6 +47,8 @@ export const cluster = {
   'cluster.internal': 'intern {address}',
   'cluster.state.ready': 'Bereit',
   'cluster.state.unready': 'Nicht bereit',
+  'cluster.state.unknown': 'Unbekannt',
+  'cluster.state.unknownHint': 'Diese Version kann seinen Bericht nicht lesen',
   'cluster.state.leaving': 'Wird beendet',
   'cluster.state.closing': 'Schließt Sockets',
   'cluster.state.silent': 'Stumm seit {time}',

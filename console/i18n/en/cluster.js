@@ -47,6 +47,8 @@ export const cluster = {
   'cluster.internal': 'internal {address}',
   'cluster.state.ready': 'Ready',
   'cluster.state.unready': 'Not ready',
+  'cluster.state.unknown': 'Unknown',
+  'cluster.state.unknownHint': 'This version cannot read its report',
   'cluster.state.leaving': 'Stopping',
   'cluster.state.closing': 'Closing sockets',
   'cluster.state.silent': 'Silent for {time}',
