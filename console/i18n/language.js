@@ -18,7 +18,12 @@ export function saveLanguage(storage, language) {
 
 /** Returns the browser's variant of a language, such as `de-AT` for `de`, which decides how dates are written. */
 export function localeOf(language, preferred) {
-  return preferred.find((tag) => baseOf(tag) === language) ?? language;
+  return preferred.find((tag) => baseOf(tag) === language && isTag(tag)) ?? language;
+}
+
+/** Browsers name some locales of an operating system by texts such as `en-US@posix`, which their formats refuse. */
+function isTag(text) {
+  return attempt(() => Intl.getCanonicalLocales(text)) !== undefined;
 }
 
 function baseOf(tag) {

@@ -117,6 +117,8 @@ test('the language is the chosen one, else the first that the browser prefers', 
   assert.equal(readLanguage({ storage: null, preferred: ['de'], supported }), 'de');
   assert.equal(localeOf('de', ['en-GB', 'de-AT']), 'de-AT');
   assert.equal(localeOf('de', ['en-GB']), 'de');
+  assert.equal(localeOf('en', ['en-US@posix']), 'en');
+  assert.equal(localeOf('en', ['en-US@posix', 'en-GB']), 'en-GB');
 });
 
 test('values, plural forms and numbers follow the language', () => {
