@@ -10,8 +10,9 @@ const DEFAULT_DAYS = 28;
 /** Returns `{node, setTaskTypes(list), read()}`; `read` returns a filter for `entries`, or null while a field is wrong. */
 export function createFilters({ onChange }) {
   const today = dayOf(Date.now());
+  let followsToday = true;
   const from = el('input', { id: 'filter-from', type: 'date', required: true, value: addDays(today, 1 - DEFAULT_DAYS), change: onChange });
-  const to = el('input', { id: 'filter-to', type: 'date', required: true, value: today, change: onChange });
+  const to = el('input', { id: 'filter-to', type: 'date', required: true, value: today, change: handleEnd });
   const target = createTargetInput({ id: 'filter', isRequired: false, onChange });
   const adjusted = el('input', { type: 'checkbox', checked: true, change: onChange });
   const types = el('fieldset', { class: 'filter-types' });
@@ -25,6 +26,11 @@ export function createFilters({ onChange }) {
     el('label', { class: 'check' }, adjusted, t('studio.filter.adjusted')),
   );
 
+  function handleEnd() {
+    followsToday = to.value === dayOf(Date.now());
+    onChange();
+  }
+
   return {
     node,
     setTaskTypes(taskTypes) {
@@ -34,6 +40,8 @@ export function createFilters({ onChange }) {
     },
     read() {
       const owner = target.read();
+      // A page that is open over midnight lists the new day too.
+      if (followsToday) to.value = dayOf(Date.now());
       if (!owner || !from.reportValidity() || !to.reportValidity()) return null;
       // The range includes both ends, to the millisecond.
       const dateRange = { start: new Date(startOfDay(from.value)), end: new Date(startOfDay(addDays(to.value, 1)) - 1) };

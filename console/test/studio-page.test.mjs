@@ -31,6 +31,13 @@ function fieldValue(instant) {
   return new Date(date.getTime() - date.getTimezoneOffset() * MINUTE_MS).toISOString().slice(0, 19);
 }
 
+/** Runs in the browser: sets the clock of the page back by a day, until `beginToday` is called. */
+function loadYesterday() {
+  const { now } = Date;
+  Date.now = () => now() - 86_400_000;
+  window.beginToday = () => (Date.now = now);
+}
+
 test('an entry is started, corrected and stopped, and both members see its cost', async () => {
   const one = await browser.openPage(server, memberPath(7, 1));
   const two = await browser.openPage(server, memberPath(8, 1));
@@ -86,8 +93,11 @@ test('a correction of the notes leaves a start on a whole minute as it is, and a
   assert.equal(await page.locator('[data-notice]').count(), 0, 'the second click of the double click is no second start');
 });
 
-test('entries are filtered, and exported as they are filtered', async () => {
-  const page = await browser.openPage(server, memberPath(9, 2));
+test('entries are filtered, also on a page that is open over midnight, and exported as they are filtered', async () => {
+  const prepare = (page) => page.addInitScript(loadYesterday);
+  const page = await browser.openPage(server, memberPath(9, 2), { prepare });
+  await page.getByText('No entries match.').first().waitFor();
+  await page.evaluate(() => window.beginToday());
   for (const [name, number] of [['Mixing', '1'], ['Break', '2']]) {
     await page.locator('#studio-start-number').fill(number);
     await page.getByRole('button', { name: `Start ${name}` }).click();
