@@ -1,6 +1,8 @@
+#!lua flags=allow-oom
 -- Writes the report of a node, and removes reports that are too old.
 -- KEYS  reports: a hash by node, the instants of the reports: a sorted set
 -- ARGV  1 node  2 report  3 how long reports are kept, in ms  4 most reports to remove    Reply 1
+-- The script runs with a full memory too (`allow-oom`): operators look then, and a report overwrites the node's last one.
 local LIFETIME_MS = 3600000 -- of the reports of a cluster whose nodes have all ended
 
 local time = redis.call('TIME')

@@ -9,7 +9,7 @@ use engine::{Delivery, Effect, Reader, Request};
 use harness::{DEADLINE, RedisServer, free_port, wait_for};
 use store::redis::RedisStore;
 use timers::stopwatch::StopwatchCommand;
-use timers::{Beat, Command, RequiredRows, Timestamp};
+use timers::{Beat, Command, Millis, RequiredRows, Timestamp};
 use tokio::time::timeout;
 
 use super::node::*;
@@ -170,7 +170,7 @@ async fn every_commit_is_delivered_to_subscribers_that_joined_before_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_beat_continues_when_the_memory_of_redis_is_full() {
+async fn the_beat_and_the_reports_of_nodes_continue_when_the_memory_of_redis_is_full() {
     let server = RedisServer::start_with(&["--maxmemory-policy", "noeviction"]);
     let node = Node::start(&server.url(), "a");
     node.is_ready().await;
@@ -182,6 +182,9 @@ async fn the_beat_continues_when_the_memory_of_redis_is_full() {
     let before = heard();
     wait_for("beats", || heard() >= before + 3).await;
     assert!(node.engine.is_active_leader());
+    let reports = node.engine.store().node_reports().expect("keeps reports");
+    reports.put("a", "full", Millis(60_000)).await.expect("writes");
+    assert_eq!(reports.all().await.expect("reads")[0].text, "full");
     server.command(&["CONFIG", "SET", "maxmemory", "0"]).expect("answers");
     node.is_ready().await;
     node.start_session("t").await.expect("works again");
