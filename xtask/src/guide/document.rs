@@ -25,7 +25,7 @@ pub(super) fn rewrite(path: &str, text: &str, root: &Path, places: &Places) -> R
         if in_code || is_fence {
             rewritten += line;
         } else {
-            rewritten += &rewrite_line(line, &link)?;
+            rewritten += &rewrite_line(line, &link).with_context(|| format!("cannot rewrite {path}"))?;
         }
     }
     Ok(rewritten)
@@ -43,7 +43,8 @@ fn rewrite_line(line: &str, link: &dyn Fn(&str, &str) -> Result<String>) -> Resu
             written += code;
             rest = &found[code.len()..];
         } else if let Some((target, after)) = found.strip_prefix("](").and_then(|target| target.split_once(')')) {
-            let open = opening_bracket(&written);
+            let open = opening_bracket(&written)
+                .with_context(|| format!("the text of the link to {target} does not begin on its line"))?;
             let replaced = link(&written[open..].replacen('[', "", 1), target)?;
             written.truncate(open);
             written += &replaced;
@@ -63,18 +64,18 @@ fn code_span(text: &str) -> &str {
     inner.find(ticks).map_or(ticks, |end| &text[..ticks.len() + end + ticks.len()])
 }
 
-/// Returns where the bracket is open that the next one closes.
-fn opening_bracket(text: &str) -> usize {
+/// Returns where the bracket is open that the next one closes; `None` if none is.
+fn opening_bracket(text: &str) -> Option<usize> {
     let mut closed = 0;
     for (at, letter) in text.char_indices().rev() {
         match letter {
             ']' => closed += 1,
-            '[' if closed == 0 => return at,
+            '[' if closed == 0 => return Some(at),
             '[' => closed -= 1,
             _ => {}
         }
     }
-    text.len()
+    None
 }
 
 /// Returns a link for the place of its document in the site.
@@ -154,6 +155,12 @@ mod tests {
         assert_eq!(rewritten("docs/redis.md", "see [`deploy/nginx`](../deploy/nginx)").unwrap(), "see `deploy/nginx`");
         let error = rewritten("docs/redis.md", "[a](none.md)").unwrap_err().to_string();
         assert_eq!(error, "docs/redis.md: the link to none.md leads to no file");
+    }
+
+    #[test]
+    fn a_link_that_continues_on_another_line_is_an_error() {
+        let error = rewritten("docs/redis.md", "text](guide/src/rooms.md)").unwrap_err().to_string();
+        assert_eq!(error, "the text of the link to guide/src/rooms.md does not begin on its line");
     }
 
     #[test]

@@ -56,8 +56,7 @@ fn check(files: &BTreeMap<String, String>) -> Vec<BrokenLink> {
                 continue;
             }
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-            let target = resolve(page, file);
-            let found = anchors.get(target.as_str());
+            let found = resolve(page, file).and_then(|target| anchors.get(target.as_str()));
             if !found.is_some_and(|anchors| anchor.is_empty() || anchors.contains(anchor)) {
                 broken.push(BrokenLink { page: page.clone(), link: link.to_owned() });
             }
@@ -77,22 +76,22 @@ fn values<'t>(html: &'t str, attribute: &str) -> impl Iterator<Item = &'t str> {
     })
 }
 
-/// Returns the file that a link of a page leads to.
-fn resolve(page: &str, link: &str) -> String {
+/// Returns the file that a link of a page leads to; `None` if it leads out of the site.
+fn resolve(page: &str, link: &str) -> Option<String> {
     if link.is_empty() {
-        return page.to_owned();
+        return Some(page.to_owned());
     }
     let mut parts: Vec<&str> = page.split('/').collect();
     parts.pop();
     for part in link.split('/') {
         match part {
             "." => {}
-            ".." => drop(parts.pop()),
+            ".." => drop(parts.pop()?),
             "" => parts.push("index.html"),
             name => parts.push(name),
         }
     }
-    parts.join("/")
+    Some(parts.join("/"))
 }
 
 #[cfg(test)]
@@ -102,10 +101,10 @@ mod tests {
     #[test]
     fn links_to_missing_files_and_places_are_found() {
         let page = r##"<h1 id="top"><a href="#top">a</a></h1><a href="b/c.html#in">b</a><img src="p.png"><a href="https://x.example">"##;
-        let other = r##"<h2 id="in"></h2><a href="../index.html#none">a</a><a href="d.html">d</a><a href="../">e</a>"##;
+        let other = r##"<h2 id="in"></h2><a href="../index.html#none">a</a><a href="d.html">d</a><a href="../">e</a><a href="../../p.png">f</a>"##;
         let files = [("index.html", page), ("b/c.html", other), ("p.png", "")];
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         let broken = |link: &str| BrokenLink { page: "b/c.html".to_owned(), link: link.to_owned() };
-        assert_eq!(check(&files), [broken("../index.html#none"), broken("d.html")]);
+        assert_eq!(check(&files), [broken("../index.html#none"), broken("d.html"), broken("../../p.png")]);
     }
 }
