@@ -86,21 +86,25 @@ impl Resources {
 
 /// Runs rounds until the time is over, and writes benches/SOAK.md. Fails if anything grows.
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, hours: f64) -> Result<()> {
-    ensure!(hours > 0.0 && hours.is_finite(), "--hours must be more than 0");
+    let length = length_of(hours)?;
     let setup = set_up(workspace, steps)?;
     let deployment = Deployment::start(&setup, MEASUREMENT.system)?;
-    let end = Instant::now() + Duration::from_secs_f64(hours * 3600.0);
     let started = Instant::now();
     let start = Resources::read(&deployment)?;
     let mut rests: Vec<Resources> = Vec::new();
     // Two rounds at least, because the first one is what the others are compared with.
-    while rests.len() < 2 || Instant::now() < end {
+    while rests.len() < 2 || started.elapsed() < length {
         let name = format!("round {}", rests.len() + 1);
         rests.push(steps.run(&name, || round(&setup, &deployment, &start))?);
         let page = page(&setup, &start, &rests, started.elapsed())?;
         fs::write(setup.root.join("benches/SOAK.md"), page)?;
     }
     verdict(&rests)
+}
+
+fn length_of(hours: f64) -> Result<Duration> {
+    ensure!(hours > 0.0, "--hours must be more than 0");
+    Duration::try_from_secs_f64(hours * 3600.0).context("--hours is too long")
 }
 
 /// Runs one round of clients, and returns what is held when all have left.
@@ -185,6 +189,14 @@ mod tests {
         assert_eq!(number_after(text, "pubsub_channels:"), Some(12));
         assert_eq!(number_after(text, "name:"), None);
         assert_eq!(number_after(text, "connected_clients:"), None);
+    }
+
+    #[test]
+    fn a_length_is_positive_and_finite() {
+        assert_eq!(length_of(0.5).unwrap(), Duration::from_secs(1800));
+        for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
+            assert!(length_of(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
