@@ -49,7 +49,7 @@ const FIRST_REQUEST_WITHIN: Duration = Duration::from_secs(1);
 pub struct HttpOptions {
     /// Time within which a client must send its first request head, or accept some bytes of an answer.
     pub timeout: Duration,
-    /// Time within which the client of a kept connection must send the next request head.
+    /// Time within which the client of a kept connection must send the next request head; at least `timeout`.
     pub keep_alive: Duration,
     /// Size of the largest request head.
     pub head_bytes: usize,
