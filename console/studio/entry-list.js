@@ -1,14 +1,18 @@
 /** The filtered list of entries with their costs, and its export as CSV. */
 import { csvFile, downloadFile } from '../csv.js';
-import { el, setText, setVisible } from '../dom.js';
+import { el, setAttribute, setText, setVisible } from '../dom.js';
 import { formatHours, formatInstant, formatMinutes, formatMoney, formatTime } from '../format.js';
 import { t } from '../i18n/translate.js';
+import { createKeyedList } from '../keyed-list.js';
 import { costOf } from '../lib/tickcast/studio/index.js';
 import { createFilters } from './filters.js';
 import { targetName } from './target.js';
 import { createTaskName } from './task-type.js';
 
 const PAGE_ENTRIES = 50;
+
+/** The most that the server returns at once. */
+const ENTRIES_MAX = 1_000;
 
 /** Combines several changes into one request. */
 const DEBOUNCE_MS = 300;
@@ -30,6 +34,7 @@ export function createEntryList({ entries, correct, onExportError }) {
   const download = el('button', { type: 'button', class: 'tertiary', click: exportEntries }, t('studio.list.download'));
   const sum = el('p', { class: 'chart-readout', role: 'status', 'data-total': true });
   const body = el('tbody', {});
+  const updateRows = createKeyedList(body, { create: () => createRow(correct), onFocusLost: () => title.focus() });
   const head = el('thead', {}, el('tr', {}, ...HEADINGS.map((key) => el('th', { scope: 'col' }, t(key)))));
   const table = el('table', { class: 'entry-table' }, el('caption', { class: 'visually-hidden' }, t('studio.list.title')), head, body);
   const scroll = el('div', { class: 'table-scroll', role: 'region', tabindex: '0', 'aria-label': t('studio.list.table') }, table);
@@ -44,7 +49,9 @@ export function createEntryList({ entries, correct, onExportError }) {
     const filter = filters.read();
     if (!filter) return;
     const request = ++latestRequest;
-    const result = await entries({ ...filter, limit: PAGE_ENTRIES, ...(isMore ? { cursor } : {}) });
+    // A refresh keeps what the reader has loaded.
+    const page = isMore ? { limit: PAGE_ENTRIES, cursor } : { limit: Math.min(ENTRIES_MAX, Math.max(PAGE_ENTRIES, shown.length)) };
+    const result = await entries({ ...filter, ...page });
     if (request !== latestRequest) return;
     if (!result.ok) return setText(sum, t('history.failed'));
     shown = isMore ? [...shown, ...result.value.entries] : result.value.entries;
@@ -53,12 +60,10 @@ export function createEntryList({ entries, correct, onExportError }) {
   }
 
   function render({ totalHours, totalCost }) {
-    const losesFocus = body.contains(document.activeElement);
-    body.replaceChildren(...shown.map((entry) => rowOf(entry, correct)));
+    updateRows(shown, ({ id }) => id);
     setText(sum, shown.length === 0 ? t('studio.list.empty') : t('studio.list.sum', { hours: formatHours(totalHours * 3600), cost: formatMoney(totalCost) }));
     setVisible(scroll, shown.length > 0, title);
     setVisible(more, cursor !== undefined, title);
-    if (losesFocus) title.focus();
   }
 
   async function exportEntries() {
@@ -76,23 +81,35 @@ export function createEntryList({ entries, correct, onExportError }) {
   };
 }
 
-function rowOf(entry, correct) {
-  const { startTime, endTime, durationMinutes, notes, manuallyAdjusted, taskType } = entry;
+function createRow(correct) {
+  let current;
+  const time = el('th', { scope: 'row' });
   const task = createTaskName();
-  task.update(taskType);
-  const name = `${taskType?.name ?? t('studio.unknownType')}, ${formatInstant(startTime)}`;
-  const button = el('button', { type: 'button', class: 'tertiary', 'aria-label': t('studio.correctNamed', { name }), click: () => correct(entry, button) }, t('studio.correct'));
-  const mark = manuallyAdjusted ? el('span', { class: 'adjusted' }, t('studio.list.adjusted')) : null;
-  return el(
-    'tr',
-    {},
-    el('th', { scope: 'row' }, `${formatInstant(startTime)}${endTime ? ` – ${formatTime(endTime)}` : ''}`),
-    el('td', {}, task.node, notes ? el('span', { class: 'muted entry-note' }, notes) : null),
-    el('td', {}, targetName(entry)),
-    el('td', {}, durationMinutes === null ? t('studio.list.running') : formatMinutes(durationMinutes * 60), mark),
-    el('td', {}, durationMinutes === null ? '' : formatMoney(priceOf(entry))),
-    el('td', {}, button),
-  );
+  const note = el('span', { class: 'muted entry-note' });
+  const target = el('td', {});
+  const length = el('span', {});
+  const mark = el('span', { class: 'adjusted' }, t('studio.list.adjusted'));
+  const cost = el('td', {});
+  const button = el('button', { type: 'button', class: 'tertiary', click: () => correct(current, button) }, t('studio.correct'));
+  const node = el('tr', {}, time, el('td', {}, task.node, note), target, el('td', {}, length, mark), cost, el('td', {}, button));
+
+  return {
+    node,
+    update(entry) {
+      current = entry;
+      const { startTime, endTime, durationMinutes, notes, manuallyAdjusted, taskType } = entry;
+      const isRunning = durationMinutes === null;
+      task.update(taskType);
+      setText(time, `${formatInstant(startTime)}${endTime ? ` – ${formatTime(endTime)}` : ''}`);
+      setText(note, notes ?? '');
+      setVisible(note, Boolean(notes));
+      setText(target, targetName(entry));
+      setText(length, isRunning ? t('studio.list.running') : formatMinutes(durationMinutes * 60));
+      setVisible(mark, manuallyAdjusted);
+      setText(cost, isRunning ? '' : formatMoney(priceOf(entry)));
+      setAttribute(button, 'aria-label', t('studio.correctNamed', { name: `${taskType?.name ?? t('studio.unknownType')}, ${formatInstant(startTime)}` }));
+    },
+  };
 }
 
 function priceOf({ durationMinutes, hourlyRateSnapshot }) {

@@ -70,6 +70,13 @@ test('an entry is started, corrected and stopped, and both members see its cost'
   for (const page of [one, two]) await running(page).waitFor({ state: 'detached' });
   for (const page of [one, two]) await page.locator('[data-total]').getByText('0.5h, $37.50').waitFor();
   assert.match(await rows(two).first().textContent(), /Recording.*Project 12.*30m.*corrected.*\$37\.50/);
+
+  const button = rows(two).getByRole('button', { name: 'Correct Recording' });
+  await button.focus();
+  await one.getByRole('button', { name: 'Start Mixing' }).click();
+  await one.getByRole('button', { name: 'Stop Mixing, Project 12' }).click();
+  await until('the other entry is listed', async () => (await rows(two).count()) === 2);
+  assert.ok(await button.evaluate((node) => node === document.activeElement), 'the focus stays while others work');
 });
 
 test('a correction of the notes leaves a start on a whole minute as it is, and a double click starts one entry', async () => {
