@@ -5,7 +5,8 @@ import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { until } from '../../../console/test/fixture/until.mjs';
-import { ClockitClient } from '../dist/clockit/index.js';
+import { ClockitClient, ClockitHistory } from '../dist/clockit/index.js';
+import { PunchClockClient } from '../dist/punch-clock/index.js';
 import { ready, running } from './fixture/clockit.mjs';
 import './fixture/crypto.mjs';
 import { startNode } from './fixture/nodes.mjs';
@@ -42,6 +43,17 @@ test('nonsense before and after the handshake changes nothing', async () => {
     assert.deepEqual([...client.getSnapshot().sessions.keys()], ['s', 'last']);
     assert.equal(node.dials, 1);
   });
+});
+
+test('an answer that is no history is an error', async () => {
+  for (const body of ['', 'null', '[]', '{}', '"x"', '{"sessions":{}}', '{"sessions":[null]}', '{"sessions":[{}]}', '{"logs":[{}],"pagination":{}}', '{"logs":[],"pagination":null}']) {
+    const options = { url: 'http://server', fetch: async () => new Response(body) };
+    const history = new ClockitHistory(options);
+    const punchClock = new PunchClockClient({ ...options, WebSocket });
+    for (const result of [await history.page(), await history.import([]), await punchClock.logs()]) {
+      assert.deepEqual([result.ok, result.error?.kind], [false, 'http'], body);
+    }
+  }
 });
 
 test('each close code is followed by a reconnect or by none', async () => {

@@ -50,7 +50,7 @@ class Page {
     const path = url.pathname.replace('/punch/', '');
     if (path === 'timesync') return Response.json({ result: this.clock.time });
     this.requests.push(`${method} ${path} ${body ?? ''}`);
-    if (path !== 'api/session' || method !== 'POST') return Response.json({ success: true, data: workDay(this.entries), logs: [], pagination: {} });
+    if (path !== 'api/session' || method !== 'POST') return Response.json({ success: true, data: workDay(this.entries), logs: [], pagination: { currentPage: 1, totalPages: 0, totalLogs: 0 } });
     if (this.answer) return this.answer();
     const ids = new Set(this.entries.map(({ id }) => id));
     this.entries.push(...(JSON.parse(body).entries ?? []).filter(({ id }) => !ids.has(id)));

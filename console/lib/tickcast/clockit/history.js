@@ -13,7 +13,7 @@ export class ClockitHistory {
             path: 'sessions',
             query,
             ...(signal ? { signal } : {}),
-            read: async (response) => (await response.json()),
+            read: readPage,
         });
     }
     /** Returns the whole history as CSV; for spreadsheets, in the form that is safe to open in one. */
@@ -35,7 +35,23 @@ export class ClockitHistory {
             path: 'ingestCsv',
             headers: { 'content-type': isCsv ? 'text/csv' : 'application/json' },
             body: isCsv ? rows : JSON.stringify({ sessions: rows }),
-            read: async (response) => (await response.json()),
+            read: readImport,
         });
     }
+}
+async function readPage(response) {
+    const page = (await response.json());
+    if (!Array.isArray(page?.sessions) || !page.sessions.every(isRow))
+        throw new Error('the answer contains no finished sessions');
+    return page;
+}
+function isRow(value) {
+    const row = value;
+    return typeof row?.startedIso === 'string' && typeof row.endedIso === 'string';
+}
+async function readImport(response) {
+    const result = (await response.json());
+    if (typeof result?.stored !== 'number' || typeof result.repeated !== 'number')
+        throw new Error('the answer does not tell what was stored');
+    return result;
 }

@@ -7,7 +7,7 @@ import { Interval } from '../core/interval.js';
 import { LocalTicker } from '../core/local-ticker.js';
 import { defaultWebSocket, webSocketDial } from '../core/web-socket-link.js';
 import { createPunch, liveSeconds, withPunches } from './day.js';
-import { isPunch, isWorkDay, parseDay } from './protocol.js';
+import { isDayLogPage, isPunch, isWorkDay, parseDay } from './protocol.js';
 /** How often the client says that its page is open. */
 const HEARTBEAT_MS = 30_000;
 /** A punch is known to the server by its id for 30 days, and lands at its own time however late it arrives. */
@@ -91,7 +91,16 @@ export class PunchClockClient extends CommandClient {
     /** Returns archived days, 30 a page by default. */
     logs(query = {}) {
         const texts = Object.fromEntries(Object.entries(query).map(([name, value]) => [name, String(value)]));
-        return this.#request({ path: 'api/daily-logs', query: texts, read: async (response) => (await response.json()) });
+        return this.#request({
+            path: 'api/daily-logs',
+            query: texts,
+            read: async (response) => {
+                const page = await response.json();
+                if (!isDayLogPage(page))
+                    throw new Error('the answer contains no archived days');
+                return page;
+            },
+        });
     }
     sendCommand(command) {
         void this.#post(command);

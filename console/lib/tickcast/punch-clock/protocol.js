@@ -19,6 +19,16 @@ export function isPunch(value) {
     const hasId = typeof punch?.id === 'string' || typeof punch?.id === 'number';
     return hasId && typeof punch.timestamp === 'number' && Number.isFinite(punch.timestamp) && isStatus(punch.type);
 }
+/** Returns whether a value is a page of archived days. */
+export function isDayLogPage(value) {
+    const page = value;
+    const { currentPage, totalPages, totalLogs } = page?.pagination ?? {};
+    return Array.isArray(page?.logs) && page.logs.every(isDayLog) && [currentPage, totalPages, totalLogs].every(Number.isFinite);
+}
+function isDayLog(value) {
+    const log = value;
+    return typeof log?.date === 'string' && Array.isArray(log.entries) && typeof log.dailyStats === 'object' && log.dailyStats !== null;
+}
 function isStatus(value) {
     return value === 'IN' || value === 'OUT';
 }

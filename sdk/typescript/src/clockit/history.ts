@@ -28,7 +28,7 @@ export class ClockitHistory {
       path: 'sessions',
       query,
       ...(signal ? { signal } : {}),
-      read: async (response) => (await response.json()) as HistoryPage,
+      read: readPage,
     });
   }
 
@@ -52,7 +52,24 @@ export class ClockitHistory {
       path: 'ingestCsv',
       headers: { 'content-type': isCsv ? 'text/csv' : 'application/json' },
       body: isCsv ? rows : JSON.stringify({ sessions: rows }),
-      read: async (response) => (await response.json()) as ImportResult,
+      read: readImport,
     });
   }
+}
+
+async function readPage(response: Response): Promise<HistoryPage> {
+  const page = (await response.json()) as Partial<HistoryPage> | null;
+  if (!Array.isArray(page?.sessions) || !page.sessions.every(isRow)) throw new Error('the answer contains no finished sessions');
+  return page as HistoryPage;
+}
+
+function isRow(value: unknown): value is HistoryRow {
+  const row = value as Partial<HistoryRow> | null;
+  return typeof row?.startedIso === 'string' && typeof row.endedIso === 'string';
+}
+
+async function readImport(response: Response): Promise<ImportResult> {
+  const result = (await response.json()) as Partial<ImportResult> | null;
+  if (typeof result?.stored !== 'number' || typeof result.repeated !== 'number') throw new Error('the answer does not tell what was stored');
+  return result as ImportResult;
 }

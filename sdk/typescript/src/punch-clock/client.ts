@@ -11,7 +11,7 @@ import { LocalTicker } from '../core/local-ticker.js';
 import type { CommandResult, OutboxLimits } from '../core/outbox.js';
 import { defaultWebSocket, webSocketDial, type WebSocketConstructor } from '../core/web-socket-link.js';
 import { createPunch, liveSeconds, withPunches, type LiveSeconds } from './day.js';
-import { isPunch, isWorkDay, parseDay, type DayChanges, type DayLogPage, type Ignored, type Punch, type WorkDay } from './protocol.js';
+import { isDayLogPage, isPunch, isWorkDay, parseDay, type DayChanges, type DayLogPage, type Ignored, type Punch, type WorkDay } from './protocol.js';
 
 /** How often the client says that its page is open. */
 const HEARTBEAT_MS = 30_000;
@@ -135,7 +135,15 @@ export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchSto
   /** Returns archived days, 30 a page by default. */
   logs(query: { readonly date?: string; readonly limit?: number; readonly page?: number } = {}): Promise<HttpResult<DayLogPage>> {
     const texts = Object.fromEntries(Object.entries(query).map(([name, value]) => [name, String(value)]));
-    return this.#request({ path: 'api/daily-logs', query: texts, read: async (response) => (await response.json()) as DayLogPage });
+    return this.#request({
+      path: 'api/daily-logs',
+      query: texts,
+      read: async (response) => {
+        const page: unknown = await response.json();
+        if (!isDayLogPage(page)) throw new Error('the answer contains no archived days');
+        return page;
+      },
+    });
   }
 
   protected sendCommand(command: Command): boolean {

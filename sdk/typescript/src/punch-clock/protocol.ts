@@ -52,6 +52,18 @@ export function isPunch(value: unknown): value is Punch {
   return hasId && typeof punch.timestamp === 'number' && Number.isFinite(punch.timestamp) && isStatus(punch.type);
 }
 
+/** Returns whether a value is a page of archived days. */
+export function isDayLogPage(value: unknown): value is DayLogPage {
+  const page = value as Partial<DayLogPage> | null;
+  const { currentPage, totalPages, totalLogs } = page?.pagination ?? {};
+  return Array.isArray(page?.logs) && page.logs.every(isDayLog) && [currentPage, totalPages, totalLogs].every(Number.isFinite);
+}
+
+function isDayLog(value: unknown): value is DayLog {
+  const log = value as Partial<DayLog> | null;
+  return typeof log?.date === 'string' && Array.isArray(log.entries) && typeof log.dailyStats === 'object' && log.dailyStats !== null;
+}
+
 function isStatus(value: unknown): value is WorkStatus {
   return value === 'IN' || value === 'OUT';
 }
