@@ -35,7 +35,7 @@ pub use head::{Head, RECENT_ID_AGE_MAX, RECENT_IDS_MAX, RecentId};
 pub use history::{ArchivedRow, HistoryCursor, Page, Query};
 pub use leadership::{lead, resign};
 pub(crate) use measured::Measured;
-pub use node_reports::{LocalReports, NodeReport, NodeReports, REPORTS_REMOVED_MAX};
+pub use node_reports::{LocalReports, NodeReport, NodeReports, REPORTS_MAX, REPORTS_REMOVED_MAX};
 pub use retention::{Expiry, HistoryQuota, HistorySize};
 pub use server_status::{Persistence, ServerDetails, ServerStatus};
 pub use shard::{SHARDS, Shard, Shards};

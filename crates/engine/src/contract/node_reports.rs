@@ -4,7 +4,7 @@ use timers::Millis;
 use tokio::time::timeout;
 
 use super::{DEADLINE, Fixture, node};
-use crate::store::{NodeReport, NodeReports};
+use crate::store::{NodeReport, NodeReports, REPORTS_MAX};
 
 /// Longer than any case takes.
 const LONG: Millis = Millis(3_600_000);
@@ -40,4 +40,9 @@ pub async fn each_node_has_one_report_until_it_is_removed_or_old(fixture: &dyn F
     aged.await.expect("the report grows older");
     writer.put("c", "3", Millis(10)).await.expect("writes");
     assert_eq!(texts(reader).await, [pair("c", "3")], "the write removes what is too old");
+    for number in 0..REPORTS_MAX + 5 {
+        writer.put(&format!("node-{number:04}"), "", LONG).await.expect("writes");
+    }
+    let kept = texts(reader).await;
+    assert_eq!((kept.len(), kept.last()), (REPORTS_MAX, Some(&pair(&format!("node-{:04}", REPORTS_MAX + 4), ""))));
 }

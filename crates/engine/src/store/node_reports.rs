@@ -11,6 +11,10 @@ use crate::store::Fault;
 /// the others report.
 pub const REPORTS_REMOVED_MAX: usize = 100;
 
+/// Most reports that are kept, the newest. A node that dies soon after each start leaves one each time, and a reading of
+/// more would keep the store busy. It is far more than a cluster has nodes.
+pub const REPORTS_MAX: usize = 1000;
+
 /// A node's last report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeReport {
@@ -28,8 +32,8 @@ pub struct NodeReport {
 /// all reports when none was written for an hour.
 #[async_trait]
 pub trait NodeReports: Send + Sync {
-    /// Writes a node's report in place of its last one, and removes reports that are older than `kept`, at most
-    /// [`REPORTS_REMOVED_MAX`]. One round trip.
+    /// Writes a node's report in place of its last one, and removes reports that are older than `kept` and those beyond
+    /// [`REPORTS_MAX`], at most [`REPORTS_REMOVED_MAX`] of each. One round trip.
     ///
     /// # Errors
     /// [`Fault`]; a retry is safe.
@@ -61,6 +65,11 @@ impl LocalReports {
             self.0.iter().filter(is_old).map(|(node, _)| node.clone()).take(REPORTS_REMOVED_MAX).collect();
         for node in old {
             self.0.remove(&node);
+        }
+        if self.0.len() > REPORTS_MAX
+            && let Some(oldest) = self.0.iter().min_by_key(|(_, (at, _))| *at).map(|(node, _)| node.clone())
+        {
+            self.0.remove(&oldest);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The reports of nodes, on the server of the beat.
 
 use async_trait::async_trait;
-use engine::store::{Fault, NodeReport, NodeReports, REPORTS_REMOVED_MAX};
+use engine::store::{Fault, NodeReport, NodeReports, REPORTS_MAX, REPORTS_REMOVED_MAX};
 use fred::interfaces::{HashesInterface, SortedSetsInterface};
 use fred::types::Value;
 use timers::Millis;
@@ -13,7 +13,8 @@ use crate::redis::store::RedisStore;
 impl NodeReports for RedisStore {
     async fn put(&self, node: &str, text: &str, kept: Millis) -> Result<(), Fault> {
         let (server, shared) = (self.beat_server()?, self.shared());
-        let args = [node, text, &kept.0.to_string(), &REPORTS_REMOVED_MAX.to_string()].map(Value::from).to_vec();
+        let limits = [kept.0.to_string(), REPORTS_REMOVED_MAX.to_string(), REPORTS_MAX.to_string()];
+        let args = [node, text].into_iter().map(Value::from).chain(limits.map(Value::from)).collect();
         let put = shared.put_report.run(&server.commands()?, shared.keys.node_reports().to_vec(), args).await;
         put.map(drop).map_err(|error| server.fault(error))
     }
