@@ -71,7 +71,9 @@ export function mount(main, identity, storage, shell) {
 
   function onEvent({ type }) {
     shell.announce(t(CHANGES[type]));
-    if (type !== 'timer:started') refreshHistory();
+    list.refresh();
+    // The chart has finished entries only.
+    if (type !== 'timer:started') chart.refresh();
   }
 
   function render() {

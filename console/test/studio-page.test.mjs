@@ -49,6 +49,7 @@ test('an entry is started, corrected and stopped, and both members see its cost'
   await one.getByRole('button', { name: 'Start Recording' }).click();
   for (const page of [one, two]) await running(page).getByText('Recording', { exact: true }).waitFor();
   await running(one).getByText('Second take').waitFor();
+  await rows(two).getByText('running').waitFor();
   const colour = await running(one).evaluate((node) => getComputedStyle(node).borderLeftColor);
   assert.notEqual(colour, await running(one).evaluate((node) => getComputedStyle(node).borderTopColor), 'the entry has the colour of its type');
 
