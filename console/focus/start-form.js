@@ -22,11 +22,15 @@ export function createStartForm({ start }) {
     button,
   );
 
+  let isStarting = false;
+
   async function onSubmit(event) {
     event.preventDefault();
-    if (button.getAttribute('aria-disabled') === 'true') return;
+    if (isStarting || button.getAttribute('aria-disabled') === 'true') return;
+    isStarting = true;
     const text = subject.value.trim();
     if (await start({ targetMinutes: minutes.valueAsNumber, ...(text ? { subject: text } : {}) })) node.reset();
+    isStarting = false;
   }
 
   return { node, update: ({ online }) => setAttribute(button, 'aria-disabled', online ? null : 'true') };

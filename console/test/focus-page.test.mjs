@@ -27,9 +27,10 @@ test('a session is active, idle, paused, and completed with a score', async () =
   await page.getByText('Complete a session today to begin a streak.').waitFor();
   await page.getByLabel('What do you focus on?').fill('Latin');
   await page.getByLabel('Minutes').fill('1');
-  await page.getByRole('button', { name: 'Start focusing' }).click();
+  await page.getByRole('button', { name: 'Start focusing' }).dblclick();
   await page.getByRole('heading', { name: 'Latin' }).waitFor();
   await state(page, 'active');
+  assert.equal(await page.locator('[data-notice]').count(), 0, 'a double click starts one session');
   await state(page, 'idle');
   await page.locator('.band-idle').waitFor({ state: 'attached' });
   await page.mouse.move(300, 300);
