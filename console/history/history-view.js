@@ -57,6 +57,7 @@ export function createHistoryView({ id, title, emptyText, load, actions = [] }) 
   function noteOf({ ok, isComplete }) {
     if (!ok) return t('history.failed');
     if (rows.length === 0) return emptyText;
+    if (rows.every(({ seconds }) => seconds === 0)) return t('history.noTime');
     return isComplete ? '' : t('history.partial', { count: rows.length });
   }
 

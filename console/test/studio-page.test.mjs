@@ -112,6 +112,7 @@ test('entries are filtered, also on a page that is open over midnight, and expor
     await page.getByRole('button', { name: `Stop ${name}, Project ${number}` }).click();
     await until(`${name} is listed`, async () => (await rows(page).allTextContents()).some((text) => text.includes(name)));
   }
+  await page.locator('.history-chart').getByText('There is no time in this period.').waitFor();
   await page.getByRole('checkbox', { name: 'Break' }).check();
   await until('only breaks are listed', async () => (await rows(page).count()) === 1);
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download CSV' }).click()]);

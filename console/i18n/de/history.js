@@ -19,6 +19,7 @@ export const history = {
   'history.captionWeeks': 'Zeit nach Wochen. Wochen ohne Zeit fehlen.',
   'history.sum': 'Summe {time}',
   'history.sumOf': '{period}: {time}',
+  'history.noTime': 'In diesem Zeitraum gibt es keine Zeit.',
   'history.failed': 'Der Verlauf kann gerade nicht geladen werden.',
   'history.partial': { other: 'Nur die neuesten {count} Einträge zählen.' },
 };

@@ -19,6 +19,7 @@ export const history = {
   'history.captionWeeks': 'Time by week. Weeks without time are left out.',
   'history.sum': 'Total {time}',
   'history.sumOf': '{period}: {time}',
+  'history.noTime': 'There is no time in this period.',
   'history.failed': 'The history cannot be loaded right now.',
   'history.partial': { other: 'Only the newest {count} records are counted.' },
 };
