@@ -1,6 +1,6 @@
 //! Free ports.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,7 +13,10 @@ const PORTS: Range<u16> = 10_000..32_000;
 /// # Panics
 /// If no port is free.
 pub fn free_port() -> u16 {
-    listen().1
+    // A port that is bound to look at it can stay bound: a process forked meanwhile holds it until it executes its own
+    // program.
+    let is_free = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_err();
+    candidates().find(is_free).expect("a port is free")
 }
 
 /// Listens on a free port and returns it, for a listener of this process.
@@ -24,15 +27,17 @@ pub fn free_port() -> u16 {
 /// # Panics
 /// If no port is free.
 pub(crate) fn listen() -> (TcpListener, u16) {
+    let bind = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok().zip(Some(port));
+    candidates().find_map(bind).expect("a port is free")
+}
+
+/// Returns ports that this process has not returned before.
+fn candidates() -> impl Iterator<Item = u16> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     // Concurrent test processes start at different ports.
     let begin = std::process::id().wrapping_mul(7919);
-    for _ in PORTS {
+    PORTS.map(move |_| {
         let nth = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % u32::from(PORTS.end - PORTS.start);
-        let port = PORTS.start + u16::try_from(nth).expect("below the number of ports");
-        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
-            return (listener, port);
-        }
-    }
-    panic!("no port of {PORTS:?} is free")
+        PORTS.start + u16::try_from(nth).expect("below the number of ports")
+    })
 }

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use harness::free_port;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -19,11 +18,13 @@ pub(crate) struct StandIn {
 impl StandIn {
     /// Starts a stand-in with a fixed status and body; it is always ready.
     pub(crate) async fn start(status: &'static str, body: &'static str) -> Self {
-        let place = Place { public: free_port(), internal: free_port() };
+        let (public, internal) = (listen().await, listen().await);
+        let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
+        let place = Place { public: port(&public), internal: port(&internal) };
         let heads = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(listen(place.public).await, status, body, Arc::clone(&heads)));
-        tasks.spawn(serve(listen(place.internal).await, "200 OK", "", Arc::default()));
+        tasks.spawn(serve(public, status, body, Arc::clone(&heads)));
+        tasks.spawn(serve(internal, "200 OK", "", Arc::default()));
         Self { place, heads, _tasks: tasks }
     }
 
@@ -35,8 +36,8 @@ impl StandIn {
     }
 }
 
-async fn listen(port: u16) -> TcpListener {
-    TcpListener::bind(("127.0.0.1", port)).await.unwrap()
+async fn listen() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
 
 async fn serve(listener: TcpListener, status: &'static str, body: &'static str, heads: Arc<Mutex<Vec<String>>>) {
