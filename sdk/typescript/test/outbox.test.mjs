@@ -255,6 +255,19 @@ test('a sent command of another client is reported, because a repetition would b
   assert.deepEqual(names(other.sent), ['stop waiting']);
 });
 
+test('an outbox that is opened again continues the commands that it has left in the storage', () => {
+  const { outbox, sent, submit, ack, kept } = createOutbox({ online: false, storage: new MemoryStorage() });
+  submit('stop', 'a');
+  outbox.close();
+  assert.deepEqual([outbox.pending.length, kept.isStored], [0, false]);
+  outbox.adopt();
+  submit('stop', 'b');
+  outbox.setOnline(true);
+  ack();
+  ack();
+  assert.deepEqual([names(sent), kept.adopt().commands], [['stop a', 'stop b'], []]);
+});
+
 test('a closed outbox fails the commands that are not stored', async () => {
   for (const [storage, code] of [[null, 'closed'], [new MemoryStorage(), 'adopted']]) {
     const { outbox, submit } = createOutbox({ storage, online: false });

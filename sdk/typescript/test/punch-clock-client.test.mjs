@@ -242,6 +242,19 @@ test('nonsense changes nothing, and the server\'s errors are reported', async ()
   assert.equal(page.snapshot.pending.length, 1, 'an answer without a day is none');
 });
 
+test('a punch that waits is sent by its own client, when that is closed and opened again', async () => {
+  const page = (await new Page({ storage: new MemoryStorage() }).open()).ready();
+  page.answer = () => Promise.reject(new TypeError('offline'));
+  page.client.clockIn();
+  await settle();
+  page.client.close();
+  page.answer = null;
+  await page.open();
+  page.client.clockOut();
+  await settle();
+  assert.deepEqual([page.entries.map(({ type }) => type), page.snapshot.pending], [['IN', 'OUT'], []]);
+});
+
 test('nothing remains of a closed client', async () => {
   const page = (await new Page().open()).ready(workDay([{ id: 1, timestamp: START, type: 'IN' }]));
   page.answer = () => new Promise(() => {});

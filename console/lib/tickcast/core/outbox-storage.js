@@ -23,7 +23,7 @@ export class OutboxStorage {
         this.#storage = storage;
         this.#platform = platform;
         this.#prefix = `${prefix}.outbox.`;
-        this.#key = this.#prefix + platform.randomId();
+        this.#key = this.#newKey();
         this.clientId = this.#sharedClientId(`${prefix}.client`);
     }
     /** Removes and returns the commands of pages that have gone, and those that another client sent as `foreign`. */
@@ -60,9 +60,19 @@ export class OutboxStorage {
         if (this.isStored && !this.wasAdopted())
             this.#write(0);
     }
+    /** Leaves the commands to the page that adopts them first: another one, or this one when it is opened again. */
+    leave() {
+        this.release();
+        this.#key = this.#newKey();
+        this.#commands = [];
+        this.isStored = false;
+    }
     /** Returns whether another page has taken over the commands, because this one was frozen or left. */
     wasAdopted() {
         return this.isStored && this.#attempt((storage) => storage.getItem(this.#key) === null) === true;
+    }
+    #newKey() {
+        return this.#prefix + this.#platform.randomId();
     }
     #write(aliveAt) {
         this.#writtenAt = aliveAt;

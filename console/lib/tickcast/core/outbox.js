@@ -93,11 +93,11 @@ export class Outbox {
         this.#dropAdopted();
         this.#options.storage.renew();
     }
-    /** Ends the outbox. Stored commands stay for the next page. */
+    /** Ends the outbox, until it adopts commands again: those that are stored stay. */
     close() {
         this.setOnline(false);
-        this.#options.storage.release();
-        const isStored = this.#options.storage.isStored;
+        const { isStored } = this.#options.storage;
+        this.#options.storage.leave();
         const entries = this.#entries.splice(0);
         this.#pending = [];
         for (const { command, resolve } of entries)

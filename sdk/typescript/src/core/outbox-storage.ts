@@ -53,7 +53,7 @@ export class OutboxStorage {
   readonly #storage: KeyValueStorage | null;
   readonly #platform: Platform;
   readonly #prefix: string;
-  readonly #key: string;
+  #key: string;
   #commands: readonly StoredCommand[] = [];
   #writtenAt = -Infinity;
 
@@ -67,7 +67,7 @@ export class OutboxStorage {
     this.#storage = storage;
     this.#platform = platform;
     this.#prefix = `${prefix}.outbox.`;
-    this.#key = this.#prefix + platform.randomId();
+    this.#key = this.#newKey();
     this.clientId = this.#sharedClientId(`${prefix}.client`);
   }
 
@@ -104,9 +104,21 @@ export class OutboxStorage {
     if (this.isStored && !this.wasAdopted()) this.#write(0);
   }
 
+  /** Leaves the commands to the page that adopts them first: another one, or this one when it is opened again. */
+  leave(): void {
+    this.release();
+    this.#key = this.#newKey();
+    this.#commands = [];
+    this.isStored = false;
+  }
+
   /** Returns whether another page has taken over the commands, because this one was frozen or left. */
   wasAdopted(): boolean {
     return this.isStored && this.#attempt((storage) => storage.getItem(this.#key) === null) === true;
+  }
+
+  #newKey(): string {
+    return this.#prefix + this.#platform.randomId();
   }
 
   #write(aliveAt: number) {

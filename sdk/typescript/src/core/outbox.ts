@@ -141,11 +141,11 @@ export class Outbox<Value extends object> {
     this.#options.storage.renew();
   }
 
-  /** Ends the outbox. Stored commands stay for the next page. */
+  /** Ends the outbox, until it adopts commands again: those that are stored stay. */
   close(): void {
     this.setOnline(false);
-    this.#options.storage.release();
-    const isStored = this.#options.storage.isStored;
+    const { isStored } = this.#options.storage;
+    this.#options.storage.leave();
     const entries = this.#entries.splice(0);
     this.#pending = [];
     for (const { command, resolve } of entries) resolve({ ok: false, error: describe(command, isStored ? 'adopted' : 'closed') });
