@@ -280,6 +280,18 @@ test('nonsense changes nothing', async () => {
   assert.equal(member.phase, 'ready');
 });
 
+test('a listener can close the client, also while that connects', async () => {
+  for (const isDue of [({ connection }) => connection.phase === 'online', ({ room }) => room !== null]) {
+    const token = `x.${btoa(JSON.stringify({ exp: NOW / 1000 + 3_600 }))}.x`;
+    const member = new Member({ credential: { token: () => token } });
+    member.client.subscribe(() => isDue(member.snapshot) && member.client.close());
+    member.client.subscribe(() => member.snapshot.room && member.client.close());
+    await member.join();
+    await settle();
+    assert.deepEqual([member.clock.waiting, member.socket.closed, member.snapshot.connection.phase], [0, true, 'closed']);
+  }
+});
+
 test('nothing remains of a closed client', async () => {
   const member = await new Member().join();
   member.socket.receive('timer:state', running(2, { endsAt: NOW + 600_000 }));

@@ -51,6 +51,8 @@ export class Connection {
     }
     /** Ends the connection, until it is opened again. */
     close() {
+        if (this.#state.phase === 'closed')
+            return;
         this.#drop();
         this.#setState({ phase: 'closed' });
     }
@@ -106,10 +108,16 @@ export class Connection {
         this.#next = this.#handover = null;
         this.#refusals = 0;
         this.#current = attempt.link;
+        const isCurrent = () => this.#current === attempt.link;
         if (!isHandover)
             this.#setState({ phase: 'online' });
-        this.#options.onMessage(message, isHandover);
-        this.#options.onOnline(isHandover);
+        // A listener of the application can close the connection in each of these calls.
+        if (isCurrent())
+            this.#options.onMessage(message, isHandover);
+        if (isCurrent())
+            this.#options.onOnline(isHandover);
+        if (!isCurrent())
+            return;
         this.#limitOverlap();
         if (attempt.goingAway)
             this.#startHandover(attempt.goingAway);

@@ -147,7 +147,7 @@ export class Outbox<Value extends object> {
     const { isStored } = this.#options.storage;
     this.#options.storage.leave();
     const entries = this.#entries.splice(0);
-    this.#pending = [];
+    if (entries.length > 0) this.#pending = [];
     for (const { command, resolve } of entries) resolve({ ok: false, error: describe(command, isStored ? 'adopted' : 'closed') });
   }
 
