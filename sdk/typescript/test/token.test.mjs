@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import { expiryOf } from '../dist/core/token-refresh.js';
 import { Clock } from './fixture/clock.mjs';
 import { Page } from './fixture/clockit.mjs';
+import { FocusPage, FocusServer } from './fixture/focus.mjs';
+import { Member } from './fixture/rooms.mjs';
 
 const HOUR = 3_600_000;
 
@@ -48,6 +50,32 @@ test('a fresh token is presented a minute before the expiry, also by a clock tha
     assert.equal(presented().length, 2);
     assert.equal(page.sockets.all.length, 1, 'the socket stayed open');
   }
+});
+
+test('a fresh token is presented in time also if the server tells its time after the handshake', async () => {
+  for (const offsetMs of [HOUR, -HOUR]) {
+    const server = new FocusServer();
+    const page = new FocusPage({ server, offsetMs, credential: { token: () => jwt(server.clock.time + HOUR) } });
+    const presented = () => page.socket.sent.filter(({ type }) => type === 'auth').length;
+    await (await page.open()).ready();
+    await page.pass(HOUR - 70_000);
+    assert.equal(presented(), 0, `${offsetMs}`);
+    await page.pass(11_000);
+    assert.equal(presented(), 1, `${offsetMs}`);
+  }
+});
+
+test('tokens that seem to have expired are replaced after growing pauses, by a clock that is an hour off and cannot be set', async () => {
+  const clock = new Clock();
+  let requests = 0;
+  const token = () => jwt(clock.time + HOUR, requests++);
+  const { socket } = await new Member({ clock, offsetMs: 2 * HOUR, credential: { token }, fetch: () => Promise.reject(new TypeError('blocked')) }).open();
+  socket.connect();
+  for (let quarter = 0; quarter < 4 * 60; quarter++) {
+    await clock.advance(250);
+    if (socket.types.includes('auth')) socket.ack('auth', { expiresAt: clock.time + HOUR });
+  }
+  assert.equal(requests, 1 + 7, 'after 0.25, 0.5, 1, 2, 4, 8 and 16 s');
 });
 
 test('a refused fresh token is replaced, and the provider is told', async () => {

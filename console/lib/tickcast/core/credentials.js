@@ -41,6 +41,10 @@ export class Credentials {
     handleOffline() {
         this.#refresh?.handleOffline();
     }
+    /** Processes a new measurement of the server's time. */
+    handleTime() {
+        this.#refresh?.handleTime();
+    }
     /** Processes a message if it answers a fresh token; returns whether it does. */
     receive(message) {
         return this.#refresh?.receive(message) ?? false;

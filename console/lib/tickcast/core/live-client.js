@@ -117,7 +117,12 @@ export class LiveClient {
     }
     /** Measures the server's time if that is due. */
     syncClock() {
-        void this.clock.sync().then((updated) => updated && this.publish());
+        void this.clock.sync().then((updated) => {
+            if (!updated)
+                return;
+            this.credentials.handleTime();
+            this.publish();
+        });
     }
     /** Exists when it is needed first, because a system completes its own fields after those of this class. */
     get #store() {

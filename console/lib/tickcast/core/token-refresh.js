@@ -3,6 +3,11 @@ import { backoff } from './backoff.js';
 /** A fresh token is presented this long before the expiry, or half the remaining time before if that is less. */
 const LEAD_MS = 60_000;
 const RETRY = { baseMs: 2_000, capMs: 30_000 };
+/**
+ * The pauses between tokens that seem to expire at once: a provider can return the same token again, and an estimate of the
+ * server's time can be wrong by hours before it is measured.
+ */
+const PAUSE = { baseMs: 250, capMs: 60_000 };
 /** Environments fire a timer with a longer delay at once. */
 const TIMER_MAX_MS = 2_147_483_647;
 /** The tokens of one connection. */
@@ -12,8 +17,12 @@ export class TokenRefresh {
     #rejected;
     #requestId = null;
     #failures = 0;
+    /** How many tokens in a row seemed to expire at once. */
+    #hasty = 0;
     #timer = null;
     #online = false;
+    /** When the timer's token expires, or undefined if the timer has another reason. */
+    #expiresAt;
     constructor(options) {
         this.#options = options;
     }
@@ -29,12 +38,18 @@ export class TokenRefresh {
     handleOnline() {
         this.#online = true;
         this.#rejected = undefined;
-        this.#failures = 0;
+        this.#failures = this.#hasty = 0;
         this.#schedule(expiryOf(this.#token));
+    }
+    /** Processes a new measurement of the server's time: until then, a token may seem to expire hours too early or too late. */
+    handleTime() {
+        if (this.#expiresAt !== undefined)
+            this.#schedule(this.#expiresAt);
     }
     handleOffline() {
         this.#online = false;
         this.#requestId = null;
+        this.#expiresAt = undefined;
         this.#options.platform.clearTimeout(this.#timer);
     }
     /** Processes a message if it answers a presented token; returns whether it does. */
@@ -61,10 +76,13 @@ export class TokenRefresh {
     #schedule(expiresAt) {
         const { platform, serverNow } = this.#options;
         platform.clearTimeout(this.#timer);
+        this.#expiresAt = expiresAt;
         if (expiresAt === undefined)
             return;
         const remainingMs = Math.max(0, expiresAt - serverNow());
-        const delay = remainingMs - Math.min(LEAD_MS, remainingMs / 2);
+        const dueMs = remainingMs - Math.min(LEAD_MS, remainingMs / 2);
+        this.#hasty = dueMs < PAUSE.baseMs ? this.#hasty + 1 : 0;
+        const delay = this.#hasty === 0 ? dueMs : backoff(this.#hasty - 1, PAUSE, () => 1);
         if (delay > TIMER_MAX_MS)
             this.#timer = platform.setTimeout(() => this.#schedule(expiresAt), TIMER_MAX_MS);
         else
@@ -72,6 +90,7 @@ export class TokenRefresh {
     }
     async #refresh() {
         const { platform, send, onError } = this.#options;
+        this.#expiresAt = undefined;
         let token;
         try {
             token = await this.#fetch();

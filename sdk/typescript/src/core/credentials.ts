@@ -61,6 +61,11 @@ export class Credentials {
     this.#refresh?.handleOffline();
   }
 
+  /** Processes a new measurement of the server's time. */
+  handleTime(): void {
+    this.#refresh?.handleTime();
+  }
+
   /** Processes a message if it answers a fresh token; returns whether it does. */
   receive(message: Message): boolean {
     return this.#refresh?.receive(message) ?? false;

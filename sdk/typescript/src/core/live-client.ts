@@ -170,7 +170,11 @@ export abstract class LiveClient<Snapshot extends object> implements Store<Snaps
 
   /** Measures the server's time if that is due. */
   protected syncClock(): void {
-    void this.clock.sync().then((updated) => updated && this.publish());
+    void this.clock.sync().then((updated) => {
+      if (!updated) return;
+      this.credentials.handleTime();
+      this.publish();
+    });
   }
 
   /** Exists when it is needed first, because a system completes its own fields after those of this class. */

@@ -11,6 +11,12 @@ const LEAD_MS = 60_000;
 
 const RETRY: BackoffBounds = { baseMs: 2_000, capMs: 30_000 };
 
+/**
+ * The pauses between tokens that seem to expire at once: a provider can return the same token again, and an estimate of the
+ * server's time can be wrong by hours before it is measured.
+ */
+const PAUSE: BackoffBounds = { baseMs: 250, capMs: 60_000 };
+
 /** Environments fire a timer with a longer delay at once. */
 const TIMER_MAX_MS = 2_147_483_647;
 
@@ -32,8 +38,12 @@ export class TokenRefresh {
   #rejected: string | undefined;
   #requestId: string | null = null;
   #failures = 0;
+  /** How many tokens in a row seemed to expire at once. */
+  #hasty = 0;
   #timer: Timer = null;
   #online = false;
+  /** When the timer's token expires, or undefined if the timer has another reason. */
+  #expiresAt: number | undefined;
 
   constructor(options: TokenRefreshOptions) {
     this.#options = options;
@@ -53,13 +63,19 @@ export class TokenRefresh {
   handleOnline(): void {
     this.#online = true;
     this.#rejected = undefined;
-    this.#failures = 0;
+    this.#failures = this.#hasty = 0;
     this.#schedule(expiryOf(this.#token));
+  }
+
+  /** Processes a new measurement of the server's time: until then, a token may seem to expire hours too early or too late. */
+  handleTime(): void {
+    if (this.#expiresAt !== undefined) this.#schedule(this.#expiresAt);
   }
 
   handleOffline(): void {
     this.#online = false;
     this.#requestId = null;
+    this.#expiresAt = undefined;
     this.#options.platform.clearTimeout(this.#timer);
   }
 
@@ -87,15 +103,19 @@ export class TokenRefresh {
   #schedule(expiresAt: number | undefined) {
     const { platform, serverNow } = this.#options;
     platform.clearTimeout(this.#timer);
+    this.#expiresAt = expiresAt;
     if (expiresAt === undefined) return;
     const remainingMs = Math.max(0, expiresAt - serverNow());
-    const delay = remainingMs - Math.min(LEAD_MS, remainingMs / 2);
+    const dueMs = remainingMs - Math.min(LEAD_MS, remainingMs / 2);
+    this.#hasty = dueMs < PAUSE.baseMs ? this.#hasty + 1 : 0;
+    const delay = this.#hasty === 0 ? dueMs : backoff(this.#hasty - 1, PAUSE, () => 1);
     if (delay > TIMER_MAX_MS) this.#timer = platform.setTimeout(() => this.#schedule(expiresAt), TIMER_MAX_MS);
     else this.#timer = platform.setTimeout(() => void this.#refresh(), delay);
   }
 
   async #refresh() {
     const { platform, send, onError } = this.#options;
+    this.#expiresAt = undefined;
     let token: string;
     try {
       token = await this.#fetch();
