@@ -125,6 +125,18 @@ test('a command waits for a server that is away or a login that has expired, and
   }
 });
 
+test('a command is not sent a second time while its request runs, so that it cannot overtake the next one', async () => {
+  const page = await openCounting();
+  let answerLate;
+  page.server.answer = (method) => (method === 'PUT' ? new Promise((resolve) => (answerLate = resolve)) : undefined);
+  const paused = page.client.pause();
+  const resumed = page.client.resume();
+  await page.pass(29_000);
+  page.server.answer = () => undefined;
+  answerLate(Response.json({ session: page.server.change(page.snapshot.session.id, { status: 'paused' }) }));
+  assert.deepEqual([(await paused).ok, (await resumed).ok, puts(page.server).map((request) => request.split(' ')[2])], [true, true, ['{"status":"paused"}', '{"status":"active"}']]);
+});
+
 test('a command that has no effect fails, and the display returns to what the server says', async () => {
   const page = await (await new FocusPage().open()).ready();
   assert.equal((await page.client.pause()).error.code, 'no_session');

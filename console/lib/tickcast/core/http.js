@@ -2,6 +2,8 @@
 import { httpUrl } from './endpoint.js';
 /** A server that does not answer within this time counts as unreachable. */
 const RESPONSE_TIMEOUT_MS = 30_000;
+/** A request has ended by then, also if it was sent again with a fresh token. */
+export const REQUEST_MAX_MS = 2 * RESPONSE_TIMEOUT_MS + 5_000;
 /** Sends a request; once more, with a fresh token, if the server does not accept the token. */
 export async function sendRequest(options, request) {
     const { credential } = options;

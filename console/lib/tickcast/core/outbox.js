@@ -135,7 +135,7 @@ export class Outbox {
             return;
         }
         this.#inFlight = true;
-        this.#timer = this.#platform.setTimeout(() => this.#handleTimeout(head), RESPONSE_TIMEOUT_MS);
+        this.#timer = this.#platform.setTimeout(() => this.#handleTimeout(head), this.#limits.responseTimeoutMs ?? RESPONSE_TIMEOUT_MS);
     }
     #handleTimeout(head) {
         this.#options.onTimeout();

@@ -1,5 +1,12 @@
-/** A command waits for as long as a person remembers it. */
-export const COMMAND_LIMITS = { resendWindowMs: 24 * 3_600_000, queuedMaxMs: 24 * 3_600_000, attemptsMax: Infinity };
+import { REQUEST_MAX_MS } from '../core/http.js';
+export const COMMAND_LIMITS = {
+    // A command waits for as long as a person remembers it.
+    resendWindowMs: 24 * 3_600_000,
+    queuedMaxMs: 24 * 3_600_000,
+    attemptsMax: Infinity,
+    // Two requests at once could overtake the next command: requests have no ids.
+    responseTimeoutMs: REQUEST_MAX_MS,
+};
 /** Sends a command; returns the session after it, and the answer. */
 export async function sendStatus(requests, { id, payload }) {
     const { sessionId, status } = payload;

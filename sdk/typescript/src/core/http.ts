@@ -5,6 +5,9 @@ import type { HttpError } from './errors.js';
 /** A server that does not answer within this time counts as unreachable. */
 const RESPONSE_TIMEOUT_MS = 30_000;
 
+/** A request has ended by then, also if it was sent again with a fresh token. */
+export const REQUEST_MAX_MS = 2 * RESPONSE_TIMEOUT_MS + 5_000;
+
 /** Where requests go, and who sends them. */
 export interface HttpOptions {
   /** The server's URL, with a path prefix if there is one. */

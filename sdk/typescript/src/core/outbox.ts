@@ -37,6 +37,8 @@ export interface OutboxLimits {
   /** How long a command may wait. */
   readonly queuedMaxMs: number;
   readonly attemptsMax: number;
+  /** The silence after which a command is repeated; by default 10 s. */
+  readonly responseTimeoutMs?: number;
 }
 
 const LIMITS: OutboxLimits = {
@@ -177,7 +179,7 @@ export class Outbox<Value extends object> {
       return;
     }
     this.#inFlight = true;
-    this.#timer = this.#platform.setTimeout(() => this.#handleTimeout(head), RESPONSE_TIMEOUT_MS);
+    this.#timer = this.#platform.setTimeout(() => this.#handleTimeout(head), this.#limits.responseTimeoutMs ?? RESPONSE_TIMEOUT_MS);
   }
 
   #handleTimeout(head: Entry<Value>) {

@@ -1,12 +1,18 @@
 /** The commands that pause, resume and end a session: each sets its status, so that a repeated one changes nothing. */
 import type { Command } from '../core/errors.js';
-import type { HttpResult } from '../core/http.js';
+import { REQUEST_MAX_MS, type HttpResult } from '../core/http.js';
 import type { Answer, OutboxLimits } from '../core/outbox.js';
 import type { FocusEnding, FocusOpenStatus, FocusSession } from './protocol.js';
 import type { FocusRequests } from './requests.js';
 
-/** A command waits for as long as a person remembers it. */
-export const COMMAND_LIMITS: OutboxLimits = { resendWindowMs: 24 * 3_600_000, queuedMaxMs: 24 * 3_600_000, attemptsMax: Infinity };
+export const COMMAND_LIMITS: OutboxLimits = {
+  // A command waits for as long as a person remembers it.
+  resendWindowMs: 24 * 3_600_000,
+  queuedMaxMs: 24 * 3_600_000,
+  attemptsMax: Infinity,
+  // Two requests at once could overtake the next command: requests have no ids.
+  responseTimeoutMs: REQUEST_MAX_MS,
+};
 
 /** What a command returns: the session after it. */
 export interface FocusChanged {
