@@ -15,6 +15,7 @@ export type {
   TokenError,
 } from './core/errors.js';
 export type { HttpOptions, HttpResult } from './core/http.js';
+export { isTemporary } from './core/http-answer.js';
 export type { ClientOptions } from './core/live-client.js';
 export type { CommandResult } from './core/outbox.js';
 export type { KeyValueStorage } from './core/outbox-storage.js';

@@ -242,6 +242,17 @@ test('nonsense changes nothing, and the server\'s errors are reported', async ()
   assert.equal(page.snapshot.pending.length, 1, 'an answer without a day is none');
 });
 
+test('a punch is not repeated before the time that a busy server names', async () => {
+  const page = (await new Page().open()).ready();
+  page.answer = () => Response.json({ error: 'busy' }, { status: 503, headers: { 'retry-after': '30' } });
+  page.client.clockIn();
+  await page.clock.advance(29_000);
+  const posts = () => page.requests.filter((request) => request.startsWith('POST api/session ')).length;
+  assert.equal(posts(), 1);
+  await page.clock.advance(5_000);
+  assert.equal(posts(), 2);
+});
+
 test('a punch that waits is sent by its own client, when that is closed and opened again', async () => {
   const page = (await new Page({ storage: new MemoryStorage() }).open()).ready();
   page.answer = () => Promise.reject(new TypeError('offline'));

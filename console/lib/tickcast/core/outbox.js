@@ -4,6 +4,7 @@
  * each id of a client once, on whichever connection the client repeats it.
  */
 import { backoff } from './backoff.js';
+import { RETRY_AFTER_MAX_MS } from './close-policy.js';
 /** More commands than a user submits on purpose while offline. */
 const LIMIT = 20;
 /** The server's own limit; it would close the connection over a larger message. */
@@ -79,7 +80,7 @@ export class Outbox {
         if (answer.ok)
             this.#finish({ ok: true, ...answer.value });
         else if (answer.retry)
-            this.#retryLater(head, answer.code, answer.message);
+            this.#retryLater(head, answer);
         else
             this.#fail(answer.code, answer.message);
     }
@@ -140,14 +141,14 @@ export class Outbox {
     #handleTimeout(head) {
         this.#options.onTimeout();
         if (this.#online)
-            this.#retryLater(head, 'no_answer');
+            this.#retryLater(head, { code: 'no_answer' });
     }
-    #retryLater(head, code, message) {
+    #retryLater(head, { code, message, retryAfterMs = 0 }) {
         this.#clearInFlight();
         head.attempts += 1;
         if (head.attempts >= this.#limits.attemptsMax)
             return this.#fail(code, message);
-        const delay = backoff(head.attempts, RETRY, () => this.#platform.random());
+        const delay = Math.min(retryAfterMs, RETRY_AFTER_MAX_MS) + backoff(head.attempts, RETRY, () => this.#platform.random());
         this.#timer = this.#platform.setTimeout(() => {
             this.#clearInFlight();
             this.#sendNext();

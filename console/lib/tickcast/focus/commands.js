@@ -1,4 +1,5 @@
 import { REQUEST_MAX_MS } from '../core/http.js';
+import { failedAnswer } from '../core/http-answer.js';
 export const COMMAND_LIMITS = {
     // A command waits for as long as a person remembers it.
     resendWindowMs: 24 * 3_600_000,
@@ -12,15 +13,12 @@ export async function sendStatus(requests, { id, payload }) {
     const { sessionId, status } = payload;
     const isEnd = status !== 'active' && status !== 'paused';
     const result = isEnd ? await requests.end(sessionId, status) : await requests.change(sessionId, { status });
+    // No command is given up because a server is not reached or a login has expired.
     if (!result.ok)
-        return { result, answer: { id, ok: false, code: `http_${result.error.status}`, message: result.error.message, retry: isTransient(result.error.status) } };
+        return { result, answer: failedAnswer(id, result.error) };
     const session = result.value;
     // Of two ends the first stands, and nothing reopens a session.
     if (isEnd || session.status === status)
         return { result, answer: { id, ok: true, value: { session } } };
     return { result, answer: { id, ok: false, code: 'ended', message: 'the session has ended', retry: false } };
-}
-/** No command is given up because a server is not reached or a login has expired. */
-function isTransient(status) {
-    return [0, 401, 403, 408, 429].includes(status) || status >= 500;
 }

@@ -2,6 +2,7 @@
 import { CommandClient } from '../core/command-client.js';
 import { httpUrl, webSocketTarget } from '../core/endpoint.js';
 import { sendOnLeave, sendRequest } from '../core/http.js';
+import { failedAnswer } from '../core/http-answer.js';
 import { httpTime } from '../core/http-time.js';
 import { Interval } from '../core/interval.js';
 import { LocalTicker } from '../core/local-ticker.js';
@@ -145,9 +146,7 @@ export class PunchClockClient extends CommandClient {
         const result = await this.#save(payload);
         if (result.ok)
             return this.outbox.settle({ id, ok: true, value: result.value });
-        const { status, message } = result.error;
-        const retry = [0, 401, 403, 408, 429].includes(status) || status >= 500;
-        this.outbox.settle({ id, ok: false, code: `http_${status}`, message, retry });
+        this.outbox.settle(failedAnswer(id, result.error));
     }
     async #save(payload) {
         const result = await this.#request({

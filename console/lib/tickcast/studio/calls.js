@@ -1,4 +1,5 @@
 import { sendRequest } from '../core/http.js';
+import { failedAnswer } from '../core/http-answer.js';
 import { parseErrorCode, parseResult } from './protocol.js';
 /** Statuses after which the same call can succeed: none of them says that the call is wrong. */
 const RETRIED = [0, 408, 429, 502, 503, 504];
@@ -21,8 +22,9 @@ export async function mutate(options, { id, type, payload }, isValid) {
     });
     if (result.ok)
         return { id, ok: true, value: { value: result.value } };
-    const { status, message, details } = result.error;
-    return { id, ok: false, code: parseErrorCode(details) ?? (status === 0 ? 'no_answer' : `http_${status}`), message, retry: RETRIED.includes(status) };
+    const { status, details } = result.error;
+    const code = parseErrorCode(details) ?? (status === 0 ? 'no_answer' : `http_${status}`);
+    return failedAnswer(id, result.error, { code, retry: RETRIED.includes(status) });
 }
 function read(envelope, isValid) {
     const result = parseResult(envelope);

@@ -1,5 +1,5 @@
 /** A person's working day as a page edits it: what the server has, and the changes that are not saved yet. */
-import { backoff, defaultPlatform, StateStore, type BackoffBounds, type ClientError, type HttpError, type Platform, type Timer } from '@tickcast/client';
+import { backoff, defaultPlatform, isTemporary, StateStore, type BackoffBounds, type ClientError, type Platform, type Timer } from '@tickcast/client';
 import { PunchClockClient, type DayChanges, type PunchStored, type WorkDay } from '@tickcast/client/punch-clock';
 import type { Client } from '../ref-counted-client.js';
 import type { ClientOptions } from '../options.js';
@@ -215,11 +215,6 @@ export class SessionManager implements Client {
     }
     return this.#merged.result;
   }
-}
-
-/** Whether a repetition of a request helps: a server that is away, or a login that has to be renewed. */
-function isTemporary({ status }: HttpError): boolean {
-  return [0, 401, 403, 408, 429].includes(status) || status >= 500;
 }
 
 /** Returns why the server has not taken a change, or null. */

@@ -1,7 +1,7 @@
 /** Maps the close code of a connection to what the client does next. */
 
 /** Longer delays are treated as invalid and cut, because the client would seem dead for too long. */
-const RETRY_AFTER_MAX_MS = 300_000;
+export const RETRY_AFTER_MAX_MS = 300_000;
 
 /** Backoff steps to skip after the server reported too many connections or messages. */
 const RATE_LIMITED_STEPS = 3;

@@ -4,6 +4,7 @@
  * each id of a client once, on whichever connection the client repeats it.
  */
 import { backoff, type BackoffBounds } from './backoff.js';
+import { RETRY_AFTER_MAX_MS } from './close-policy.js';
 import type { Command, CommandError, CommandErrorCode } from './errors.js';
 import type { OutboxStorage, StoredCommand } from './outbox-storage.js';
 import type { Platform, Timer } from './platform.js';
@@ -26,9 +27,18 @@ const RETRY: BackoffBounds = { baseMs: 1_000, capMs: 8_000 };
 export type CommandResult<Value extends object> = ({ readonly ok: true } & Value) | { readonly ok: false; readonly error: CommandError };
 
 /** The server's answer to a command. */
-export type Answer<Value extends object> =
-  | { readonly id: unknown; readonly ok: true; readonly value: Value }
-  | { readonly id: unknown; readonly ok: false; readonly code: string; readonly message: string; readonly retry: boolean };
+export type Answer<Value extends object> = { readonly id: unknown; readonly ok: true; readonly value: Value } | Failure;
+
+/** The answer to a command that was not carried out. */
+export interface Failure {
+  readonly id: unknown;
+  readonly ok: false;
+  readonly code: string;
+  readonly message: string;
+  readonly retry: boolean;
+  /** The pause that the server asks for. */
+  readonly retryAfterMs?: number | undefined;
+}
 
 /** What the contract of a system allows. */
 export interface OutboxLimits {
@@ -128,7 +138,7 @@ export class Outbox<Value extends object> {
     const head = this.#entries[0];
     if (!head || head.command.id !== answer.id) return;
     if (answer.ok) this.#finish({ ok: true, ...answer.value });
-    else if (answer.retry) this.#retryLater(head, answer.code, answer.message);
+    else if (answer.retry) this.#retryLater(head, answer);
     else this.#fail(answer.code, answer.message);
   }
 
@@ -184,14 +194,14 @@ export class Outbox<Value extends object> {
 
   #handleTimeout(head: Entry<Value>) {
     this.#options.onTimeout();
-    if (this.#online) this.#retryLater(head, 'no_answer');
+    if (this.#online) this.#retryLater(head, { code: 'no_answer' });
   }
 
-  #retryLater(head: Entry<Value>, code: CommandErrorCode, message?: string) {
+  #retryLater(head: Entry<Value>, { code, message, retryAfterMs = 0 }: Partial<Failure> & Pick<Failure, 'code'>) {
     this.#clearInFlight();
     head.attempts += 1;
     if (head.attempts >= this.#limits.attemptsMax) return this.#fail(code, message);
-    const delay = backoff(head.attempts, RETRY, () => this.#platform.random());
+    const delay = Math.min(retryAfterMs, RETRY_AFTER_MAX_MS) + backoff(head.attempts, RETRY, () => this.#platform.random());
     this.#timer = this.#platform.setTimeout(() => {
       this.#clearInFlight();
       this.#sendNext();

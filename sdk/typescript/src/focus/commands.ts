@@ -1,6 +1,7 @@
 /** The commands that pause, resume and end a session: each sets its status, so that a repeated one changes nothing. */
 import type { Command } from '../core/errors.js';
 import { REQUEST_MAX_MS, type HttpResult } from '../core/http.js';
+import { failedAnswer } from '../core/http-answer.js';
 import type { Answer, OutboxLimits } from '../core/outbox.js';
 import type { FocusEnding, FocusOpenStatus, FocusSession } from './protocol.js';
 import type { FocusRequests } from './requests.js';
@@ -30,14 +31,10 @@ export async function sendStatus(requests: FocusRequests, { id, payload }: Comma
   const { sessionId, status } = payload as unknown as StatusChange;
   const isEnd = status !== 'active' && status !== 'paused';
   const result = isEnd ? await requests.end(sessionId, status) : await requests.change(sessionId, { status });
-  if (!result.ok) return { result, answer: { id, ok: false, code: `http_${result.error.status}`, message: result.error.message, retry: isTransient(result.error.status) } };
+  // No command is given up because a server is not reached or a login has expired.
+  if (!result.ok) return { result, answer: failedAnswer(id, result.error) };
   const session = result.value;
   // Of two ends the first stands, and nothing reopens a session.
   if (isEnd || session.status === status) return { result, answer: { id, ok: true, value: { session } } };
   return { result, answer: { id, ok: false, code: 'ended', message: 'the session has ended', retry: false } };
-}
-
-/** No command is given up because a server is not reached or a login has expired. */
-function isTransient(status: number): boolean {
-  return [0, 401, 403, 408, 429].includes(status) || status >= 500;
 }

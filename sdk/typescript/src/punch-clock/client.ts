@@ -4,6 +4,7 @@ import type { ConnectionState } from '../core/connection.js';
 import { httpUrl, webSocketTarget } from '../core/endpoint.js';
 import type { Command } from '../core/errors.js';
 import { sendOnLeave, sendRequest, type HttpRequest, type HttpResult } from '../core/http.js';
+import { failedAnswer } from '../core/http-answer.js';
 import { httpTime } from '../core/http-time.js';
 import { Interval } from '../core/interval.js';
 import type { Dial, Message } from '../core/link.js';
@@ -195,9 +196,7 @@ export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchSto
   async #post({ id, payload }: Command) {
     const result = await this.#save(payload);
     if (result.ok) return this.outbox.settle({ id, ok: true, value: result.value });
-    const { status, message } = result.error;
-    const retry = [0, 401, 403, 408, 429].includes(status) || status >= 500;
-    this.outbox.settle({ id, ok: false, code: `http_${status}`, message, retry });
+    this.outbox.settle(failedAnswer(id, result.error));
   }
 
   async #save(payload: object): Promise<HttpResult<PunchStored>> {

@@ -1,6 +1,7 @@
 /** Calls of Studio's procedures by tRPC 11 over HTTP, without a transformer and without batches. */
 import type { Command } from '../core/errors.js';
 import { sendRequest, type HttpOptions, type HttpResult } from '../core/http.js';
+import { failedAnswer } from '../core/http-answer.js';
 import type { Answer } from '../core/outbox.js';
 import type { StudioProcedures } from '../generated/messages.js';
 import { parseErrorCode, parseResult, type MutationPath, type QueryPath } from './protocol.js';
@@ -41,8 +42,9 @@ export async function mutate(
     read: async (response) => read(await response.json(), isValid),
   });
   if (result.ok) return { id, ok: true, value: { value: result.value } };
-  const { status, message, details } = result.error;
-  return { id, ok: false, code: parseErrorCode(details) ?? (status === 0 ? 'no_answer' : `http_${status}`), message, retry: RETRIED.includes(status) };
+  const { status, details } = result.error;
+  const code = parseErrorCode(details) ?? (status === 0 ? 'no_answer' : `http_${status}`);
+  return failedAnswer(id, result.error, { code, retry: RETRIED.includes(status) });
 }
 
 function read<Result>(envelope: unknown, isValid: (result: unknown) => result is Result): Result {
