@@ -400,6 +400,21 @@ test('nonsense changes nothing, and the server\'s errors are reported once', asy
   assert.equal(page.snapshot.session, session);
 });
 
+test('requests that fail again and again become rare', async () => {
+  const page = await (await new FocusPage().open()).ready();
+  const { id } = page.server.add();
+  page.server.answer = (_, path) => (path.endsWith('stats') ? Response.json({ message: 'unknown zone' }, { status: 400 }) : undefined);
+  await page.client.remove(id);
+  await settle();
+  const before = page.server.requests.length;
+  await page.pass(93_000);
+  const sent = page.server.requests.slice(before).filter((request) => request.includes('stats'));
+  assert.deepEqual([sent.length, page.errors], [5, ['http 400']], 'after 3, 6, 12, 24 and 48 s');
+  page.server.answer = () => undefined;
+  await page.pass(48_000);
+  assert.equal(page.snapshot.stats.completedSessions, 0);
+});
+
 test('nothing remains of a closed client', async () => {
   const page = await openCounting();
   await page.ticks([counters(1)]);

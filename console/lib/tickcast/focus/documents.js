@@ -2,6 +2,8 @@ import { INITIAL_MODEL, withSession, withTick } from './model.js';
 import { isOpen } from './protocol.js';
 /** The time between two requests while the session may have changed. */
 const DOUBTFUL_MS = 3_000;
+/** The longest time between two requests while they fail; it grows from `DOUBTFUL_MS`. */
+const FAILING_MS = 48_000;
 /** The time between two requests while nothing counts: no message tells that another device starts or resumes a session. */
 const QUIET_MS = 60_000;
 /** Ticks arrive this much early at most, by an estimate of the server's time that is this much late. */
@@ -15,6 +17,10 @@ export class FocusDocuments {
     #refreshing = null;
     #refreshedAt = -Infinity;
     #isDoubtful = false;
+    /** Whether a request has failed since the last refresh began. */
+    #hasFailed = false;
+    /** The refreshes in a row that have failed. */
+    #failedRefreshes = 0;
     #statsAreDue = true;
     /** The failures that were reported, by request. */
     #failures = new Map();
@@ -61,7 +67,7 @@ export class FocusDocuments {
     /** Loads what may have changed. Runs about once a second while the connection is online. */
     maintain(isCounting) {
         const sinceMs = this.#options.platform.now() - this.#refreshedAt;
-        const intervalMs = this.#isDoubtful ? DOUBTFUL_MS : isCounting ? Infinity : QUIET_MS;
+        const intervalMs = this.#isDoubtful ? Math.min(FAILING_MS, DOUBTFUL_MS * 2 ** this.#failedRefreshes) : isCounting ? Infinity : QUIET_MS;
         if (sinceMs >= intervalMs || sinceMs < 0)
             void this.refresh();
     }
@@ -71,7 +77,8 @@ export class FocusDocuments {
     }
     async #load() {
         this.#refreshedAt = this.#options.platform.now();
-        this.#isDoubtful = false;
+        this.#failedRefreshes = this.#hasFailed ? this.#failedRefreshes + 1 : 0;
+        this.#isDoubtful = this.#hasFailed = false;
         const { session } = this.#model;
         void this.#loadStats();
         await (session && isOpen(session) ? this.#loadCurrent(session.id) : this.#loadNewest());
@@ -108,14 +115,14 @@ export class FocusDocuments {
         this.#note('stats', result);
         this.#options.onChange();
     }
-    /** A failure is repeated soon, and reported once. A server that cannot be reached is the connection's matter. */
+    /** What has failed is requested again, and reported once. A server that cannot be reached is the connection's matter. */
     #note(request, result) {
         if (result.ok)
             return void this.#failures.delete(request);
         const { status, message } = result.error;
         if (status === 404)
             return;
-        this.#isDoubtful = true;
+        this.#isDoubtful = this.#hasFailed = true;
         if (status === 0 || message === this.#failures.get(request))
             return;
         this.#failures.set(request, message);

@@ -34,10 +34,6 @@ export function withTick(model, tick, beatMs) {
         beatMs,
     };
 }
-/** Returns the model without its session. */
-export function withoutSession(model) {
-    return model.session === null ? model : INITIAL_MODEL;
-}
 /**
  * Returns the seconds of an active session until a whole second of the server's time; those later than `idleFromMs` are
  * idle. Returns null after the time within which the server continues the count.

@@ -57,11 +57,6 @@ export function withTick(model: FocusModel, tick: FocusTick, beatMs: number): Fo
   };
 }
 
-/** Returns the model without its session. */
-export function withoutSession(model: FocusModel): FocusModel {
-  return model.session === null ? model : INITIAL_MODEL;
-}
-
 /** Seconds that have probably passed since the server has counted; the last `idle` ones are idle. */
 export interface UncountedSeconds {
   readonly seconds: number;
