@@ -125,6 +125,10 @@ test('three systems tick on two devices, over one connection each, and outlive a
   assert.deepEqual(await punches('Ada'), ['IN', 'OUT'], 'the punch that waited is stored once');
   await ada.press('Leave the room');
   await ben.members('Ben (you)');
+  await ada.page.getByLabel('Link or id of a room').fill('100%');
+  await ada.press('Join');
+  await ada.page.getByText('You cannot join this room').waitFor();
+  await ada.press('Back');
 
   // No request gets an answer, and only the beacon of a page that is left gets through.
   await ben.page.evaluate(() => (window.fetch = () => new Promise(() => {})));

@@ -25,7 +25,7 @@ function Lobby({ userName, onRoom }: RoomCardProps & { onRoom: (roomId: string) 
   const join = (form: FormData) => {
     const text = String(form.get('room')).trim();
     const roomId = text.split('#room=').at(-1);
-    if (roomId) onRoom(decodeURIComponent(roomId));
+    if (roomId) onRoom(roomId);
   };
 
   return (

@@ -7,10 +7,10 @@ const subscribe = (listener: () => void) => {
   return () => removeEventListener('hashchange', listener);
 };
 
-/** The room that the address of the page names, so that a link invites to it. */
+/** The room that the address of the page names, so that a link invites to it. The ids of rooms are safe in URLs. */
 export function useRoomId(): [string | null, (roomId: string | null) => void] {
   const hash = useSyncExternalStore(subscribe, () => location.hash);
-  const roomId = hash.startsWith(PREFIX) ? decodeURIComponent(hash.slice(PREFIX.length)) : null;
-  const setRoomId = (next: string | null) => (location.hash = next === null ? '' : PREFIX + encodeURIComponent(next));
+  const roomId = hash.startsWith(PREFIX) ? hash.slice(PREFIX.length) : null;
+  const setRoomId = (next: string | null) => (location.hash = next === null ? '' : PREFIX + next);
   return [roomId || null, setRoomId];
 }
