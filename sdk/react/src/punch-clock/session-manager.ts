@@ -23,7 +23,7 @@ const SAVE_DELAY_MS = 2_000;
 
 const RETRY: BackoffBounds = { baseMs: 2_000, capMs: 30_000 };
 
-/** How often the day is requested while no WebSocket is open, for example because a proxy blocks it. */
+/** How often the day is requested while no WebSocket is open, for example because a proxy blocks it, or a request has failed. */
 const POLL_MS = 30_000;
 
 const INITIAL: SessionState = { sessionData: null, isLoading: true, error: null };
@@ -44,6 +44,8 @@ export class SessionManager implements Client {
   #pollTimer: Timer = null;
   #failures = 0;
   #wasOnline = false;
+  /** Whether the last request for the day has failed. */
+  #isRefetchDue = false;
   #isOpen = false;
   #stopListening = () => {};
 
@@ -115,6 +117,7 @@ export class SessionManager implements Client {
   /** Requests the day from the server. */
   readonly refetchSession = async (): Promise<void> => {
     const result = await this.#client.refresh();
+    this.#isRefetchDue = !result.ok;
     this.#setError(result.ok ? null : result.error.message);
     // The login was renewed, for example in another tab.
     if (result.ok && this.#isOpen && this.#client.getSnapshot().connection.phase === 'refused') this.#client.retryNow();
@@ -166,7 +169,7 @@ export class SessionManager implements Client {
   }
 
   #poll() {
-    if (this.#client.getSnapshot().connection.phase !== 'online') void this.refetchSession();
+    if (this.#isRefetchDue || this.#client.getSnapshot().connection.phase !== 'online') void this.refetchSession();
     this.#pollTimer = this.#platform.setTimeout(() => this.#poll(), POLL_MS);
   }
 
