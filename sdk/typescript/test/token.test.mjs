@@ -90,6 +90,31 @@ test('a refused fresh token is replaced, and the provider is told', async () => 
   assert.deepEqual(page.errors, [], 'the socket continues as before');
 });
 
+test('a fresh token that cannot be verified at present is not rejected, and is presented again', async () => {
+  const { clock, page, requests } = createPage();
+  (await page.open()).ready();
+  await passAlive(clock, page, HOUR - 60_000);
+  const presented = () => page.socket.sent.filter(({ type }) => type === 'auth');
+  page.socket.receive({ type: 'error', id: presented()[0].id, payload: { code: 'unavailable', message: 'later', retry: true } });
+  await passAlive(clock, page, 10_000);
+  assert.deepEqual([presented().length, requests.at(-1)], [2, {}]);
+
+  const focus = new FocusPage({ credential: { token: (request) => (requests.push(request), jwt(focus.clock.time + HOUR)) } });
+  await (await focus.open()).ready();
+  await focus.pass(HOUR - 59_000);
+  const [{ id }] = focus.socket.sent.filter(({ type }) => type === 'auth');
+  focus.socket.receive({ type: 'error', id, code: 'unavailable', message: 'later', retry: true });
+  await focus.pass(10_000);
+  assert.deepEqual(requests.at(-1), {});
+
+  const member = new Member({ credential: { token: (request) => (requests.push(request), jwt(member.clock.time + HOUR)) } });
+  await member.join();
+  await member.clock.advance(HOUR - 59_000);
+  member.socket.ack('auth', { error: { code: 'UNAVAILABLE', message: 'later' } });
+  await member.clock.advance(10_000);
+  assert.deepEqual([requests.at(-1), member.socket.types.filter((type) => type === 'auth').length], [{}, 1]);
+});
+
 test('a token that expired while the page was offline is replaced by the next dial', async () => {
   const { clock, page, requests } = createPage();
   (await page.open()).ready();

@@ -8,6 +8,8 @@ const RETRY = { baseMs: 2_000, capMs: 30_000 };
  * server's time can be wrong by hours before it is measured.
  */
 const PAUSE = { baseMs: 250, capMs: 60_000 };
+/** The code, in lower case, of a server that cannot verify a token at present: that token is as good as before. */
+const UNAVAILABLE = 'unavailable';
 /** Environments fire a timer with a longer delay at once. */
 const TIMER_MAX_MS = 2_147_483_647;
 /** The tokens of one connection. */
@@ -53,7 +55,8 @@ export class TokenRefresh {
         this.#options.platform.clearTimeout(this.#timer);
     }
     /** Processes a message if it answers a presented token; returns whether it does. */
-    receive({ type, id, payload }) {
+    receive(message) {
+        const { type, id, payload } = message;
         if (id === undefined || id !== this.#requestId)
             return false;
         this.#requestId = null;
@@ -65,7 +68,10 @@ export class TokenRefresh {
             this.#schedule(typeof expiresAt === 'number' ? expiresAt : undefined);
         }
         else {
-            this.reject();
+            // The systems put the code into the acknowledgement, the payload, or the message.
+            const { code } = (error ?? payload ?? message);
+            if (String(code).toLowerCase() !== UNAVAILABLE)
+                this.reject();
             this.#retry();
         }
         return true;

@@ -17,6 +17,9 @@ const RETRY: BackoffBounds = { baseMs: 2_000, capMs: 30_000 };
  */
 const PAUSE: BackoffBounds = { baseMs: 250, capMs: 60_000 };
 
+/** The code, in lower case, of a server that cannot verify a token at present: that token is as good as before. */
+const UNAVAILABLE = 'unavailable';
+
 /** Environments fire a timer with a longer delay at once. */
 const TIMER_MAX_MS = 2_147_483_647;
 
@@ -80,7 +83,8 @@ export class TokenRefresh {
   }
 
   /** Processes a message if it answers a presented token; returns whether it does. */
-  receive({ type, id, payload }: Message): boolean {
+  receive(message: Message): boolean {
+    const { type, id, payload } = message;
     if (id === undefined || id !== this.#requestId) return false;
     this.#requestId = null;
     const { expiresAt, error } = (payload ?? {}) as { expiresAt?: unknown; error?: unknown };
@@ -90,7 +94,9 @@ export class TokenRefresh {
       this.#failures = 0;
       this.#schedule(typeof expiresAt === 'number' ? expiresAt : undefined);
     } else {
-      this.reject();
+      // The systems put the code into the acknowledgement, the payload, or the message.
+      const { code } = (error ?? payload ?? message) as { code?: unknown };
+      if (String(code).toLowerCase() !== UNAVAILABLE) this.reject();
       this.#retry();
     }
     return true;
