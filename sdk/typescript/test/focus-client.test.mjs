@@ -373,6 +373,10 @@ test('the other requests have the form of the contract', async () => {
   assert.equal((await page.client.remove(one.id)).ok, true);
   assert.equal((await page.client.remove(one.id)).error.message, 'Session not found');
   assert.deepEqual(page.server.requests, ['GET api/sessions', `PUT api/sessions/${one.id} {"subject":"Greek"}`, `DELETE api/sessions/${one.id}`, 'GET api/users/me/stats', `DELETE api/sessions/${one.id}`]);
+  let search;
+  const other = new FocusPage({ fetch: async (url) => ((search = url.search), Response.json({ sessions: [] })) });
+  assert.equal((await other.client.list({ status: undefined, limit: 5 })).ok, true);
+  assert.equal(search, '?limit=5&userId=ada');
 });
 
 test('nonsense changes nothing, and the server\'s errors are reported once', async () => {

@@ -26,17 +26,19 @@ export async function sendRequest(options, request) {
  * Posts JSON when the page is left. A beacon is sent whatever happens to the page, but has no header for a token. Whether
  * the request arrives is not known.
  */
-export function sendOnLeave(options, path, body) {
+export function sendOnLeave(options, path, json) {
     const { url, credential } = options;
     const isToken = credential !== undefined && 'token' in credential;
-    if (!isToken && !options.fetch && globalThis.navigator?.sendBeacon?.(httpUrl(url, path, { ...credential }), body))
+    if (!isToken && !options.fetch && globalThis.navigator?.sendBeacon?.(httpUrl(url, path, { ...credential }), JSON.stringify(json)))
         return;
-    void sendRequest(options, { method: 'POST', path, body, keepalive: true, headers: { 'content-type': 'application/json' }, read: async () => { } });
+    void sendRequest(options, { method: 'POST', path, json, keepalive: true, read: async () => { } });
 }
 /** Without a credential, the cookies of the server's site are sent, also from a page of another origin. */
 function send({ url, ...options }, request, credential) {
-    const query = { ...request.query };
-    const headers = { ...request.headers };
+    const { json, body = json && JSON.stringify(json) } = request;
+    const given = Object.entries(request.query ?? {}).filter(([, value]) => value !== undefined);
+    const query = Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
+    const headers = { ...(json ? { 'content-type': 'application/json' } : {}), ...request.headers };
     if (credential && 'userId' in credential)
         query['userId'] = credential.userId;
     else if (credential)
@@ -46,7 +48,7 @@ function send({ url, ...options }, request, credential) {
         headers,
         signal: request.signal ?? AbortSignal.timeout(RESPONSE_TIMEOUT_MS),
         ...(credential ? {} : { credentials: 'include' }),
-        ...(request.body === undefined ? {} : { body: request.body }),
+        ...(body === undefined ? {} : { body }),
         ...(request.keepalive ? { keepalive: true } : {}),
     });
 }

@@ -12,32 +12,30 @@ export class FocusRequests {
         this.#zone = zone;
     }
     create(session) {
-        return this.#send({ method: 'POST', path: SESSIONS, body: JSON.stringify(session), read: readSession });
+        return this.#send({ method: 'POST', path: SESSIONS, json: session, read: readSession });
     }
     get(sessionId) {
         return this.#send({ path: sessionPath(sessionId), read: readSession });
     }
     change(sessionId, change) {
-        return this.#send({ method: 'PUT', path: sessionPath(sessionId), body: JSON.stringify(change), read: readSession });
+        return this.#send({ method: 'PUT', path: sessionPath(sessionId), json: change, read: readSession });
     }
     end(sessionId, status) {
-        return this.#send({ method: 'PUT', path: `${sessionPath(sessionId)}/end`, body: JSON.stringify({ status }), read: readSession });
+        return this.#send({ method: 'PUT', path: `${sessionPath(sessionId)}/end`, json: { status }, read: readSession });
     }
     remove(sessionId) {
         return this.#send({ method: 'DELETE', path: sessionPath(sessionId), read: async () => { } });
     }
     /** Returns sessions, newest first: all of them without a `limit`. */
     list(query = {}) {
-        const texts = Object.fromEntries(Object.entries(query).map(([name, value]) => [name, String(value)]));
-        return this.#send({ path: SESSIONS, query: texts, read: readSessions });
+        return this.#send({ path: SESSIONS, query: { ...query }, read: readSessions });
     }
     stats() {
         const headers = this.#zone === undefined ? {} : { 'x-time-zone': this.#zone };
         return this.#send({ path: 'api/users/me/stats', headers, read: readStats });
     }
     #send(request) {
-        const headers = { 'content-type': 'application/json', ...request.headers };
-        return sendRequest(this.#options, request.body === undefined ? request : { ...request, headers });
+        return sendRequest(this.#options, request);
     }
 }
 function sessionPath(sessionId) {

@@ -76,7 +76,7 @@ export class PunchClockClient extends CommandClient {
     saveOnLeave(changes = {}) {
         const entries = [...this.#pendingPunches(), ...(changes.entries ?? [])];
         const body = { ...changes, updatedAt: changes.updatedAt ?? this.#updatedAt, ...(entries.length > 0 ? { entries } : {}) };
-        sendOnLeave(this.#options, 'api/session', JSON.stringify(body));
+        sendOnLeave(this.#options, 'api/session', body);
     }
     /** Deletes the punches of the day, and keeps the theme. */
     reset() {
@@ -87,14 +87,13 @@ export class PunchClockClient extends CommandClient {
     }
     /** Sets the zone that decides when a day begins, by its name in the IANA database. */
     setZone(zone) {
-        return this.#request({ method: 'PUT', path: 'api/session/zone', body: JSON.stringify({ zone }), read: async () => { } });
+        return this.#request({ method: 'PUT', path: 'api/session/zone', json: { zone }, read: async () => { } });
     }
     /** Returns archived days, 30 a page by default. */
     logs(query = {}) {
-        const texts = Object.fromEntries(Object.entries(query).map(([name, value]) => [name, String(value)]));
         return this.#request({
             path: 'api/daily-logs',
-            query: texts,
+            query,
             read: async (response) => {
                 const page = await response.json();
                 if (!isDayLogPage(page))
@@ -152,7 +151,7 @@ export class PunchClockClient extends CommandClient {
         const result = await this.#request({
             method: 'POST',
             path: 'api/session',
-            body: JSON.stringify(payload),
+            json: payload,
             read: async (response) => {
                 const { data, ignored } = await response.json();
                 if (!isWorkDay(data))
@@ -175,12 +174,11 @@ export class PunchClockClient extends CommandClient {
         this.publish();
     }
     #request(request) {
-        const headers = { 'content-type': 'application/json' };
-        return sendRequest(this.#options, request.body === undefined ? request : { ...request, headers });
+        return sendRequest(this.#options, request);
     }
     #beat() {
         if (this.isOnline)
-            void this.#request({ method: 'POST', path: 'api/heartbeat', body: '{}', read: async () => { } });
+            void this.#request({ method: 'POST', path: 'api/heartbeat', json: {}, read: async () => { } });
     }
     #reportError({ payload }) {
         const { code, message } = (payload ?? {});

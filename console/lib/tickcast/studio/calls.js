@@ -7,7 +7,7 @@ const RETRIED = [0, 408, 429, 502, 503, 504];
 export function query(options, path, input, isValid) {
     return sendRequest(options, {
         path: `api/trpc/${path}`,
-        query: input === undefined ? {} : { input: JSON.stringify(input) },
+        query: { input: JSON.stringify(input) },
         read: async (response) => read(await response.json(), isValid),
     });
 }
@@ -16,8 +16,8 @@ export async function mutate(options, { id, type, payload }, isValid) {
     const result = await sendRequest(options, {
         method: 'POST',
         path: `api/trpc/${type}`,
-        headers: { 'content-type': 'application/json', 'idempotency-key': id },
-        body: JSON.stringify(payload),
+        headers: { 'idempotency-key': id },
+        json: payload,
         read: async (response) => read(await response.json(), isValid),
     });
     if (result.ok)

@@ -23,10 +23,9 @@ export class ClockitHistory {
 
   /** Returns up to `limit` rows, at most 500 and 50 by default. */
   page({ limit, before, signal }: { limit?: number; before?: string; signal?: AbortSignal } = {}): Promise<HttpResult<HistoryPage>> {
-    const query = { ...(limit === undefined ? {} : { limit: String(limit) }), ...(before === undefined ? {} : { before }) };
     return sendRequest(this.#options, {
       path: 'sessions',
-      query,
+      query: { limit, before },
       ...(signal ? { signal } : {}),
       read: readPage,
     });
@@ -46,12 +45,10 @@ export class ClockitHistory {
    * list, `RowFault[]`, in `details.rows`. Rows that are stored already are not stored again.
    */
   import(rows: readonly ImportedSession[] | string): Promise<HttpResult<ImportResult>> {
-    const isCsv = typeof rows === 'string';
     return sendRequest(this.#options, {
       method: 'POST',
       path: 'ingestCsv',
-      headers: { 'content-type': isCsv ? 'text/csv' : 'application/json' },
-      body: isCsv ? rows : JSON.stringify({ sessions: rows }),
+      ...(typeof rows === 'string' ? { headers: { 'content-type': 'text/csv' }, body: rows } : { json: { sessions: rows } }),
       read: readImport,
     });
   }

@@ -24,9 +24,12 @@ export type HttpResult<T> = { readonly ok: true; readonly value: T } | { readonl
 export interface HttpRequest<T> {
   readonly method?: string;
   readonly path: string;
-  readonly query?: Record<string, string>;
-  readonly headers?: Record<string, string>;
-  readonly body?: BodyInit;
+  /** What is undefined is not sent. */
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The value of a body of JSON. */
+  readonly json?: object;
+  readonly body?: string;
   readonly signal?: AbortSignal;
   /** Whether the browser continues the request after the end of the page. */
   readonly keepalive?: boolean;
@@ -53,17 +56,19 @@ export async function sendRequest<T>(options: HttpOptions, request: HttpRequest<
  * Posts JSON when the page is left. A beacon is sent whatever happens to the page, but has no header for a token. Whether
  * the request arrives is not known.
  */
-export function sendOnLeave(options: HttpOptions, path: string, body: string): void {
+export function sendOnLeave(options: HttpOptions, path: string, json: object): void {
   const { url, credential } = options;
   const isToken = credential !== undefined && 'token' in credential;
-  if (!isToken && !options.fetch && globalThis.navigator?.sendBeacon?.(httpUrl(url, path, { ...credential }), body)) return;
-  void sendRequest(options, { method: 'POST', path, body, keepalive: true, headers: { 'content-type': 'application/json' }, read: async () => {} });
+  if (!isToken && !options.fetch && globalThis.navigator?.sendBeacon?.(httpUrl(url, path, { ...credential }), JSON.stringify(json))) return;
+  void sendRequest(options, { method: 'POST', path, json, keepalive: true, read: async () => {} });
 }
 
 /** Without a credential, the cookies of the server's site are sent, also from a page of another origin. */
 function send({ url, ...options }: HttpOptions, request: HttpRequest<unknown>, credential: Credential | undefined): Promise<Response> {
-  const query = { ...request.query };
-  const headers: Record<string, string> = { ...request.headers };
+  const { json, body = json && JSON.stringify(json) } = request;
+  const given = Object.entries(request.query ?? {}).filter(([, value]) => value !== undefined);
+  const query: Record<string, string> = Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
+  const headers: Record<string, string> = { ...(json ? { 'content-type': 'application/json' } : {}), ...request.headers };
   if (credential && 'userId' in credential) query['userId'] = credential.userId;
   else if (credential) headers['authorization'] = `Bearer ${credential.token}`;
   return (options.fetch ?? fetch)(httpUrl(url, request.path, query), {
@@ -71,7 +76,7 @@ function send({ url, ...options }: HttpOptions, request: HttpRequest<unknown>, c
     headers,
     signal: request.signal ?? AbortSignal.timeout(RESPONSE_TIMEOUT_MS),
     ...(credential ? {} : { credentials: 'include' }),
-    ...(request.body === undefined ? {} : { body: request.body }),
+    ...(body === undefined ? {} : { body }),
     ...(request.keepalive ? { keepalive: true } : {}),
   });
 }

@@ -32,7 +32,7 @@ export class FocusRequests {
   }
 
   create(session: NewFocusSession): Promise<HttpResult<FocusSession>> {
-    return this.#send({ method: 'POST', path: SESSIONS, body: JSON.stringify(session), read: readSession });
+    return this.#send({ method: 'POST', path: SESSIONS, json: session, read: readSession });
   }
 
   get(sessionId: string): Promise<HttpResult<FocusSession>> {
@@ -40,11 +40,11 @@ export class FocusRequests {
   }
 
   change(sessionId: string, change: FocusSessionChange): Promise<HttpResult<FocusSession>> {
-    return this.#send({ method: 'PUT', path: sessionPath(sessionId), body: JSON.stringify(change), read: readSession });
+    return this.#send({ method: 'PUT', path: sessionPath(sessionId), json: change, read: readSession });
   }
 
   end(sessionId: string, status: FocusEnding): Promise<HttpResult<FocusSession>> {
-    return this.#send({ method: 'PUT', path: `${sessionPath(sessionId)}/end`, body: JSON.stringify({ status }), read: readSession });
+    return this.#send({ method: 'PUT', path: `${sessionPath(sessionId)}/end`, json: { status }, read: readSession });
   }
 
   remove(sessionId: string): Promise<HttpResult<void>> {
@@ -53,8 +53,7 @@ export class FocusRequests {
 
   /** Returns sessions, newest first: all of them without a `limit`. */
   list(query: FocusListQuery = {}): Promise<HttpResult<readonly FocusSession[]>> {
-    const texts = Object.fromEntries(Object.entries(query).map(([name, value]) => [name, String(value)]));
-    return this.#send({ path: SESSIONS, query: texts, read: readSessions });
+    return this.#send({ path: SESSIONS, query: { ...query }, read: readSessions });
   }
 
   stats(): Promise<HttpResult<FocusStats>> {
@@ -63,8 +62,7 @@ export class FocusRequests {
   }
 
   #send<T>(request: HttpRequest<T>): Promise<HttpResult<T>> {
-    const headers = { 'content-type': 'application/json', ...request.headers };
-    return sendRequest(this.#options, request.body === undefined ? request : { ...request, headers });
+    return sendRequest(this.#options, request);
   }
 }
 

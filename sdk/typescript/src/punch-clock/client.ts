@@ -116,7 +116,7 @@ export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchSto
   saveOnLeave(changes: DayChanges = {}): void {
     const entries = [...this.#pendingPunches(), ...(changes.entries ?? [])];
     const body = { ...changes, updatedAt: changes.updatedAt ?? this.#updatedAt, ...(entries.length > 0 ? { entries } : {}) };
-    sendOnLeave(this.#options, 'api/session', JSON.stringify(body));
+    sendOnLeave(this.#options, 'api/session', body);
   }
 
   /** Deletes the punches of the day, and keeps the theme. */
@@ -130,15 +130,14 @@ export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchSto
 
   /** Sets the zone that decides when a day begins, by its name in the IANA database. */
   setZone(zone: string): Promise<HttpResult<void>> {
-    return this.#request({ method: 'PUT', path: 'api/session/zone', body: JSON.stringify({ zone }), read: async () => {} });
+    return this.#request({ method: 'PUT', path: 'api/session/zone', json: { zone }, read: async () => {} });
   }
 
   /** Returns archived days, 30 a page by default. */
   logs(query: { readonly date?: string; readonly limit?: number; readonly page?: number } = {}): Promise<HttpResult<DayLogPage>> {
-    const texts = Object.fromEntries(Object.entries(query).map(([name, value]) => [name, String(value)]));
     return this.#request({
       path: 'api/daily-logs',
-      query: texts,
+      query,
       read: async (response) => {
         const page: unknown = await response.json();
         if (!isDayLogPage(page)) throw new Error('the answer contains no archived days');
@@ -203,7 +202,7 @@ export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchSto
     const result = await this.#request({
       method: 'POST',
       path: 'api/session',
-      body: JSON.stringify(payload),
+      json: payload,
       read: async (response) => {
         const { data, ignored } = await response.json();
         if (!isWorkDay(data)) throw new Error('the answer contains no day');
@@ -226,12 +225,11 @@ export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchSto
   }
 
   #request<T>(request: HttpRequest<T>): Promise<HttpResult<T>> {
-    const headers = { 'content-type': 'application/json' };
-    return sendRequest(this.#options, request.body === undefined ? request : { ...request, headers });
+    return sendRequest(this.#options, request);
   }
 
   #beat() {
-    if (this.isOnline) void this.#request({ method: 'POST', path: 'api/heartbeat', body: '{}', read: async () => {} });
+    if (this.isOnline) void this.#request({ method: 'POST', path: 'api/heartbeat', json: {}, read: async () => {} });
   }
 
   #reportError({ payload }: Message) {

@@ -23,7 +23,7 @@ export function query<Path extends QueryPath>(
 ): Promise<HttpResult<StudioProcedures[Path]['result']>> {
   return sendRequest(options, {
     path: `api/trpc/${path}`,
-    query: input === undefined ? {} : { input: JSON.stringify(input) },
+    query: { input: JSON.stringify(input) },
     read: async (response) => read(await response.json(), isValid),
   });
 }
@@ -37,8 +37,8 @@ export async function mutate(
   const result = await sendRequest(options, {
     method: 'POST',
     path: `api/trpc/${type}`,
-    headers: { 'content-type': 'application/json', 'idempotency-key': id },
-    body: JSON.stringify(payload),
+    headers: { 'idempotency-key': id },
+    json: payload,
     read: async (response) => read(await response.json(), isValid),
   });
   if (result.ok) return { id, ok: true, value: { value: result.value } };
