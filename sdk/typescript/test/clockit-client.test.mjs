@@ -259,8 +259,9 @@ test('after close nothing runs, commands fail, and the client can be opened agai
   const result = page.client.stop('s');
   page.client.close();
   assert.equal((await result).error.code, 'closed');
+  page.client.retryNow();
   await settle();
-  assert.equal(clock.waiting, 0);
+  assert.deepEqual([clock.waiting, page.sockets.all.length], [0, 1]);
   assert.deepEqual([page.snapshot.connection.phase, page.snapshot.times], ['closed', 'last-known']);
   await page.open();
   page.ready([{ ...session, ...stopped('s') }]);

@@ -68,9 +68,10 @@ export class LiveClient {
         this.#checking.stop();
         this.connection.close();
     }
-    /** Connects at once instead of at the next attempt, also after a refusal. */
+    /** Connects at once instead of at the next attempt, also after a refusal. A closed client stays closed. */
     retryNow() {
-        this.connection.open();
+        if (this.connection.state.phase !== 'closed')
+            this.connection.open();
     }
     /** Returns the estimated time of the server, in milliseconds since 1970. */
     serverNow() {

@@ -88,9 +88,9 @@ export abstract class LiveClient<Snapshot extends object> implements Store<Snaps
     this.connection.close();
   }
 
-  /** Connects at once instead of at the next attempt, also after a refusal. */
+  /** Connects at once instead of at the next attempt, also after a refusal. A closed client stays closed. */
   retryNow(): void {
-    this.connection.open();
+    if (this.connection.state.phase !== 'closed') this.connection.open();
   }
 
   /** Returns the estimated time of the server, in milliseconds since 1970. */
