@@ -98,8 +98,13 @@ impl TokenRefresh {
     }
 
     pub(crate) fn handle_rejected(&mut self, now: Instant) {
-        self.request_id = None;
         self.credentials.reject();
+        self.handle_unverified(now);
+    }
+
+    /// Processes that the server cannot verify the token at present: the token is as good as before.
+    pub(crate) fn handle_unverified(&mut self, now: Instant) {
+        self.request_id = None;
         self.retry(now);
     }
 

@@ -277,6 +277,7 @@ impl ClockitTask {
         self.monitor.receive(message.is_tick());
         match message {
             ServerMessage::Answer { id, answer } if self.refresh.is_request(&id) => match answer {
+                Answer::Failed { code: ErrorCode::Unavailable, .. } => self.refresh.handle_unverified(now),
                 Answer::Failed { .. } => self.refresh.handle_rejected(now),
                 Answer::Done(_) => {}
             },

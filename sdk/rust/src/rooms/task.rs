@@ -298,11 +298,13 @@ impl RoomsTask {
         match message {
             RoomMessage::Connected => {}
             RoomMessage::Ack { id, answer } if self.refresh.is_request(&id.to_string()) => {
-                if fault_of_answer(&answer).is_some() {
-                    self.refresh.handle_rejected(now);
-                } else {
-                    let expires_at = answer.get("expiresAt").and_then(Value::as_i64);
-                    self.refresh.handle_accepted(expires_at, now, self.clock.at(now));
+                match fault_of_answer(&answer).map(|fault| fault.code) {
+                    Some(RoomErrorCode::Unavailable) => self.refresh.handle_unverified(now),
+                    Some(_) => self.refresh.handle_rejected(now),
+                    None => {
+                        let expires_at = answer.get("expiresAt").and_then(Value::as_i64);
+                        self.refresh.handle_accepted(expires_at, now, self.clock.at(now));
+                    }
                 }
             }
             RoomMessage::Ack { id, answer } => {

@@ -34,9 +34,12 @@ struct World {
 
 impl World {
     fn open(continues_locally: bool) -> Self {
+        Self::open_as(Arc::new(Credentials::new(Credential::guest())), continues_locally)
+    }
+
+    fn open_as(credentials: Arc<Credentials>, continues_locally: bool) -> Self {
         let dialled = Dialled::default();
         let (events, received) = mpsc::channel(EVENTS_MAX);
-        let credentials = Arc::new(Credentials::new(Credential::guest()));
         let dialer = Box::new(MemoryDialer(Arc::clone(&dialled)));
         let channels = start_task_with(dialer, received, credentials, continues_locally);
         Self { client: ClockitClient::over(channels), dialled, events }
@@ -196,4 +199,28 @@ async fn a_silent_server_is_given_up_when_a_command_has_no_answer() {
     assert_eq!(world.client.snapshot().connection, ConnectionState::Online);
     world.advance(MS * 1_000).await;
     assert_ne!(world.client.snapshot().connection, ConnectionState::Online);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_token_that_cannot_be_verified_at_present_is_not_rejected() {
+    const EXPIRES_AT_32_S: &str = "e30.eyJleHAiOjMyfQ.x";
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let asked = Arc::clone(&requests);
+    let credentials = Arc::new(Credentials::new(Credential::token_provider(move |request| {
+        asked.lock().unwrap().push(request.rejected);
+        async { Ok(EXPIRES_AT_32_S.to_owned()) }
+    })));
+    // The links of the test present nothing themselves.
+    credentials.present().await.unwrap();
+    let world = World::open_as(credentials, true);
+    world.settle().await;
+    world.send(1, json!({ "type": "ready", "payload": [], "serverTime": 12_000, "rev": 0 })).await;
+    world.advance(MS * 10_001).await;
+    for (code, rejected) in [("unavailable", None), ("unauthorized", Some(EXPIRES_AT_32_S.to_owned()))] {
+        let [presented] = &of_kind(&world.sent(1), "auth")[..] else { panic!("one token") };
+        let payload = json!({ "code": code, "message": "no", "retry": rejected.is_none() });
+        world.send(1, json!({ "type": "error", "id": presented["id"], "payload": payload })).await;
+        world.advance(MS * 6_001).await;
+        assert_eq!(requests.lock().unwrap().last(), Some(&rejected), "{code}");
+    }
 }
