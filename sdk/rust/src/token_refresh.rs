@@ -13,6 +13,9 @@ use crate::error::ConnectionError;
 /// A fresh token is presented this long before the expiry, or half the remaining time before if that is less.
 const LEAD: Duration = Duration::from_mins(1);
 
+/// A token that expires at once is replaced after this pause: a provider can return the same one again.
+const PAUSE: Duration = Duration::from_millis(250);
+
 const RETRY: Backoff = Backoff { base: Duration::from_secs(2), cap: Duration::from_secs(30) };
 
 /// The tokens of one client's connections.
@@ -114,7 +117,7 @@ impl TokenRefresh {
             (Some(_) | None, _) => return self.refresh_at = None,
         };
         let remaining = Duration::from_millis(remaining.unsigned_abs());
-        self.refresh_at = now.checked_add(remaining.saturating_sub(LEAD.min(remaining / 2)));
+        self.refresh_at = now.checked_add(remaining.saturating_sub(LEAD.min(remaining / 2)).max(PAUSE));
     }
 
     fn retry(&mut self, now: Instant) {
@@ -142,6 +145,12 @@ mod tests {
         assert_eq!(refresh.deadline(), None, "an opaque token has no known expiry");
         refresh.handle_accepted(Some(600_000), start, Some(0));
         assert_eq!(refresh.deadline(), Some(start + Duration::from_secs(540)));
+        refresh.handle_accepted(Some(0), start, Some(0));
+        assert_eq!(
+            refresh.deadline(),
+            Some(start + Duration::from_millis(250)),
+            "a provider may return the same token"
+        );
         refresh.handle_accepted(Some(60_000), start, Some(0));
         assert_eq!(refresh.deadline(), Some(start + Duration::from_secs(30)));
         refresh.handle_deadline(start + Duration::from_secs(30));
