@@ -35,7 +35,7 @@ async fn invalid_messages_are_answered_and_the_connection_stays_open() {
 
 #[tokio::test]
 async fn a_slow_or_endless_request_times_out() {
-    let node = Node::start_with(&[("limits.request_within", "300ms")]).await;
+    let node = Node::start_with(&[("limits.request_within", "300ms"), ("limits.keep_alive", "300ms")]).await;
     let head = "POST /ingestCsv?userId=ann HTTP/1.1\r\nhost: x\r\ncontent-type: text/csv\r\n";
     for (sent, answer) in [
         ("GET / HTTP/1.1\r\nhost:".to_owned(), ""),
