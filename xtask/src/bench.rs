@@ -12,6 +12,7 @@ use crate::workspace::Workspace;
 use crate::{npm, process, tools};
 use deployment::Deployment;
 
+mod centrifugo;
 mod deployment;
 mod observers;
 mod report;
@@ -19,11 +20,12 @@ pub(crate) mod soak;
 mod telemetry;
 
 /// The measurements in their order. A baseline runs next to what it is compared with, because a machine's speed drifts.
-const MEASUREMENTS: [Measurement; 16] = [
+const MEASUREMENTS: [Measurement; 17] = [
     Measurement { name: "idle", system: tickcast(1), scenario: "idle" },
     Measurement { name: "ticks, bare loop", system: System::Bare, scenario: "ticks" },
     Measurement { name: "ticks", system: tickcast(1), scenario: "ticks" },
     Measurement { name: "compare, Socket.IO", system: System::SocketIo, scenario: "compare" },
+    Measurement { name: "compare, Centrifugo", system: System::Centrifugo { users: 5_000 }, scenario: "compare" },
     Measurement { name: "compare, tungstenite and Redis", system: System::Subscribe, scenario: "compare" },
     Measurement { name: "compare, express and ws", system: System::Express, scenario: "compare" },
     Measurement { name: "compare", system: tickcast(1), scenario: "compare" },
@@ -77,6 +79,8 @@ enum System {
     Express,
     /// A hand-written server with tokio-tungstenite, Redis hashes and channels.
     Subscribe,
+    /// Centrifugo with Redis and a ticker that publishes to a channel for each user; all three are counted.
+    Centrifugo { users: usize },
     /// Socket.IO with its Redis adapter, the usual way to scale that out.
     SocketIo,
 }
@@ -90,6 +94,8 @@ struct BenchSetup {
     folder: PathBuf,
     redis: PathBuf,
     node: PathBuf,
+    /// `None` where Go is not installed.
+    centrifugo: Option<PathBuf>,
 }
 
 /// Runs all measurements and writes the results, or runs one scenario and prints its results. The cost of telemetry is
@@ -103,12 +109,17 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, only: Option<&str>) 
     ensure!(!selected.is_empty(), "there is no measurement `{}`", only.unwrap_or_default());
     let setup = set_up(workspace, steps)?;
     let mut reports = Vec::new();
+    let mut skipped = String::new();
     for measurement in selected {
+        if matches!(measurement.system, System::Centrifugo { .. }) && setup.centrifugo.is_none() {
+            skipped += &format!("\nNot measured: {}, because Go is not installed.\n", measurement.name);
+            continue;
+        }
         reports.push(steps.run(measurement.name, || measure(&setup, measurement))?);
     }
     let results = workspace.root.join("benches/results.json");
     let previous = fs::read_to_string(&results).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    let page = report::page(&workspace.root, &reports, previous.as_ref())?;
+    let page = report::page(&workspace.root, &reports, previous.as_ref())? + &skipped;
     print!("\n{page}");
     if only.is_none() {
         fs::write(results, serde_json::to_string_pretty(&json!(reports))? + "\n")?;
@@ -119,13 +130,20 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, only: Option<&str>) 
 
 fn set_up(workspace: &Workspace, steps: &mut Steps) -> Result<BenchSetup> {
     let [redis, node, npm] = steps.run("tools", tools::install_for_bench)?;
-    workspace.build(steps, "release", &["gateway", "loadgen", "baseline-bare", "baseline-subscribe"])?;
+    workspace.build(
+        steps,
+        "release",
+        &["gateway", "loadgen", "baseline-bare", "baseline-centrifugo", "baseline-subscribe"],
+    )?;
     for folder in ["benches/baseline-node", "benches/baseline-socketio"] {
         steps.run(&format!("npm packages of {folder}"), || npm::install_packages(&workspace.root, folder, &npm))?;
     }
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder)?;
-    Ok(BenchSetup { root: workspace.root.clone(), binaries: workspace.target.join("release"), folder, redis, node })
+    let tools = workspace.target.join("tools");
+    let centrifugo = steps.run("Centrifugo", || centrifugo::install(&tools))?;
+    let (root, binaries) = (workspace.root.clone(), workspace.target.join("release"));
+    Ok(BenchSetup { root, binaries, folder, redis, node, centrifugo })
 }
 
 /// Starts the servers of a measurement, puts them under load, and returns the report of loadgen.
@@ -147,6 +165,7 @@ fn run_load(setup: &BenchSetup, measurement: &Measurement, deployment: &Deployme
         System::Tickcast { .. } | System::Bare | System::Express | System::Subscribe => "clockit",
         System::Rooms { .. } => "rooms",
         System::Studio { .. } => "studio",
+        System::Centrifugo { .. } => "centrifugo",
         System::SocketIo => "socket-io",
     };
     let mut loadgen = Command::new(setup.binaries.join("loadgen"));

@@ -256,7 +256,11 @@ impl Client {
     }
 
     fn sessions(&self) -> usize {
-        if self.pool.assignment.protocol == Protocol::Studio { 0 } else { self.pool.assignment.scenario.sessions() }
+        match self.pool.assignment.protocol {
+            // The timers of an organisation are started by calls, and those of Centrifugo exist.
+            Protocol::Studio | Protocol::Centrifugo => 0,
+            Protocol::Clockit | Protocol::SocketIo | Protocol::Rooms => self.pool.assignment.scenario.sessions(),
+        }
     }
 
     /// Whether it is the device that sends the commands.

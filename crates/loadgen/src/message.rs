@@ -13,6 +13,8 @@ pub(crate) enum Protocol {
     SocketIo,
     /// The Rooms dialect: the devices of a user are the members of a room.
     Rooms,
+    /// Ticks on a channel of the user, over Centrifugo's unidirectional WebSocket.
+    Centrifugo,
     /// The Studio dialect: the devices of a user are the members of an organisation, and one of them calls procedures.
     Studio,
 }
@@ -66,6 +68,10 @@ impl Protocol {
         match self {
             Self::Clockit => format!("/session?userId=load-{user}&dialect=v1"),
             Self::SocketIo => format!("/socket.io/?EIO=4&transport=websocket&userId=load-{user}"),
+            // `cf_connect` is `{"subs":{"load-…":{}}}`.
+            Self::Centrifugo => {
+                format!("/connection/uni_websocket?cf_connect=%7B%22subs%22:%7B%22load-{user}%22:%7B%7D%7D%7D")
+            }
             Self::Rooms | Self::Studio => "/socket.io/?EIO=4&transport=websocket".to_owned(),
         }
     }
@@ -74,6 +80,10 @@ impl Protocol {
     pub(crate) fn read(self, text: &str) -> ServerMessage<'_> {
         match (self, text.as_bytes()) {
             (Self::Clockit, _) => text.strip_prefix(r#"{"type":""#).map_or(ServerMessage::Other, parse_message),
+            (Self::Centrifugo, _) if text.starts_with(r#"{"connect""#) => ServerMessage::Ready,
+            (Self::Centrifugo, _) => {
+                number_behind(text, r#""serverTime":"#).map_or(ServerMessage::Other, ServerMessage::Tick)
+            }
             (Self::SocketIo | Self::Rooms | Self::Studio, [b'0', ..]) => ServerMessage::ReplyWith("40"),
             (Self::SocketIo | Self::Rooms | Self::Studio, [b'2', ..]) => ServerMessage::ReplyWith("3"),
             (Self::Studio, [b'4', b'0', ..]) => ServerMessage::Ready,
@@ -93,6 +103,8 @@ impl Protocol {
     /// Encodes a command.
     pub(crate) fn command(self, kind: &str, id: u64, payload: &str) -> String {
         match self {
+            // It has no commands.
+            Self::Centrifugo => String::new(),
             Self::Clockit => format!(r#"{{"type":"{kind}","id":"{id}","payload":{payload}}}"#),
             Self::SocketIo | Self::Studio => format!(r#"42["{kind}",{payload}]"#),
             Self::Rooms => format!(r#"42{id}["{kind}",{payload}]"#),
@@ -102,7 +114,7 @@ impl Protocol {
     /// Encodes the command that starts a timer.
     pub(crate) fn begin(self, nth: usize, id: u64) -> String {
         match self {
-            Self::Clockit | Self::SocketIo | Self::Studio => {
+            Self::Centrifugo | Self::Clockit | Self::SocketIo | Self::Studio => {
                 self.command("session-start", id, &format!(r#"{{"sessionId":"s{nth}","label":"load"}}"#))
             }
             Self::Rooms => self.command("timer:start", id, r#"{"duration":86400}"#),
@@ -112,8 +124,8 @@ impl Protocol {
     /// Encodes the command that pauses or resumes the timer.
     pub(crate) fn toggle(self, runs: bool, id: u64) -> String {
         let kind = match (self, runs) {
-            (Self::Clockit | Self::SocketIo | Self::Studio, true) => "session-resume",
-            (Self::Clockit | Self::SocketIo | Self::Studio, false) => "session-pause",
+            (Self::Centrifugo | Self::Clockit | Self::SocketIo | Self::Studio, true) => "session-resume",
+            (Self::Centrifugo | Self::Clockit | Self::SocketIo | Self::Studio, false) => "session-pause",
             (Self::Rooms, true) => "timer:resume",
             (Self::Rooms, false) => "timer:pause",
         };
@@ -262,6 +274,20 @@ mod tests {
             (r#"42["timer:adjusted",{"timeEntryId":6}]"#, ServerMessage::Other),
         ] {
             assert_eq!(Protocol::Studio.read(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn publications_of_centrifugo_are_decoded() {
+        for (text, expected) in [
+            (r#"{"connect":{"client":"c","subs":{"load-0":{}}}}"#, ServerMessage::Ready),
+            (
+                r#"{"channel":"load-0","pub":{"data":{"payload":[],"serverTime":7,"type":"tick"}}}"#,
+                ServerMessage::Tick(7),
+            ),
+            ("{}", ServerMessage::Other),
+        ] {
+            assert_eq!(Protocol::Centrifugo.read(text), expected, "{text}");
         }
     }
 }

@@ -35,7 +35,7 @@ impl Assignment {
                 let organization = nth / self.scenario.devices() + 1;
                 vec![("x-test-user-id", (nth + 1).to_string()), ("x-test-org-id", organization.to_string())]
             }
-            Protocol::Clockit | Protocol::SocketIo | Protocol::Rooms => Vec::new(),
+            Protocol::Centrifugo | Protocol::Clockit | Protocol::SocketIo | Protocol::Rooms => Vec::new(),
         }
     }
 }

@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::observers::{Collector, Scraper};
-use super::{BenchSetup, System, Telemetry};
+use super::{BenchSetup, System, Telemetry, centrifugo};
 use crate::child::{self, ChildProcess};
 use crate::ports;
 use crate::servers::{self, NodePorts};
@@ -18,6 +18,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) struct Deployment {
     /// Public ports and pids of the measured servers.
     measured: Vec<(u16, u32)>,
+    /// Pids of other processes that do the servers' work.
+    helpers: Vec<u32>,
     /// Internal ports of the nodes.
     internal: Vec<u16>,
     redis_port: Option<u16>,
@@ -30,8 +32,8 @@ impl Deployment {
     /// Starts a system and waits until it accepts connections.
     pub(super) fn start(setup: &BenchSetup, system: System) -> Result<Self> {
         let (measured, scrapers, processes) = (Vec::new(), Vec::new(), Vec::new());
-        let (internal, redis_port, collector) = (Vec::new(), None, None);
-        let mut deployment = Self { measured, internal, redis_port, collector, scrapers, processes };
+        let (helpers, internal, redis_port, collector) = (Vec::new(), Vec::new(), None, None);
+        let mut deployment = Self { measured, helpers, internal, redis_port, collector, scrapers, processes };
         match system {
             System::Tickcast { nodes, telemetry } => deployment.start_nodes(setup, nodes, telemetry)?,
             System::Rooms { nodes } | System::Studio { nodes } => {
@@ -49,6 +51,7 @@ impl Deployment {
                 command.arg(setup.root.join("benches/baseline-node/server.js")).arg(port.to_string());
                 deployment.add("express", port, command, setup)?;
             }
+            System::Centrifugo { users } => deployment.start_centrifugo(setup, users)?,
             System::Subscribe => {
                 let redis = deployment.start_redis(setup)?;
                 let port = ports::free_ports(1)?[0];
@@ -89,6 +92,21 @@ impl Deployment {
         Ok(())
     }
 
+    fn start_centrifugo(&mut self, setup: &BenchSetup, users: usize) -> Result<()> {
+        let program = setup.centrifugo.as_ref().context("Go is not installed")?;
+        let redis = self.start_redis(setup)?;
+        self.helpers.extend(self.processes.last().map(ChildProcess::pid));
+        let port = ports::free_ports(1)?[0];
+        self.add("centrifugo", port, centrifugo::server(program, port, redis), setup)?;
+        self.wait_until(|| ports::is_open(port))?;
+        let mut ticker = Command::new(setup.binaries.join("baseline-centrifugo"));
+        ticker.args([format!("127.0.0.1:{port}"), users.to_string()]);
+        let ticker = ChildProcess::start("ticker", ticker, &setup.folder)?;
+        self.helpers.push(ticker.pid());
+        self.processes.push(ticker);
+        Ok(())
+    }
+
     /// Returns the addresses of the measured servers, as loadgen takes them.
     pub(super) fn targets(&self) -> String {
         self.measured.iter().map(|(port, _)| format!("127.0.0.1:{port}")).collect::<Vec<_>>().join(",")
@@ -96,7 +114,8 @@ impl Deployment {
 
     /// Returns the pids of the measured servers, as loadgen takes them.
     pub(super) fn pids(&self) -> String {
-        self.measured.iter().map(|(_, pid)| pid.to_string()).collect::<Vec<_>>().join(",")
+        let pids = self.processes().chain(self.helpers.iter().copied());
+        pids.map(|pid| pid.to_string()).collect::<Vec<_>>().join(",")
     }
 
     /// Returns the arguments that tell loadgen of the Redis, if there is one.

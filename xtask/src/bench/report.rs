@@ -33,6 +33,7 @@ pub(super) fn page(root: &Path, reports: &[Value], previous: Option<&Value>) -> 
     for (title, tickcast, baseline) in [
         ("messages per CPU-second, relative to the bare loop", rate("ticks"), rate("ticks, bare loop")),
         ("lateness p99, relative to the bare loop", late("ticks"), late("ticks, bare loop")),
+        ("messages per CPU-second, relative to Centrifugo", rate("compare"), rate("compare, Centrifugo")),
         (
             "messages per CPU-second, relative to tungstenite and Redis",
             rate("compare"),
