@@ -13,12 +13,16 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_tungstenite::accept_hdr_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
 const BACKLOG: u32 = 4096;
+
+/// Changes that wait to be delivered; a server that lags behind by more loses some.
+const CHANGES_MAX: usize = 65_536;
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -80,7 +84,8 @@ async fn main() -> Result<()> {
     let (Some(address), Some(url)) = (arguments.next(), arguments.next()) else {
         anyhow::bail!("usage: baseline-subscribe <address> <redis-url>")
     };
-    let builder = Builder::from_config(Config::from_url(&url)?);
+    let mut builder = Builder::from_config(Config::from_url(&url)?);
+    builder.with_performance_config(|config| config.broadcast_channel_capacity = CHANGES_MAX);
     let (redis, subscriber) = (builder.build()?, builder.build_subscriber_client()?);
     redis.init().await?;
     subscriber.init().await?;
@@ -168,7 +173,15 @@ impl Server {
 /// Passes changes from Redis to the clients of this node.
 async fn deliver(server: Arc<Server>) {
     let mut changes = server.subscriber.message_rx();
-    while let Ok(change) = changes.recv().await {
+    loop {
+        let change = match changes.recv().await {
+            Ok(change) => change,
+            Err(RecvError::Lagged(lost)) => {
+                eprintln!("{lost} changes are lost");
+                continue;
+            }
+            Err(RecvError::Closed) => return,
+        };
         let text = change.value.as_string().unwrap_or_default();
         let Ok(session) = serde_json::from_str::<Session>(&text) else { continue };
         let mut users = server.users.lock();
