@@ -116,6 +116,11 @@ export class LiveClient {
     publish() {
         this.#store.set(this.describe());
     }
+    /** Reports an error of the server that belongs to no command; one with the code `retryCode` passes by itself. */
+    reportServerError({ payload }, retryCode) {
+        const { code, message } = (payload ?? {});
+        this.errors.notify({ kind: 'server', code: String(code ?? 'unknown'), message: String(message ?? ''), retry: code === retryCode });
+    }
     /** Measures the server's time if that is due. */
     syncClock() {
         void this.clock.sync().then((updated) => {

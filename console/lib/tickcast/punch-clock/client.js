@@ -120,7 +120,7 @@ export class PunchClockClient extends CommandClient {
     receive(message) {
         const day = parseDay(message);
         if (message.type === 'error')
-            this.#reportError(message);
+            this.reportServerError(message, 'time_uncertain');
         if (day)
             this.#stored = day;
         this.publish();
@@ -179,10 +179,6 @@ export class PunchClockClient extends CommandClient {
     #beat() {
         if (this.isOnline)
             void this.#request({ method: 'POST', path: 'api/heartbeat', json: {}, read: async () => { } });
-    }
-    #reportError({ payload }) {
-        const { code, message } = (payload ?? {});
-        this.errors.notify({ kind: 'server', code: String(code ?? 'unknown'), message: String(message ?? ''), retry: code === 'time_uncertain' });
     }
     /** The day with the punches that wait; the same object until either changes. */
     #day() {

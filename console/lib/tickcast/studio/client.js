@@ -114,7 +114,7 @@ export class StudioClient extends CommandClient {
     receive(message) {
         const event = parseStudioEvent(message);
         if (message.type === 'error')
-            this.#reportError(message);
+            this.reportServerError(message, 'UNAVAILABLE');
         if (!event || !this.#recent.add(message))
             return;
         const needsReload = isIncomplete(this.#model, event, this.clock.now());
@@ -188,9 +188,5 @@ export class StudioClient extends CommandClient {
         this.#isCurrent = this.isOnline && (this.#isCurrent || error === null);
         this.publish();
         return error === null;
-    }
-    #reportError({ payload }) {
-        const { code, message } = (payload ?? {});
-        this.errors.notify({ kind: 'server', code: String(code ?? 'unknown'), message: String(message ?? ''), retry: code === 'UNAVAILABLE' });
     }
 }

@@ -168,6 +168,12 @@ export abstract class LiveClient<Snapshot extends object> implements Store<Snaps
     this.#store.set(this.describe());
   }
 
+  /** Reports an error of the server that belongs to no command; one with the code `retryCode` passes by itself. */
+  protected reportServerError({ payload }: Message, retryCode: string): void {
+    const { code, message } = (payload ?? {}) as { code?: unknown; message?: unknown };
+    this.errors.notify({ kind: 'server', code: String(code ?? 'unknown'), message: String(message ?? ''), retry: code === retryCode });
+  }
+
   /** Measures the server's time if that is due. */
   protected syncClock(): void {
     void this.clock.sync().then((updated) => {

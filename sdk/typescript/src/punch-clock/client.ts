@@ -167,7 +167,7 @@ export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchSto
 
   protected receive(message: Message): void {
     const day = parseDay(message);
-    if (message.type === 'error') this.#reportError(message);
+    if (message.type === 'error') this.reportServerError(message, 'time_uncertain');
     if (day) this.#stored = day;
     this.publish();
   }
@@ -230,11 +230,6 @@ export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchSto
 
   #beat() {
     if (this.isOnline) void this.#request({ method: 'POST', path: 'api/heartbeat', json: {}, read: async () => {} });
-  }
-
-  #reportError({ payload }: Message) {
-    const { code, message } = (payload ?? {}) as { code?: unknown; message?: unknown };
-    this.errors.notify({ kind: 'server', code: String(code ?? 'unknown'), message: String(message ?? ''), retry: code === 'time_uncertain' });
   }
 
   /** The day with the punches that wait; the same object until either changes. */

@@ -178,7 +178,7 @@ export class StudioClient extends CommandClient<StudioSnapshot, StudioResult> {
 
   protected receive(message: Message): void {
     const event = parseStudioEvent(message);
-    if (message.type === 'error') this.#reportError(message);
+    if (message.type === 'error') this.reportServerError(message, 'UNAVAILABLE');
     if (!event || !this.#recent.add(message)) return;
     const needsReload = isIncomplete(this.#model, event, this.clock.now());
     this.#model = reduce(this.#model, event);
@@ -253,10 +253,5 @@ export class StudioClient extends CommandClient<StudioSnapshot, StudioResult> {
     this.#isCurrent = this.isOnline && (this.#isCurrent || error === null);
     this.publish();
     return error === null;
-  }
-
-  #reportError({ payload }: Message) {
-    const { code, message } = (payload ?? {}) as { code?: unknown; message?: unknown };
-    this.errors.notify({ kind: 'server', code: String(code ?? 'unknown'), message: String(message ?? ''), retry: code === 'UNAVAILABLE' });
   }
 }
