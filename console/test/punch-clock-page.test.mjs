@@ -5,10 +5,13 @@ import { after, before, test } from 'node:test';
 import jwt from 'next-auth/jwt';
 import { openBrowser } from './fixture/browser.mjs';
 import { archiveDays } from './fixture/past.mjs';
+import { storedPunches, untilStored } from './fixture/punches.mjs';
 import { startServer } from './fixture/server.mjs';
 import { until } from './fixture/until.mjs';
 
-const PATH = '/?userId=ann#/punch-clock';
+const ANN = { search: '?userId=ann' };
+
+const PATH = `/${ANN.search}#/punch-clock`;
 
 const ARCHIVED_DAYS = 12;
 
@@ -30,7 +33,6 @@ after(async () => {
 const status = (page, text) => page.locator('[data-status]').getByText(text, { exact: true }).waitFor();
 const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
 const punches = (page) => page.locator('.punch');
-const punchesOfServer = async () => (await (await fetch(`${server.url}/api/session?userId=ann`)).json()).data.entries;
 
 test('punches are shown on every device, and those of an outage keep their times', async () => {
   const one = await browser.openPage(server, PATH);
@@ -54,14 +56,13 @@ test('punches are shown on every device, and those of an outage keep their times
     await page.locator('html[data-connection="online"]').waitFor({ state: 'attached' });
     await status(page, 'Clocked out');
   }
-  await until('the punch is stored once', async () => (await punchesOfServer()).length === 2);
+  await untilStored(server, ANN, 'IN', 'OUT');
   assert.equal(await two.locator('[data-work]').textContent(), workWhenOut, 'the punch counts from when it was made');
   assert.equal(await punches(two).count(), 2);
 });
 
 test('a punch that the server cannot store survives a reload', async () => {
   const page = await browser.openPage(server, PATH);
-  const before = (await punchesOfServer()).length;
   const isPost = (request) => request.method() === 'POST' && new URL(request.url()).pathname === '/api/session';
   const fail = (route) => (isPost(route.request()) ? route.fulfill({ status: 503, json: { error: 'Failed to update session' } }) : route.continue());
   await page.route('**/api/session?*', fail);
@@ -69,9 +70,9 @@ test('a punch that the server cannot store survives a reload', async () => {
   await page.getByText('1 punch waits for the server.').waitFor();
   await page.reload();
   await status(page, 'At work');
-  assert.equal((await punchesOfServer()).length, before);
+  assert.deepEqual(await storedPunches(server, ANN), ['IN', 'OUT']);
   await page.unroute('**/api/session?*', fail);
-  await until('the punch is stored once', async () => (await punchesOfServer()).length === before + 1);
+  await untilStored(server, ANN, 'IN', 'OUT', 'IN');
   await page.getByText('1 punch waits for the server.').waitFor({ state: 'hidden' });
 });
 
@@ -90,7 +91,7 @@ test('zone, theme, target and the deletion of the day', async () => {
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Keep', 'the safe choice has the focus');
   await press(page, 'Delete punches');
   await status(page, 'Not clocked in today');
-  assert.equal((await punchesOfServer()).length, 0);
+  await untilStored(server, ANN);
 });
 
 test('archived days are listed page by page, counted in the week, and exported', async () => {
@@ -120,9 +121,10 @@ test('a page that is part of a website uses its login', async () => {
   await press(page, 'Clock in');
   await status(page, 'At work');
   await page.getByText('Login of the website').waitFor();
-  const answer = await fetch(`${site.url}/api/session`, { headers: { cookie: `next-auth.session-token=${token}` } });
-  const { data } = await answer.json();
-  assert.deepEqual([data.userId, data.entries.length], ['cem', 1]);
+  const cookie = `next-auth.session-token=${token}`;
+  await untilStored(site, { cookie }, 'IN');
+  const { data } = await (await fetch(`${site.url}/api/session`, { headers: { cookie } })).json();
+  assert.equal(data.userId, 'cem');
   await page.context().close();
   await site.close();
 });

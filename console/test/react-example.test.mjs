@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { openBrowser, screenshot } from './fixture/browser.mjs';
+import { storedPunches, untilStored } from './fixture/punches.mjs';
 import { freePort, startServer } from './fixture/server.mjs';
 import { until } from './fixture/until.mjs';
 
@@ -77,12 +78,6 @@ class Desk {
   }
 }
 
-/** The types of the punches that the server has. */
-async function punches(user) {
-  const { data } = await (await fetch(`${server.url}/api/session?userId=${user}`)).json();
-  return data.entries.map(({ type }) => type);
-}
-
 test('three systems tick on two devices, over one connection each, and outlive a killed server', async () => {
   const ada = await Desk.open('Ada');
   await ada.page.getByLabel('What are you doing?').fill('Write the report');
@@ -122,7 +117,7 @@ test('three systems tick on two devices, over one connection each, and outlive a
   await ada.untilSeconds('Break', (seconds) => seconds >= 1);
   await ada.untilSeconds('Write the report', (seconds) => seconds > before[0]);
   await ada.members('Ada (you)', 'Ben');
-  assert.deepEqual(await punches('Ada'), ['IN', 'OUT'], 'the punch that waited is stored once');
+  await untilStored(server, { search: '?userId=Ada' }, 'IN', 'OUT');
   await ada.press('Leave the room');
   await ben.members('Ben (you)');
   await ada.page.getByLabel('Link or id of a room').fill('100%');
@@ -134,7 +129,7 @@ test('three systems tick on two devices, over one connection each, and outlive a
   await ben.page.evaluate(() => (window.fetch = () => new Promise(() => {})));
   await ben.press('Clock in');
   await ben.untilSeconds('Work', (seconds) => seconds >= 1);
-  assert.deepEqual(await punches('Ben'), []);
+  assert.deepEqual(await storedPunches(server, { search: '?userId=Ben' }), []);
   await ben.page.goto('about:blank');
-  await until('the beacon has arrived', async () => (await punches('Ben')).length === 1);
+  await untilStored(server, { search: '?userId=Ben' }, 'IN');
 });
