@@ -8,7 +8,9 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     if let Ok(item) = Item::decode(bytes) {
         assert_eq!(Item::decode(&item.encode()).expect("an encoded item"), item);
     }
-    engine::Update::decode(bytes).ok();
+    if let Ok(update) = engine::Update::decode(bytes.to_vec().into()) {
+        update.items.read().ok();
+    }
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(scope) = text.parse::<Scope>() {
         assert_eq!(scope.to_string(), text);

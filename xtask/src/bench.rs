@@ -13,6 +13,7 @@ use crate::{npm, process, tools};
 use deployment::Deployment;
 
 mod centrifugo;
+mod commits;
 mod deployment;
 mod observers;
 mod report;
@@ -20,7 +21,7 @@ pub(crate) mod soak;
 mod telemetry;
 
 /// The measurements in their order. A baseline runs next to what it is compared with, because a machine's speed drifts.
-const MEASUREMENTS: [Measurement; 17] = [
+const MEASUREMENTS: [Measurement; 19] = [
     Measurement { name: "idle", system: tickcast(1), scenario: "idle" },
     Measurement { name: "ticks, bare loop", system: System::Bare, scenario: "ticks" },
     Measurement { name: "ticks", system: tickcast(1), scenario: "ticks" },
@@ -30,6 +31,8 @@ const MEASUREMENTS: [Measurement; 17] = [
     Measurement { name: "compare, express and ws", system: System::Express, scenario: "compare" },
     Measurement { name: "compare", system: tickcast(1), scenario: "compare" },
     Measurement { name: "mutate", system: tickcast(2), scenario: "mutate" },
+    Measurement { name: "commits, pipelining client", system: System::PipeliningClient, scenario: "commits" },
+    Measurement { name: "commits", system: tickcast(2), scenario: "commits" },
     Measurement { name: "storm", system: tickcast(2), scenario: "storm" },
     Measurement { name: "slow", system: tickcast(1), scenario: "slow" },
     Measurement { name: "churn", system: tickcast(1), scenario: "churn" },
@@ -81,8 +84,24 @@ enum System {
     Subscribe,
     /// Centrifugo with Redis and a ticker that publishes to a channel for each user; all three are counted.
     Centrifugo { users: usize },
+    /// A client that sends the script of a commit to Redis without waiting for each answer.
+    PipeliningClient,
     /// Socket.IO with its Redis adapter, the usual way to scale that out.
     SocketIo,
+}
+
+impl System {
+    /// Returns the protocol of the clients; `None` if loadgen is not the client.
+    fn protocol(self) -> Option<&'static str> {
+        match self {
+            Self::Tickcast { .. } | Self::Bare | Self::Express | Self::Subscribe => Some("clockit"),
+            Self::Rooms { .. } => Some("rooms"),
+            Self::Studio { .. } => Some("studio"),
+            Self::Centrifugo { .. } => Some("centrifugo"),
+            Self::SocketIo => Some("socket-io"),
+            Self::PipeliningClient => None,
+        }
+    }
 }
 
 /// The programs and folders of the measurements.
@@ -133,7 +152,7 @@ fn set_up(workspace: &Workspace, steps: &mut Steps) -> Result<BenchSetup> {
     workspace.build(
         steps,
         "release",
-        &["gateway", "loadgen", "baseline-bare", "baseline-centrifugo", "baseline-subscribe"],
+        &["gateway", "loadgen", "baseline-bare", "baseline-centrifugo", "baseline-commit", "baseline-subscribe"],
     )?;
     for folder in ["benches/baseline-node", "benches/baseline-socketio"] {
         steps.run(&format!("npm packages of {folder}"), || npm::install_packages(&workspace.root, folder, &npm))?;
@@ -150,7 +169,10 @@ fn set_up(workspace: &Workspace, steps: &mut Steps) -> Result<BenchSetup> {
 fn measure(setup: &BenchSetup, measurement: &Measurement) -> Result<Value> {
     let deployment = Deployment::start(setup, measurement.system)?;
     let calls_before = deployment.redis_calls()?;
-    let mut report = run_load(setup, measurement, &deployment)?;
+    let mut report = match measurement.system.protocol() {
+        Some(protocol) => run_load(setup, measurement, protocol, &deployment)?,
+        None => commits::run(setup, &deployment)?,
+    };
     report["name"] = json!(measurement.name);
     report["sentToCollector"] = json!(deployment.exported_bytes());
     report["redisCalls"] = json!(deployment.redis_calls()? - calls_before);
@@ -158,16 +180,9 @@ fn measure(setup: &BenchSetup, measurement: &Measurement) -> Result<Value> {
 }
 
 /// Puts servers under the load of a measurement, and returns the report of loadgen.
-fn run_load(setup: &BenchSetup, measurement: &Measurement, deployment: &Deployment) -> Result<Value> {
+fn run_load(setup: &BenchSetup, measurement: &Measurement, protocol: &str, deployment: &Deployment) -> Result<Value> {
     let report = setup.folder.join("report.json");
     fs::write(&report, "")?;
-    let protocol = match measurement.system {
-        System::Tickcast { .. } | System::Bare | System::Express | System::Subscribe => "clockit",
-        System::Rooms { .. } => "rooms",
-        System::Studio { .. } => "studio",
-        System::Centrifugo { .. } => "centrifugo",
-        System::SocketIo => "socket-io",
-    };
     let mut loadgen = Command::new(setup.binaries.join("loadgen"));
     loadgen
         .arg("run")

@@ -27,6 +27,7 @@ pub use signals::*;
 pub use transfer::*;
 pub use unknown_kinds::*;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,7 +37,7 @@ use timers::{
 };
 
 use crate::store::{ArchivedRow, Commit, Committed, Connected, Expiry, Store};
-use crate::update::Update;
+use crate::update::{Update, UpdateItems};
 
 /// How long the suite waits for an expected event.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -173,8 +174,15 @@ async fn fresh(store: &dyn Store, scope: &Scope, id: u64) -> Commit {
 fn next_commit(scope: &Scope, on: Position, now: Timestamp, id: u64) -> Commit {
     let tag = Tag(id << 8 | 1);
     let position = Position { revision: on.revision.next(), tag };
-    let update =
-        Update { scope: scope.clone(), prev: on.tag, position, at: now, items: None, decided_at: None, trace: None };
+    let update = Update {
+        scope: scope.clone(),
+        prev: on.tag,
+        position,
+        at: now,
+        items: UpdateItems::Unreadable,
+        decided_at: None,
+        trace: None,
+    };
     Commit {
         scope: scope.clone(),
         expected: on.tag,
@@ -189,7 +197,7 @@ fn next_commit(scope: &Scope, on: Position, now: Timestamp, id: u64) -> Commit {
         deadline: DeadlineMove::Keep,
         expiry: Expiry::Keep,
         quota: None,
-        update: update.encode(&[]),
+        update: update.encode(&[], &BTreeSet::new()),
     }
 }
 

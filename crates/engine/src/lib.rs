@@ -50,4 +50,4 @@ pub use store::Store;
 pub use store_clock::{StoreClock, StoreTime};
 pub use telemetry::Telemetry;
 pub use trace::{BadTraceParent, TraceParent};
-pub use update::{BadUpdate, Items, Update};
+pub use update::{BadUpdate, Items, Update, UpdateItems};

@@ -227,7 +227,7 @@ impl Store for MemoryNode {
             DeadlineMove::Set(at) => drop(core.content.due.insert(commit.scope.clone(), at)),
         }
         core.content.end_at(&commit.scope, ends_at);
-        let update = Update::decode(&commit.update).expect("the engine wrote it");
+        let update = Update::decode(commit.update.clone()).expect("the engine wrote it");
         core.publish(Some(&commit.scope), &Signal::Updated(Box::new(update)));
         Ok(committed)
     }

@@ -182,6 +182,9 @@ impl Client {
                     observations.counts.acks += 1;
                     delivered.into_iter().for_each(|delivery| observations.record_update(delivery));
                 });
+                if self.pool.mutates_without_pause() {
+                    return vec![self.toggle(now)];
+                }
             }
             ServerMessage::Error => self.pool.record(|observations| observations.counts.errors += 1),
             ServerMessage::ReplyWith(answer) => return vec![answer.to_owned()],

@@ -90,15 +90,24 @@ impl ClientPool {
     pub(crate) fn begin(self: &Rc<Self>) {
         self.observations.take();
         self.recording.set(true);
-        if let Work::Mutate { devices, rate } = self.assignment.scenario.work
-            && rate > 0.0
-        {
-            let pool = Rc::clone(self);
-            let mut controllers = (0..self.users.len()).map(move |user| user * devices).cycle();
-            spawn_local(Rc::clone(self).at_rate(rate, move |instant| {
-                pool.send_action(controllers.next().expect("there are users"), ClientAction::Toggle(instant));
-            }));
+        let Work::Mutate { devices, rate } = self.assignment.scenario.work else { return };
+        let controllers = (0..self.users.len()).map(move |user| user * devices);
+        match rate {
+            None => controllers.for_each(|nth| self.send_action(nth, ClientAction::Toggle(Instant::now()))),
+            Some(rate) if rate > 0.0 => {
+                let pool = Rc::clone(self);
+                let mut controllers = controllers.cycle();
+                spawn_local(Rc::clone(self).at_rate(rate, move |instant| {
+                    pool.send_action(controllers.next().expect("there are users"), ClientAction::Toggle(instant));
+                }));
+            }
+            Some(_) => {}
         }
+    }
+
+    /// Tells whether a user's next mutation follows the acknowledgement of the last.
+    pub(crate) fn mutates_without_pause(&self) -> bool {
+        self.recording.get() && matches!(self.assignment.scenario.work, Work::Mutate { rate: None, .. })
     }
 
     /// Stops recording and returns the observations.

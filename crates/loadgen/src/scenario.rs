@@ -45,8 +45,9 @@ pub(crate) enum Work {
     Mutate {
         /// Devices per user.
         devices: usize,
-        /// Mutations per second of all users together.
-        rate: f64,
+        /// Mutations per second of all users together. Without it, each user's next one follows the acknowledgement of the
+        /// last.
+        rate: Option<f64>,
     },
     /// All connections disconnect and reconnect at once.
     Storm {},

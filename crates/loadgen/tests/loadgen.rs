@@ -63,6 +63,16 @@ async fn mutations_are_measured_on_every_device() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_a_rate_each_mutation_follows_the_last() {
+    let scenario = "connections = 12\nsettle_seconds = 1\nseconds = 3\n[work.mutate]\ndevices = 2\n";
+    let (report, output_text) = report(scenario, "clockit").await;
+    let window = &report["windows"][0];
+    let (sent, acks) = (window["sent"].as_u64().unwrap(), window["acks"].as_u64().unwrap());
+    assert!(sent > 6 * 3 && acks <= sent && acks + 6 >= sent, "{output_text}");
+    assert_eq!((&window["errors"], &window["missing"]), (&0.into(), &0.into()), "{output_text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn room_commands_are_measured_up_to_the_last_member() {
     let scenario = "connections = 12\nsettle_seconds = 1\nseconds = 3\n[work.mutate]\ndevices = 4\nrate = 6\n";
     let (report, output_text) = report(scenario, "rooms").await;

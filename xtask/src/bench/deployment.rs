@@ -59,6 +59,7 @@ impl Deployment {
                 command.args([format!("127.0.0.1:{port}"), format!("redis://127.0.0.1:{redis}")]);
                 deployment.add("subscribe", port, command, setup)?;
             }
+            System::PipeliningClient => drop(deployment.start_redis(setup)?),
             System::SocketIo => {
                 let redis = deployment.start_redis(setup)?;
                 let port = ports::free_ports(1)?[0];
@@ -118,9 +119,14 @@ impl Deployment {
         pids.map(|pid| pid.to_string()).collect::<Vec<_>>().join(",")
     }
 
+    /// Returns the address of the Redis, if there is one.
+    pub(super) fn redis_address(&self) -> Option<String> {
+        self.redis_port.map(|port| format!("127.0.0.1:{port}"))
+    }
+
     /// Returns the arguments that tell loadgen of the Redis, if there is one.
     pub(super) fn redis_arguments(&self) -> Vec<String> {
-        self.redis_port.map_or_else(Vec::new, |port| vec!["--redis".to_owned(), format!("127.0.0.1:{port}")])
+        self.redis_address().map_or_else(Vec::new, |address| vec!["--redis".to_owned(), address])
     }
 
     /// Returns the number of bytes of spans that the nodes have exported.

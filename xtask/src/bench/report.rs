@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 use serde_json::Value;
 
+use super::commits;
 use crate::process;
 
 /// Returns the page; `previous` holds the reports of the last recorded run.
@@ -50,6 +51,7 @@ pub(super) fn page(root: &Path, reports: &[Value], previous: Option<&Value>) -> 
     for report in reports {
         page += &further_results(report);
     }
+    page.extend(commits::results(reports).iter().map(|line| format!("- {line}\n")));
     Ok(page)
 }
 
@@ -175,7 +177,7 @@ fn title(report: &Value, window: &Value) -> String {
     }
 }
 
-fn find<'r>(reports: &'r [Value], name: &str) -> Option<&'r Value> {
+pub(super) fn find<'r>(reports: &'r [Value], name: &str) -> Option<&'r Value> {
     reports.iter().find(|report| report["name"] == name)
 }
 

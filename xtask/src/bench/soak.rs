@@ -109,7 +109,7 @@ fn length_of(hours: f64) -> Result<Duration> {
 
 /// Runs one round of clients, and returns what is held when all have left.
 fn round(setup: &BenchSetup, deployment: &Deployment, start: &Resources) -> Result<Resources> {
-    run_load(setup, &MEASUREMENT, deployment)?;
+    run_load(setup, &MEASUREMENT, "clockit", deployment)?;
     let end = Instant::now() + REST_WITHIN;
     loop {
         let is_empty = deployment.internal_ports().iter().all(|port| has_no_connections(*port));

@@ -7,7 +7,7 @@ use super::tree::{Tree, manifest};
 use crate::workspace::{Dependency, Package};
 
 /// For each crate, the crates of the workspace that it may depend on. A row may exist before its crate does.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("allocator", &[]),
     ("apidocs", &["wire"]),
     ("timers", &[]),
@@ -21,6 +21,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("loadgen", &["harness", "wire"]),
     ("baseline-bare", &[]),
     ("baseline-centrifugo", &[]),
+    ("baseline-commit", &[]),
     ("baseline-subscribe", &[]),
     ("benches", &["timers", "wire", "engine", "store", "net", "access", "harness"]),
     ("faults", &["harness"]),

@@ -71,7 +71,7 @@ pub(super) fn commit_of(update: &Update, change: &Change, id: CommandId, decided
         decided_at,
         at: change.at,
         tag: update.position.tag,
-        update: update.encode(&put),
+        update: update.encode(&put, &change.removed),
         put,
         removed: change.removed.iter().cloned().collect(),
         archive: archive.collect(),

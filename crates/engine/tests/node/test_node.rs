@@ -121,7 +121,7 @@ impl Store for FaultyStore {
                 prev: Tag(rev << 20),
                 position: Position { revision: Revision(rev), tag: Tag(rev << 21) },
                 at: Timestamp(1),
-                items: Some(Default::default()),
+                items: UpdateItems::Decided(Default::default()),
                 decided_at: None,
                 trace: None,
             };

@@ -245,7 +245,7 @@ impl Writer {
         }
         let mut signal_sender = self.signal_sender.lock();
         if signal_sender.is_watching(&commit.scope) {
-            let update = Update::decode(&commit.update).expect("the engine encoded it");
+            let update = Update::decode(commit.update.clone()).expect("the engine encoded it");
             signal_sender.send(Signal::Updated(Box::new(update)));
         }
     }

@@ -1,7 +1,9 @@
 //! The arguments of `commit.lua`.
 
-use bytes::Bytes;
-use engine::store::{COMMIT_AGE_MAX, Commit, Expiry, HistoryQuota};
+use std::fmt::{Display, Write};
+
+use bytes::{Bytes, BytesMut};
+use engine::store::{COMMIT_AGE_MAX, Commit, Expiry};
 use fred::types::Value;
 use timers::{DeadlineMove, MILLIS_PER_BEAT, Tag, Timestamp};
 
@@ -33,53 +35,109 @@ pub(crate) fn keys(commit: &Commit, keys: ScopeKeys) -> Vec<String> {
 
 /// Returns the arguments of `commit.lua`.
 pub(crate) fn args(commit: &Commit, window: &CommitWindow, channel: String, publish: &'static str) -> Vec<Value> {
-    let expected = if commit.expected == Tag::NONE { String::new() } else { commit.expected.to_string() };
-    let deadline = match commit.deadline {
-        DeadlineMove::Keep => String::new(),
-        DeadlineMove::Clear => "0".to_owned(),
-        DeadlineMove::Set(at) => at.to_string(),
-    };
+    let mut args = Arguments::with_room_for(2 * (commit.put.len() + commit.archive.len()));
+    args.optional((commit.expected != Tag::NONE).then_some(commit.expected));
+    args.bytes(&commit.id.0.to_be_bytes());
+    args.text(window.stale_from);
+    args.text(window.late_after);
+    args.text(commit.tag);
+    args.text(commit.at);
+    args.text(&commit.scope);
+    match commit.deadline {
+        DeadlineMove::Keep => args.none(),
+        DeadlineMove::Clear => args.text(0),
+        DeadlineMove::Set(at) => args.text(at),
+    }
+    args.text(publish);
+    args.text(channel);
+    args.shared(&commit.update);
     let (lifetime, kind) = match commit.expiry {
         Expiry::Keep => (None, "after"),
         Expiry::After(lifetime) => (Some(lifetime.0), "after"),
         Expiry::Within(lifetime) => (Some(lifetime.0), "within"),
     };
-    let bound = |of: fn(HistoryQuota) -> u64| commit.quota.map_or_else(String::new, |quota| of(quota).to_string());
-    let text = |text: String| Value::String(text.into());
-    let count = |count: usize| text(count.to_string());
-    let mut args = vec![
-        text(expected),
-        Value::Bytes(Bytes::copy_from_slice(&commit.id.0.to_be_bytes())),
-        text(window.stale_from.to_string()),
-        text(window.late_after.to_string()),
-        text(commit.tag.to_string()),
-        text(commit.at.to_string()),
-        text(commit.scope.to_string()),
-        text(deadline),
-        text(publish.to_owned()),
-        text(channel),
-        Value::Bytes(commit.update.clone()),
-        text(lifetime.map_or_else(String::new, |lifetime| lifetime.to_string())),
-        text(kind.to_owned()),
-        text(bound(|quota| quota.rows)),
-        text(bound(|quota| quota.bytes)),
-        count(commit.put.len()),
-    ];
+    args.optional(lifetime);
+    args.text(kind);
+    args.optional(commit.quota.map(|quota| quota.rows));
+    args.optional(commit.quota.map(|quota| quota.bytes));
+    args.text(commit.put.len());
     for (key, bytes) in &commit.put {
-        args.push(text(key.to_string()));
-        args.push(Value::Bytes(bytes.clone()));
+        args.text(key);
+        args.shared(bytes);
     }
-    args.push(count(commit.removed.len()));
-    args.extend(commit.removed.iter().map(|key| text(key.to_string())));
-    args.push(count(commit.archive.len()));
+    args.text(commit.removed.len());
+    commit.removed.iter().for_each(|key| args.text(key));
+    args.text(commit.archive.len());
     for row in &commit.archive {
-        args.push(text(row.id.to_string()));
-        args.push(text(row.at.to_string()));
-        args.push(Value::Bytes(row.value()));
+        args.text(&row.id);
+        args.text(row.at);
+        args.shared(&row.value());
     }
-    args.push(count(commit.archive_removed.len()));
-    args.extend(commit.archive_removed.iter().map(|id| text(id.to_string())));
-    args
+    args.text(commit.archive_removed.len());
+    commit.archive_removed.iter().for_each(|id| args.text(id));
+    args.into_values()
+}
+
+/// Arguments of a script. Their texts share one buffer: a commit has thirty of them, and an allocation for each would cost more
+/// than the texts.
+struct Arguments {
+    texts: BytesMut,
+    arguments: Vec<Argument>,
+}
+
+enum Argument {
+    /// A part of the buffer, by its length.
+    Text(usize),
+    Shared(Bytes),
+}
+
+impl Arguments {
+    /// The number of arguments of a commit without items and rows.
+    const FIXED: usize = 20;
+
+    /// The texts of those and of a few items take no more bytes.
+    const TEXT_BYTES: usize = 384;
+
+    /// Makes arguments for a commit that has this many beside those of every commit.
+    fn with_room_for(more: usize) -> Self {
+        let texts = BytesMut::with_capacity(Self::TEXT_BYTES);
+        Self { texts, arguments: Vec::with_capacity(Self::FIXED + more) }
+    }
+
+    fn text(&mut self, text: impl Display) {
+        let begin = self.texts.len();
+        write!(self.texts, "{text}").expect("a buffer grows");
+        self.arguments.push(Argument::Text(self.texts.len() - begin));
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.texts.extend_from_slice(bytes);
+        self.arguments.push(Argument::Text(bytes.len()));
+    }
+
+    fn shared(&mut self, bytes: &Bytes) {
+        self.arguments.push(Argument::Shared(bytes.clone()));
+    }
+
+    fn none(&mut self) {
+        self.bytes(&[]);
+    }
+
+    fn optional(&mut self, text: Option<impl Display>) {
+        match text {
+            Some(text) => self.text(text),
+            None => self.none(),
+        }
+    }
+
+    fn into_values(self) -> Vec<Value> {
+        let mut texts = self.texts.freeze();
+        let value = |argument| match argument {
+            Argument::Text(length) => Value::Bytes(texts.split_to(length)),
+            Argument::Shared(bytes) => Value::Bytes(bytes),
+        };
+        self.arguments.into_iter().map(value).collect()
+    }
 }
 
 #[cfg(test)]

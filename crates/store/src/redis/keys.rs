@@ -51,14 +51,15 @@ impl Keys {
 
     pub(crate) fn of(&self, scope: &Scope) -> ScopeKeys {
         let shard = Shard::of(scope);
-        let at = |kind: &str| self.of_shard(shard, &format!("{kind}:{scope}"));
+        let name = scope.to_string();
+        let at = |kind: &str| self.of_shard(shard, &[kind, ":", &name].concat());
         ScopeKeys {
             board: at("board"),
             due: self.due(shard),
             rows: at("history"),
             index: at("history-index"),
             terms: at("history-terms"),
-            channel: self.channel(scope),
+            channel: self.channel_of_shard(shard, &name),
         }
     }
 

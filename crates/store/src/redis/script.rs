@@ -3,7 +3,7 @@
 use fred::clients::{Client, Pipeline};
 use fred::error::Error;
 use fred::interfaces::{ClientLike, LuaInterface};
-use fred::types::{ClusterHash, CustomCommand, Value};
+use fred::types::{ClusterHash, CustomCommand, MultipleKeys, Value};
 
 /// A Lua script.
 pub(crate) struct Script {
@@ -18,6 +18,8 @@ impl Script {
 
     /// Runs the script. One round trip; two when the server lacks the script, as after each restart.
     pub(crate) async fn run(&self, client: &Client, keys: Vec<String>, args: Vec<Value>) -> Result<Value, Error> {
+        // A copy of these keys shares their texts.
+        let keys = MultipleKeys::from(keys);
         match client.evalsha(&self.hash, keys.clone(), args.clone()).await {
             // The script did not run, so this is its first run.
             Err(error) if is_noscript(&error) => client.eval(self.source, keys, args).await,

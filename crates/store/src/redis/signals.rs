@@ -36,7 +36,7 @@ pub(crate) async fn forward(
                     continue;
                 }
                 ChannelKind::Beats => beat(&message, &shared),
-                ChannelKind::Updates => update(&message),
+                ChannelKind::Updates => update(message),
             },
             Err(RecvError::Lagged(missed)) => {
                 shared.counters.dropped.add(missed);
@@ -74,8 +74,8 @@ fn beat(message: &Message, shared: &Shared) -> Option<Signal> {
     Some(Signal::Beat(beat))
 }
 
-fn update(message: &Message) -> Option<Signal> {
-    match Update::decode(message.value.as_bytes()?) {
+fn update(message: Message) -> Option<Signal> {
+    match Update::decode(message.value.into_bytes()?) {
         Ok(update) => Some(Signal::Updated(Box::new(update))),
         Err(error) => {
             tracing::warn!("malformed message on the channel of a scope");
