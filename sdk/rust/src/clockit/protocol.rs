@@ -143,11 +143,6 @@ impl ServerMessage {
     pub(crate) fn is_tick(&self) -> bool {
         matches!(self, Self::Tick { .. })
     }
-
-    /// Tells whether the message counts although it arrives on the link that another one has replaced.
-    pub(crate) fn counts_after_handover(&self) -> bool {
-        matches!(self, Self::Tick { .. } | Self::Answer { .. })
-    }
 }
 
 /// Reads a text.

@@ -237,7 +237,9 @@ impl ClockitTask {
                         self.connection.drop_old();
                     }
                 }
-                Output::Late(message) if message.counts_after_handover() => self.receive(message, now),
+                // Not the answer to a command: its change may not have arrived on the current link yet, where the command
+                // is repeated.
+                Output::Late(message) if message.is_tick() => self.receive(message, now),
                 Output::Late(_) | Output::NextFailed => {}
                 Output::StateChanged => self.handle_state(now),
             }

@@ -165,9 +165,12 @@ async fn a_command_is_repeated_on_the_next_node_under_its_id_and_misses_no_secon
     world.send(1, tick(4_000)).await;
     assert_eq!(world.elapsed_ms(), 4_000);
     world.send(2, tick(4_000)).await;
+    let ack = json!({ "type": "ack", "id": first["id"], "rev": 2, "sessionId": "t" });
+    world.send(1, ack.clone()).await;
     world.send(2, tick(5_000)).await;
+    assert!(!starting.is_finished(), "the change has not arrived on the second link");
     assert_eq!((world.elapsed_ms(), of_kind(&world.sent(2), "session-start")), (5_000, vec![first.clone()]));
-    world.send(2, json!({ "type": "ack", "id": first["id"], "rev": 2, "sessionId": "t" })).await;
+    world.send(2, ack).await;
     assert_eq!(starting.await.unwrap().unwrap().session_id, "t");
     assert_eq!(world.client.snapshot().connection, ConnectionState::Online);
 }
