@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tickcast_client::ClientOptions;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -77,6 +78,8 @@ pub(crate) struct RunContext {
     pub(crate) nodes: Arc<[SocketAddr]>,
     pub(crate) load: watch::Receiver<Load>,
     pub(crate) started_at: Instant,
+    /// How library clients connect: to an address in front of all nodes. Without it there are none.
+    pub(crate) library: Option<ClientOptions>,
     /// The nodes behind a Service, if the addresses are those of one.
     pub(crate) backends: Option<Backends>,
     /// Time without a message after which a client takes its connection for lost: longer than the interval of the nodes' pings.
@@ -89,7 +92,7 @@ const SILENCE_TIMEOUT: Duration = Duration::from_secs(40);
 impl RunContext {
     /// Makes the context of clients that connect to the nodes themselves.
     pub(crate) fn of_nodes(nodes: Arc<[SocketAddr]>, load: watch::Receiver<Load>, started_at: Instant) -> Self {
-        Self { nodes, load, started_at, backends: None, silence_timeout: SILENCE_TIMEOUT }
+        Self { nodes, load, started_at, library: None, backends: None, silence_timeout: SILENCE_TIMEOUT }
     }
 
     /// Returns the node that a connection leads to: the dialed one, or the one that the Service has chosen.

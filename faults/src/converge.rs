@@ -8,6 +8,7 @@ use tokio::time::{Instant, interval};
 
 use crate::client::State;
 use crate::focus;
+use crate::library::LibraryState;
 use crate::oracle::SuspendedInvariants;
 use crate::population::Population;
 use crate::punch_clock;
@@ -55,6 +56,9 @@ pub(crate) async fn clients(
                 let mut unmet = unready(target).await;
                 let users = clients.users.iter();
                 unmet.extend(users.filter_map(|client| unmet_condition(&client.state(), &stored.users, since)));
+                unmet.extend(
+                    clients.library.iter().filter_map(|it| unmet_by_library(&it.state(), &stored.users, since)),
+                );
                 unmet.extend(rooms::converge::unmet_conditions(&clients.rooms, &stored.rooms, suspended));
                 unmet.extend(studio::converge::unmet_conditions(&clients.members, suspended));
                 unmet.extend(focus::converge::unmet_conditions(&clients.learners, since, suspended));
@@ -133,6 +137,24 @@ fn unmet_condition(state: &State, stored: &BTreeMap<String, View>, since: Durati
     is_still.then(|| format!("{client} sees no ticks"))
 }
 
+/// Returns the unmet condition of a library client.
+fn unmet_by_library(state: &LibraryState, stored: &BTreeMap<String, View>, since: Duration) -> Option<String> {
+    let client = &state.record.client;
+    let wanted = stored.get(&state.record.user).map(|view| View { rev: 0, sessions: view.sessions.clone() });
+    let wanted = wanted.unwrap_or_default();
+    if !state.is_live {
+        return Some(format!("{client} is not live"));
+    }
+    if let Some(command) = &state.pending {
+        return Some(format!("{client} has no answer to {command}"));
+    }
+    if state.view != wanted {
+        return Some(format!("{client} knows {}", state.view.difference(&wanted)));
+    }
+    let is_still = wanted.has_running() && state.displayed_at.is_none_or(|at| at < since);
+    is_still.then(|| format!("{client} displays no new second"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +181,24 @@ mod tests {
         check(|_| (), stored(false), "sees");
         check(|_| (), BTreeMap::new(), "instead of nothing");
         check(|state| state.ticked_at = Some(NOW - Duration::from_millis(1)), stored(true), "no ticks");
+    }
+
+    #[test]
+    fn every_unmet_condition_of_a_library_client_is_found() {
+        let with_a_run = stored(true);
+        let check = |change: fn(&mut LibraryState), stored: BTreeMap<String, View>, what: &str| {
+            let view = View { rev: 0, ..state().view };
+            let record = Record::example([]);
+            let mut state = LibraryState { record, view, is_live: true, pending: None, displayed_at: Some(NOW) };
+            assert_eq!(unmet_by_library(&state, &with_a_run, NOW), None);
+            change(&mut state);
+            let condition = unmet_by_library(&state, &stored, NOW).unwrap();
+            assert!(condition.contains(what), "{condition}");
+        };
+        check(|state| state.is_live = false, stored(true), "not live");
+        check(|state| state.pending = Some(json!({})), stored(true), "no answer");
+        check(|_| (), stored(false), "knows");
+        check(|state| state.displayed_at = Some(NOW - Duration::from_millis(1)), stored(true), "no new second");
     }
 
     fn state() -> State {

@@ -141,6 +141,11 @@ impl Fault {
         }
     }
 
+    /// Tells whether library clients take part, whose displays must show each second: nodes end only with an announcement.
+    pub(crate) fn has_library_clients(self) -> bool {
+        self == Self::RestartNodes
+    }
+
     pub(crate) fn needs(self, clocks: &Clocks) -> Needs {
         match self {
             Self::NodeClockAhead | Self::NodeClockBehind => {
@@ -150,6 +155,9 @@ impl Fault {
             Self::RedisClockAhead | Self::RedisClockBehind => {
                 Needs { server_environment: clocks.server_environment(), ..Needs::default() }
             }
+            // Half of it passes between the announcement of a close and the close, in which a library client makes its next
+            // connection: two dials, because the first may lead to the node that stops.
+            Self::RestartNodes => Needs { settings: vec![("drain.grace", "4s")], ..Needs::default() },
             Self::FailoverLagging => Needs { replica: true, ..Needs::default() },
             Self::SentinelFailover => Needs { sentinels: true, ..Needs::default() },
             Self::Failover => Needs { replica: true, settings: vec![("store.replicas_ack", "1")], ..Needs::default() },
@@ -157,7 +165,6 @@ impl Fault {
             | Self::KillLeader
             | Self::FreezeLeader
             | Self::FreezeFollower
-            | Self::RestartNodes
             | Self::Starvation
             | Self::KillRedis
             | Self::FreezeRedis

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod backends;
+mod balancer;
 mod client;
 mod clocks;
 mod cluster;
@@ -11,6 +12,7 @@ mod converge;
 mod fault;
 mod focus;
 mod kubernetes;
+mod library;
 mod oracle;
 mod population;
 mod punch_clock;
@@ -112,6 +114,12 @@ fn print(run: &Run, outcome: &Outcome) {
         outcome.longest_gap.as_secs_f64(),
         outcome.converged_after.as_secs_f64()
     );
+    if let Some(displays) = &outcome.displays {
+        let (seconds, excused) = (displays.seconds, displays.excused);
+        println!(
+            "    library clients displayed {seconds} seconds; a stall of the machine excuses {excused} missing ones"
+        );
+    }
     for violation in outcome.violations.iter().take(PRINTED_MAX) {
         println!("    {}", violation.chars().take(600).collect::<String>());
     }

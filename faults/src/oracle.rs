@@ -11,6 +11,7 @@ use crate::studio::MemberRecord;
 use crate::studio::converge::Lists;
 use crate::view::View;
 
+pub(crate) mod displays;
 mod disturbed;
 mod durability;
 mod focus_seconds;
@@ -45,6 +46,8 @@ pub(crate) struct SuspendedInvariants {
 /// The input of the oracle.
 pub(crate) struct Evidence<'e> {
     pub(crate) records: &'e [Record],
+    /// The records of library clients.
+    pub(crate) library: &'e [Record],
     /// The records of the clients of rooms.
     pub(crate) rooms: &'e [Record],
     /// The start of the run, in ms since 1970.
@@ -73,8 +76,13 @@ pub(crate) fn check(evidence: &Evidence<'_>) -> Vec<String> {
             .chain(order::check(record, evidence.suspended));
         violations.extend(found.map(|violation| format!("{}: {violation}", record.client)));
     }
+    for record in evidence.library {
+        violations
+            .extend(privacy::check(record).into_iter().map(|violation| format!("{}: {violation}", record.client)));
+    }
     if !evidence.suspended.durability {
         violations.extend(durability::check(evidence.records, evidence.stored));
+        violations.extend(durability::check(evidence.library, evidence.stored));
     }
     violations.extend(organizations::check(evidence));
     for device in evidence.devices {

@@ -7,6 +7,7 @@ use fastrand::Rng;
 
 use crate::client::{Client, ClientProfile, Dialect, RunContext};
 use crate::focus::{FocusPerson, FocusProfile, FocusState};
+use crate::library::{LibraryClient, LibraryProfile};
 use crate::punch_clock::{Device, DeviceProfile, DeviceRecord};
 use crate::record::{Event, Record};
 use crate::rooms::{Role, RoomClient, RoomIds, RoomProfile};
@@ -15,6 +16,9 @@ use crate::studio::{Member, MemberProfile, MemberRecord};
 /// Devices of a person with a punch clock: the first adopts every answer and resets the day, the second is stale until it
 /// reads the document.
 const DEVICES: usize = 2;
+
+/// Library clients of a person: the first sends commands, the second only displays.
+const LIBRARY_DEVICES: usize = 2;
 
 /// The amount of load.
 pub(crate) struct Size {
@@ -45,11 +49,14 @@ pub(crate) struct Size {
     page_pace: Duration,
     /// People with focus sessions; every other one has two devices.
     learners: usize,
+    /// People with [`LIBRARY_DEVICES`], in runs that have an address in front of all nodes.
+    library_users: usize,
 }
 
 /// The clients of a run.
 pub(crate) struct Population {
     pub(crate) users: Vec<Client>,
+    pub(crate) library: Vec<LibraryClient>,
     pub(crate) room_ids: RoomIds,
     pub(crate) rooms: Vec<RoomClient>,
     pub(crate) members: Vec<Member>,
@@ -58,8 +65,10 @@ pub(crate) struct Population {
 }
 
 /// What the clients of a run have seen and done.
+#[derive(Default)]
 pub(crate) struct Records {
     pub(crate) users: Vec<Record>,
+    pub(crate) library: Vec<Record>,
     pub(crate) rooms: Vec<Record>,
     pub(crate) members: Vec<MemberRecord>,
     pub(crate) devices: Vec<DeviceRecord>,
@@ -82,6 +91,7 @@ pub(crate) const FULL: Size = Size {
     people: 20,
     page_pace: Duration::from_millis(900),
     learners: 24,
+    library_users: 20,
 };
 /// The load of the short form.
 pub(crate) const SHORT: Size = Size {
@@ -99,6 +109,7 @@ pub(crate) const SHORT: Size = Size {
     people: 6,
     page_pace: Duration::from_millis(400),
     learners: 9,
+    library_users: 6,
 };
 
 /// The load of scenarios on Kubernetes: 301 WebSocket clients, of Clockit, Punch clock and Focus, and 103 of Socket.IO.
@@ -117,6 +128,7 @@ pub(crate) const KUBERNETES: Size = Size {
     people: 20,
     page_pace: Duration::from_millis(1500),
     learners: 15,
+    library_users: 0,
 };
 /// The load of the short form of these: 62 WebSocket clients and 20 of Socket.IO.
 pub(crate) const KUBERNETES_SHORT: Size =
@@ -133,14 +145,18 @@ impl Population {
         let mut copy = random.clone();
         let devices = start_devices(size, context, &mut copy);
         let learners = start_learners(size, context, &mut copy);
-        Self { users, room_ids, rooms, members, devices, learners }
+        let library = start_library(size, context, &mut copy);
+        Self { users, library, room_ids, rooms, members, devices, learners }
     }
 
     /// Waits until the clients have finished, and returns what they have seen and done.
     pub(crate) async fn ended(self) -> Records {
-        let mut records = Records { users: vec![], rooms: vec![], members: vec![], devices: vec![], learners: vec![] };
+        let mut records = Records::default();
         for client in self.users {
             records.users.push(client.ended().await);
+        }
+        for client in self.library {
+            records.library.push(client.ended().await);
         }
         for client in self.rooms {
             records.rooms.push(client.ended().await);
@@ -164,7 +180,8 @@ impl Records {
         let calls = self.members.iter().map(|member| member.calls.len());
         let requests = self.devices.iter().flat_map(|device| &device.attempts).filter(|it| it.answer.is_some());
         let learners = self.learners.iter().map(FocusState::acknowledged);
-        self.users.iter().map(acknowledged).chain(calls).chain(learners).sum::<usize>() + requests.count()
+        self.users.iter().chain(&self.library).map(acknowledged).chain(calls).chain(learners).sum::<usize>()
+            + requests.count()
     }
 
     /// Returns the records of all clients.
@@ -172,7 +189,7 @@ impl Records {
         let members = self.members.iter().map(|member| &member.record);
         let devices = self.devices.iter().map(|device| &device.record);
         let learners = self.learners.iter().flat_map(|person| &person.devices).map(|device| &device.record);
-        self.users.iter().chain(&self.rooms).chain(members).chain(devices).chain(learners)
+        self.users.iter().chain(&self.library).chain(&self.rooms).chain(members).chain(devices).chain(learners)
     }
 
     /// Returns the records of all clients.
@@ -180,7 +197,7 @@ impl Records {
         let members = self.members.into_iter().map(|member| member.record);
         let devices = self.devices.into_iter().map(|device| device.record);
         let learners = self.learners.into_iter().flat_map(|person| person.devices).map(|device| device.record);
-        self.users.into_iter().chain(self.rooms).chain(members).chain(devices).chain(learners)
+        self.users.into_iter().chain(self.library).chain(self.rooms).chain(members).chain(devices).chain(learners)
     }
 }
 
@@ -198,6 +215,21 @@ fn start_users(size: &Size, context: &RunContext, random: &mut Rng) -> Vec<Clien
             seed: random.u64(..),
         };
         Client::start(profile, context.clone())
+    });
+    clients.collect()
+}
+
+fn start_library(size: &Size, context: &RunContext, random: &mut Rng) -> Vec<LibraryClient> {
+    let Some(options) = &context.library else { return vec![] };
+    let clients = (0..size.library_users).flat_map(|user| (0..LIBRARY_DEVICES).map(move |device| (user, device)));
+    let clients = clients.map(|(user, device)| {
+        let profile = LibraryProfile {
+            client: format!("library{user}-{device}"),
+            user: format!("library{user}"),
+            pace: (device == 0).then_some(size.pace),
+            seed: random.u64(..),
+        };
+        LibraryClient::start(profile, options.clone(), context)
     });
     clients.collect()
 }

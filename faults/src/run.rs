@@ -1,12 +1,16 @@
 //! One run: a cluster, clients under load, a fault, and the oracle.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use fastrand::Rng;
+use tickcast_client::ClientOptions;
 use tokio::time::{Instant, sleep};
 
+use crate::balancer::Balancer;
 use crate::client::RunContext;
 use crate::clocks::Clocks;
 use crate::cluster::Cluster;
@@ -36,8 +40,14 @@ impl Run {
         let needs = self.fault.needs(&clocks);
         needs.check()?;
         let mut cluster = Cluster::start(&needs).await;
-        let nodes = cluster.target().nodes.iter().map(|node| node.public).collect();
-        let context = |load| RunContext::of_nodes(nodes, load, cluster.started_at);
+        let nodes: Arc<[SocketAddr]> = cluster.target().nodes.iter().map(|node| node.public).collect();
+        let balancer = match self.fault.has_library_clients() {
+            true => Some(Balancer::start(Arc::clone(&nodes)).await?),
+            false => None,
+        };
+        let front = balancer.as_ref().map(|balancer| format!("http://{}", balancer.address()));
+        let library = front.map(|front| ClientOptions::new(&front)).transpose()?;
+        let context = |load| RunContext { library, ..RunContext::of_nodes(nodes, load, cluster.started_at) };
         let trial = Trial::start(self.size(), &mut random, context);
         let target = cluster.target();
         let nodes = target.nodes.iter().map(|node| node.internal).enumerate().collect::<Vec<_>>();

@@ -15,6 +15,7 @@ use crate::client::{Load, RunContext};
 use crate::cluster::Disturbance;
 use crate::converge::{self, Stored};
 use crate::focus::{self, FocusState};
+use crate::oracle::displays::{self, DisplayFindings};
 use crate::oracle::focus_sessions::FocusEvidence;
 use crate::oracle::{self, Evidence, SuspendedInvariants};
 use crate::population::{Population, Records, Size};
@@ -51,6 +52,8 @@ pub(crate) struct Outcome {
     pub(crate) converged_after: Duration,
     /// Number of acknowledged commands.
     pub(crate) commands: usize,
+    /// What library clients displayed, if there were any.
+    pub(crate) displays: Option<DisplayFindings>,
 }
 
 /// What the clients have seen, and the judgement of it.
@@ -100,6 +103,7 @@ impl Trial {
         let disturbances = disturbances();
         let evidence = Evidence {
             records: &records.users,
+            library: &records.library,
             rooms: &records.rooms,
             members: &records.members,
             devices: &records.devices,
@@ -113,6 +117,11 @@ impl Trial {
         outcome.violations.extend(oracle::check(&evidence));
         end.focus.people.clone_from(&records.learners);
         outcome.violations.extend(oracle::focus_sessions::check(&end.focus, terms.suspended, &disturbances));
+        if !records.library.is_empty() {
+            let displays = displays::check(&records.library, self.started_ms, &disturbances);
+            outcome.violations.extend(displays.violations.iter().cloned());
+            outcome.displays = Some(displays);
+        }
         outcome.longest_gap = oracle::longest_gap(&records.users, &disturbances);
         outcome.commands = records.acknowledged();
         Verdict { outcome, records, disturbances }

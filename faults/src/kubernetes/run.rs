@@ -102,6 +102,7 @@ impl ScenarioRun {
             nodes: [stage.service].into(),
             load,
             started_at: stage.started_at,
+            library: None,
             backends: Some(stage.backends.clone()),
             silence_timeout: SILENCE_TIMEOUT,
         };

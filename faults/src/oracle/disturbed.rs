@@ -27,6 +27,12 @@ pub(super) fn is_any_disturbed(disturbances: &[Disturbance], from: Duration, unt
     disturbances.iter().any(|disturbance| overlaps(disturbance, from, until))
 }
 
+/// Tells whether the machine stalled a node or Redis in a period.
+pub(super) fn is_any_stalled(disturbances: &[Disturbance], from: Duration, until: Duration) -> bool {
+    let is_stall = |disturbance: &&Disturbance| disturbance.kind == DisturbanceKind::Stalled;
+    disturbances.iter().filter(is_stall).any(|disturbance| overlaps(disturbance, from, until))
+}
+
 fn overlaps(disturbance: &Disturbance, from: Duration, until: Duration) -> bool {
     from <= recovered_at(disturbance) && disturbance.from <= until
 }

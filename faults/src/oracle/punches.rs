@@ -310,6 +310,7 @@ mod tests {
         let record = Record { user: "p".to_owned(), ..Record::example([]) };
         check(&Evidence {
             records: &[],
+            library: &[],
             rooms: &[],
             started_ms: NOON_MS,
             stored: &BTreeMap::new(),

@@ -349,6 +349,7 @@ mod tests {
         let stored = BTreeMap::new();
         check(&Evidence {
             records: &[],
+            library: &[],
             rooms: records,
             started_ms: STARTED_MS,
             stored: &stored,

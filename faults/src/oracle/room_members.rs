@@ -327,6 +327,7 @@ mod tests {
         let stored = BTreeMap::new();
         check(&Evidence {
             records: &[],
+            library: &[],
             rooms: records,
             started_ms: 0,
             stored: &stored,

@@ -24,7 +24,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("baseline-commit", &[]),
     ("baseline-subscribe", &[]),
     ("benches", &["timers", "wire", "engine", "store", "net", "access", "harness"]),
-    ("faults", &["harness"]),
+    ("faults", &["harness", "tickcast-client"]),
     ("tickcast-client", &[]),
     ("xtask", &[]),
 ];
