@@ -8,6 +8,7 @@ pub(crate) mod disconnect;
 pub(crate) mod drain;
 pub(crate) mod engine_setup;
 pub(crate) mod engine_telemetry;
+mod host_check;
 pub(crate) mod internal;
 mod key_reload;
 mod memory_release;

@@ -55,8 +55,10 @@ pub async fn request_over(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> io::Result<Response> {
-    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
-    for (name, value) in headers {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+    let has_host = headers.iter().any(|(name, _)| *name == "host");
+    let default_host = [("host", "localhost")];
+    for (name, value) in default_host.iter().filter(|_| !has_host).chain(headers) {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -11,17 +12,21 @@ use serde_json::json;
 
 use crate::http::{console, error};
 use crate::node::Node;
-use crate::ops::{admin, cluster};
+use crate::ops::{admin, cluster, host_check};
 
 /// Returns the routes.
 pub(crate) fn routes(node: Arc<Node>) -> Router {
+    let for_operators = Router::new()
+        .merge(cluster::routes())
+        .merge(admin::routes())
+        .fallback(console::serve_cluster_page)
+        .layer(from_fn_with_state(Arc::clone(&node), host_check::check));
+    // Probes and scrapers use any name, such as that of a Service.
     Router::new()
         .route("/livez", get(live))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .merge(cluster::routes())
-        .merge(admin::routes())
-        .fallback(console::serve_cluster_page)
+        .merge(for_operators)
         .method_not_allowed_fallback(error::not_found)
         .with_state(node)
 }

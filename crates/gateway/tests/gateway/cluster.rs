@@ -107,3 +107,26 @@ async fn the_page_is_on_the_internal_port_only_and_no_page_can_change_anything()
     }
     assert_eq!(node.http_internal("POST", "/admin/disconnect", &[json], order.as_bytes()).await.status, 202);
 }
+
+#[tokio::test]
+async fn a_foreign_host_name_reads_nothing_but_probes_and_metrics() {
+    const PATHS: [&str; 6] =
+        ["/cluster", "/cluster/", "/admin/cluster", "/admin/connections", "/admin/log", "/favicon.svg"];
+    let node = Node::start_with(&[("internal.hosts", "ops.example.com,tickcast")]).await;
+    let status = async |path, host| node.http_internal("GET", path, &[("host", host)], b"").await.status;
+    for path in PATHS {
+        for host in ["localhost:9000", "127.0.0.1:9000", "[::1]:9000", "10.1.2.3", "Ops.example.com", "tickcast:9000"] {
+            assert_eq!(status(path, host).await, 200, "{path} at {host}");
+        }
+        assert_eq!(status(path, "rebound.example:9000").await, 403, "{path}");
+    }
+    let refused = node.http_internal("GET", "/admin/connections", &[("host", "rebound.example:9000")], b"").await;
+    assert!(refused.body.contains("rebound.example:9000 (internal.hosts)"), "{refused:?}");
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(status(path, "tickcast-internal.team.svc.cluster.local:9000").await, 200, "{path}");
+    }
+    let (json, foreign) = (("content-type", "application/json"), ("host", "rebound.example"));
+    let order = br#"{"user":"ann"}"#;
+    assert_eq!(node.http_internal("POST", "/admin/disconnect", &[json, foreign], order).await.status, 403);
+    assert_eq!(node.http_internal("PUT", "/livez", &[foreign], b"").await.status, 404);
+}

@@ -23,7 +23,11 @@ pub(super) fn run(arguments: &[&str], environment: &[(&str, &str)], file: &str) 
 fn every_error_is_reported_with_its_source_and_the_exit_code_is_78() {
     let file = "mode = \"production\"\n[public]\nlisten = \"nowhere\"\n[store]\nurl = \"mysql://x\"\nulr = \"y\"\n\
                 [drain]\ngrace = \"soon\"\n[limits]\nconnections = 0\n";
-    let environment = [("TICKCAST__AUTH__MODES", "trusted,magic"), ("TICKCAST__STORE__PREFIX", "a b")];
+    let environment = [
+        ("TICKCAST__AUTH__MODES", "trusted,magic"),
+        ("TICKCAST__STORE__PREFIX", "a b"),
+        ("TICKCAST__INTERNAL__HOSTS", "ops.example.com:9000"),
+    ];
     for command in [&["config", "check"][..], &["config", "show"], &["serve"], &[]] {
         let (output, text) = run(command, &environment, file);
         assert_eq!(output.status.code(), Some(78), "{text}");
@@ -36,10 +40,11 @@ fn every_error_is_reported_with_its_source_and_the_exit_code_is_78() {
             "TICKCAST__AUTH__MODES: auth.modes contains \"magic\", but it must be one of trusted, jwt",
             "TICKCAST__AUTH__MODES: auth.modes must not contain trusted in production",
             "TICKCAST__STORE__PREFIX: store.prefix is \"a b\"",
+            "TICKCAST__INTERNAL__HOSTS: internal.hosts contains \"ops.example.com:9000\", but it must be a host name",
         ] {
             assert!(text.contains(line), "no `{line}` in\n{text}");
         }
-        assert!(text.contains("8 error(s)"), "{text}");
+        assert!(text.contains("9 error(s)"), "{text}");
     }
 }
 

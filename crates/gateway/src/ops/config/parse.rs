@@ -72,6 +72,16 @@ pub(crate) fn networks(reader: &mut Reader, key: &str, default: &[&str]) -> Vec<
     })
 }
 
+/// Parses a host name, and returns it in lower case.
+pub(crate) fn host_name(text: &str) -> Result<String, String> {
+    let is_label =
+        |label: &str| !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    if text.split('.').all(is_label) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("it must be a host name without a port, such as tickcast.example.com".to_owned())
+}
+
 pub(crate) fn boolean(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "it must be true or false".to_owned())
 }

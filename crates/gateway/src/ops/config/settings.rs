@@ -9,7 +9,7 @@ use net::websocket::HeartbeatOptions;
 use timers::Limits;
 
 use crate::ops::config::files::{ca_file, check_folder};
-use crate::ops::config::parse::{address, boolean, level, period, prefix, span, words};
+use crate::ops::config::parse::{address, boolean, host_name, level, period, prefix, span, words};
 use crate::ops::config::{AuthConfig, KeyFiles, LimitSettings, PublicSettings, Reader, StoreUrl};
 use crate::systems::SystemSettings;
 
@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) node_id: String,
     pub(crate) public: PublicSettings,
     pub(crate) internal_listen: SocketAddr,
+    /// The host names under which operators use the internal port, besides `localhost` and IP addresses.
+    pub(crate) internal_hosts: Vec<String>,
     pub(crate) store: StoreSettings,
     pub(crate) holdover: Duration,
     /// How long the timers of a guest are kept after its last connection.
@@ -123,6 +125,7 @@ impl Settings {
             store,
             node_id: reader.value("node.id", random_node_id(), prefix),
             internal_listen: address(reader, "internal.listen", "127.0.0.1:9000"),
+            internal_hosts: reader.list("internal.hosts", vec![], host_name),
             holdover: span(reader, "beat.holdover", engine::Options::HOLDOVER),
             guest_lifetime: period(
                 reader,
