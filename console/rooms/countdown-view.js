@@ -1,8 +1,9 @@
 /** The countdown in large digits, with its controls. */
-import { el, setAttribute, setText, setVisible, svg } from '../dom.js';
+import { el, setAttribute, setText, setVisible } from '../dom.js';
 import { formatRemaining, formatTime } from '../format.js';
 import { t } from '../i18n/translate.js';
 import { countdownPhase } from '../lib/tickcast/rooms/index.js';
+import { createRing } from '../ring.js';
 import { createDurationInput } from './duration-input.js';
 
 const PHASES = {
@@ -19,8 +20,7 @@ const TIME_UP = { server: 'rooms.countdown.timeUp', local: 'rooms.countdown.time
 /** Longer texts need a smaller font. */
 const LONG_TEXT = '1:00:00'.length;
 
-const RADIUS = 46;
-const CIRCUMFERENCE = 2 * Math.PI * RADIUS;
+const RING = { name: 'countdown', radius: 46 };
 
 export function createCountdownView({ sendCommand }) {
   let phase = 'ready';
@@ -28,9 +28,7 @@ export function createCountdownView({ sendCommand }) {
   const time = el('p', { class: 'countdown-time', role: 'timer', 'aria-label': t('rooms.countdown.remaining'), tabindex: '-1' });
   const status = el('p', { class: 'countdown-status', 'data-phase-text': true });
   const endTime = el('p', { class: 'muted countdown-end' });
-  const progress = svg('circle', { class: 'ring-progress', cx: 50, cy: 50, r: RADIUS, 'stroke-dasharray': CIRCUMFERENCE });
-  const ring = svg('svg', { class: 'ring', viewBox: '0 0 100 100', 'aria-hidden': 'true' });
-  ring.append(svg('circle', { class: 'ring-track', cx: 50, cy: 50, r: RADIUS }), progress);
+  const ring = createRing([RING]);
 
   const sendFrom = (control, type, payload) => control.getAttribute('aria-disabled') !== 'true' && sendCommand(type, payload);
   const toggle = button('primary', '', (event) => {
@@ -55,7 +53,7 @@ export function createCountdownView({ sendCommand }) {
     start,
   );
   const controls = el('div', { class: 'countdown-controls', role: 'group', 'aria-label': t('rooms.countdown.label') }, toggle, subtract, add, reset);
-  const display = el('div', { class: 'countdown-display' }, ring, el('div', { class: 'countdown-text' }, status, time, endTime));
+  const display = el('div', { class: 'countdown-display' }, ring.node, el('div', { class: 'countdown-text' }, status, time, endTime));
   const node = el('section', { class: 'countdown', 'aria-label': t('rooms.countdown.label'), 'data-countdown': true }, display, controls, form);
 
   return {
@@ -70,7 +68,7 @@ export function createCountdownView({ sendCommand }) {
       setAttribute(time, 'data-long', text.length > LONG_TEXT);
       setText(status, t(TIME_UP[timeUp] ?? PHASES[phase][fresh ? 'fresh' : 'old']));
       setText(endTime, phase === 'running' && ms > 0 ? t('rooms.countdown.until', { time: localTimeIn(ms) }) : '');
-      setAttribute(progress, 'stroke-dashoffset', (CIRCUMFERENCE * (1 - ms / totalMs)).toFixed(2));
+      ring.update(RING.name, ms / totalMs);
       setText(toggle, t(phase === 'running' ? 'rooms.countdown.pause' : 'rooms.countdown.resume'));
       setVisible(controls, phase !== 'ready', time);
       setText(start, t(phase === 'ready' ? 'rooms.countdown.start' : 'rooms.countdown.restart'));
