@@ -2,6 +2,7 @@
  * The buttons of one session. They are renamed or hidden but never replaced, so the keyboard focus
  * stays in place when the state changes.
  */
+import { createConfirmButton } from '../confirm-button.js';
 import { el, setAttribute, setText, setVisible } from '../dom.js';
 import { t } from '../i18n/translate.js';
 
@@ -19,18 +20,8 @@ export function createActions({ sessionId, commands, focusFallback, extraButton 
     if (event.detail <= 1) run(toggle, TOGGLES[phase].command);
   });
   const stopButton = button('secondary', () => run(stopButton, 'stop'), t('clockit.stop'));
-  const removeButton = button('tertiary', () => setConfirming(true), t('clockit.remove'));
-  const confirmButton = button('danger', () => run(confirmButton, 'remove'), t('clockit.removeConfirm'));
-  const keepButton = button('tertiary', () => setConfirming(false), t('clockit.keep'));
-  const question = el('span', {}, t('clockit.removeQuestion'));
-  const confirmation = el('div', { class: 'confirmation', role: 'group', hidden: true }, question, confirmButton, keepButton);
-  confirmation.addEventListener('keydown', (event) => event.key === 'Escape' && setConfirming(false));
-
-  function setConfirming(confirming) {
-    confirmation.hidden = !confirming;
-    removeButton.hidden = confirming;
-    (confirming ? keepButton : removeButton).focus();
-  }
+  const texts = { open: t('clockit.remove'), question: t('clockit.removeQuestion'), confirm: t('clockit.removeConfirm'), keep: t('clockit.keep') };
+  const removal = createConfirmButton({ texts, run: () => commands.remove(sessionId) });
 
   function run(control, command) {
     if (control.getAttribute('aria-disabled') !== 'true') commands[command](sessionId);
@@ -40,21 +31,15 @@ export function createActions({ sessionId, commands, focusFallback, extraButton 
     phase = next;
     setText(toggle, t(TOGGLES[phase].text));
     setVisible(stopButton, phase !== 'stopped', focusFallback);
-    for (const [control, types] of [
-      [toggle, ['session-pause', 'session-resume']],
-      [stopButton, ['session-stop']],
-      [confirmButton, ['session-remove']],
-    ]) {
-      const isPending = pending.some((message) => types.includes(message.type));
-      setAttribute(control, 'aria-disabled', isPending ? 'true' : null);
-    }
-    for (const control of [toggle, stopButton, removeButton]) {
-      setAttribute(control, 'aria-label', t('clockit.actionOf', { action: control.textContent, label }));
-    }
-    setAttribute(confirmation, 'aria-label', t('clockit.removeLabel', { label }));
+    const isPending = (...types) => pending.some((message) => types.includes(message.type));
+    setAttribute(toggle, 'aria-disabled', isPending('session-pause', 'session-resume') ? 'true' : null);
+    setAttribute(stopButton, 'aria-disabled', isPending('session-stop') ? 'true' : null);
+    const nameOf = (action) => t('clockit.actionOf', { action, label });
+    for (const control of [toggle, stopButton]) setAttribute(control, 'aria-label', nameOf(control.textContent));
+    removal.update({ name: nameOf(texts.open), questionName: t('clockit.removeLabel', { label }), pending: isPending('session-remove') });
   }
 
-  return { node: el('div', { class: 'actions' }, toggle, stopButton, extraButton, removeButton, confirmation), update };
+  return { node: el('div', { class: 'actions' }, toggle, stopButton, extraButton, removal.node), update };
 }
 
 function button(kind, click, text = '') {

@@ -4,6 +4,7 @@ import { csvFile, downloadFile } from '../csv.js';
 import { el, setText, setVisible } from '../dom.js';
 import { formatInstant, formatMinutes } from '../format.js';
 import { t } from '../i18n/translate.js';
+import { createKeyedList } from '../keyed-list.js';
 
 const ROWS_MAX = 20;
 
@@ -17,14 +18,14 @@ export function createSessionList({ remove }) {
   const title = el('h2', { id: 'focus-list-title', tabindex: '-1' }, t('focus.list.title'));
   const list = el('ol', { class: 'history-list' });
   const note = el('p', { class: 'muted hint' });
+  // A row stays when the list is read again: its question can be open.
+  const updateRows = createKeyedList(list, { create: (session) => createRow(session, remove), onFocusLost: () => title.focus() });
   return {
     node: el('section', { 'aria-labelledby': 'focus-list-title' }, el('div', { class: 'section-head' }, title), list, note),
     update(sessions) {
-      const losesFocus = list.contains(document.activeElement);
-      list.replaceChildren(...sessions.slice(0, ROWS_MAX).map((session) => rowOf(session, remove)));
+      updateRows(sessions.slice(0, ROWS_MAX), ({ id }) => id);
       setVisible(list, sessions.length > 0);
       setText(note, noteOf(sessions.length));
-      if (losesFocus) title.focus();
     },
   };
 }
@@ -39,15 +40,19 @@ function noteOf(count) {
   return count > ROWS_MAX ? t('focus.list.more', { count: ROWS_MAX }) : '';
 }
 
-function rowOf(session, remove) {
-  const { subject, status, activeSeconds, focusScore, endedAt } = session;
+function createRow(session, remove) {
+  const name = el('span', { class: 'history-name' });
+  const points = el('span', { class: 'history-time' });
+  const facts = el('span', { class: 'history-date muted' });
   const texts = { open: t('focus.list.delete'), question: t('focus.list.deleteQuestion'), confirm: t('focus.list.deleteConfirm'), keep: t('focus.list.keep') };
-  return el(
-    'li',
-    { class: 'history-row' },
-    el('span', { class: 'history-name' }, subject),
-    el('span', { class: 'history-time' }, t('focus.score.points', { count: focusScore })),
-    el('span', { class: 'history-date muted' }, `${formatInstant(endedAt)} · ${t(STATUSES[status])} · ${t('focus.list.active', { time: formatMinutes(activeSeconds) })}`),
-    el('div', { class: 'history-action' }, createConfirmButton({ texts, name: t('focus.list.deleteNamed', { subject }), run: () => remove(session) })),
-  );
+  const removal = createConfirmButton({ texts, run: () => remove(session) });
+  return {
+    node: el('li', { class: 'history-row' }, name, points, facts, el('div', { class: 'history-action' }, removal.node)),
+    update({ subject, status, activeSeconds, focusScore, endedAt }) {
+      setText(name, subject);
+      setText(points, t('focus.score.points', { count: focusScore }));
+      setText(facts, `${formatInstant(endedAt)} · ${t(STATUSES[status])} · ${t('focus.list.active', { time: formatMinutes(activeSeconds) })}`);
+      removal.update({ name: t('focus.list.deleteNamed', { subject }) });
+    },
+  };
 }

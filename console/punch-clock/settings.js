@@ -42,7 +42,7 @@ export function createSettings({ targetHours, setTarget, setZone, setTheme, rese
 
 function createReset(run) {
   const texts = { open: t('punch.reset'), question: t('punch.reset.question'), confirm: t('punch.reset.confirm'), keep: t('punch.reset.keep') };
-  return createConfirmButton({ texts, run });
+  return createConfirmButton({ texts, run }).node;
 }
 
 function zones(own) {

@@ -53,6 +53,9 @@ test('a session is active, idle, paused, and completed with a score', async () =
 
   await page.getByRole('button', { name: 'Delete Latin' }).click();
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Keep', 'the safe choice has the focus');
+  const read = page.waitForResponse((response) => new URL(response.url()).pathname.endsWith('/sessions'));
+  await page.getByLabel('Period').selectOption('Last 7 days');
+  await (await read).finished();
   await page.getByRole('button', { name: 'Delete permanently' }).click();
   await page.getByText('Ended sessions appear here.').first().waitFor();
 });
