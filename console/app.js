@@ -1,14 +1,16 @@
 /** Starts the console: reads the language, the page and the identity, and mounts the page. */
-import { LANGUAGES, setLanguage } from './i18n/translate.js';
+import { el } from './dom.js';
+import { LANGUAGES, setLanguage, t } from './i18n/translate.js';
 import { localeOf, readLanguage } from './i18n/language.js';
 import { readIdentity } from './identity.js';
 import { pageFromHash } from './route.js';
 import { createAnnouncer } from './shell/announcer.js';
 import { createConnectionStatus } from './shell/connection-status.js';
 import { renderLanguageMenu } from './shell/language-menu.js';
-import { renderNavigation } from './shell/navigation.js';
+import { firstFragment, renderNavigation } from './shell/navigation.js';
 import { createNotices } from './shell/notices.js';
 import { translateDocument } from './shell/static-texts.js';
+import { isOffered, readSystems } from './shell/systems.js';
 import { renderUserForm, renderUserMenu } from './shell/user-form.js';
 import { storageOf } from './storage.js';
 
@@ -48,14 +50,19 @@ const shell = {
     }),
 };
 
+const systems = await readSystems();
+const needsFragment = !location.hash && !isOffered(pageFromHash(''), systems);
+if (needsFragment) history.replaceState(null, '', firstFragment(systems) ?? location.href);
 const page = pageFromHash(location.hash);
-renderNavigation(hook('pages'), page);
+renderNavigation(hook('pages'), page, systems);
 // Pages share no state, so a change of page reloads the document.
 addEventListener('hashchange', () => pageFromHash(location.hash) !== page && location.reload());
 
 const identity = readIdentity(location.search, storage);
 const { needsUser, load } = PAGES[page];
-if (needsUser && !identity) {
+if (!isOffered(page, systems)) {
+  main.replaceChildren(el('p', { class: 'loading' }, t('shell.disabled')));
+} else if (needsUser && !identity) {
   renderUserForm(main, storage);
 } else {
   if (identity && page !== 'rooms' && page !== 'display') renderUserMenu(hook('user'), identity, storage);

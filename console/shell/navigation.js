@@ -1,6 +1,7 @@
 /** The links between the pages. */
 import { el } from '../dom.js';
 import { t } from '../i18n/translate.js';
+import { isOffered } from './systems.js';
 
 const PAGES = [
   { page: 'timers', href: '#/', name: 'page.timers' },
@@ -13,9 +14,14 @@ const PAGES = [
 /** Pages that belong to another one. */
 const PARENTS = { history: 'timers', display: 'rooms' };
 
-export function renderNavigation(nav, current) {
+/** Returns the fragment of the first page that is offered, or null. */
+export function firstFragment(systems) {
+  return PAGES.find(({ page }) => isOffered(page, systems))?.href ?? null;
+}
+
+export function renderNavigation(nav, current, systems) {
   nav.replaceChildren(
-    ...PAGES.map(({ page, href, name }) =>
+    ...PAGES.filter(({ page }) => isOffered(page, systems)).map(({ page, href, name }) =>
       el('a', { class: 'page-link', href, 'aria-current': page === (PARENTS[current] ?? current) ? 'page' : null }, t(name)),
     ),
   );

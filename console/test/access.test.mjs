@@ -200,3 +200,17 @@ test('a command whose answer was lost is carried out once', async () => {
   assert.equal(await device.card('Only one').count(), 1);
   assert.deepEqual(sent, [sent[0], sent[0]]);
 });
+
+test('only the pages of enabled systems are offered', async () => {
+  const some = await startServer({ TICKCAST__CLOCKIT__ENABLED: 'false', TICKCAST__FOCUS__ENABLED: 'false' });
+  try {
+    const page = await browser.openPage(some, '/');
+    assert.equal(new URL(page.url()).hash, '#/rooms', 'the first page that is offered');
+    const links = page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
+    assert.deepEqual(await links.allTextContents(), ['Rooms', 'Studio', 'Punch clock']);
+    await page.evaluate(() => (location.hash = '#/focus'));
+    await page.getByText('This server does not offer this page.').waitFor();
+  } finally {
+    await some.close();
+  }
+});

@@ -6,6 +6,7 @@ export const shell = {
   'shell.pages': 'Seiten',
   'shell.notices': 'Hinweise',
   'shell.dismiss': 'Schließen',
+  'shell.disabled': 'Dieser Server bietet diese Seite nicht an.',
   'shell.language': 'Sprache',
   'page.timers': 'Timer',
   'page.rooms': 'Räume',

@@ -6,6 +6,7 @@ export const shell = {
   'shell.pages': 'Pages',
   'shell.notices': 'Notices',
   'shell.dismiss': 'Dismiss',
+  'shell.disabled': 'This server does not offer this page.',
   'shell.language': 'Language',
   'page.timers': 'Timers',
   'page.rooms': 'Rooms',

@@ -203,7 +203,8 @@ pub(crate) fn has_clients(kind: &ScopeKind) -> bool {
     System::ALL.iter().any(|system| system.scopes().contains(kind))
 }
 
-fn enabled(settings: &SystemSettings) -> impl Iterator<Item = System> {
+/// Returns the systems that are enabled.
+pub(crate) fn enabled(settings: &SystemSettings) -> impl Iterator<Item = System> {
     System::ALL.iter().copied().filter(|system| system.is_enabled(settings))
 }
 

@@ -20,7 +20,7 @@ use crate::http::json_answer::json_answer;
 use crate::http::{console, error, http_telemetry, origin_check};
 use crate::node::Node;
 use crate::session::socketio;
-use crate::systems;
+use crate::systems::{self, System};
 
 /// Largest request for the time; a usual one has 80 bytes.
 const TIME_SYNC_BYTES: usize = 4096;
@@ -29,6 +29,7 @@ const TIME_SYNC_BYTES: usize = 4096;
 pub(crate) fn routes(node: Arc<Node>) -> Router {
     Router::new()
         .route("/api/health", get(health))
+        .route("/api/systems", get(enabled_systems))
         .route("/timesync", post(time_sync))
         .merge(systems::routes(&node.settings.systems))
         .merge(socketio::routes(&node))
@@ -83,6 +84,12 @@ async fn time_sync(State(node): State<Arc<Node>>, body: Body) -> Response {
 /// Closes each connection after its answer while the node is stopping, so that the next request opens one elsewhere.
 async fn close_when_leaving(State(node): State<Arc<Node>>, answer: Response) -> Response {
     if node.drain.is_leaving() { disable_keep_alive(answer) } else { answer }
+}
+
+/// `GET /api/systems`: the systems that the node serves.
+async fn enabled_systems(State(node): State<Arc<Node>>) -> Json<Value> {
+    let names: Vec<&str> = systems::enabled(&node.settings.systems).map(System::name).collect();
+    Json(json!({ "systems": names }))
 }
 
 /// `GET /api/health`: answered as long as the node serves requests, whatever the state of its store.

@@ -82,6 +82,8 @@ async fn the_routes_of_a_disabled_system_answer_404() {
         assert_eq!(node.get(path).await.status, 404, "{path}");
     }
     assert_eq!(node.get("/api/health").await.status, 200);
+    let enabled = node.get("/api/systems").await.json();
+    assert_eq!(enabled, json!({ "systems": ["rooms", "studio", "punch_clock", "focus"] }));
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::time_sync::{JsonRpcRequest, JsonRpcResponse};
 
 pub(super) fn describe(catalog: &mut Catalog) {
     catalog.route::<Health, ErrorAnswer>("GET", "/api/health", 200);
+    catalog.route::<EnabledSystems, ErrorAnswer>("GET", "/api/systems", 200);
     catalog.route_with_body::<JsonRpcRequest, JsonRpcResponse<'_>, TimeErrorAnswer<'_>>("POST", "/timesync", 200);
     catalog.part::<NotFoundAnswer>();
 }
@@ -98,6 +99,14 @@ struct Health {
     /// The seconds since the start of the node.
     uptime: f64,
     message: String,
+}
+
+/// The systems that the service offers.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it describes an answer")]
+struct EnabledSystems {
+    /// Their names: `clockit`, `rooms`, `studio`, `punch_clock` and `focus`. Later versions may add others.
+    systems: Vec<String>,
 }
 
 /// Why a request is not carried out.

@@ -118,6 +118,15 @@ export interface DateRangeInput {
   readonly start: string;
 }
 
+/** The systems that the service offers. */
+export interface EnabledSystems {
+  /**
+   * Their names: `clockit`, `rooms`, `studio`, `punch_clock` and `focus`. Later versions may add
+   * others.
+   */
+  readonly systems: readonly string[];
+}
+
 /** Why a request is not carried out. */
 export interface ErrorAnswer {
   /** The kind of the error. */

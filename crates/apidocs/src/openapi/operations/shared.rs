@@ -13,6 +13,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         tag: "Shared",
+        summary: "Lists the systems that the service offers.",
+        success: "The systems.",
+        failures: &[(403, "The origin is not allowed.")],
+        is_public: true,
+        ..Operation::new("GET", "/api/systems", "getSystems")
+    },
+    Operation {
+        tag: "Shared",
         summary: "Returns the cluster's time by JSON-RPC 2.0, as the npm package `timesync` requests it.",
         success: "The time.",
         failures: &[
