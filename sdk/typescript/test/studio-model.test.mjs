@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EntryDisplay } from '../dist/studio/display.js';
-import { INITIAL_MODEL, putAll, putEntry, reduce } from '../dist/studio/model.js';
+import { INITIAL_MODEL, isIncomplete, putAll, putEntry, reduce } from '../dist/studio/model.js';
 import { costOf, wholeMinutes } from '../dist/studio/money.js';
 import { parseStudioEvent } from '../dist/studio/protocol.js';
 import { adjusted, NOW, started, stopped, taskType, timeEntry } from './fixture/studio.mjs';
@@ -37,6 +37,14 @@ test('an entry that has ended never runs again, whichever message arrives late',
   assert.deepEqual(ids(apply(INITIAL_MODEL, ['timer:stopped', stopped(1, NOW + 1)], ['timer:started', started(1, NOW)])), []);
   const corrected = apply(INITIAL_MODEL, ['timer:started', started(1, NOW)], ['timer:adjusted', adjusted(1, NOW, NOW + 1, { endTime: new Date(NOW).toISOString(), durationMinutes: 0 })]);
   assert.deepEqual(ids(corrected), []);
+});
+
+test('an event that is late changes nothing that is newer, and a correction without its start is loaded', () => {
+  const corrected = apply(INITIAL_MODEL, ['timer:started', started(1, NOW)], ['timer:adjusted', adjusted(1, NOW - 60_000, NOW + 9)]);
+  const late = apply(corrected, ['timer:adjusted', adjusted(1, NOW - 30_000, NOW + 5)], ['timer:started', started(1, NOW)]);
+  assert.equal(Date.parse(late.entries.get(1).startTime), NOW - 60_000);
+  const overtakes = parseStudioEvent({ type: 'timer:adjusted', payload: adjusted(2, NOW - 60_000, NOW + 9) });
+  assert.deepEqual([isIncomplete(corrected, overtakes, NOW), isIncomplete(apply(corrected, ['timer:stopped', stopped(2, NOW)]), overtakes, NOW)], [true, false]);
 });
 
 test('a list replaces what was known before it was asked for, and nothing that has changed since', () => {

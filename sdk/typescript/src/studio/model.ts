@@ -39,16 +39,18 @@ const NEW_MS = 10_000;
 export function reduce(model: StudioModel, { type, payload }: StudioEvent): StudioModel {
   const { timeEntryId, serverTime } = payload;
   const known = model.entries.get(timeEntryId);
+  // During a handover two links deliver events, and one of them can be late.
+  const isNewer = !known || known.changedAt <= serverTime;
   switch (type) {
     case 'timer:stopped':
       return end(model, timeEntryId);
     case 'timer:adjusted':
       if (payload.endTime !== null) return end(model, timeEntryId);
-      return known ? put(model, { ...known, startTime: payload.startTime, changedAt: serverTime }) : model;
+      return known && isNewer ? put(model, { ...known, startTime: payload.startTime, changedAt: serverTime }) : model;
     case 'timer:started': {
       const { taskType, sessionId, projectId, trackId, startTime } = payload;
       const changed = { taskType, sessionId, projectId, trackId, startTime, changedAt: serverTime };
-      if (known) return put(model, { ...known, ...changed });
+      if (known) return isNewer ? put(model, { ...known, ...changed }) : model;
       return put(model, { id: timeEntryId, ...changed, userId: payload.userId, hourlyRate: taskType?.hourlyRate ?? '0.00' });
     }
   }
@@ -56,10 +58,12 @@ export function reduce(model: StudioModel, { type, payload }: StudioEvent): Stud
 
 /**
  * Returns whether an event is about an entry whose start this client has missed: its rate may have been another one, and
- * others have noted something. `now` is the server's time.
+ * others have noted something; or its correction overtakes its start. `now` is the server's time.
  */
 export function isIncomplete(model: StudioModel, { type, payload }: StudioEvent, now: number): boolean {
-  return type === 'timer:started' && !model.entries.has(payload.timeEntryId) && now - Date.parse(payload.startTime) > NEW_MS;
+  if (model.entries.has(payload.timeEntryId) || model.ended.has(payload.timeEntryId)) return false;
+  if (type === 'timer:adjusted') return payload.endTime === null;
+  return type === 'timer:started' && now - Date.parse(payload.startTime) > NEW_MS;
 }
 
 /** Returns the model after one entry has been received as a whole, with its task type if that is known. */
