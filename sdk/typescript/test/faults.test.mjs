@@ -102,6 +102,7 @@ for (const system of SYSTEMS) {
       // The back/forward cache ends the sockets of a page; the page is not always told.
       if (isTold) page.fail(1006, '');
       page.platform.wake();
+      assert.notEqual(page.client.getSnapshot().times, 'live', 'at once');
       let waited = 0;
       for (; page.dials === 1 && waited < 20_000; waited += 1_000) await page.clock.advance(1_000);
       assert.deepEqual([page.dials, waited <= (isTold ? 1_000 : 15_000)], [2, true], `${waited} ms`);

@@ -10,6 +10,11 @@ import { defaultPlatform } from './platform.js';
 import { ServerClock } from './server-clock.js';
 import { Listeners, StateStore } from './store.js';
 const CHECK_INTERVAL_MS = 1_000;
+/**
+ * A page that returns after a longer silence was suspended: its values are not live before the server confirms them. Ticks
+ * come every second, and an idle link is asked for an answer every half minute.
+ */
+const SILENCE_MAX_MS = { ticking: 4_000, idle: 45_000 };
 /** See the module. Nothing happens before `open`, and no abstract member is used before it. */
 export class LiveClient {
     platform;
@@ -21,6 +26,9 @@ export class LiveClient {
     #checking;
     #created = null;
     #isStale = false;
+    #receivedAt = -Infinity;
+    /** Whether the page has returned from a suspension, and nothing has confirmed its values since. */
+    #isUnconfirmed = false;
     #stopListening = () => { };
     constructor({ credential, platform }) {
         this.platform = { ...defaultPlatform, ...platform };
@@ -111,7 +119,7 @@ export class LiveClient {
     }
     /** Whether the server confirms the displayed values. */
     get isLive() {
-        return this.isOnline && !this.#isStale;
+        return this.isOnline && !this.#isStale && !this.#isUnconfirmed;
     }
     publish() {
         this.#store.set(this.describe());
@@ -137,8 +145,11 @@ export class LiveClient {
     #receive(message, isHandover) {
         const isTick = this.isTick(message);
         this.#monitor.receive(isTick);
+        this.#receivedAt = this.platform.now();
         if (isTick)
             this.#isStale = false;
+        if (isTick || !this.expectsTicks())
+            this.#isUnconfirmed = false;
         if (!this.credentials.receive(message))
             this.receive(message, isHandover);
     }
@@ -151,7 +162,7 @@ export class LiveClient {
     }
     #handleState(state) {
         this.#monitor.reset();
-        this.#isStale = false;
+        this.#isStale = this.#isUnconfirmed = false;
         if (state.phase !== 'online') {
             this.credentials.handleOffline();
             this.handleOffline(state);
@@ -178,6 +189,9 @@ export class LiveClient {
     #wake() {
         if (this.connection.state.phase === 'offline')
             this.connection.open();
+        const silentMs = this.platform.now() - this.#receivedAt;
+        const isTicking = this.expectsTicks();
+        this.#isUnconfirmed ||= isTicking ? silentMs > SILENCE_MAX_MS.ticking : silentMs > SILENCE_MAX_MS.idle && !this.allowsSilence();
         this.#monitor.suspect();
         this.clock.invalidate();
         this.#check();

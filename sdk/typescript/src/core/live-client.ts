@@ -15,6 +15,12 @@ import { Listeners, StateStore, type Store } from './store.js';
 
 const CHECK_INTERVAL_MS = 1_000;
 
+/**
+ * A page that returns after a longer silence was suspended: its values are not live before the server confirms them. Ticks
+ * come every second, and an idle link is asked for an answer every half minute.
+ */
+const SILENCE_MAX_MS = { ticking: 4_000, idle: 45_000 };
+
 /** The options that the clients of all systems have. */
 export interface ClientOptions {
   /** The server's URL, such as `https://timers.example.com`, with a path prefix if there is one. */
@@ -34,6 +40,9 @@ export abstract class LiveClient<Snapshot extends object> implements Store<Snaps
   readonly #checking: Interval;
   #created: StateStore<Snapshot> | null = null;
   #isStale = false;
+  #receivedAt = -Infinity;
+  /** Whether the page has returned from a suspension, and nothing has confirmed its values since. */
+  #isUnconfirmed = false;
   #stopListening = () => {};
 
   constructor({ credential, platform }: ClientOptions) {
@@ -161,7 +170,7 @@ export abstract class LiveClient<Snapshot extends object> implements Store<Snaps
 
   /** Whether the server confirms the displayed values. */
   protected get isLive(): boolean {
-    return this.isOnline && !this.#isStale;
+    return this.isOnline && !this.#isStale && !this.#isUnconfirmed;
   }
 
   protected publish(): void {
@@ -191,7 +200,9 @@ export abstract class LiveClient<Snapshot extends object> implements Store<Snaps
   #receive(message: Message, isHandover: boolean) {
     const isTick = this.isTick(message);
     this.#monitor.receive(isTick);
+    this.#receivedAt = this.platform.now();
     if (isTick) this.#isStale = false;
+    if (isTick || !this.expectsTicks()) this.#isUnconfirmed = false;
     if (!this.credentials.receive(message)) this.receive(message, isHandover);
   }
 
@@ -205,7 +216,7 @@ export abstract class LiveClient<Snapshot extends object> implements Store<Snaps
 
   #handleState(state: ConnectionState) {
     this.#monitor.reset();
-    this.#isStale = false;
+    this.#isStale = this.#isUnconfirmed = false;
     if (state.phase !== 'online') {
       this.credentials.handleOffline();
       this.handleOffline(state);
@@ -229,6 +240,9 @@ export abstract class LiveClient<Snapshot extends object> implements Store<Snaps
   /** Runs when the page becomes visible or the network returns: that suggests an attempt, and proves nothing. */
   #wake() {
     if (this.connection.state.phase === 'offline') this.connection.open();
+    const silentMs = this.platform.now() - this.#receivedAt;
+    const isTicking = this.expectsTicks();
+    this.#isUnconfirmed ||= isTicking ? silentMs > SILENCE_MAX_MS.ticking : silentMs > SILENCE_MAX_MS.idle && !this.allowsSilence();
     this.#monitor.suspect();
     this.clock.invalidate();
     this.#check();
