@@ -40,16 +40,27 @@ export class Connections {
     return { ...resolved, tabStorage: resolved.tabStorage ?? this.#memberships };
   }
 
-  /** Returns the client with a name, which all callers share. `create` has to be the same for each name. */
-  client<C extends Client>(name: string, create: ClientFactory<C>): RefCountedClient<C> {
+  /**
+   * Returns the client with a name, which all callers share. `create` has to be the same for each name. A client that is
+   * not used any more is kept with what it knows, unless it is `temporary`.
+   */
+  client<C extends Client>(name: string, create: ClientFactory<C>, { temporary = false } = {}): RefCountedClient<C> {
     const found = this.#clients.get(name);
     if (found) return found as unknown as RefCountedClient<C>;
-    const shared = new RefCountedClient<C>(() => {
+    const created = () => {
       const client = create(this.clientOptions());
       client.onError((error) => this.latest.onError?.(error));
       return client;
-    });
+    };
+    const shared = new RefCountedClient<C>(created, (isUsed) => temporary && this.#keep(name, shared as unknown as RefCountedClient<Client>, isUsed));
     this.#clients.set(name, shared as unknown as RefCountedClient<Client>);
     return shared;
+  }
+
+  /** A component that was hidden uses its client again, although that was dropped. */
+  #keep(name: string, shared: RefCountedClient<Client>, isUsed: boolean) {
+    const kept = this.#clients.get(name);
+    if (isUsed && kept === undefined) this.#clients.set(name, shared);
+    if (!isUsed && kept === shared) this.#clients.delete(name);
   }
 }

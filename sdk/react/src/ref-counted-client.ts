@@ -17,12 +17,15 @@ export type SnapshotOf<C extends Client> = ReturnType<C['getSnapshot']>;
  */
 export class RefCountedClient<C extends Client> implements Store<SnapshotOf<C>> {
   readonly #create: () => C;
+  readonly #onUseChange: (isUsed: boolean) => void;
   #client: C | null = null;
   #users = 0;
   #isOpen = false;
 
-  constructor(create: () => C) {
+  /** `onUseChange` is told when the client is opened and closed. */
+  constructor(create: () => C, onUseChange: (isUsed: boolean) => void = () => {}) {
     this.#create = create;
+    this.#onUseChange = onUseChange;
   }
 
   get client(): C {
@@ -38,6 +41,7 @@ export class RefCountedClient<C extends Client> implements Store<SnapshotOf<C>> 
     this.#users += 1;
     if (!this.#isOpen) {
       this.#isOpen = true;
+      this.#onUseChange(true);
       this.client.open();
     }
     let isReleased = false;
@@ -54,5 +58,6 @@ export class RefCountedClient<C extends Client> implements Store<SnapshotOf<C>> 
     if (this.#users > 0 || !this.#isOpen) return;
     this.#isOpen = false;
     this.client.close();
+    this.#onUseChange(false);
   }
 }

@@ -1,6 +1,7 @@
 /** A countdown that a team shares, and its members. */
 import { useEffect, useMemo, useSyncExternalStore } from 'react';
 import type { CountdownCommand, RoomCommandResult, RoomEventNotice, RoomsSnapshot } from '@tickcast/client/rooms';
+import type { Connections } from './connections.js';
 import type { RefCountedClient } from './ref-counted-client.js';
 import type { HookOptions } from './options.js';
 import { useConnections, useListener } from './provider.js';
@@ -55,13 +56,18 @@ const getInitial = () => INITIAL;
  */
 export function useRoom(roomId: string | null, { name, onEvent, onError, ...options }: RoomOptions = {}): RoomState {
   const connections = useConnections(options);
-  const shared = roomId === null ? null : connections.client(`room ${roomId}`, (client) => new SharedRoom(createRoomsClient(client), roomId, name));
+  const shared = roomId === null ? null : sharedRoom(connections, roomId, name);
   useListener(shared, (client, listener) => client.rooms.onEvent(listener), onEvent);
   useListener(shared, (client, listener) => client.onError(listener), onError);
   useEffect(() => shared?.acquire(), [shared]);
   const snapshot = useSyncExternalStore(shared?.subscribe ?? NO_SUBSCRIPTION, shared?.getSnapshot ?? getInitial, getInitial);
   const commands = useMemo(() => commandsOf(shared), [shared]);
   return useMemo(() => ({ ...snapshot, ...commands }), [snapshot, commands]);
+}
+
+/** The members of rooms that were left are dropped: an application may visit many rooms. */
+function sharedRoom(connections: Connections, roomId: string, name: string | undefined): RefCountedClient<SharedRoom> {
+  return connections.client(`room ${roomId}`, (client) => new SharedRoom(createRoomsClient(client), roomId, name), { temporary: true });
 }
 
 function commandsOf(shared: RefCountedClient<SharedRoom> | null): RoomCommands {
