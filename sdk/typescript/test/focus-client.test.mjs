@@ -6,6 +6,7 @@ import { counters, FocusPage, FocusServer, openCounting } from './fixture/focus.
 import { MemoryStorage } from './fixture/storage.mjs';
 
 const away = () => Response.json({ message: 'the store is unavailable' }, { status: 503 });
+const expired = () => Response.json({ message: 'Token expired' }, { status: 401 });
 const puts = ({ requests }) => requests.filter((request) => request.startsWith('PUT'));
 
 test('a session is created, counted, displayed and scored', async () => {
@@ -106,22 +107,34 @@ test('a pause stops the display at once, and a resumption starts it again', asyn
   assert.deepEqual(puts(page.server).map((put) => put.slice(-19)), ['{"status":"paused"}', '{"status":"active"}']);
 });
 
-test('a command waits for a server that is away or a login that has expired, and survives a reload', async () => {
-  for (const failing of [away, () => Response.json({ message: 'Token expired' }, { status: 401 }), () => Promise.reject(new TypeError('offline'))]) {
+test('a command waits for a server that is away or a login by cookies that has expired, and survives a reload', async () => {
+  const cookies = { credential: undefined, account: 'ada' };
+  for (const [failing, options] of [[away, {}], [expired, cookies], [() => Promise.reject(new TypeError('offline')), {}]]) {
     const [server, storage] = [new FocusServer(), new MemoryStorage()];
-    const page = await openCounting({ server, storage });
+    const page = await openCounting({ server, storage, ...options });
     server.answer = (method) => method === 'PUT' && failing();
     page.client.pause();
     await page.clock.advance(60_000);
     assert.deepEqual([page.snapshot.pending.length, page.snapshot.pendingIsStored, page.snapshot.session.status], [1, true, 'paused']);
     page.platform.hide();
     page.platform.crash();
-    const reloaded = await (await new FocusPage({ server, storage }).open()).ready();
+    const reloaded = await (await new FocusPage({ server, storage, ...options }).open()).ready();
     assert.deepEqual([reloaded.starts, reloaded.snapshot.session.status], [[], 'paused'], 'a start would resume it');
     server.answer = () => undefined;
-    await reloaded.clock.advance(10_000);
+    await reloaded.clock.advance(40_000);
     assert.deepEqual([reloaded.snapshot.pending, [...server.sessions.values()][0].status, reloaded.starts], [[], 'paused', []]);
     assert.equal(page.errors.length + reloaded.errors.length, 0);
+  }
+});
+
+test('a command whose token is not accepted fails, after another token was asked for once', async () => {
+  for (const [credential, status, sent] of [[{ token: 'old' }, 401, 1], [{ token: ({ rejected }) => `${rejected ?? ''}+` }, 401, 2], [{ token: () => 't' }, 403, 1]]) {
+    const page = await openCounting({ credential });
+    page.server.answer = (method) => method === 'PUT' && Response.json({ message: 'Token expired' }, { status });
+    const { ok, error } = await page.client.pause();
+    await page.clock.advance(60_000);
+    assert.deepEqual([ok, error.code, error.message, puts(page.server).length], [false, `http_${status}`, 'Token expired', sent]);
+    assert.deepEqual([page.snapshot.pending, page.snapshot.session.status], [[], 'active']);
   }
 });
 

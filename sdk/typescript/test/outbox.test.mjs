@@ -274,6 +274,10 @@ test('a closed outbox fails the commands that are not stored', async () => {
     const result = submit('stop', 'a');
     outbox.close();
     assert.deepEqual([(await result).error.code, outbox.pending], [code, []]);
+    assert.equal((await submit('stop', 'b')).error.code, 'closed', 'at once');
+    outbox.adopt();
+    submit('stop', 'c');
+    assert.equal(outbox.pending.at(-1).payload.sessionId, 'c');
   }
 });
 

@@ -81,6 +81,7 @@ class Page {
   }
 }
 
+const unauthorized = () => Response.json({ error: 'Unauthorized' }, { status: 401 });
 const away = () => Response.json({ error: 'Failed to update session' }, { status: 503 });
 
 test('a punch is displayed at once, and stored once', async () => {
@@ -117,19 +118,31 @@ test('the seconds of work and break are counted by the server\'s time, by a cloc
   }
 });
 
-test('a punch waits for a server that is away or a login that has expired, and keeps its time', async () => {
-  for (const failing of [away, () => Response.json({ error: 'Unauthorized' }, { status: 401 }), () => Promise.reject(new TypeError('offline'))]) {
-    const page = (await new Page().open()).ready();
+test('a punch waits for a server that is away or a login by cookies that has expired, and keeps its time', async () => {
+  for (const [failing, options] of [[away, {}], [unauthorized, { credential: undefined }], [() => Promise.reject(new TypeError('offline')), {}]]) {
+    const page = (await new Page(options).open()).ready();
     page.answer = failing;
     const result = page.client.clockIn();
     await page.clock.advance(600_000);
     assert.deepEqual([page.snapshot.day.currentStatus, page.snapshot.pending.length, page.errors], ['IN', 1, []]);
     page.answer = null;
-    await page.clock.advance(10_000);
+    await page.clock.advance(40_000);
     assert.equal((await result).day.entries[0].timestamp, START);
     assert.equal(new Set(page.posts).size, 1, 'every attempt has the same id');
     assert.ok(page.posts.length > 3);
   }
+});
+
+test('a punch whose token is not accepted fails with its time, by which it can be stored later', async () => {
+  const page = (await new Page({ credential: { token: () => 't' } }).open()).ready();
+  page.answer = unauthorized;
+  const { error } = await page.client.clockIn();
+  await page.clock.advance(60_000);
+  assert.deepEqual([error.code, page.posts.length, page.snapshot.day.currentStatus], ['http_401', 2, 'OUT'], 'another token was asked for once');
+  page.answer = null;
+  await page.clock.advance(60_000);
+  const { day } = await page.client.punch(error.command.payload.entries[0]);
+  assert.deepEqual([day.entries[0].timestamp, day.currentStatus], [START, 'IN']);
 });
 
 test('a refused punch is reported and no longer displayed', async () => {

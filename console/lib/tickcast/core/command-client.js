@@ -27,7 +27,7 @@ export class CommandClient extends LiveClient {
         this.outbox.adopt();
         super.open();
     }
-    /** Disconnects. Commands that are stored wait for the next client with this storage; others fail with `closed`. */
+    /** Disconnects. Commands that are stored wait for the next client with this storage; others fail with `closed`, and so do new ones. */
     close() {
         super.close();
         this.outbox.close();

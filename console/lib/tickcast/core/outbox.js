@@ -29,6 +29,7 @@ export class Outbox {
     #entries = [];
     #pending = [];
     #online = false;
+    #isClosed = false;
     #timer = null;
     #inFlight = false;
     constructor(options) {
@@ -40,8 +41,13 @@ export class Outbox {
     get pending() {
         return this.#pending;
     }
+    /** Whether the outbox was closed and has adopted no commands since. Before that, commands wait. */
+    get isClosed() {
+        return this.#isClosed;
+    }
     /** Takes over the commands of pages that have gone. */
     adopt() {
+        this.#isClosed = false;
         const { commands, foreign } = this.#options.storage.adopt();
         for (const stored of foreign)
             this.#report(stored.command, 'outcome_unknown');
@@ -96,6 +102,7 @@ export class Outbox {
     }
     /** Ends the outbox, until it adopts commands again: those that are stored stay. */
     close() {
+        this.#isClosed = true;
         this.setOnline(false);
         const { isStored } = this.#options.storage;
         this.#options.storage.leave();
@@ -106,6 +113,8 @@ export class Outbox {
             resolve({ ok: false, error: describe(command, isStored ? 'adopted' : 'closed') });
     }
     #rejectionCode(command) {
+        if (this.#isClosed)
+            return 'closed';
         if (this.#entries.length >= LIMIT)
             return 'queue_full';
         const bytes = new TextEncoder().encode(JSON.stringify(command)).length;
@@ -204,7 +213,7 @@ const MESSAGES = {
     outcome_unknown: 'the server may or may not have carried out the command',
     expired: 'the command has waited for too long',
     adopted: 'another page sends the command',
-    closed: 'the client was closed',
+    closed: 'the client is closed',
 };
 function describe(command, code, message) {
     return { kind: 'command', code, message: message || (MESSAGES[code] ?? code), command };

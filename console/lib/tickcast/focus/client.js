@@ -18,6 +18,7 @@ const IDLE_AFTER_MS = 15_000;
 const OVERDUE_MS = 2_500;
 /** How long a return waits for the news whether the session was paused meanwhile; the server waits for it up to 30 s. */
 const VERIFY_MS = 3_000;
+const CLOSED = 'the client is closed';
 /** See the module. Nothing happens before `open`. */
 export class FocusClient extends CommandClient {
     dial;
@@ -83,6 +84,8 @@ export class FocusClient extends CommandClient {
     /** Creates a session and counts its seconds. It is not repeated if its outcome is unknown: there could be two sessions. */
     async start(session) {
         const command = { id: this.platform.randomId(), type: 'create', payload: { ...session } };
+        if (this.outbox.isClosed)
+            return this.#fail(command, 'closed', CLOSED);
         if (this.#isCreating)
             return this.#fail(command, 'busy', 'another session is being created');
         this.#isCreating = true;
@@ -100,6 +103,8 @@ export class FocusClient extends CommandClient {
     /** Makes another session the current one, and counts its seconds if it is active. */
     async track(sessionId) {
         const command = { id: this.platform.randomId(), type: 'track', payload: { sessionId } };
+        if (this.outbox.isClosed)
+            return this.#fail(command, 'closed', CLOSED);
         const result = await this.#requests.get(sessionId);
         if (!result.ok)
             return this.#fail(command, `http_${result.error.status}`, result.error.message);

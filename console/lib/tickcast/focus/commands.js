@@ -1,5 +1,5 @@
 import { REQUEST_MAX_MS } from '../core/http.js';
-import { failedAnswer } from '../core/http-answer.js';
+import { patientAnswer } from '../core/http-answer.js';
 export const COMMAND_LIMITS = {
     // A command waits for as long as a person remembers it.
     resendWindowMs: 24 * 3_600_000,
@@ -13,9 +13,9 @@ export async function sendStatus(requests, { id, payload }) {
     const { sessionId, status } = payload;
     const isEnd = status !== 'active' && status !== 'paused';
     const result = isEnd ? await requests.end(sessionId, status) : await requests.change(sessionId, { status });
-    // No command is given up because a server is not reached or a login has expired.
+    // No command is given up because a server is not reached.
     if (!result.ok)
-        return { result, answer: failedAnswer(id, result.error) };
+        return { result, answer: patientAnswer(id, result.error, requests.credential) };
     const session = result.value;
     // Of two ends the first stands, and nothing reopens a session.
     if (isEnd || session.status === status)

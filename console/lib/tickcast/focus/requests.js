@@ -11,6 +11,9 @@ export class FocusRequests {
         this.#options = { url, ...(credential ? { credential } : {}), ...(fetch ? { fetch } : {}) };
         this.#zone = zone;
     }
+    get credential() {
+        return this.#options.credential;
+    }
     create(session) {
         return this.#send({ method: 'POST', path: SESSIONS, json: session, read: readSession });
     }

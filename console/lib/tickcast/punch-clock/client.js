@@ -2,7 +2,7 @@
 import { CommandClient } from '../core/command-client.js';
 import { httpUrl, webSocketTarget } from '../core/endpoint.js';
 import { sendOnLeave, sendRequest } from '../core/http.js';
-import { failedAnswer } from '../core/http-answer.js';
+import { patientAnswer } from '../core/http-answer.js';
 import { httpTime } from '../core/http-time.js';
 import { Interval } from '../core/interval.js';
 import { LocalTicker } from '../core/local-ticker.js';
@@ -37,7 +37,7 @@ export class PunchClockClient extends CommandClient {
         this.#heartbeat.start();
         this.#ticker.setRunning(true);
     }
-    /** Disconnects. Punches that are stored in the browser wait for the next client; others fail with `closed`. */
+    /** Disconnects. Punches that are stored in the browser wait for the next client; others fail with `closed`, and so do new ones. */
     close() {
         this.#heartbeat.stop();
         this.#ticker.setRunning(false);
@@ -140,12 +140,12 @@ export class PunchClockClient extends CommandClient {
     #punch(type) {
         return this.punch(createPunch(this.platform.randomId(), type, this.clock.now()));
     }
-    /** No punch is given up because a server is not reached or a login has expired: a repeated one is stored once. */
+    /** No punch is given up because a server is not reached: a repeated one is stored once. */
     async #post({ id, payload }) {
         const result = await this.#save(payload);
         if (result.ok)
             return this.outbox.settle({ id, ok: true, value: result.value });
-        this.outbox.settle(failedAnswer(id, result.error));
+        this.outbox.settle(patientAnswer(id, result.error, this.#options.credential));
     }
     async #save(payload) {
         const result = await this.#request({

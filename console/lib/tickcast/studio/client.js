@@ -47,7 +47,7 @@ export class StudioClient extends CommandClient {
         super.open();
         this.#ticker.setRunning(true);
     }
-    /** Disconnects. Commands that are stored wait for the next client with this storage; others fail with `closed`. */
+    /** Disconnects. Commands that are stored wait for the next client with this storage; others fail with `closed`, and so do new ones. */
     close() {
         this.#ticker.setRunning(false);
         super.close();

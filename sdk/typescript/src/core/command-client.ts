@@ -53,7 +53,7 @@ export abstract class CommandClient<Snapshot extends PendingCommands, Value exte
     super.open();
   }
 
-  /** Disconnects. Commands that are stored wait for the next client with this storage; others fail with `closed`. */
+  /** Disconnects. Commands that are stored wait for the next client with this storage; others fail with `closed`, and so do new ones. */
   override close(): void {
     super.close();
     this.outbox.close();

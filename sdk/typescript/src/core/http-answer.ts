@@ -1,10 +1,24 @@
 /** Answers to commands that are sent by HTTP requests. */
+import type { Credential } from './endpoint.js';
 import type { HttpError } from './errors.js';
 import type { Failure } from './outbox.js';
 
 /** Returns whether a repetition of a request helps: a server that is away, or a login that has to be renewed. */
 export function isTemporary({ status }: HttpError): boolean {
   return [0, 401, 403, 408, 429].includes(status) || status >= 500;
+}
+
+/** A person whose login by cookies has expired may log in on another page. */
+const LOGIN_PAUSE_MS = 30_000;
+
+/**
+ * Returns the answer to a command that may wait for long. A request has asked the provider for another token already, so
+ * that a repetition with a token is refused again.
+ */
+export function patientAnswer(id: string, error: HttpError, credential: Credential | undefined): Failure {
+  if (error.status === 401 && credential === undefined) return { ...failedAnswer(id, error), retryAfterMs: LOGIN_PAUSE_MS };
+  const isRefused = error.status === 401 || error.status === 403;
+  return failedAnswer(id, error, { retry: !isRefused && isTemporary(error) });
 }
 
 /** Returns the answer to a command whose request has failed. */

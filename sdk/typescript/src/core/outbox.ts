@@ -87,6 +87,7 @@ export class Outbox<Value extends object> {
   #entries: Entry<Value>[] = [];
   #pending: readonly Command[] = [];
   #online = false;
+  #isClosed = false;
   #timer: Timer = null;
   #inFlight = false;
 
@@ -101,8 +102,14 @@ export class Outbox<Value extends object> {
     return this.#pending;
   }
 
+  /** Whether the outbox was closed and has adopted no commands since. Before that, commands wait. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** Takes over the commands of pages that have gone. */
   adopt(): void {
+    this.#isClosed = false;
     const { commands, foreign } = this.#options.storage.adopt();
     for (const stored of foreign) this.#report(stored.command, 'outcome_unknown');
     if (commands.length === 0) return;
@@ -155,6 +162,7 @@ export class Outbox<Value extends object> {
 
   /** Ends the outbox, until it adopts commands again: those that are stored stay. */
   close(): void {
+    this.#isClosed = true;
     this.setOnline(false);
     const { isStored } = this.#options.storage;
     this.#options.storage.leave();
@@ -164,6 +172,7 @@ export class Outbox<Value extends object> {
   }
 
   #rejectionCode(command: Command): CommandErrorCode | null {
+    if (this.#isClosed) return 'closed';
     if (this.#entries.length >= LIMIT) return 'queue_full';
     const bytes = new TextEncoder().encode(JSON.stringify(command)).length;
     return bytes > MESSAGE_BYTES_MAX ? 'too_large' : null;
@@ -263,7 +272,7 @@ const MESSAGES: Record<string, string> = {
   outcome_unknown: 'the server may or may not have carried out the command',
   expired: 'the command has waited for too long',
   adopted: 'another page sends the command',
-  closed: 'the client was closed',
+  closed: 'the client is closed',
 };
 
 function describe(command: Command, code: CommandErrorCode, message?: string): CommandError {

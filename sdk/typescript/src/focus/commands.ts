@@ -1,7 +1,7 @@
 /** The commands that pause, resume and end a session: each sets its status, so that a repeated one changes nothing. */
 import type { Command } from '../core/errors.js';
 import { REQUEST_MAX_MS, type HttpResult } from '../core/http.js';
-import { failedAnswer } from '../core/http-answer.js';
+import { patientAnswer } from '../core/http-answer.js';
 import type { Answer, OutboxLimits } from '../core/outbox.js';
 import type { FocusEnding, FocusOpenStatus, FocusSession } from './protocol.js';
 import type { FocusRequests } from './requests.js';
@@ -31,8 +31,8 @@ export async function sendStatus(requests: FocusRequests, { id, payload }: Comma
   const { sessionId, status } = payload as unknown as StatusChange;
   const isEnd = status !== 'active' && status !== 'paused';
   const result = isEnd ? await requests.end(sessionId, status) : await requests.change(sessionId, { status });
-  // No command is given up because a server is not reached or a login has expired.
-  if (!result.ok) return { result, answer: failedAnswer(id, result.error) };
+  // No command is given up because a server is not reached.
+  if (!result.ok) return { result, answer: patientAnswer(id, result.error, requests.credential) };
   const session = result.value;
   // Of two ends the first stands, and nothing reopens a session.
   if (isEnd || session.status === status) return { result, answer: { id, ok: true, value: { session } } };

@@ -1,5 +1,6 @@
 /** The HTTP requests of Focus. Each has its effect once, however often it is repeated, except for the creation of a session. */
 import { sendRequest, type HttpOptions, type HttpRequest, type HttpResult } from '../core/http.js';
+import type { Credential } from '../core/endpoint.js';
 import {
   isFocusSession,
   isFocusStats,
@@ -29,6 +30,10 @@ export class FocusRequests {
   constructor({ url, credential, fetch }: HttpOptions, zone: string | undefined) {
     this.#options = { url, ...(credential ? { credential } : {}), ...(fetch ? { fetch } : {}) };
     this.#zone = zone;
+  }
+
+  get credential(): Credential | undefined {
+    return this.#options.credential;
   }
 
   create(session: NewFocusSession): Promise<HttpResult<FocusSession>> {

@@ -4,7 +4,7 @@ import type { ConnectionState } from '../core/connection.js';
 import { httpUrl, webSocketTarget } from '../core/endpoint.js';
 import type { Command } from '../core/errors.js';
 import { sendOnLeave, sendRequest, type HttpRequest, type HttpResult } from '../core/http.js';
-import { failedAnswer } from '../core/http-answer.js';
+import { patientAnswer } from '../core/http-answer.js';
 import { httpTime } from '../core/http-time.js';
 import { Interval } from '../core/interval.js';
 import type { Dial, Message } from '../core/link.js';
@@ -72,7 +72,7 @@ export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchSto
     this.#ticker.setRunning(true);
   }
 
-  /** Disconnects. Punches that are stored in the browser wait for the next client; others fail with `closed`. */
+  /** Disconnects. Punches that are stored in the browser wait for the next client; others fail with `closed`, and so do new ones. */
   override close(): void {
     this.#heartbeat.stop();
     this.#ticker.setRunning(false);
@@ -191,11 +191,11 @@ export class PunchClockClient extends CommandClient<PunchClockSnapshot, PunchSto
     return this.punch(createPunch(this.platform.randomId(), type, this.clock.now()));
   }
 
-  /** No punch is given up because a server is not reached or a login has expired: a repeated one is stored once. */
+  /** No punch is given up because a server is not reached: a repeated one is stored once. */
   async #post({ id, payload }: Command) {
     const result = await this.#save(payload);
     if (result.ok) return this.outbox.settle({ id, ok: true, value: result.value });
-    this.outbox.settle(failedAnswer(id, result.error));
+    this.outbox.settle(patientAnswer(id, result.error, this.#options.credential));
   }
 
   async #save(payload: object): Promise<HttpResult<PunchStored>> {

@@ -96,7 +96,7 @@ export class StudioClient extends CommandClient<StudioSnapshot, StudioResult> {
     this.#ticker.setRunning(true);
   }
 
-  /** Disconnects. Commands that are stored wait for the next client with this storage; others fail with `closed`. */
+  /** Disconnects. Commands that are stored wait for the next client with this storage; others fail with `closed`, and so do new ones. */
   override close(): void {
     this.#ticker.setRunning(false);
     super.close();
