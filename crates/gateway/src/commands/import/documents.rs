@@ -11,19 +11,19 @@ use crate::commands::import::files::read_file;
 use crate::commands::import::notes::Note;
 
 /// A document, with the file that has it.
-pub(super) struct NamedDocument<D> {
+pub(super) struct FileDocument<D> {
     pub(super) file: Arc<str>,
     pub(super) line: u64,
     pub(super) document: D,
 }
 
 /// Reads files. The failure lists the faults of all.
-pub(super) fn read<D: ExportedDocument>(paths: &[PathBuf]) -> Result<Vec<NamedDocument<D>>, Failure> {
+pub(super) fn read<D: ExportedDocument>(paths: &[PathBuf]) -> Result<Vec<FileDocument<D>>, Failure> {
     let (mut documents, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
         let file: Arc<str> = path.display().to_string().into();
         match read_one(path)? {
-            Ok(read) => documents.extend(read.into_iter().map(|ReadDocument { line, document }| NamedDocument {
+            Ok(read) => documents.extend(read.into_iter().map(|ReadDocument { line, document }| FileDocument {
                 file: Arc::clone(&file),
                 line,
                 document,

@@ -15,7 +15,7 @@ use crate::commands::Failure;
 use crate::commands::import::documents;
 use crate::commands::import::focus::check::SessionsSummary;
 use crate::commands::import::focus::plan::SessionPlan;
-use crate::commands::import::namespace::People;
+use crate::commands::import::namespace::UserNamespace;
 use crate::commands::import::notes::report_repairs;
 use crate::commands::import::people::group;
 use crate::commands::import::steps::{self, FileContents};
@@ -49,7 +49,7 @@ struct FocusSessions<'s> {
 
 /// Imports the files: reads and checks all of them, against the store as well, before it writes anything.
 pub(crate) async fn run(import: &FocusImport, settings: &Settings) -> Result<(), Failure> {
-    let namespace = People::new(settings, System::Focus, import.namespace.as_deref())?;
+    let namespace = UserNamespace::new(settings, System::Focus, import.namespace.as_deref())?;
     let documents = documents::read::<ExportedSession>(&import.files)?;
     let people = group(documents, &namespace, |session| &session.user, Scope::focus)?;
     let plan = SessionPlan::new(people, &settings.rules.focus)?;

@@ -9,13 +9,13 @@ use crate::commands::Failure;
 use crate::ops::config::Settings;
 use crate::systems::System;
 
-/// Finds the people of documents, as they are logged in.
-pub(super) struct People<'s> {
+/// The namespace of the user ids in documents, as users log in.
+pub(super) struct UserNamespace<'s> {
     auth: &'s AuthSettings,
     namespace: Option<String>,
 }
 
-impl<'s> People<'s> {
+impl<'s> UserNamespace<'s> {
     /// Chooses the namespace: the one of `--namespace`, or the only one of the configuration.
     pub(super) fn new(settings: &'s Settings, system: System, namespace: Option<&str>) -> Result<Self, Failure> {
         let auth = &settings.auth.access;

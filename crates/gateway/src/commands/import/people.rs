@@ -6,20 +6,20 @@ use timers::{Scope, UserId};
 use wire::FAULTS_MAX;
 
 use crate::commands::Failure;
-use crate::commands::import::documents::NamedDocument;
-use crate::commands::import::namespace::People;
+use crate::commands::import::documents::FileDocument;
+use crate::commands::import::namespace::UserNamespace;
 use crate::commands::import::notes::Note;
 
 /// One person, with all their documents.
 pub(super) struct PersonDocuments<D> {
     pub(super) scope: Scope,
-    pub(super) documents: Vec<NamedDocument<D>>,
+    pub(super) documents: Vec<FileDocument<D>>,
 }
 
 /// Groups documents by person: whom a document names, and the scope that a person has.
 pub(super) fn group<D>(
-    documents: Vec<NamedDocument<D>>,
-    namespace: &People<'_>,
+    documents: Vec<FileDocument<D>>,
+    namespace: &UserNamespace<'_>,
     user_of: impl Fn(&D) -> &str,
     scope_of: impl Fn(&UserId) -> Scope,
 ) -> Result<Vec<PersonDocuments<D>>, Failure> {

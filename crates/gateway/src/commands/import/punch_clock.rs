@@ -13,7 +13,7 @@ use wire::punch_clock::ExportedDay;
 
 use crate::commands::Failure;
 use crate::commands::import::documents;
-use crate::commands::import::namespace::People;
+use crate::commands::import::namespace::UserNamespace;
 use crate::commands::import::people::{PersonDocuments, group};
 use crate::commands::import::punch_clock::check::PeopleSummary;
 use crate::commands::import::steps::{self, FileContents};
@@ -48,7 +48,7 @@ struct PunchClockDocuments<'i> {
 
 /// Imports the files: reads and checks all of them, against the store as well, before it writes anything.
 pub(crate) async fn run(import: &PunchClockImport, settings: &Settings) -> Result<(), Failure> {
-    let namespace = People::new(settings, System::PunchClock, import.namespace.as_deref())?;
+    let namespace = UserNamespace::new(settings, System::PunchClock, import.namespace.as_deref())?;
     let new_zone = &import.zone;
     if wire::zone(new_zone, Timestamp::default(), Timestamp::default()).is_none() {
         return Err(Failure::usage(format!("--zone: there is no time zone {new_zone:?}")));

@@ -10,7 +10,7 @@ use wire::FAULTS_MAX;
 use wire::focus::ExportedSession;
 
 use crate::commands::Failure;
-use crate::commands::import::documents::NamedDocument;
+use crate::commands::import::documents::FileDocument;
 use crate::commands::import::notes::Note;
 use crate::commands::import::people::PersonDocuments;
 
@@ -44,7 +44,7 @@ impl SessionPlan {
         for PersonDocuments { scope, documents } in people {
             plan.documents += documents.len();
             let mut sessions = BTreeMap::<FocusId, PlannedSession>::new();
-            for NamedDocument { file, line, document } in documents {
+            for FileDocument { file, line, document } in documents {
                 faults.extend(long_texts(&document.session, limits).map(|(column, chars)| {
                     let message = format!("has {chars} characters, of which {} are possible", limits.text_chars);
                     Note::new(&file, line, column, message).to_string()

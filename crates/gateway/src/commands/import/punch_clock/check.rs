@@ -12,7 +12,7 @@ use wire::FAULTS_MAX;
 use wire::punch_clock::{ExportedContent, ExportedDay};
 
 use crate::commands::Failure;
-use crate::commands::import::documents::NamedDocument;
+use crate::commands::import::documents::FileDocument;
 use crate::commands::import::notes::Note;
 use crate::commands::import::people::PersonDocuments;
 use crate::commands::import::punch_clock::parts;
@@ -97,7 +97,7 @@ pub(super) async fn check(
 
 /// Names the punches that are in the future by more than a device's clock can be ahead: their dates are wrong.
 fn future_punches(person: &PersonDocuments<ExportedDay>, now: Timestamp) -> Vec<String> {
-    let of = |named: &NamedDocument<ExportedDay>| {
+    let of = |named: &FileDocument<ExportedDay>| {
         let future = named.document.punches.iter().find(|punch| punch.at > now + AHEAD_MAX)?;
         let message = format!("the punch of id {} is in the future", future.id);
         Some(Note::new(&named.file, named.line, "entries", message).to_string())
@@ -163,7 +163,7 @@ fn read(row: &Row) -> Option<DayLog> {
 
 /// Reports the archived days that are new and of which the punches make other totals than the original has stored.
 fn other_totals(person: &PersonDocuments<ExportedDay>, rehearsal: &PersonRehearsal) -> Vec<Note> {
-    let of = |named: &NamedDocument<ExportedDay>| {
+    let of = |named: &FileDocument<ExportedDay>| {
         let ExportedContent::Log(date, _) = named.document.content else { return None };
         let (work, breaks) = named.document.minutes?;
         let totals = rehearsal.log(date)?.totals();
