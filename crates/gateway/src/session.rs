@@ -6,6 +6,7 @@ pub(crate) mod connections;
 pub(crate) mod fault;
 pub(crate) mod random_ids;
 pub(crate) mod render;
+pub(crate) mod repeat;
 pub(crate) mod request_task;
 pub(crate) mod socketio;
 mod tick_subscriber;

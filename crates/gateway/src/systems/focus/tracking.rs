@@ -6,16 +6,14 @@ use std::time::Duration;
 use engine::{ExecuteError, MembershipGuard, Outcome};
 use timers::focus::{FocusCommand, FocusId, FocusRefusal, Spans, Tracker};
 use timers::{ConnectionId, Refusal, Timestamp};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, timeout};
 use wire::focus::INVALID_SESSION;
 use wire::{Code, Fault};
 
 use crate::node::Node;
 use crate::session::fault::fault;
+use crate::session::repeat::{pause, repeat_until_stored};
 use crate::systems::focus::sessions::Sessions;
-
-/// Mean pause before a command is repeated.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// How long a start is repeated whose outcome is unknown: longer than the store is away in a failover.
 const CERTAIN_WITHIN: Duration = Duration::from_secs(60);
@@ -94,7 +92,7 @@ async fn execute_certainly(sessions: &Sessions, command: FocusCommand) -> Result
             return done;
         }
         is_uncertain = true;
-        sleep(RETRY.mul_f64(0.5 + fastrand::f64())).await;
+        pause().await;
     }
 }
 
@@ -136,14 +134,9 @@ pub(super) async fn leave(
     spans: Spans,
 ) {
     let command = FocusCommand::Disconnect(tracked.session, tracked.tracker(connection), gone_at, spans);
-    let by = Instant::now() + LEAVE_WITHIN;
-    while Instant::now() < by {
-        match sessions.try_execute(command.clone().into()).await {
-            Ok(_) | Err(ExecuteError::Refused(_)) => return,
-            Err(error) if error.is_damage() => return,
-            Err(error) => tracing::debug!(%error, "the end of a socket cannot be stored yet"),
-        }
-        sleep(RETRY.mul_f64(0.5 + fastrand::f64())).await;
+    let left = repeat_until_stored("socket", || sessions.try_execute(command.clone().into()));
+    if timeout(LEAVE_WITHIN, left).await.is_ok() {
+        return;
     }
     tracing::error!("the end of a socket could not be stored for a day; its session counts on");
 }

@@ -9,10 +9,7 @@ use timers::{ConnectionId, MemberId, ResumeSecret, RoomId, Scope};
 use tokio::time::sleep;
 
 use crate::node::Node;
-
-/// Mean pause before the store is told again that a member is gone. The pause is random, so that a node's members do not
-/// ask at once.
-const GIVE_UP_RETRY: Duration = Duration::from_secs(1);
+use crate::session::repeat::repeat_until_stored;
 
 /// How long a command is repeated while its room is busy. A thousand clients can join one room at once, as after the end
 /// of a node, which takes some seconds.
@@ -83,14 +80,7 @@ pub(super) fn give_up(node: &Arc<Node>, room: RoomId, command: RoomCommand, guar
     let of_task = Arc::clone(node);
     node.drain.spawn(async move {
         let request = Request { scope: Scope::room(&room), command: command.into(), id: None };
-        loop {
-            match execute(&of_task, request.clone()).await {
-                Ok(_) | Err(ExecuteError::Refused(_)) => break,
-                Err(error) if error.is_damage() => break,
-                Err(error) => tracing::debug!(%error, "the end of a membership cannot be stored yet"),
-            }
-            sleep(GIVE_UP_RETRY.mul_f64(0.5 + fastrand::f64())).await;
-        }
+        repeat_until_stored("membership", || execute(&of_task, request.clone())).await;
         drop(guard);
     });
 }
