@@ -1,7 +1,7 @@
 /** The model of a room, and the predicted effect of commands. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { countdownPhase, predict, remainingMs } from '../dist/rooms/countdown.js';
+import { countdownPhase, predict, remainingMs, remainingSeconds } from '../dist/rooms/countdown.js';
 import { INITIAL_MODEL, reduce } from '../dist/rooms/model.js';
 
 const NOW = 1_000_000;
@@ -26,6 +26,13 @@ test('the effect of a command is predicted', () => {
   check(paused, 'timer:adjust', { seconds: -5 }, 'paused', 15);
   check(running, 'timer:adjust', { seconds: -60 }, 'ready', 60);
   check(ready, 'timer:adjust', { seconds: 60 }, 'ready', 60);
+});
+
+test('a display does not go back by a second in one run', () => {
+  const at = (now, displayed) => remainingSeconds(running, NOW + now, displayed);
+  const displayed = { state: running, seconds: 48 };
+  assert.deepEqual([at(2_000, null), at(3_000, displayed), at(1_999, displayed), at(-9_000, displayed)], [48, 47, 48, 59]);
+  assert.equal(at(1_999, { state: { ...running, endsAt: NOW + 49_000 }, seconds: 48 }), 49, 'another run');
 });
 
 test('an older state and a state of another room are ignored', () => {

@@ -5,7 +5,7 @@ import { httpTime } from '../core/http-time.js';
 import { LiveClient } from '../core/live-client.js';
 import { socketIoDial } from '../core/socket-io-link.js';
 import { Listeners } from '../core/store.js';
-import { remainingMs } from './countdown.js';
+import { remainingMs, remainingSeconds } from './countdown.js';
 import { joiningDial } from './joining-dial.js';
 import { Membership } from './membership.js';
 import { parseRoomEvent } from './protocol.js';
@@ -22,6 +22,7 @@ export class RoomsClient extends LiveClient {
     requestTime;
     #events = new Listeners();
     #membership;
+    #displayed = null;
     #lastReceivedAt = 0;
     #renderTimer = null;
     constructor(options) {
@@ -126,12 +127,13 @@ export class RoomsClient extends LiveClient {
     }
     describe() {
         const { model, target, timer, joinError, lastJoinError } = this.#membership;
+        this.#displayed = timer && { state: timer, seconds: remainingSeconds(timer, this.clock.now(), this.#displayed) };
         return {
             connection: this.connection.state,
             target,
             room: model.room,
             timer,
-            remainingSeconds: timer && Math.ceil(remainingMs(timer, this.clock.now()) / 1000),
+            remainingSeconds: this.#displayed?.seconds ?? null,
             completedAt: model.completedAt,
             times: this.#canSendCommands && this.isLive ? 'live' : 'continued',
             canSendCommands: this.#canSendCommands,

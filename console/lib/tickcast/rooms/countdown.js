@@ -8,6 +8,18 @@ export function countdownPhase({ isRunning, isPaused }) {
 export function remainingMs(state, now) {
     return state.isRunning ? Math.max(0, state.endsAt - now) : state.remainingTime * 1000;
 }
+/**
+ * A countdown that is displayed with fewer seconds than the server's time says keeps them, if that is by less than this: no
+ * second is displayed twice after a measurement of the time.
+ */
+const AHEAD_MAX_SECONDS = 5;
+/** Returns the displayed remaining time at an instant of the server's time, in whole seconds rounded up. */
+export function remainingSeconds(state, now, displayed) {
+    const seconds = Math.ceil(remainingMs(state, now) / 1000);
+    const isSameRun = displayed !== null && state.isRunning && displayed.state.isRunning && displayed.state.endsAt === state.endsAt;
+    const isAhead = isSameRun && seconds > displayed.seconds && seconds - displayed.seconds < AHEAD_MAX_SECONDS;
+    return isAhead ? displayed.seconds : seconds;
+}
 /** Predicts the state after a command, to display it before the server answers. */
 export function predict(state, command, now) {
     const { endsAt, pausedAt, ...rest } = state;

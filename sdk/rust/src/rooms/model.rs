@@ -34,6 +34,19 @@ pub fn remaining_ms(state: &TimerState, server_now: i64) -> i64 {
     }
 }
 
+/// A countdown that is displayed with fewer seconds than the server's time says keeps them, if that is by less than this: no
+/// second is displayed twice after a measurement of the time.
+const AHEAD_MAX_SECONDS: i64 = 5;
+
+/// Returns the displayed remaining time at an instant of the server's time, in whole seconds rounded up. `displayed` is the
+/// state that is displayed, and its seconds.
+pub(crate) fn remaining_seconds(state: &TimerState, server_now: i64, displayed: Option<(&TimerState, i64)>) -> i64 {
+    let seconds = remaining_ms(state, server_now).saturating_add(999) / 1000;
+    let is_same_run = |other: &TimerState| other.is_running && state.is_running && other.ends_at == state.ends_at;
+    let kept = displayed.filter(|(other, _)| is_same_run(other)).map(|(_, kept)| kept);
+    kept.filter(|kept| (1..AHEAD_MAX_SECONDS).contains(&seconds.saturating_sub(*kept))).unwrap_or(seconds)
+}
+
 /// The room, and when its countdown has reached zero last, until it starts again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RoomModel {

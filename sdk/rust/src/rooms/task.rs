@@ -22,7 +22,7 @@ use crate::options::ClientOptions;
 use crate::rooms::client::{RoomsEvent, RoomsSnapshot};
 use crate::rooms::codec::{RoomMessage, RoomsCodec, request_packet};
 use crate::rooms::membership::{Membership, Notice, RoomCommand, RoomReply, Target};
-use crate::rooms::model::remaining_ms;
+use crate::rooms::model::{remaining_ms, remaining_seconds};
 use crate::rooms::protocol::{Room, RoomEvent, fault_of_answer};
 use crate::server_clock::ServerClock;
 use crate::socket::SocketDialer;
@@ -428,10 +428,14 @@ impl RoomsTask {
             (false, true) => Times::Continued,
             (false, false) => Times::LastKnown,
         };
-        let remaining = self.remaining_ms(now).map(|remaining| remaining.saturating_add(999) / 1000);
         let is_frozen = times == Times::LastKnown && self.membership.model.room.is_some();
         let fault = self.membership.join_error.clone();
         self.snapshots.send_if_modified(|current| {
+            let remaining = self.membership.model.room.as_ref().map(|room| {
+                let server_now = self.clock.at(now).unwrap_or(room.state.server_time);
+                let displayed = current.room.as_ref().map(|room| &room.state).zip(current.remaining_seconds);
+                remaining_seconds(&room.state, server_now, displayed)
+            });
             let next = RoomsSnapshot {
                 connection: self.connection.state().clone(),
                 room: self.membership.model.room.clone(),

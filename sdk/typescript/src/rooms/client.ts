@@ -10,7 +10,7 @@ import type { KeyValueStorage } from '../core/outbox-storage.js';
 import type { Timer } from '../core/platform.js';
 import { socketIoDial, type SocketIo } from '../core/socket-io-link.js';
 import { Listeners } from '../core/store.js';
-import { remainingMs, type CountdownCommand } from './countdown.js';
+import { remainingMs, remainingSeconds, type CountdownCommand, type DisplayedCountdown } from './countdown.js';
 import { joiningDial, type JoinedLink } from './joining-dial.js';
 import { Membership, type RoomTarget } from './membership.js';
 import type { RoomModel } from './model.js';
@@ -72,6 +72,7 @@ export class RoomsClient extends LiveClient<RoomsSnapshot> {
   protected readonly requestTime: () => Promise<number>;
   readonly #events = new Listeners<RoomEventNotice>();
   readonly #membership: Membership;
+  #displayed: DisplayedCountdown | null = null;
   #lastReceivedAt = 0;
   #renderTimer: Timer = null;
 
@@ -189,12 +190,13 @@ export class RoomsClient extends LiveClient<RoomsSnapshot> {
 
   protected describe(): RoomsSnapshot {
     const { model, target, timer, joinError, lastJoinError } = this.#membership;
+    this.#displayed = timer && { state: timer, seconds: remainingSeconds(timer, this.clock.now(), this.#displayed) };
     return {
       connection: this.connection.state,
       target,
       room: model.room,
       timer,
-      remainingSeconds: timer && Math.ceil(remainingMs(timer, this.clock.now()) / 1000),
+      remainingSeconds: this.#displayed?.seconds ?? null,
       completedAt: model.completedAt,
       times: this.#canSendCommands && this.isLive ? 'live' : 'continued',
       canSendCommands: this.#canSendCommands,

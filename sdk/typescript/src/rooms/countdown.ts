@@ -21,6 +21,26 @@ export function remainingMs(state: TimerState, now: number): number {
   return state.isRunning ? Math.max(0, state.endsAt! - now) : state.remainingTime * 1000;
 }
 
+/**
+ * A countdown that is displayed with fewer seconds than the server's time says keeps them, if that is by less than this: no
+ * second is displayed twice after a measurement of the time.
+ */
+const AHEAD_MAX_SECONDS = 5;
+
+/** The displayed seconds of a state. */
+export interface DisplayedCountdown {
+  readonly state: TimerState;
+  readonly seconds: number;
+}
+
+/** Returns the displayed remaining time at an instant of the server's time, in whole seconds rounded up. */
+export function remainingSeconds(state: TimerState, now: number, displayed: DisplayedCountdown | null): number {
+  const seconds = Math.ceil(remainingMs(state, now) / 1000);
+  const isSameRun = displayed !== null && state.isRunning && displayed.state.isRunning && displayed.state.endsAt === state.endsAt;
+  const isAhead = isSameRun && seconds > displayed.seconds && seconds - displayed.seconds < AHEAD_MAX_SECONDS;
+  return isAhead ? displayed.seconds : seconds;
+}
+
 /** Predicts the state after a command, to display it before the server answers. */
 export function predict(state: TimerState, command: CountdownCommand, now: number): TimerState {
   const { endsAt, pausedAt, ...rest } = state;

@@ -73,6 +73,17 @@ const DONE: &str =
     r#"{"duration":60,"remainingTime":60,"isRunning":false,"isPaused":false,"startedAt":0,"serverTime":61000}"#;
 
 #[test]
+fn a_display_does_not_go_back_by_a_second_in_one_run() {
+    let running = |text: &str| room(text, 1).state.clone();
+    let state = running(RUNNING);
+    let at = |now, displayed: &TimerState, seconds| remaining_seconds(&state, now, Some((displayed, seconds)));
+    assert_eq!(remaining_seconds(&state, 12_001, None), 48);
+    assert_eq!([at(13_001, &state, 48), at(11_999, &state, 48), at(1, &state, 48)], [47, 48, 60]);
+    let other = running(&RUNNING.replace("60000", "59000"));
+    assert_eq!(at(11_999, &other, 48), 49, "another run");
+}
+
+#[test]
 fn a_countdown_that_has_completed_meanwhile_is_complete() {
     let mut model = RoomModel::default();
     model.apply(&RoomEvent::Joined(room(RUNNING, 1)));
