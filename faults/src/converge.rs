@@ -8,7 +8,7 @@ use tokio::time::{Instant, interval};
 
 use crate::client::State;
 use crate::focus;
-use crate::library::LibraryState;
+use crate::library::{LibraryRoom, LibraryState};
 use crate::oracle::SuspendedInvariants;
 use crate::population::Population;
 use crate::punch_clock;
@@ -59,7 +59,9 @@ pub(crate) async fn clients(
                 unmet.extend(
                     clients.library.iter().filter_map(|it| unmet_by_library(&it.state(), &stored.users, since)),
                 );
-                unmet.extend(rooms::converge::unmet_conditions(&clients.rooms, &stored.rooms, suspended));
+                unmet.extend(unmet_in_library_rooms(&clients.library_rooms, &stored.rooms, since));
+                let others = without(&stored.rooms, &clients.library_rooms);
+                unmet.extend(rooms::converge::unmet_conditions(&clients.rooms, &others, suspended));
                 unmet.extend(studio::converge::unmet_conditions(&clients.members, suspended));
                 unmet.extend(focus::converge::unmet_conditions(&clients.learners, since, suspended));
                 if unmet.is_empty() {
@@ -135,6 +137,28 @@ fn unmet_condition(state: &State, stored: &BTreeMap<String, View>, since: Durati
     }
     let is_still = wanted.has_running() && state.ticked_at.is_none_or(|at| at < since);
     is_still.then(|| format!("{client} sees no ticks"))
+}
+
+/// Returns the unmet conditions of library clients in rooms.
+fn unmet_in_library_rooms(
+    clients: &[LibraryRoom],
+    stored: &BTreeMap<String, StoredRoom>,
+    since: Duration,
+) -> Vec<String> {
+    let unmet = |client: &LibraryRoom| {
+        let state = client.state();
+        state.unmet_condition(state.room_id().and_then(|id| stored.get(id)), since)
+    };
+    clients.iter().filter_map(unmet).collect()
+}
+
+/// Returns the stored rooms of other clients.
+fn without(stored: &BTreeMap<String, StoredRoom>, clients: &[LibraryRoom]) -> BTreeMap<String, StoredRoom> {
+    let mut others = stored.clone();
+    for client in clients {
+        client.state().room_id().map(|id| others.remove(id));
+    }
+    others
 }
 
 /// Returns the unmet condition of a library client.

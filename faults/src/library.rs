@@ -3,6 +3,8 @@
 //! Its record has the commands, the answers, and in `display` messages what a person would see. Before each answer it has
 //! the sessions that the library knew at that moment, as a `session-snapshot`.
 
+mod room;
+
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,8 @@ use crate::client::{Load, RunContext};
 use crate::record::{Entry, Event, Record};
 use crate::view::View;
 use crate::workload::Workload;
+
+pub(crate) use room::LibraryRoom;
 
 /// The configuration of a client.
 #[derive(Clone, Debug)]

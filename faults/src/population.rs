@@ -7,7 +7,7 @@ use fastrand::Rng;
 
 use crate::client::{Client, ClientProfile, Dialect, RunContext};
 use crate::focus::{FocusPerson, FocusProfile, FocusState};
-use crate::library::{LibraryClient, LibraryProfile};
+use crate::library::{LibraryClient, LibraryProfile, LibraryRoom};
 use crate::punch_clock::{Device, DeviceProfile, DeviceRecord};
 use crate::record::{Event, Record};
 use crate::rooms::{Role, RoomClient, RoomIds, RoomProfile};
@@ -49,14 +49,17 @@ pub(crate) struct Size {
     page_pace: Duration,
     /// People with focus sessions; every other one has two devices.
     learners: usize,
-    /// People with [`LIBRARY_DEVICES`], in runs that have an address in front of all nodes.
+    /// People with [`LIBRARY_DEVICES`], in runs that have library clients.
     library_users: usize,
+    /// Rooms with one library client each.
+    library_rooms: usize,
 }
 
 /// The clients of a run.
 pub(crate) struct Population {
     pub(crate) users: Vec<Client>,
     pub(crate) library: Vec<LibraryClient>,
+    pub(crate) library_rooms: Vec<LibraryRoom>,
     pub(crate) room_ids: RoomIds,
     pub(crate) rooms: Vec<RoomClient>,
     pub(crate) members: Vec<Member>,
@@ -69,6 +72,7 @@ pub(crate) struct Population {
 pub(crate) struct Records {
     pub(crate) users: Vec<Record>,
     pub(crate) library: Vec<Record>,
+    pub(crate) library_rooms: Vec<Record>,
     pub(crate) rooms: Vec<Record>,
     pub(crate) members: Vec<MemberRecord>,
     pub(crate) devices: Vec<DeviceRecord>,
@@ -92,6 +96,7 @@ pub(crate) const FULL: Size = Size {
     page_pace: Duration::from_millis(900),
     learners: 24,
     library_users: 20,
+    library_rooms: 8,
 };
 /// The load of the short form.
 pub(crate) const SHORT: Size = Size {
@@ -110,6 +115,7 @@ pub(crate) const SHORT: Size = Size {
     page_pace: Duration::from_millis(400),
     learners: 9,
     library_users: 6,
+    library_rooms: 3,
 };
 
 /// The load of scenarios on Kubernetes: 301 WebSocket clients, of Clockit, Punch clock and Focus, and 103 of Socket.IO.
@@ -129,6 +135,7 @@ pub(crate) const KUBERNETES: Size = Size {
     page_pace: Duration::from_millis(1500),
     learners: 15,
     library_users: 0,
+    library_rooms: 0,
 };
 /// The load of the short form of these: 62 WebSocket clients and 20 of Socket.IO.
 pub(crate) const KUBERNETES_SHORT: Size =
@@ -146,7 +153,8 @@ impl Population {
         let devices = start_devices(size, context, &mut copy);
         let learners = start_learners(size, context, &mut copy);
         let library = start_library(size, context, &mut copy);
-        Self { users, library, room_ids, rooms, members, devices, learners }
+        let library_rooms = start_library_rooms(size, context);
+        Self { users, library, library_rooms, room_ids, rooms, members, devices, learners }
     }
 
     /// Waits until the clients have finished, and returns what they have seen and done.
@@ -157,6 +165,9 @@ impl Population {
         }
         for client in self.library {
             records.library.push(client.ended().await);
+        }
+        for client in self.library_rooms {
+            records.library_rooms.push(client.ended().await);
         }
         for client in self.rooms {
             records.rooms.push(client.ended().await);
@@ -189,7 +200,14 @@ impl Records {
         let members = self.members.iter().map(|member| &member.record);
         let devices = self.devices.iter().map(|device| &device.record);
         let learners = self.learners.iter().flat_map(|person| &person.devices).map(|device| &device.record);
-        self.users.iter().chain(&self.library).chain(&self.rooms).chain(members).chain(devices).chain(learners)
+        self.users
+            .iter()
+            .chain(&self.library)
+            .chain(&self.library_rooms)
+            .chain(&self.rooms)
+            .chain(members)
+            .chain(devices)
+            .chain(learners)
     }
 
     /// Returns the records of all clients.
@@ -197,7 +215,8 @@ impl Records {
         let members = self.members.into_iter().map(|member| member.record);
         let devices = self.devices.into_iter().map(|device| device.record);
         let learners = self.learners.into_iter().flat_map(|person| person.devices).map(|device| device.record);
-        self.users.into_iter().chain(self.library).chain(self.rooms).chain(members).chain(devices).chain(learners)
+        let users = self.users.into_iter().chain(self.library);
+        users.chain(self.library_rooms).chain(self.rooms).chain(members).chain(devices).chain(learners)
     }
 }
 
@@ -232,6 +251,12 @@ fn start_library(size: &Size, context: &RunContext, random: &mut Rng) -> Vec<Lib
         LibraryClient::start(profile, options.clone(), context)
     });
     clients.collect()
+}
+
+fn start_library_rooms(size: &Size, context: &RunContext) -> Vec<LibraryRoom> {
+    let Some(options) = &context.library else { return vec![] };
+    let clients = (0..size.library_rooms).map(|nth| format!("library-room{nth}"));
+    clients.map(|client| LibraryRoom::start(client, options.clone(), context)).collect()
 }
 
 fn start_rooms(size: &Size, context: &RunContext, ids: &RoomIds, random: &mut Rng) -> Vec<RoomClient> {

@@ -118,7 +118,8 @@ impl Trial {
         end.focus.people.clone_from(&records.learners);
         outcome.violations.extend(oracle::focus_sessions::check(&end.focus, terms.suspended, &disturbances));
         if !records.library.is_empty() {
-            let displays = displays::check(&records.library, self.started_ms, &disturbances);
+            let displayed = records.library.iter().chain(&records.library_rooms);
+            let displays = displays::check(displayed, self.started_ms, &disturbances);
             outcome.violations.extend(displays.violations.iter().cloned());
             outcome.displays = Some(displays);
         }

@@ -33,17 +33,22 @@ impl DisplayFindings {
 }
 
 /// Checks the displays of library clients. Nodes that end with an announcement excuse no second.
-pub(crate) fn check(records: &[Record], started_ms: u64, disturbances: &[Disturbance]) -> DisplayFindings {
+pub(crate) fn check<'r>(
+    records: impl IntoIterator<Item = &'r Record>,
+    started_ms: u64,
+    disturbances: &[Disturbance],
+) -> DisplayFindings {
     let mut findings = DisplayFindings::default();
     for record in records {
         let started_ms = i64::try_from(started_ms).unwrap_or(i64::MAX);
-        let mut checker =
-            DisplayChecker { started_ms, disturbances, runs: BTreeMap::new(), found: DisplayFindings::default() };
+        let (runs, found) = (BTreeMap::new(), DisplayFindings::default());
+        let mut checker = DisplayChecker { started_ms, disturbances, runs, member: None, found };
         for Entry { at, event } in &record.entries {
             if let Event::Received(message) = event
                 && message["type"] == "display"
             {
                 checker.display(*at, &message["sessions"]);
+                checker.check_membership(*at, message["member"].as_str());
             }
         }
         let mut found = checker.found;
@@ -60,6 +65,8 @@ struct DisplayChecker<'d> {
     disturbances: &'d [Disturbance],
     /// The displayed run of each running session.
     runs: BTreeMap<String, DisplayedRun>,
+    /// The membership of a client in a room, and when it was displayed last.
+    member: Option<(String, Duration)>,
     found: DisplayFindings,
 }
 
@@ -135,6 +142,17 @@ impl DisplayChecker<'_> {
         now
     }
 
+    /// A client that moves to another node resumes its membership there.
+    fn check_membership(&mut self, at: Duration, member: Option<&str>) {
+        let Some(member) = member else { return };
+        let last = self.member.replace((member.to_owned(), at));
+        let Some((before, last_at)) = last.filter(|(before, _)| before != member) else { return };
+        // A client that is away for longer than `rooms.reconnect_within` is another member.
+        if !is_any_stalled(self.disturbances, last_at, at) {
+            self.found.violations.push(format!("member {before} was replaced by {member} at {at:?}"));
+        }
+    }
+
     /// Reports that the next second was displayed after its end, or not at all.
     fn check_due(&mut self, id: &str, last: DisplayedRun, at: Duration) {
         let at_ms = self.started_ms + i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
@@ -203,10 +221,20 @@ mod tests {
         let back = record(&[(0, running(1_200, 3_000)), (10, running(1_200, 2_000))]);
         let disturbance = |kind| Disturbance { node: 1, kind, from: Duration::ZERO, until: Duration::ZERO };
         let stalled = [disturbance(DisturbanceKind::Stalled)];
-        let of_late = check(std::slice::from_ref(&late), STARTED_MS, &stalled);
+        let of_late = check([&late], STARTED_MS, &stalled);
         assert_eq!((of_late.violations, of_late.excused), (vec![], 1));
-        assert_eq!(check(&[back], STARTED_MS, &stalled).violations.len(), 1);
-        assert_eq!(check(&[late], STARTED_MS, &[disturbance(DisturbanceKind::Down)]).violations.len(), 1);
+        assert_eq!(check([&back], STARTED_MS, &stalled).violations.len(), 1);
+        assert_eq!(check([&late], STARTED_MS, &[disturbance(DisturbanceKind::Down)]).violations.len(), 1);
+    }
+
+    #[test]
+    fn a_membership_that_was_replaced_is_found() {
+        let of = |members: [&str; 2]| {
+            let display =
+                |member: &str| Event::Received(json!({ "type": "display", "sessions": [], "member": member }));
+            check([&Record::example(members.map(display))], STARTED_MS, &[]).violations.len()
+        };
+        assert_eq!((of(["a", "a"]), of(["a", "b"])), (0, 1));
     }
 
     #[track_caller]
@@ -216,7 +244,7 @@ mod tests {
     }
 
     fn found(displays: &[(u64, Value)]) -> DisplayFindings {
-        check(&[record(displays)], STARTED_MS, &[])
+        check([&record(displays)], STARTED_MS, &[])
     }
 
     fn record(displays: &[(u64, Value)]) -> Record {
