@@ -18,7 +18,6 @@ const IDLE_AFTER_MS = 15_000;
 const OVERDUE_MS = 2_500;
 /** How long a return waits for the news whether the session was paused meanwhile; the server waits for it up to 30 s. */
 const VERIFY_MS = 3_000;
-const CLOSED = 'the client is closed';
 /** See the module. Nothing happens before `open`. */
 export class FocusClient extends CommandClient {
     dial;
@@ -85,7 +84,7 @@ export class FocusClient extends CommandClient {
     async start(session) {
         const command = { id: this.platform.randomId(), type: 'create', payload: { ...session } };
         if (this.outbox.isClosed)
-            return this.#fail(command, 'closed', CLOSED);
+            return this.#fail(command, 'closed', 'the client is closed');
         if (this.#isCreating)
             return this.#fail(command, 'busy', 'another session is being created');
         this.#isCreating = true;
@@ -104,7 +103,7 @@ export class FocusClient extends CommandClient {
     async track(sessionId) {
         const command = { id: this.platform.randomId(), type: 'track', payload: { sessionId } };
         if (this.outbox.isClosed)
-            return this.#fail(command, 'closed', CLOSED);
+            return this.#fail(command, 'closed', 'the client is closed');
         const result = await this.#requests.get(sessionId);
         if (!result.ok)
             return this.#fail(command, `http_${result.error.status}`, result.error.message);

@@ -61,6 +61,13 @@ pub struct RoomsSnapshot {
     pub server_time: Option<ServerTime>,
 }
 
+impl RoomsSnapshot {
+    /// Returns the displayed countdown, and its seconds.
+    pub(crate) fn displayed(&self) -> Option<(&TimerState, i64)> {
+        Some((&self.room.as_ref()?.state, self.remaining_seconds?))
+    }
+}
+
 /// What a client notifies of.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

@@ -410,8 +410,8 @@ impl RoomsTask {
     }
 
     fn expects_ticks(&self, now: Instant) -> bool {
-        let is_due = self.remaining_ms(now).is_some_and(|remaining| remaining > 1000);
-        self.membership.is_joined && self.is_running() && is_due
+        let is_due = |remaining| remaining > 1000;
+        self.membership.is_joined && self.is_running() && self.remaining_ms(now).is_some_and(is_due)
     }
 
     fn remaining_ms(&self, now: Instant) -> Option<i64> {
@@ -433,8 +433,7 @@ impl RoomsTask {
         self.snapshots.send_if_modified(|current| {
             let remaining = self.membership.model.room.as_ref().map(|room| {
                 let server_now = self.clock.at(now).unwrap_or(room.state.server_time);
-                let displayed = current.room.as_ref().map(|room| &room.state).zip(current.remaining_seconds);
-                remaining_seconds(&room.state, server_now, displayed)
+                remaining_seconds(&room.state, server_now, current.displayed())
             });
             let next = RoomsSnapshot {
                 connection: self.connection.state().clone(),

@@ -38,8 +38,6 @@ const OVERDUE_MS = 2_500;
 /** How long a return waits for the news whether the session was paused meanwhile; the server waits for it up to 30 s. */
 const VERIFY_MS = 3_000;
 
-const CLOSED = 'the client is closed';
-
 /** The options of a `FocusClient`. */
 export interface FocusOptions extends CommandClientOptions {
   /** Whether a client continues the newest active session, also one that another device has started, which counts as activity; true by default. */
@@ -146,7 +144,7 @@ export class FocusClient extends CommandClient<FocusSnapshot, FocusChanged> {
   /** Creates a session and counts its seconds. It is not repeated if its outcome is unknown: there could be two sessions. */
   async start(session: NewFocusSession): Promise<CommandResult<FocusChanged>> {
     const command: Command = { id: this.platform.randomId(), type: 'create', payload: { ...session } };
-    if (this.outbox.isClosed) return this.#fail(command, 'closed', CLOSED);
+    if (this.outbox.isClosed) return this.#fail(command, 'closed', 'the client is closed');
     if (this.#isCreating) return this.#fail(command, 'busy', 'another session is being created');
     this.#isCreating = true;
     const result = await this.#requests.create(session);
@@ -162,7 +160,7 @@ export class FocusClient extends CommandClient<FocusSnapshot, FocusChanged> {
   /** Makes another session the current one, and counts its seconds if it is active. */
   async track(sessionId: string): Promise<CommandResult<FocusChanged>> {
     const command: Command = { id: this.platform.randomId(), type: 'track', payload: { sessionId } };
-    if (this.outbox.isClosed) return this.#fail(command, 'closed', CLOSED);
+    if (this.outbox.isClosed) return this.#fail(command, 'closed', 'the client is closed');
     const result = await this.#requests.get(sessionId);
     if (!result.ok) return this.#fail(command, `http_${result.error.status}`, result.error.message);
     return isOpen(result.value) ? this.#continue(result.value) : this.#fail(command, 'ended', 'the session has ended');
