@@ -20,6 +20,7 @@ mod focus_ticks;
 mod live_seconds;
 mod order;
 pub(crate) mod organizations;
+mod own_sessions;
 mod privacy;
 mod punch_history;
 mod punches;
@@ -77,8 +78,8 @@ pub(crate) fn check(evidence: &Evidence<'_>) -> Vec<String> {
         violations.extend(found.map(|violation| format!("{}: {violation}", record.client)));
     }
     for record in evidence.library {
-        violations
-            .extend(privacy::check(record).into_iter().map(|violation| format!("{}: {violation}", record.client)));
+        let found = privacy::check(record).into_iter().chain(own_sessions::check(record));
+        violations.extend(found.map(|violation| format!("{}: {violation}", record.client)));
     }
     if !evidence.suspended.durability {
         violations.extend(durability::check(evidence.records, evidence.stored));
