@@ -7,6 +7,7 @@ mod frame_scanner;
 mod handshake;
 mod heartbeat;
 mod inbound_limiter;
+mod message_reader;
 mod signal_matcher;
 mod socket;
 mod socket_writer;

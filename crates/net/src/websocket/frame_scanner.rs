@@ -9,6 +9,9 @@ pub(crate) trait FrameVisitor {
     /// Visits the start of a frame; returns whether to continue.
     fn frame_start(&mut self, opcode: u8) -> bool;
 
+    /// Visits the FIN bit of the frame: whether it is the last of its message.
+    fn fin(&mut self, _: bool) {}
+
     /// Visits the length of its payload.
     fn length(&mut self, _: u64) {}
 
@@ -69,6 +72,11 @@ impl PayloadChunk<'_> {
 }
 
 impl FrameScanner {
+    /// Returns whether the bytes so far end with a frame.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        matches!(self.0, State::Opcode)
+    }
+
     /// Scans bytes to their end, or to the start of a frame at which the visitor stops; returns how many were scanned.
     pub(crate) fn scan(&mut self, bytes: &[u8], visitor: &mut impl FrameVisitor) -> usize {
         let mut scanned = 0;
@@ -76,7 +84,10 @@ impl FrameScanner {
             let mut step = 1;
             self.0 = match self.0 {
                 State::Opcode if !visitor.frame_start(byte & 0x0f) => break,
-                State::Opcode => State::Length,
+                State::Opcode => {
+                    visitor.fin(byte & 0x80 != 0);
+                    State::Length
+                }
                 State::Length => {
                     let is_masked = byte & 0x80 != 0;
                     match byte & 0x7f {

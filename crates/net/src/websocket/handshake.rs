@@ -36,7 +36,7 @@ where
     let limits = *limits;
     match Handshake::of(request) {
         Ok(handshake) => handshake.accept(spawn, move |stream, received| async move {
-            serve(WebSocket::new(stream, received, &limits).await).await;
+            serve(WebSocket::new(stream, received, &limits)).await;
         }),
         Err(refused) => *refused,
     }

@@ -40,9 +40,18 @@ struct MessageChecker {
     is_text: bool,
     /// The current frame is a control frame and not part of the message.
     is_control: bool,
-    /// An incomplete character at the end of the last part.
-    incomplete: Vec<u8>,
+    /// More frames of the current message follow.
+    is_fragmented: bool,
+    /// The incomplete character at the end of the last part.
+    incomplete: IncompleteCharacter,
     is_invalid: bool,
+}
+
+/// The first bytes of a character.
+#[derive(Clone, Copy, Default)]
+struct IncompleteCharacter {
+    bytes: [u8; INCOMPLETE_MAX],
+    length: u8,
 }
 
 impl MessageChecker {
@@ -55,7 +64,8 @@ impl MessageChecker {
             bytes: 0,
             is_text: false,
             is_control: false,
-            incomplete: Vec::new(),
+            is_fragmented: false,
+            incomplete: IncompleteCharacter::default(),
             is_invalid: false,
         }
     }
@@ -76,6 +86,16 @@ impl InboundLimiter {
     fn limits(burst: usize) -> ConnectionLimits {
         let signals = crate::limits::SignalTexts::NONE;
         ConnectionLimits { messages_per_second: 1, message_burst: burst, message_bytes: MESSAGE_BYTES, signals }
+    }
+
+    /// Returns the size of the largest message.
+    pub(crate) fn message_bytes(&self) -> usize {
+        self.messages.max_bytes
+    }
+
+    /// Returns whether the bytes so far end with a message.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        self.scanner.is_between_frames() && !self.messages.is_fragmented
     }
 
     /// Checks received bytes.
@@ -105,10 +125,16 @@ impl FrameVisitor for MessageChecker {
         self.is_control = opcode >= CONTROL;
         if opcode == TEXT || opcode == BINARY {
             self.is_text = opcode == TEXT;
-            self.incomplete.clear();
+            self.incomplete = IncompleteCharacter::default();
             self.bytes = 0;
         }
         true
+    }
+
+    fn fin(&mut self, is_final: bool) {
+        if !self.is_control {
+            self.is_fragmented = !is_final;
+        }
     }
 
     fn length(&mut self, bytes: u64) {
@@ -127,14 +153,20 @@ impl FrameVisitor for MessageChecker {
         if self.is_control || !self.is_text || self.is_invalid {
             return;
         }
-        let mut bytes = std::mem::take(&mut self.incomplete);
+        let mut bytes = [0; CHUNK];
+        let IncompleteCharacter { bytes: first, length } = self.incomplete;
+        let mut length = usize::from(length);
+        bytes[..length].copy_from_slice(&first[..length]);
         for byte in chunk.unmasked() {
-            bytes.push(byte);
-            if bytes.len() == CHUNK {
-                bytes = self.check_utf8(bytes);
+            bytes[length] = byte;
+            length += 1;
+            if length == CHUNK {
+                length = self.check_utf8(&mut bytes);
             }
         }
-        self.incomplete = self.check_utf8(bytes);
+        length = self.check_utf8(&mut bytes[..length]);
+        self.incomplete.bytes[..length].copy_from_slice(&bytes[..length]);
+        self.incomplete.length = length as u8;
     }
 }
 
@@ -151,18 +183,14 @@ impl MessageChecker {
         }
     }
 
-    /// Checks a part of a text; returns the incomplete character at its end.
-    fn check_utf8(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
-        let valid = match std::str::from_utf8(&bytes) {
-            Ok(_) => bytes.len(),
-            Err(error) => {
-                self.is_invalid = self.is_invalid || error.error_len().is_some();
-                error.valid_up_to()
-            }
-        };
-        bytes.drain(..valid);
-        bytes.truncate(INCOMPLETE_MAX);
-        bytes
+    /// Checks a part of a text. Moves the incomplete character at its end to its start, and returns the length of it.
+    fn check_utf8(&mut self, bytes: &mut [u8]) -> usize {
+        let Err(error) = std::str::from_utf8(bytes) else { return 0 };
+        self.is_invalid = self.is_invalid || error.error_len().is_some();
+        let valid = error.valid_up_to();
+        let incomplete = (bytes.len() - valid).min(INCOMPLETE_MAX);
+        bytes.copy_within(valid..valid + incomplete, 0);
+        incomplete
     }
 }
 

@@ -138,6 +138,11 @@ impl SocketWriter {
         }
     }
 
+    /// Waits until the client has sent something. Decrypted bytes that were not read before do not count.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.tcp.poll_read_ready(cx)
+    }
+
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.is_encrypted {
             return self.poll_read_encrypted(cx, buffer);

@@ -49,6 +49,7 @@ impl TlsSession {
                 Err(_) => {}
             }
             if self.received.is_empty() {
+                self.shrink_buffers();
                 return if self.is_at_end { Ok(Some(0)) } else { Ok(None) };
             }
             let mut received = self.received.as_slice();
@@ -60,11 +61,27 @@ impl TlsSession {
         }
     }
 
+    /// Releases the buffers of what was received: ten thousand idle connections must not keep those of their last messages.
+    fn shrink_buffers(&mut self) {
+        self.received = Vec::new();
+        // rustls shrinks its buffer to 4 KiB before a read, even if the read finds nothing.
+        self.connection.read_tls(&mut NothingReceived).ok();
+    }
+
     fn take_output(&mut self) -> Vec<u8> {
         let mut output = Vec::new();
         while self.connection.wants_write() {
             self.connection.write_tls(&mut output).ok();
         }
         output
+    }
+}
+
+/// A stream without bytes that has not ended.
+struct NothingReceived;
+
+impl Read for NothingReceived {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
     }
 }
