@@ -2,6 +2,7 @@
 
 pub(crate) mod client_link;
 mod connection;
+pub(crate) mod connection_signals;
 pub(crate) mod connections;
 pub(crate) mod fault;
 pub(crate) mod random_ids;

@@ -80,6 +80,11 @@ impl Drain {
         *self.phase.borrow() != DrainPhase::Serving
     }
 
+    /// Returns whether sockets are being closed.
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(*self.phase.borrow(), DrainPhase::Closing(..))
+    }
+
     /// Returns the number of sockets that the end waits for.
     pub(crate) fn sockets(&self) -> usize {
         self.sockets.len()

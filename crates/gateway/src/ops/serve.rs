@@ -30,6 +30,7 @@ use crate::ops::metrics::{self, Metrics, Timings};
 use crate::ops::restore_check::unfinished_restore;
 use crate::ops::telemetry::Telemetry;
 use crate::ops::{cluster, disconnect, internal, key_reload, memory_release};
+use crate::session::connection_signals;
 use crate::session::connections::Connections;
 
 /// Connections that wait to be accepted, so that the kernel refuses none when many clients reconnect at once.
@@ -74,6 +75,7 @@ async fn serve_with(settings: Settings, telemetry: &Telemetry, mut tasks: Critic
     tasks.spawn("internal server", internal_server);
     tasks.spawn("memory release", memory_release::run(Arc::clone(&node)));
     tasks.spawn("disconnect orders", disconnect::watch(Arc::clone(&node)));
+    tasks.spawn("connection signals", connection_signals::relay(Arc::clone(&node)));
     tasks.spawn("cluster reports", cluster::report(Arc::clone(&node)));
     if !node.settings.key_files.is_empty() {
         tasks.spawn("key reload", key_reload::reload_on_change(Arc::clone(&node)));

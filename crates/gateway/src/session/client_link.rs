@@ -2,16 +2,17 @@
 //! what ends them. The connection's own task waits for [`ClientLink::next`] beside what only its dialect has, and writes
 //! with [`ClientLink::deliver`]. There is no queue: a slow client is sent the latest state.
 
+use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Identity, ValidityEnd};
+use access::{Identity, Validity, ValidityEnd};
 use bytes::Bytes;
 use engine::{Delivery, Subscriber, Subscription, TraceParent};
 use net::websocket::{CloseReason, Disconnected, HeartbeatAction, HeartbeatTimer, WebSocket, WebSocketEvent, frame};
+use smallvec::SmallVec;
 use timers::{ClientId, Scope};
-use tokio::sync::watch;
 use tokio::time::{Sleep, sleep_until};
 use tracing::Span;
 
@@ -19,14 +20,17 @@ use crate::node::Node;
 use crate::ops::drain::DrainStep;
 use crate::ops::metrics::ConnectionGauge;
 use crate::ops::telemetry::traces::{self, TraceOrigin};
+use crate::session::connection_signals::ConnectionSignal;
 use crate::session::connections::ConnectionGuard;
 use crate::session::render::ClientView;
 use crate::session::tick_subscriber::{ClientState, TickSubscriber};
-use crate::session::time_validity::uncertain;
 use crate::session::websocket::close_reason;
 
 /// A future that rarely completes, and that stays registered from one wait to the next.
 type RareFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Deliveries that are written without an allocation: a change, its ticks and an answer.
+const FRAMES_INLINE: usize = 4;
 
 /// One client's link.
 pub(crate) struct ClientLink<V: ClientView> {
@@ -39,17 +43,13 @@ pub(crate) struct ClientLink<V: ClientView> {
     client: ClientId,
     timer: HeartbeatTimer,
     ping: Pin<Box<Sleep>>,
-    /// Ends when the client's authentication is no longer valid.
-    validity: RareFuture<ValidityEnd>,
-    /// Ends at each step of the node's drain.
-    drain: RareFuture<DrainStep>,
-    ordered_to_disconnect: RareFuture<()>,
-    time_uncertain: RareFuture<watch::Receiver<bool>>,
+    /// Ends when the client's authentication is no longer valid; `None` if that has no end.
+    validity: Option<RareFuture<ValidityEnd>>,
+    /// Ends at each step of the node's drain; `None` before it begins.
+    drain: Option<RareFuture<DrainStep>>,
     _gauge: ConnectionGauge,
     /// The span of the handshake, if it was recorded.
     origin: Option<Box<TraceParent>>,
-    /// The buffer for the next write; kept, so that a delivery allocates nothing.
-    out: Vec<Bytes>,
 }
 
 /// What a link consists of.
@@ -90,17 +90,21 @@ impl<V: ClientView> ClientLink<V> {
     pub(super) fn new(node: Arc<Node>, parts: LinkParts, identity: &Identity, view: V) -> Self {
         let LinkParts { socket, mut subscription, guard, client } = parts;
         let (timer, heartbeat) = HeartbeatTimer::new(node.settings.heartbeat, node.started.into());
-        let subscriber = Arc::new(TickSubscriber::new(socket.writer(), heartbeat, view));
+        let signals = Arc::clone(guard.signals());
+        if node.drain.is_closing() {
+            signals.send(ConnectionSignal::Drain);
+        }
+        if !*node.engine.time_validity().borrow() {
+            signals.send(ConnectionSignal::TimeUncertain);
+        }
+        let subscriber = Arc::new(TickSubscriber::new(socket.writer(), heartbeat, view, signals));
         subscription.subscribe(Arc::clone(&subscriber) as Arc<dyn Subscriber>);
         Self {
             _gauge: ConnectionGauge::new(&node.metrics, V::DIALECT, identity.method),
             ping: Box::pin(sleep_until(timer.deadline())),
-            validity: Box::pin(node.auth.validity_end(identity)),
-            drain: Box::pin(node.drain.announcement()),
-            ordered_to_disconnect: Box::pin(guard.disconnect_order()),
-            time_uncertain: Box::pin(uncertain(node.engine.time_validity(), false)),
+            validity: validity_end(&node, identity),
+            drain: None,
             origin: traces::current().map(Box::new),
-            out: Vec::new(),
             node,
             socket,
             subscription,
@@ -146,31 +150,38 @@ impl<V: ClientView> ClientLink<V> {
         if self.ping.deadline() != self.timer.deadline() {
             self.ping.as_mut().reset(self.timer.deadline());
         }
-        tokio::select! {
-            biased;
-            step = &mut self.drain, if progress == RequestProgress::None => match step {
-                DrainStep::Announce(within) => {
-                    self.drain = Box::pin(DrainStep::close_after(within));
-                    Ok(LinkEvent::GoingAway(within))
+        loop {
+            return tokio::select! {
+                biased;
+                step = rare(&mut self.drain), if progress == RequestProgress::None => match step {
+                    DrainStep::Announce(within) => {
+                        self.drain = Some(Box::pin(DrainStep::close_after(within)));
+                        Ok(LinkEvent::GoingAway(within))
+                    }
+                    DrainStep::Close(reconnect_after) => {
+                        Err(Disconnected::Close(CloseReason::Restarting(reconnect_after)))
+                    }
+                },
+                end = rare(&mut self.validity) => Err(Disconnected::Close(close_reason(end))),
+                signal = self.guard.signals().receive() => match signal {
+                    ConnectionSignal::Disconnect => Err(Disconnected::Close(CloseReason::Forbidden)),
+                    ConnectionSignal::Drain => {
+                        self.drain = Some(Box::pin(self.node.drain.announcement()));
+                        continue;
+                    }
+                    ConnectionSignal::Deliverable => Ok(LinkEvent::Deliverable),
+                    ConnectionSignal::TimeUncertain => Ok(LinkEvent::TimeUncertain),
+                },
+                incoming = self.socket.next(), if is_reading => {
+                    let incoming = incoming?;
+                    self.heard();
+                    Ok(LinkEvent::Received(self.counted(incoming)))
                 }
-                DrainStep::Close(reconnect_after) => Err(Disconnected::Close(CloseReason::Restarting(reconnect_after))),
-            },
-            () = &mut self.ordered_to_disconnect => Err(Disconnected::Close(CloseReason::Forbidden)),
-            end = &mut self.validity => Err(Disconnected::Close(close_reason(end))),
-            () = self.subscriber.deferred() => Ok(LinkEvent::Deliverable),
-            certainty = &mut self.time_uncertain => {
-                self.time_uncertain = Box::pin(uncertain(certainty, true));
-                Ok(LinkEvent::TimeUncertain)
-            }
-            incoming = self.socket.next(), if is_reading => {
-                let incoming = incoming?;
-                self.heard();
-                Ok(LinkEvent::Received(self.counted(incoming)))
-            }
-            () = &mut self.ping => match self.timer.fire(self.subscriber.heartbeat(), is_reading) {
-                HeartbeatAction::Ping => Ok(LinkEvent::PingDue),
-                HeartbeatAction::Timeout => Err(Disconnected::Close(CloseReason::HeartbeatTimeout)),
-            },
+                () = &mut self.ping => match self.timer.fire(self.subscriber.heartbeat(), is_reading) {
+                    HeartbeatAction::Ping => Ok(LinkEvent::PingDue),
+                    HeartbeatAction::Timeout => Err(Disconnected::Close(CloseReason::HeartbeatTimeout)),
+                },
+            };
         }
     }
 
@@ -209,7 +220,8 @@ impl<V: ClientView> ClientLink<V> {
     }
 
     fn put(&mut self, last: Option<Bytes>) -> Result<(), Disconnected> {
-        let Self { node, socket, subscription, subscriber, out, .. } = self;
+        let Self { node, socket, subscription, subscriber, .. } = self;
+        let mut out = SmallVec::<[Bytes; FRAMES_INLINE]>::new();
         let now = || node.engine.clock().date().unwrap_or_default();
         let mut messages = last.iter().filter(|last| !frame::is_ping(last)).count() as u64;
         let mut state = subscriber.state();
@@ -225,8 +237,7 @@ impl<V: ClientView> ClientLink<V> {
         });
         let bytes = out.iter().map(Bytes::len).sum();
         out.extend(last);
-        socket.write(out)?;
-        out.clear();
+        socket.write(&out)?;
         receipt.written(bytes);
         node.metrics.messages_sent(V::DIALECT, messages);
         Ok(())
@@ -242,7 +253,7 @@ impl<V: ClientView> ClientLink<V> {
         }
         // The organisation may be another. The user's connections stay as many.
         self.guard.reassign(identity);
-        self.validity = Box::pin(self.node.auth.validity_end(identity));
+        self.validity = validity_end(&self.node, identity);
         Ok(())
     }
 
@@ -258,5 +269,21 @@ impl<V: ClientView> ClientLink<V> {
     pub(super) fn into_socket(self) -> (WebSocket, ConnectionGuard, ClientId) {
         let Self { socket, guard, client, .. } = self;
         (socket, guard, client)
+    }
+}
+
+/// Returns the end of an authentication's validity, if it has one.
+fn validity_end(node: &Node, identity: &Identity) -> Option<RareFuture<ValidityEnd>> {
+    if identity.validity == Validity::Unlimited {
+        return None;
+    }
+    Some(Box::pin(node.auth.validity_end(identity)))
+}
+
+/// Waits for a future that stays registered; for ever if there is none.
+async fn rare<T>(future: &mut Option<RareFuture<T>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => pending().await,
     }
 }

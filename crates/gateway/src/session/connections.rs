@@ -9,9 +9,9 @@ use net::limits::{AddressLimiter, AddressPermit};
 use parking_lot::Mutex;
 use timers::disconnect::{Disconnect, DisconnectTarget};
 use timers::{Millis, OrganizationId, Scope, ScopeKind, Timestamp, UserId};
-use tokio::sync::Notify;
 
 use crate::ops::config::LimitSettings;
+use crate::session::connection_signals::{ConnectionSignal, ConnectionSignals};
 
 /// How far the time of a connection may be from the store's. A client that connected that little later than the order is
 /// disconnected as well, and can connect again.
@@ -30,7 +30,8 @@ pub(crate) struct Connections {
 #[derive(Default)]
 struct ConnectionTable {
     last_number: u64,
-    by_number: HashMap<u64, ConnectionEntry>,
+    /// Boxed, because a table has room for more than twice as many entries just after it has grown.
+    by_number: HashMap<u64, Box<ConnectionEntry>>,
     by_user: HashMap<UserId, usize>,
     /// The orders of the last minutes, for clients that were connecting when an order was given.
     recent_orders: Vec<Disconnect>,
@@ -42,7 +43,7 @@ struct ConnectionEntry {
     organization: Option<OrganizationId>,
     /// The scopes that the client has joined, besides its user's.
     joined: Vec<Scope>,
-    disconnect: Arc<Notify>,
+    signals: Arc<ConnectionSignals>,
 }
 
 /// What is known of a client when it connects.
@@ -71,7 +72,7 @@ pub(crate) struct ConnectionGuard {
     number: u64,
     user: UserId,
     connections_of_user_max: usize,
-    disconnect: Arc<Notify>,
+    signals: Arc<ConnectionSignals>,
     table: Arc<Mutex<ConnectionTable>>,
     _permit: AddressPermit,
 }
@@ -115,21 +116,21 @@ impl Connections {
         let permit = self.addresses.acquire(info.address).ok_or(LimitReached::Address)?;
         *table.by_user.entry(user.clone()).or_default() += 1;
         table.last_number += 1;
-        let (number, disconnect) = (table.last_number, Arc::<Notify>::default());
+        let (number, signals) = (table.last_number, Arc::<ConnectionSignals>::default());
         let entry = ConnectionEntry {
             info,
             user: user.clone(),
             organization: organization.clone(),
             joined: Vec::new(),
-            disconnect: Arc::clone(&disconnect),
+            signals: Arc::clone(&signals),
         };
         apply_recent_orders(&table.recent_orders, &entry);
-        table.by_number.insert(number, entry);
+        table.by_number.insert(number, Box::new(entry));
         Ok(ConnectionGuard {
             number,
             user: user.clone(),
             connections_of_user_max: self.connections_of_user_max,
-            disconnect,
+            signals,
             table: Arc::clone(&self.table),
             _permit: permit,
         })
@@ -156,10 +157,10 @@ impl Connections {
     /// Returns the number of the connections that the filter selects, and at most `limit` of them, the oldest first.
     pub(crate) fn list(&self, filter: &ConnectionFilter, limit: usize) -> (usize, Vec<ListedConnection>) {
         let table = self.table.lock();
-        let mut found: Vec<(&u64, &ConnectionEntry)> =
+        let mut found: Vec<(&u64, &Box<ConnectionEntry>)> =
             table.by_number.iter().filter(|(_, entry)| filter.selects(entry)).collect();
         found.sort_unstable_by_key(|(number, _)| **number);
-        let listed = |(number, entry): (&u64, &ConnectionEntry)| ListedConnection {
+        let listed = |(number, entry): (&u64, &Box<ConnectionEntry>)| ListedConnection {
             id: self.id(*number),
             user: entry.user.clone(),
             organization: entry.organization.clone(),
@@ -183,7 +184,12 @@ impl Connections {
         };
         let open = table.by_number.iter().filter(|(_, entry)| was_open(entry));
         let targets = open.filter(|(number, entry)| entry.is_target(&order.target, || self.id(**number)));
-        targets.map(|(_, entry)| entry.disconnect.notify_one()).count()
+        targets.map(|(_, entry)| entry.signals.send(ConnectionSignal::Disconnect)).count()
+    }
+
+    /// Sends a signal to all connections.
+    pub(crate) fn send_all(&self, signal: ConnectionSignal) {
+        self.table.lock().by_number.values().for_each(|entry| entry.signals.send(signal));
     }
 
     fn id(&self, number: u64) -> String {
@@ -254,10 +260,15 @@ impl ConnectionGuard {
         }
     }
 
-    /// Waits until a disconnect order applies to the connection.
+    /// Returns the signals of the connection, for the one task that receives them.
+    pub(crate) fn signals(&self) -> &Arc<ConnectionSignals> {
+        &self.signals
+    }
+
+    /// Waits until a disconnect order applies to the connection, for a task that receives no other signals.
     pub(crate) fn disconnect_order(&self) -> impl Future<Output = ()> + Send + use<> {
-        let disconnect = Arc::clone(&self.disconnect);
-        async move { disconnect.notified().await }
+        let signals = Arc::clone(&self.signals);
+        async move { while signals.receive().await != ConnectionSignal::Disconnect {} }
     }
 }
 
@@ -270,7 +281,7 @@ fn apply_recent_orders(orders: &[Disconnect], entry: &ConnectionEntry) {
     };
     let began_before = |at: Timestamp| entry.info.since.is_some_and(|since| since < at);
     if orders.iter().any(|order| began_before(order.at) && is_target(&order.target)) {
-        entry.disconnect.notify_one();
+        entry.signals.send(ConnectionSignal::Disconnect);
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use engine::{Backlog, DeliveryState, Subscriber, TickContext, TickDelivery};
 use net::websocket::{Heartbeat, SocketWriter, WriteResult, frame};
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::Notify;
 
+use crate::session::connection_signals::{ConnectionSignal, ConnectionSignals};
 use crate::session::render::ClientView;
 
 /// Writes the ticks of one client.
@@ -14,7 +14,8 @@ pub(crate) struct TickSubscriber<V> {
     writer: Arc<SocketWriter>,
     heartbeat: Heartbeat,
     state: Mutex<ClientState<V>>,
-    deferred: Notify,
+    /// Wakes the client's own task.
+    signals: Arc<ConnectionSignals>,
 }
 
 /// What a client has been sent, and how it is shown the rest.
@@ -24,19 +25,19 @@ pub(crate) struct ClientState<V> {
 }
 
 impl<V: ClientView> TickSubscriber<V> {
-    pub(crate) fn new(writer: Arc<SocketWriter>, heartbeat: Heartbeat, view: V) -> Self {
+    pub(crate) fn new(
+        writer: Arc<SocketWriter>,
+        heartbeat: Heartbeat,
+        view: V,
+        signals: Arc<ConnectionSignals>,
+    ) -> Self {
         let state = Mutex::new(ClientState { delivered: DeliveryState::default(), view });
-        Self { writer, heartbeat, state, deferred: Notify::new() }
+        Self { writer, heartbeat, state, signals }
     }
 
     /// Returns the client's heartbeat.
     pub(crate) fn heartbeat(&self) -> &Heartbeat {
         &self.heartbeat
-    }
-
-    /// Waits until something was left to the client's own task.
-    pub(crate) async fn deferred(&self) {
-        self.deferred.notified().await;
     }
 
     /// Locks what the client has been sent. The caller writes before it releases the lock.
@@ -87,7 +88,7 @@ impl<V: ClientView> Subscriber for TickSubscriber<V> {
     }
 
     fn notify(&self) {
-        self.deferred.notify_one();
+        self.signals.send(ConnectionSignal::Deliverable);
     }
 }
 
@@ -182,7 +183,8 @@ mod tests {
     fn attach<V: ClientView>(mut socket: WebSocket, mut subscription: Subscription, view: V) -> Arc<TickSubscriber<V>> {
         let intervals = HeartbeatOptions { every: WITHIN, within: WITHIN };
         let (_, heartbeat) = HeartbeatTimer::new(intervals, tokio::time::Instant::now());
-        let subscriber = Arc::new(TickSubscriber::new(socket.writer(), heartbeat, view));
+        let signals = Arc::<ConnectionSignals>::default();
+        let subscriber = Arc::new(TickSubscriber::new(socket.writer(), heartbeat, view, Arc::clone(&signals)));
         subscription.subscribe(Arc::clone(&subscriber) as Arc<dyn Subscriber>);
         let of_task = Arc::clone(&subscriber);
         tokio::spawn(async move {
@@ -196,7 +198,7 @@ mod tests {
                     socket.write(&out).unwrap();
                 }
                 socket.flush().await.unwrap();
-                of_task.deferred().await;
+                signals.receive().await;
             }
         });
         subscriber
