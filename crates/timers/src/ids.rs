@@ -67,6 +67,13 @@ macro_rules! id {
             }
         }
 
+        /// Shares the text.
+        impl From<&$name> for std::sync::Arc<str> {
+            fn from(id: &$name) -> Self {
+                Self::clone(&id.0)
+            }
+        }
+
         impl std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0

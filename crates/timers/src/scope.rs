@@ -39,32 +39,32 @@ pub enum BadScope {
 impl Scope {
     /// Returns the scope of a person.
     pub fn user(id: &UserId) -> Self {
-        Self { kind: ScopeKind::User, id: id.as_str().into() }
+        Self { kind: ScopeKind::User, id: id.into() }
     }
 
     /// Returns the scope of an organisation.
     pub fn organization(id: &OrganizationId) -> Self {
-        Self { kind: ScopeKind::Organization, id: id.as_str().into() }
+        Self { kind: ScopeKind::Organization, id: id.into() }
     }
 
     /// Returns the scope of a person's working days.
     pub fn work_day(id: &UserId) -> Self {
-        Self { kind: ScopeKind::WorkDay, id: id.as_str().into() }
+        Self { kind: ScopeKind::WorkDay, id: id.into() }
     }
 
     /// Returns the scope of a person's focus sessions.
     pub fn focus(id: &UserId) -> Self {
-        Self { kind: ScopeKind::Focus, id: id.as_str().into() }
+        Self { kind: ScopeKind::Focus, id: id.into() }
     }
 
     /// Returns the scope of a room.
     pub fn room(id: &RoomId) -> Self {
-        Self { kind: ScopeKind::Room, id: id.as_str().into() }
+        Self { kind: ScopeKind::Room, id: id.into() }
     }
 
     /// Returns the scope of one run of a node.
     pub fn node(id: &NodeId) -> Self {
-        Self { kind: ScopeKind::Node, id: id.as_str().into() }
+        Self { kind: ScopeKind::Node, id: id.into() }
     }
 
     /// Returns the scope of all nodes.

@@ -55,7 +55,7 @@ macro_rules! systems {
 
         /// The number of items on a board, by type.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct ItemCounts([usize; ItemCounts::KINDS.len()]);
+        pub struct ItemCounts([u32; ItemCounts::KINDS.len()]);
 
         impl ItemCounts {
             /// The names of the types.
@@ -300,7 +300,7 @@ impl ItemCounts {
     }
 
     /// Returns the counts in the order of [`ItemCounts::KINDS`].
-    pub fn by_kind(&self) -> &[usize] {
+    pub fn by_kind(&self) -> &[u32] {
         &self.0
     }
 }

@@ -34,6 +34,11 @@ impl Frames {
         self.cell::<T>((TypeId::of::<D>(), slot, basis)).get_or_init(render).clone()
     }
 
+    /// Drops all frames, and the memory of the cache.
+    pub(crate) fn clear(&self) {
+        *self.0.lock() = Vec::new();
+    }
+
     /// Finds the cell of a key, or inserts an empty one in place of the oldest.
     fn cell<T: Send + Sync + 'static>(&self, key: FrameKey) -> Arc<OnceLock<T>> {
         let mut frames = self.0.lock();

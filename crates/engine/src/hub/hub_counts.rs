@@ -17,14 +17,14 @@ impl HubCounts {
     /// Counts the items of a view that got listeners, or that was published to some.
     pub(crate) fn add(&self, view: &ItemCounts) {
         for (count, added) in self.items.iter().zip(view.by_kind()) {
-            count.fetch_add(*added, Ordering::Relaxed);
+            count.fetch_add(*added as usize, Ordering::Relaxed);
         }
     }
 
     /// Subtracts the items of a view that was replaced, or that lost its last listener.
     pub(crate) fn subtract(&self, view: &ItemCounts) {
         for (count, subtracted) in self.items.iter().zip(view.by_kind()) {
-            count.fetch_sub(*subtracted, Ordering::Relaxed);
+            count.fetch_sub(*subtracted as usize, Ordering::Relaxed);
         }
     }
 

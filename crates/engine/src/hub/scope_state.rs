@@ -1,11 +1,11 @@
 //! One scope's view on this node, and its synchronisation with the store.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
 use timers::{Beat, Board, Scope, Tag};
 use tokio::sync::Mutex as LoadLock;
 
@@ -52,7 +52,8 @@ struct SyncState {
     validated: u64,
     /// A task loads the view until it is current.
     reloading: bool,
-    recent_tags: VecDeque<Tag>,
+    /// The latest last. Inline while there are few: most views of a node change rarely.
+    recent_tags: SmallVec<[Tag; 2]>,
     /// Updates that came during a load.
     pending: Option<Vec<Update>>,
     /// A snapshot was offered and shown since the load began.
@@ -363,9 +364,9 @@ impl ScopeState {
 
     fn publish(&self, sync: &mut SyncState, board: Arc<Board>, trace: Option<Arc<FanOutTrace>>) {
         if sync.recent_tags.len() >= RECENT_TAGS {
-            sync.recent_tags.pop_front();
+            sync.recent_tags.remove(0);
         }
-        sync.recent_tags.push_back(board.position.tag);
+        sync.recent_tags.push(board.position.tag);
         sync.published += 1;
         let (epoch, is_counted, old) = (sync.epoch, sync.listeners > 0, self.view());
         self.broadcast.publish(|| {

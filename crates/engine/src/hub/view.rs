@@ -12,6 +12,9 @@ use crate::hub::frames::Frames;
 /// A display that catches up five seconds looks alive; one that catches up a minute looks broken.
 pub const FILL_MAX: u64 = 5;
 
+/// Beats for which the frames of a view are kept. At the first, some clients may not have been sent them yet.
+const FRAMES_KEPT: u8 = 2;
+
 /// A copy of a board.
 pub struct View {
     /// The board, in cluster time.
@@ -90,6 +93,8 @@ pub struct Snapshot {
     pub beat: Beat,
     /// A copy of the view's field, so that the fan-out of a view without ticks does not touch the view.
     pub(crate) ticks: bool,
+    /// The number of beats until the frames of the view are dropped; 0 if they are.
+    beats_with_frames: u8,
     /// The earlier views that had ticks within the last [`FILL_MAX`] beats, for clients that have not seen them.
     pub(crate) past: Arc<[Arc<View>]>,
 }
@@ -97,14 +102,14 @@ pub struct Snapshot {
 impl Snapshot {
     /// Makes the first snapshot of a scope.
     pub(crate) fn first(view: Arc<View>) -> Self {
-        Self { beat: view.since, ticks: view.ticks, view, past: Arc::default() }
+        Self { beat: view.since, ticks: view.ticks, view, beats_with_frames: FRAMES_KEPT, past: Arc::default() }
     }
 
     /// Replaces the view.
     pub(crate) fn replace(&mut self, view: Arc<View>) {
         let beat = view.since;
         self.view.end_at(beat);
-        (self.beat, self.ticks) = (beat, view.ticks);
+        (self.beat, self.ticks, self.beats_with_frames) = (beat, view.ticks, FRAMES_KEPT);
         let old = std::mem::replace(&mut self.view, view);
         if let Some(trace) = &old.trace {
             trace.supersede();
@@ -127,6 +132,18 @@ impl Snapshot {
         }
         self.beat = beat;
         self.drop_old_views();
+        self.drop_old_frames();
+    }
+
+    /// Drops the frames of a view that has had its beats: all clients but slow ones have been sent them, and for the rare
+    /// slow one they are rendered again.
+    fn drop_old_frames(&mut self) {
+        if self.beats_with_frames > 0 {
+            self.beats_with_frames -= 1;
+            if self.beats_with_frames == 0 {
+                self.view.frames.clear();
+            }
+        }
     }
 
     /// Drops the earlier views whose ticks are too old to be shown.
