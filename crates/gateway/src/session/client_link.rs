@@ -2,9 +2,10 @@
 //! what ends them. The connection's own task waits for [`ClientLink::next`] beside what only its dialect has, and writes
 //! with [`ClientLink::deliver`]. There is no queue: a slow client is sent the latest state.
 
-use std::future::pending;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use access::{Identity, Validity, ValidityEnd};
@@ -146,42 +147,51 @@ impl<V: ClientView> ClientLink<V> {
     /// # Errors
     /// The connection must end; see [`ClientLink::end`].
     pub(crate) async fn next(&mut self, progress: RequestProgress) -> Result<LinkEvent, Disconnected> {
+        // Polled by hand: `select!` would keep a future for each thing that is waited for, in each connection.
+        poll_fn(|cx| self.poll_next(progress, cx)).await
+    }
+
+    fn poll_next(&mut self, progress: RequestProgress, cx: &mut Context<'_>) -> Poll<Result<LinkEvent, Disconnected>> {
+        loop {
+            if progress == RequestProgress::None
+                && let Poll::Ready(step) = poll_rare(&mut self.drain, cx)
+            {
+                return Poll::Ready(self.follow_drain(step));
+            }
+            if let Poll::Ready(end) = poll_rare(&mut self.validity, cx) {
+                return Poll::Ready(Err(Disconnected::Close(close_reason(end))));
+            }
+            let Poll::Ready(signal) = self.guard.signals().poll_receive(cx) else { break };
+            match signal {
+                ConnectionSignal::Disconnect => return Poll::Ready(Err(Disconnected::Close(CloseReason::Forbidden))),
+                ConnectionSignal::Drain => self.drain = Some(Box::pin(self.node.drain.announcement())),
+                ConnectionSignal::Deliverable => return Poll::Ready(Ok(LinkEvent::Deliverable)),
+                ConnectionSignal::TimeUncertain => return Poll::Ready(Ok(LinkEvent::TimeUncertain)),
+            }
+        }
         let is_reading = progress != RequestProgress::Blocking;
+        if is_reading && let Poll::Ready(incoming) = self.socket.poll_next(cx) {
+            let incoming = incoming?;
+            self.heard();
+            return Poll::Ready(Ok(LinkEvent::Received(self.counted(incoming))));
+        }
         if self.ping.deadline() != self.timer.deadline() {
             self.ping.as_mut().reset(self.timer.deadline());
         }
-        loop {
-            return tokio::select! {
-                biased;
-                step = rare(&mut self.drain), if progress == RequestProgress::None => match step {
-                    DrainStep::Announce(within) => {
-                        self.drain = Some(Box::pin(DrainStep::close_after(within)));
-                        Ok(LinkEvent::GoingAway(within))
-                    }
-                    DrainStep::Close(reconnect_after) => {
-                        Err(Disconnected::Close(CloseReason::Restarting(reconnect_after)))
-                    }
-                },
-                end = rare(&mut self.validity) => Err(Disconnected::Close(close_reason(end))),
-                signal = self.guard.signals().receive() => match signal {
-                    ConnectionSignal::Disconnect => Err(Disconnected::Close(CloseReason::Forbidden)),
-                    ConnectionSignal::Drain => {
-                        self.drain = Some(Box::pin(self.node.drain.announcement()));
-                        continue;
-                    }
-                    ConnectionSignal::Deliverable => Ok(LinkEvent::Deliverable),
-                    ConnectionSignal::TimeUncertain => Ok(LinkEvent::TimeUncertain),
-                },
-                incoming = self.socket.next(), if is_reading => {
-                    let incoming = incoming?;
-                    self.heard();
-                    Ok(LinkEvent::Received(self.counted(incoming)))
-                }
-                () = &mut self.ping => match self.timer.fire(self.subscriber.heartbeat(), is_reading) {
-                    HeartbeatAction::Ping => Ok(LinkEvent::PingDue),
-                    HeartbeatAction::Timeout => Err(Disconnected::Close(CloseReason::HeartbeatTimeout)),
-                },
-            };
+        ready!(self.ping.as_mut().poll(cx));
+        Poll::Ready(match self.timer.fire(self.subscriber.heartbeat(), is_reading) {
+            HeartbeatAction::Ping => Ok(LinkEvent::PingDue),
+            HeartbeatAction::Timeout => Err(Disconnected::Close(CloseReason::HeartbeatTimeout)),
+        })
+    }
+
+    fn follow_drain(&mut self, step: DrainStep) -> Result<LinkEvent, Disconnected> {
+        match step {
+            DrainStep::Announce(within) => {
+                self.drain = Some(Box::pin(DrainStep::close_after(within)));
+                Ok(LinkEvent::GoingAway(within))
+            }
+            DrainStep::Close(reconnect_after) => Err(Disconnected::Close(CloseReason::Restarting(reconnect_after))),
         }
     }
 
@@ -280,10 +290,7 @@ fn validity_end(node: &Node, identity: &Identity) -> Option<RareFuture<ValidityE
     Some(Box::pin(node.auth.validity_end(identity)))
 }
 
-/// Waits for a future that stays registered; for ever if there is none.
-async fn rare<T>(future: &mut Option<RareFuture<T>>) -> T {
-    match future {
-        Some(future) => future.await,
-        None => pending().await,
-    }
+/// Polls a future that stays registered; there may be none.
+fn poll_rare<T>(future: &mut Option<RareFuture<T>>, cx: &mut Context<'_>) -> Poll<T> {
+    future.as_mut().map_or(Poll::Pending, |future| future.as_mut().poll(cx))
 }

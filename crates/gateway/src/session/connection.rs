@@ -1,7 +1,7 @@
 //! The connection of a client of a text dialect: one task that waits for the client's link and the request in progress.
 
 use std::convert::Infallible;
-
+use std::pin::Pin;
 use std::sync::Arc;
 
 use access::{AuthMethod, Credentials, Denied, Identity};
@@ -62,27 +62,27 @@ pub(super) struct Authenticated {
     pub(super) client: ClientId,
 }
 
+/// Serves a guest that has authenticated, as the user that it is.
+type Resume = fn(Arc<Node>, Authenticated) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl<D: TextDialect> Connection<D> {
     pub(super) fn new(system: System, link: ClientLink<WholeBoard<D>>, identity: &Identity) -> Self {
         let (node, is_guest) = (Arc::clone(link.node()), identity.method == AuthMethod::Guest);
         Self { node, system, link, is_guest, in_flight: None }
     }
 
-    /// Serves the client until it disconnects, is closed, or authenticates. Ten thousand of these futures stay in memory,
-    /// so rare parts are boxed.
+    /// Serves the client until it disconnects or is closed; `resume` serves a guest that authenticates. Ten thousand of
+    /// these futures stay in memory, so rare parts are boxed.
     #[expect(clippy::manual_async_fn, reason = "an async function would keep room for `self` twice")]
-    pub(super) fn run(mut self) -> impl Future<Output = Option<Box<Authenticated>>> + Send {
+    pub(super) fn run(mut self, resume: Resume) -> impl Future<Output = ()> + Send {
         async move {
             match self.serve().await {
                 Ok(never) => match never {},
                 Err(TaskEnd::Authenticated(identity)) => {
                     let (socket, guard, client) = self.link.into_socket();
-                    Some(Box::new(Authenticated { socket, guard, identity, client }))
+                    resume(self.node, Authenticated { socket, guard, identity, client }).await;
                 }
-                Err(TaskEnd::Disconnected(disconnected)) => {
-                    Box::pin(self.link.end(disconnected)).await;
-                    None
-                }
+                Err(TaskEnd::Disconnected(disconnected)) => Box::pin(self.link.end(disconnected)).await,
             }
         }
     }

@@ -1,10 +1,12 @@
 //! What others tell a connection's own task. All of it is one word and one wait: a future for each would take more memory
 //! than the rest of an idle connection.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
 
-use tokio::sync::Notify;
+use futures_util::task::AtomicWaker;
 
 use crate::node::Node;
 use crate::session::time_validity::uncertain;
@@ -13,7 +15,8 @@ use crate::session::time_validity::uncertain;
 #[derive(Default)]
 pub(crate) struct ConnectionSignals {
     pending: AtomicU8,
-    notify: Notify,
+    /// The task that receives them.
+    waker: AtomicWaker,
 }
 
 /// A signal, in the order in which pending ones are received.
@@ -38,17 +41,22 @@ impl ConnectionSignals {
     /// Sends a signal. Several of one kind are received once.
     pub(crate) fn send(&self, signal: ConnectionSignal) {
         self.pending.fetch_or(signal as u8, Ordering::AcqRel);
-        self.notify.notify_one();
+        self.waker.wake();
     }
 
-    /// Waits for the next signal, and takes it. Cancel-safe. Only one task may wait.
+    /// Waits for the next signal, and takes it. Cancel-safe.
     pub(crate) async fn receive(&self) -> ConnectionSignal {
-        loop {
-            if let Some(signal) = self.take() {
-                return signal;
-            }
-            self.notify.notified().await;
+        poll_fn(|cx| self.poll_receive(cx)).await
+    }
+
+    /// Polls for the next signal, and takes it. Only the last task that polls is woken.
+    pub(crate) fn poll_receive(&self, cx: &Context<'_>) -> Poll<ConnectionSignal> {
+        if let Some(signal) = self.take() {
+            return Poll::Ready(signal);
         }
+        self.waker.register(cx.waker());
+        // One may have been sent before the registration.
+        self.take().map_or(Poll::Pending, Poll::Ready)
     }
 
     fn take(&self) -> Option<ConnectionSignal> {

@@ -1,6 +1,10 @@
 //! A client's request in progress. A connection reads no other message until the request is answered, which is what holds
 //! a flooding client back.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
 use tokio::task::{JoinError, JoinHandle};
 use tracing::{Instrument, Span};
 
@@ -28,15 +32,16 @@ impl<A, R: Send + 'static> RequestTask<A, R> {
 
 /// Waits for the request in progress; for ever if there is none. Cancel-safe.
 pub(crate) async fn ended<A, R>(in_flight: &mut Option<Box<RequestTask<A, R>>>) -> EndedRequest<A, R> {
-    let result = match in_flight {
-        Some(request) => (&mut request.task).await,
-        None => std::future::pending().await,
-    };
+    poll_fn(|cx| poll_ended(in_flight, cx)).await
+}
+
+fn poll_ended<A, R>(in_flight: &mut Option<Box<RequestTask<A, R>>>, cx: &mut Context<'_>) -> Poll<EndedRequest<A, R>> {
+    let Some(request) = in_flight else { return Poll::Pending };
+    let result = ready!(Pin::new(&mut request.task).poll(cx));
     if let Err(error) = &result {
         tracing::error!(%error, "a request panicked");
     }
-    match in_flight.take() {
-        Some(ended) => EndedRequest { request: ended.request, span: ended.span, result },
-        None => std::future::pending().await,
-    }
+    let Some(ended) = in_flight.take() else { return Poll::Pending };
+    let RequestTask { request, span, .. } = *ended;
+    Poll::Ready(EndedRequest { request, span, result })
 }

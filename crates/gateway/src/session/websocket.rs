@@ -268,26 +268,25 @@ impl Session {
             let damaged = || D::error(None, &Fault::damaged());
             let Some(link) = self.link::<S, _>(WholeBoard::<D>::default(), damaged).await else { return };
             let connection = Connection::<D>::new(S::SYSTEM, link, &identity);
-            // Boxed, because an async block keeps room both for what it captures and for what it awaits.
-            let serving = Box::pin(connection.run());
-            let spawner = Arc::clone(&node);
-            // A task of its own, so that nothing of the handshake stays in memory.
-            spawner.drain.spawn(async move {
-                if let Some(authenticated) = serving.await {
-                    Box::pin(Self::resume::<S, D>(node, *authenticated)).await;
-                }
-            });
+            // A task of its own, so that nothing of the handshake stays in memory. It is the connection's future itself: an
+            // async block around it would keep room both for what it captures and for what it awaits.
+            node.drain.spawn(connection.run(Self::resume::<S, D>));
         })
     }
 
     /// Serves a guest that has authenticated, as the user that it is.
-    async fn resume<S: WebSocketSystem, D: TextDialect>(node: Arc<Node>, authenticated: Authenticated) {
-        let Authenticated { socket, mut guard, identity, client } = authenticated;
-        if guard.reassign(&identity) {
-            return Self { node, socket, guard, identity, client }.run::<S, D>().await;
-        }
-        node.metrics.refused(Refusal::ConnectionsOfUser);
-        close(&node, socket, CloseReason::TooManyConnections).await;
+    fn resume<S: WebSocketSystem, D: TextDialect>(
+        node: Arc<Node>,
+        authenticated: Authenticated,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let Authenticated { socket, mut guard, identity, client } = authenticated;
+            if guard.reassign(&identity) {
+                return Self { node, socket, guard, identity, client }.run::<S, D>().await;
+            }
+            node.metrics.refused(Refusal::ConnectionsOfUser);
+            close(&node, socket, CloseReason::TooManyConnections).await;
+        })
     }
 }
 

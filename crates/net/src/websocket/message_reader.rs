@@ -169,7 +169,7 @@ mod tests {
     use tokio::io::AsyncWriteExt;
     use tokio::net::{TcpListener, TcpStream};
     use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
     use super::*;
     use crate::limits::SignalTexts;
@@ -188,12 +188,15 @@ mod tests {
         (SocketWriter::new(ClientStream::Plain(accepted.unwrap().0)), peer.unwrap())
     }
 
-    fn frame(opcode: OpCode, payload: &[u8], is_final: bool) -> Vec<u8> {
-        let mut frame = Frame::message(payload.to_vec(), opcode, is_final);
+    fn masked(mut frame: Frame) -> Vec<u8> {
         frame.header_mut().mask = Some([1, 2, 3, 4]);
         let mut bytes = Vec::new();
         frame.format(&mut bytes).unwrap();
         bytes
+    }
+
+    fn data(kind: Data, payload: &[u8], is_final: bool) -> Vec<u8> {
+        masked(Frame::message(payload.to_vec(), OpCode::Data(kind), is_final))
     }
 
     /// Reads what has arrived, to its end; returns the messages.
@@ -210,9 +213,9 @@ mod tests {
     #[tokio::test]
     async fn a_reader_has_a_parser_only_within_a_message_however_it_is_split() {
         let parts = [
-            frame(OpCode::Data(Data::Text), "ä".as_bytes(), false),
-            frame(OpCode::Control(Control::Ping), b"p", true),
-            frame(OpCode::Data(Data::Continue), b"b", true),
+            data(Data::Text, "ä".as_bytes(), false),
+            masked(Frame::ping(b"p".as_slice())),
+            data(Data::Continue, b"b", true),
         ];
         let message = parts.concat();
         let sent = [Message::Ping(b"p".as_slice().into()), Message::text("äb")];
@@ -236,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_that_came_with_the_handshake_are_read_first() {
-        let text = frame(OpCode::Data(Data::Text), b"hello", true);
+        let text = data(Data::Text, b"hello", true);
         let (writer, mut peer) = pair().await;
         let mut reader = MessageReader::new(text[..4].to_vec(), &LIMITS);
         assert_eq!(read_all(&mut reader, &writer), []);

@@ -2,12 +2,14 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Sleep, sleep, timeout};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::limits::{ConnectionLimits, SignalTexts, TokenBucket, signal_bucket};
@@ -59,8 +61,8 @@ pub struct WebSocket {
 struct SignalBudget {
     texts: SignalTexts,
     bucket: TokenBucket,
-    /// Nothing is read before this instant.
-    paused_until: Option<Instant>,
+    /// Nothing is read before this ends.
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl WebSocket {
@@ -77,11 +79,19 @@ impl WebSocket {
     /// # Errors
     /// The connection can't be used any more.
     pub async fn next(&mut self) -> Result<WebSocketEvent, Disconnected> {
-        if let Some(signals) = &mut self.signals {
-            signals.pause().await;
-        }
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Polls for the next message, as [`WebSocket::next`] does: a task that waits for more besides holds no future for it.
+    ///
+    /// # Errors
+    /// The connection can't be used any more.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<WebSocketEvent, Disconnected>> {
         let Self { writer, reader, signals } = self;
-        match poll_fn(|cx| reader.poll_next(writer, cx)).await? {
+        if let Some(signals) = signals {
+            ready!(signals.poll_pause(cx));
+        }
+        Poll::Ready(match ready!(reader.poll_next(writer, cx))? {
             Message::Text(text) => Ok(match signals {
                 Some(signals) if signals.texts.contains(&text) => signals.take(),
                 Some(_) | None => WebSocketEvent::Text(text),
@@ -95,7 +105,7 @@ impl WebSocket {
                 reader.defer_answers();
                 Err(Disconnected::Close(CloseReason::ClosedByClient))
             }
-        }
+        })
     }
 
     /// Returns the write side.
@@ -158,23 +168,23 @@ impl WebSocket {
 
 impl SignalBudget {
     fn new(limits: &ConnectionLimits) -> Self {
-        Self { texts: limits.signals, bucket: signal_bucket(limits), paused_until: None }
+        Self { texts: limits.signals, bucket: signal_bucket(limits), pause: None }
     }
 
-    /// Waits until the client is read again. Cancel-safe.
-    async fn pause(&mut self) {
-        if let Some(until) = self.paused_until {
-            // Boxed, because connections rarely wait here, and each holds the room for it.
-            Box::pin(sleep_until(until)).await;
-            self.paused_until = None;
+    /// Waits until the client is read again.
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
         }
+        Poll::Ready(())
     }
 
     /// Takes a signal; pauses the client if it sends too many.
     fn take(&mut self) -> WebSocketEvent {
         let is_surplus = !self.bucket.take(1);
         if is_surplus {
-            self.paused_until = Some(Instant::now() + SIGNAL_PAUSE);
+            self.pause = Some(Box::pin(sleep(SIGNAL_PAUSE)));
         }
         WebSocketEvent::Signal { is_surplus }
     }
