@@ -22,6 +22,7 @@ mod gateway {
     mod history;
     mod hostile;
     mod limits;
+    mod memory;
     mod next_auth;
     mod nodes;
     mod operation;
