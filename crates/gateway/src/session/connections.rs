@@ -149,6 +149,11 @@ impl Connections {
         self.table.lock().by_number.len()
     }
 
+    /// Returns the number of connections that were opened so far.
+    pub(crate) fn opened(&self) -> u64 {
+        self.table.lock().last_number
+    }
+
     /// Returns the number of connected users.
     pub(crate) fn users(&self) -> usize {
         self.table.lock().by_user.len()

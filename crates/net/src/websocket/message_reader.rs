@@ -81,15 +81,16 @@ impl MessageReader {
     }
 
     fn disconnected(&mut self, error: &Error) -> Disconnected {
-        match error {
-            Error::Capacity(CapacityError::MessageTooLong { .. }) => {
-                Disconnected::Close(CloseReason::TooLarge(self.limiter.message_bytes()))
-            }
-            Error::Utf8(_) => Disconnected::Close(CloseReason::InvalidUtf8),
-            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Disconnected::Broken,
-            Error::Protocol(_) => Disconnected::Close(CloseReason::Protocol),
-            _ => self.close_reason.take().map_or(Disconnected::Broken, Disconnected::Close),
-        }
+        let reason = if let Error::Capacity(CapacityError::MessageTooLong { .. }) = error {
+            Some(CloseReason::TooLarge(self.limiter.message_bytes()))
+        } else if let Error::Utf8(_) = error {
+            Some(CloseReason::InvalidUtf8)
+        } else if let Error::Protocol(violation) = error {
+            (*violation != ProtocolError::ResetWithoutClosingHandshake).then_some(CloseReason::Protocol)
+        } else {
+            self.close_reason.take()
+        };
+        reason.map_or(Disconnected::Broken, Disconnected::Close)
     }
 }
 
