@@ -162,10 +162,10 @@ impl Connections {
     /// Returns the number of the connections that the filter selects, and at most `limit` of them, the oldest first.
     pub(crate) fn list(&self, filter: &ConnectionFilter, limit: usize) -> (usize, Vec<ListedConnection>) {
         let table = self.table.lock();
-        let mut found: Vec<(&u64, &Box<ConnectionEntry>)> =
-            table.by_number.iter().filter(|(_, entry)| filter.selects(entry)).collect();
+        let entries = table.by_number.iter().map(|(number, entry)| (number, &**entry));
+        let mut found: Vec<(&u64, &ConnectionEntry)> = entries.filter(|(_, entry)| filter.selects(entry)).collect();
         found.sort_unstable_by_key(|(number, _)| **number);
-        let listed = |(number, entry): (&u64, &Box<ConnectionEntry>)| ListedConnection {
+        let listed = |(number, entry): (&u64, &ConnectionEntry)| ListedConnection {
             id: self.id(*number),
             user: entry.user.clone(),
             organization: entry.organization.clone(),
