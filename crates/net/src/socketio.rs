@@ -1,16 +1,18 @@
 //! A Socket.IO server (protocol 5): Engine.IO transports packets by long polling or WebSocket. It serves the namespace
 //! `/` and text payloads only.
 
-mod engine_handler;
+mod encoded_packet;
 pub mod packet;
+mod polling;
 mod server;
 mod session;
 mod socket;
-mod transport;
+mod upgrade;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::http::request::Parts;
 use axum::response::Response;
 use futures_util::future::BoxFuture;
 
@@ -18,7 +20,7 @@ use crate::limits::{ConnectionLimits, NetObserver};
 use crate::proxy::ProxyOptions;
 use crate::websocket::{CloseReason, HeartbeatOptions};
 
-pub use engineioxide::Str;
+pub use encoded_packet::EncodedPacket;
 pub use packet::Packet;
 pub use server::SocketIoServer;
 pub use socket::{PacketSender, Socket};
@@ -45,8 +47,9 @@ pub trait SocketIoHandler: NetObserver {
     /// The answer to send instead.
     fn admit(&self, address: IpAddr) -> Result<(), Box<Response>>;
 
-    /// Serves a client that has opened a session. Must return at once; the socket moves into a task.
-    fn connected(&self, socket: Socket);
+    /// Serves a client that has opened a session by a request with this head. Must return at once; the socket moves into a
+    /// task.
+    fn connected(&self, socket: Socket, head: &Parts);
 
     /// Records that a session has ended; `None` if its connection broke.
     fn closed(&self, reason: Option<&CloseReason>);

@@ -79,11 +79,6 @@ impl WriteTimeout {
         Self { stream, timeout, timer: None }
     }
 
-    /// Returns whether a write has timed out.
-    pub(crate) fn has_timed_out(&self) -> bool {
-        self.timer.as_ref().is_some_and(|timer| timer.is_elapsed())
-    }
-
     pub(crate) fn into_inner(self) -> ClientStream {
         self.stream
     }

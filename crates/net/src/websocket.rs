@@ -23,7 +23,7 @@ pub use handshake::{SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX, accept};
 pub use heartbeat::{Heartbeat, HeartbeatAction, HeartbeatOptions, HeartbeatTimer};
 pub(crate) use inbound_limiter::InboundLimiter;
 pub(crate) use signal_matcher::{SignalMatch, SignalMatcher};
-pub(crate) use socket::lingering_close;
+pub(crate) use socket::CLOSE_TIMEOUT;
 pub use socket::{Disconnected, WebSocket, WebSocketEvent};
 pub use socket_writer::{SocketWriter, WriteResult};
 

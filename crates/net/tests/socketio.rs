@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, StreamExt};
@@ -15,7 +17,7 @@ use net::limits::{ConnectionLimits, NetLimit, NetObserver, SignalTexts};
 use net::proxy::{ForwardedHeader, ProxyOptions};
 use net::server::{HttpOptions, serve};
 use net::socketio::{Packet, Socket, SocketIoHandler, SocketIoOptions, SocketIoServer, packet};
-use net::websocket::{CloseReason, HeartbeatOptions};
+use net::websocket::{CloseReason, Disconnected, HeartbeatOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -46,18 +48,29 @@ impl SocketIoHandler for Echo {
         if self.is_full { Err(Box::new(StatusCode::SERVICE_UNAVAILABLE.into_response())) } else { Ok(()) }
     }
 
-    fn connected(&self, mut socket: Socket) {
+    fn connected(&self, mut socket: Socket, _: &Parts) {
         self.spawn(Box::pin(async move {
-            while let Some(received) = socket.next().await {
-                let answer = match received {
-                    Packet::Connect(_) => packet::connect("id"),
-                    Packet::Event { name, .. } if name == "close" => return socket.close(CloseReason::Forbidden).await,
-                    Packet::Event { payload, ack, .. } => packet::ack(ack.unwrap(), &payload.unwrap()),
-                    Packet::ConnectNamespace(namespace) => packet::connect_error(Some(namespace), "unknown"),
-                    Packet::Disconnect | Packet::Invalid { .. } => packet::disconnect(),
+            let disconnected = loop {
+                let answer = match socket.next(true).await {
+                    Ok(Some(Packet::Connect(_))) => packet::connect("id"),
+                    Ok(Some(Packet::Event { name, .. })) if name == "close" => {
+                        break Disconnected::Close(CloseReason::Forbidden);
+                    }
+                    Ok(Some(Packet::Event { payload, ack, .. })) => packet::ack(ack.unwrap(), &payload.unwrap()),
+                    Ok(Some(Packet::ConnectNamespace(namespace))) => packet::connect_error(Some(namespace), "unknown"),
+                    Ok(Some(Packet::Disconnect | Packet::Invalid { .. })) => packet::disconnect(),
+                    Ok(None) => {
+                        socket.flush().await.unwrap();
+                        continue;
+                    }
+                    Err(disconnected) => break disconnected,
                 };
-                socket.sender().offer(answer).unwrap();
-            }
+                let mut answers = VecDeque::from([answer]);
+                socket.sender().send(&mut answers);
+                assert!(answers.is_empty());
+                socket.flush().await.unwrap();
+            };
+            socket.close(disconnected).await;
         }));
     }
 

@@ -1,11 +1,13 @@
 //! Socket.IO packets (protocol 5): parses those of clients and encodes those of the server.
 
-use engineioxide::Str;
+use engineioxide_core::Packet as EnginePacket;
 use serde_json::value::RawValue;
-use socketioxide_core::Value;
 use socketioxide_core::packet::{Packet as RawPacket, PacketData};
 use socketioxide_core::parser::{Parse, ParseConfig, ParserState};
+use socketioxide_core::{Str, Value};
 use socketioxide_parser_common::CommonParser;
+
+use crate::socketio::EncodedPacket;
 
 /// The only namespace.
 const NAMESPACE: &str = "/";
@@ -100,27 +102,27 @@ fn split_attachments(packet: &str) -> Option<(usize, String)> {
 }
 
 /// Encodes an event with a JSON payload.
-pub fn event(name: &str, payload: &str) -> Str {
+pub fn event(name: &str, payload: &str) -> EncodedPacket {
     encode(RawPacket::event(NAMESPACE, value(format!("[\"{name}\",{payload}]"))))
 }
 
 /// Encodes the acknowledgement of an event, with a JSON payload.
-pub fn ack(id: i64, payload: &str) -> Str {
+pub fn ack(id: i64, payload: &str) -> EncodedPacket {
     encode(RawPacket::ack(NAMESPACE, value(format!("[{payload}]")), id))
 }
 
 /// Encodes the acceptance of a connection under an id.
-pub fn connect(id: &str) -> Str {
+pub fn connect(id: &str) -> EncodedPacket {
     encode(RawPacket::connect(NAMESPACE, Some(value(format!("{{\"sid\":\"{id}\"}}")))))
 }
 
 /// Encodes the packet that disconnects a client for good: the client does not reconnect by itself.
-pub fn disconnect() -> Str {
+pub fn disconnect() -> EncodedPacket {
     encode(RawPacket { inner: PacketData::Disconnect, ns: NAMESPACE.into() })
 }
 
 /// Encodes the refusal of a connection, to a namespace or to `/`.
-pub fn connect_error(namespace: Option<String>, message: &str) -> Str {
+pub fn connect_error(namespace: Option<String>, message: &str) -> EncodedPacket {
     encode(RawPacket::connect_error(namespace.unwrap_or_else(|| NAMESPACE.to_owned()), message))
 }
 
@@ -128,9 +130,9 @@ fn value(text: String) -> Value {
     Value::Str(text.into(), None)
 }
 
-fn encode(packet: RawPacket) -> Str {
+fn encode(packet: RawPacket) -> EncodedPacket {
     match CommonParser.encode(packet) {
-        Value::Str(text, _) => text,
+        Value::Str(text, _) => EncodedPacket::new(EnginePacket::Message(text)),
         Value::Bytes(_) => unreachable!("the packet has no binary payload"),
     }
 }
@@ -221,10 +223,10 @@ mod tests {
 
     #[test]
     fn packets_are_encoded() {
-        assert_eq!(event("timer:tick", r#"{"a":1.0}"#), r#"2["timer:tick",{"a":1.0}]"#);
-        assert_eq!(ack(12, "{}"), "312[{}]");
-        assert_eq!(connect("abc"), r#"0{"sid":"abc"}"#);
-        assert_eq!(connect_error(None, "no \"x\""), r#"4{"message":"no \"x\""}"#);
-        assert_eq!(connect_error(Some("/b".to_owned()), "no"), r#"4/b,{"message":"no"}"#);
+        assert_eq!(event("timer:tick", r#"{"a":1.0}"#), r#"42["timer:tick",{"a":1.0}]"#);
+        assert_eq!(ack(12, "{}"), "4312[{}]");
+        assert_eq!(connect("abc"), r#"40{"sid":"abc"}"#);
+        assert_eq!(connect_error(None, "no \"x\""), r#"44{"message":"no \"x\""}"#);
+        assert_eq!(connect_error(Some("/b".to_owned()), "no"), r#"44/b,{"message":"no"}"#);
     }
 }

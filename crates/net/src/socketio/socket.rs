@@ -1,66 +1,139 @@
 //! One client as its task sees it, whatever its transport.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
 
-use axum::http::request::Parts;
-use engineioxide::{DisconnectReason, Str};
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
+use engineioxide_core::{Packet as EnginePacket, ProtocolVersion};
+use tokio::time::{Sleep, sleep_until};
 
-use crate::socketio::packet::{self, Packet};
-use crate::socketio::session::{EngineMessage, Session};
-use crate::websocket::CloseReason;
-
-pub(super) type EngineSocket = engineioxide::Socket<OnceLock<Arc<Session>>>;
+use crate::socketio::polling::{EngineMessage, Polling, PollingEvent};
+use crate::socketio::session::{Session, SessionEntry};
+use crate::socketio::{EncodedPacket, Packet, SocketIoHandler};
+use crate::websocket::{
+    CloseReason, Disconnected, HeartbeatAction, HeartbeatTimer, WebSocket, WebSocketEvent, WriteResult,
+};
 
 /// One client.
 pub struct Socket {
-    engine: Arc<EngineSocket>,
-    session: Arc<Session>,
-    inbox: mpsc::Receiver<EngineMessage>,
+    handler: Arc<dyn SocketIoHandler>,
+    entry: SessionEntry,
+    websocket: Option<Box<WebSocket>>,
+    timer: HeartbeatTimer,
+    ping: Pin<Box<Sleep>>,
     /// Binary messages that are still to come as attachments of a packet that is already answered.
     attachments: usize,
 }
 
-impl Socket {
-    pub(super) fn new(engine: Arc<EngineSocket>, session: Arc<Session>, inbox: mpsc::Receiver<EngineMessage>) -> Self {
-        Self { engine, session, inbox, attachments: 0 }
-    }
+/// What a socket waits for.
+enum SocketEvent {
+    WebSocket(WebSocketEvent),
+    Polling(PollingEvent),
+    PingDue,
+}
 
-    /// Returns the head of the request that opened the session.
-    pub fn request(&self) -> &Parts {
-        &self.engine.req_parts
+impl Socket {
+    pub(super) fn new(
+        handler: Arc<dyn SocketIoHandler>,
+        entry: SessionEntry,
+        websocket: Option<Box<WebSocket>>,
+        timer: HeartbeatTimer,
+    ) -> Self {
+        let ping = Box::pin(sleep_until(timer.deadline()));
+        Self { handler, entry, websocket, timer, ping, attachments: 0 }
     }
 
     /// Returns the write side.
     pub fn sender(&self) -> PacketSender {
-        PacketSender(Arc::clone(&self.engine))
+        PacketSender(Arc::clone(&self.entry.session))
     }
 
-    /// Waits for the next packet; `None` once the session has ended and its queue is empty. Cancel-safe.
-    pub async fn next(&mut self) -> Option<Packet> {
-        loop {
-            let message = tokio::select! {
-                biased;
-                Some(message) = self.inbox.recv() => message,
-                () = self.engine.closed() => return None,
-                () = self.session.aborted() => {
-                    self.engine.close(DisconnectReason::TransportError);
-                    return None;
+    /// Waits for the client's next packet, or for anything else after which there may be capacity to send, such as a ping
+    /// that was written: then it returns `None`. Without `is_reading`, the client's packets are left where they are.
+    /// Cancel-safe. The caller then calls [`Socket::flush`].
+    ///
+    /// # Errors
+    /// The session has ended; see [`Socket::close`].
+    pub async fn next(&mut self, is_reading: bool) -> Result<Option<Packet>, Disconnected> {
+        match self.next_event(is_reading).await? {
+            SocketEvent::PingDue => {
+                // Whether a client of long polling lives is known without reading its packets.
+                let sees_answers = is_reading || self.websocket.is_none();
+                match self.timer.fire(&self.entry.session.heartbeat, sees_answers) {
+                    HeartbeatAction::Ping => self.entry.session.ping(),
+                    HeartbeatAction::Timeout => return Err(Disconnected::Close(CloseReason::HeartbeatTimeout)),
                 }
-            };
-            self.session.dequeued(&message);
-            if let Some(packet) = self.packet_of(message) {
-                return Some(packet);
+                Ok(None)
             }
+            SocketEvent::WebSocket(event) => {
+                self.heard();
+                self.packet_of_frame(event)
+            }
+            SocketEvent::Polling(PollingEvent::Message(message)) => Ok(self.packet_of(message)),
+            SocketEvent::Polling(PollingEvent::Heard) => {
+                self.heard();
+                Ok(None)
+            }
+            SocketEvent::Polling(PollingEvent::Polled) => Ok(None),
+            SocketEvent::Polling(PollingEvent::Upgraded(websocket)) => {
+                self.websocket = Some(websocket);
+                Ok(None)
+            }
+            SocketEvent::Polling(PollingEvent::Ended(disconnected)) => Err(disconnected),
+        }
+    }
+
+    async fn next_event(&mut self, is_reading: bool) -> Result<SocketEvent, Disconnected> {
+        let Self { entry, websocket, timer, ping, .. } = self;
+        if ping.deadline() != timer.deadline() {
+            ping.as_mut().reset(timer.deadline());
+        }
+        let polling = entry.session.polling();
+        if let Some(websocket) = websocket {
+            // What was sent by long polling comes before.
+            if let Some(message) = polling.filter(|_| is_reading).and_then(Polling::take_message) {
+                return Ok(SocketEvent::Polling(PollingEvent::Message(message)));
+            }
+            return tokio::select! {
+                biased;
+                event = websocket.next(), if is_reading => event.map(SocketEvent::WebSocket),
+                () = ping => Ok(SocketEvent::PingDue),
+            };
+        }
+        let Some(polling) = polling else { return Err(Disconnected::Broken) };
+        tokio::select! {
+            biased;
+            event = polling.next(is_reading) => Ok(SocketEvent::Polling(event)),
+            () = ping => Ok(SocketEvent::PingDue),
+        }
+    }
+
+    /// Records that the client lives. The end of a request counts too: a WebSocket was not read meanwhile.
+    pub fn heard(&mut self) {
+        self.timer.received(&self.entry.session.heartbeat);
+    }
+
+    fn packet_of_frame(&mut self, event: WebSocketEvent) -> Result<Option<Packet>, Disconnected> {
+        let text = match event {
+            // Nothing is a signal in this protocol.
+            WebSocketEvent::Control | WebSocketEvent::Signal { .. } => return Ok(None),
+            WebSocketEvent::Binary(_) => return Ok(self.packet_of(EngineMessage::Binary)),
+            WebSocketEvent::Text(text) => text,
+        };
+        match EnginePacket::parse(ProtocolVersion::V4, text.as_str().to_owned()) {
+            Ok(EnginePacket::Message(text)) => Ok(self.packet_of(EngineMessage::Text(text))),
+            Ok(EnginePacket::Ping | EnginePacket::Pong) => Ok(None),
+            Ok(EnginePacket::Close) => Err(Disconnected::Close(CloseReason::ClosedByClient)),
+            Ok(_) | Err(_) => Err(Disconnected::Close(CloseReason::Protocol)),
         }
     }
 
     /// Returns the packet of a message; `None` if the message is an attachment of an earlier packet.
     fn packet_of(&mut self, message: EngineMessage) -> Option<Packet> {
+        self.handler.message_received();
         match message {
             EngineMessage::Text(text) => {
-                self.attachments = packet::attachments(&text);
+                self.attachments = super::packet::attachments(&text);
                 Some(Packet::parse(text))
             }
             EngineMessage::Binary if self.attachments > 0 => {
@@ -71,38 +144,60 @@ impl Socket {
         }
     }
 
-    /// Returns whether the session has ended. Its queue may still hold packets.
-    pub fn is_closed(&self) -> bool {
-        self.engine.is_closed()
+    /// Waits until the kernel has accepted what was sent over a WebSocket. What is sent by long polling waits for a poll.
+    ///
+    /// # Errors
+    /// The connection is broken, or the client did not accept the bytes in time.
+    pub async fn flush(&mut self) -> Result<(), Disconnected> {
+        match &mut self.websocket {
+            Some(websocket) => websocket.flush().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Returns why a client of long polling has ended its session, and forgets it.
+    pub fn take_end(&self) -> Option<Disconnected> {
+        self.entry.session.polling().and_then(Polling::take_end)
+    }
+
+    /// Returns whether a client of long polling has ended its session, although packets of it may still wait.
+    pub fn is_ended(&self) -> bool {
+        self.entry.session.polling().is_some_and(Polling::is_ended)
     }
 
     /// Closes the transport. Unlike after a disconnect packet, the client reconnects.
-    pub async fn close(&self, reason: CloseReason) {
-        self.session.set_close_reason(reason);
-        self.engine.close(DisconnectReason::ClosingServer);
-        self.engine.closed().await;
+    pub async fn close(mut self, disconnected: Disconnected) {
+        let reason = match &disconnected {
+            Disconnected::Close(reason) => Some(reason),
+            Disconnected::Broken => None,
+        };
+        self.handler.closed(reason);
+        let Some(reason) = reason else { return };
+        if let Some(websocket) = self.websocket.take() {
+            return websocket.close(reason).await;
+        }
+        // These clients do not poll.
+        let is_gone =
+            matches!(reason, CloseReason::TooSlow | CloseReason::HeartbeatTimeout | CloseReason::ClosedByClient);
+        if let Some(polling) = self.entry.session.polling().filter(|_| !is_gone) {
+            polling.close().await;
+        }
     }
 }
 
 /// The write side of a client, shared by its task and the fan-out.
 #[derive(Clone)]
-pub struct PacketSender(Arc<EngineSocket>);
+pub struct PacketSender(Arc<Session>);
 
 impl PacketSender {
-    /// Sends a packet if the engine has capacity. Never waits.
-    ///
-    /// # Errors
-    /// Returns the packet if there is no capacity. A packet to a closed session is dropped and is no error.
-    pub fn offer(&self, packet: Str) -> Result<(), Str> {
-        // The last slot is reserved for the engine's pings: a ping without a slot would end a session whose client
-        // reads.
-        match (self.0.reserve(), self.0.reserve()) {
-            (Ok(slot), Ok(_)) => {
-                slot.emit(packet);
-                Ok(())
-            }
-            (Err(TrySendError::Closed(())), _) | (_, Err(TrySendError::Closed(()))) => Ok(()),
-            (Err(TrySendError::Full(())), _) | (_, Err(TrySendError::Full(()))) => Err(packet),
-        }
+    /// Sends a tick, which is one packet as a frame, if that is possible at once. Never waits.
+    pub fn offer_tick(&self, frame: &[u8]) -> WriteResult {
+        self.0.offer_tick(frame)
+    }
+
+    /// Sends the packets for which there is capacity, and removes them. Never waits. Only the client's task may call this;
+    /// it then calls [`Socket::flush`]. Packets to a session that has ended are dropped.
+    pub fn send(&self, packets: &mut VecDeque<EncodedPacket>) {
+        self.0.send(packets);
     }
 }

@@ -69,6 +69,15 @@ pub fn text(text: &str) -> Bytes {
     single(TEXT, text.as_bytes())
 }
 
+/// Returns where the payload of an encoded text frame begins.
+pub(crate) fn text_at(frame: &[u8]) -> usize {
+    match frame.get(1) {
+        Some(127) => 10,
+        Some(126) => 4,
+        Some(_) | None => 2,
+    }
+}
+
 /// Encodes a binary frame, which no dialect sends.
 #[cfg(feature = "conformance")]
 pub(crate) fn binary(bytes: &[u8]) -> Bytes {

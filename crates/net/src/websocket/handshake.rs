@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::http_error::error;
 use crate::limits::ConnectionLimits;
-use crate::stream::{ClientStream, WriteTimeout};
+use crate::stream::WriteTimeout;
 use crate::websocket::WebSocket;
 
 /// The subprotocol that the server selects if the client offers it.
@@ -33,11 +33,8 @@ pub fn accept<F>(
 where
     F: Future<Output = ()> + Send,
 {
-    let limits = *limits;
     match Handshake::of(request) {
-        Ok(handshake) => handshake.accept(spawn, move |stream, received| async move {
-            serve(WebSocket::new(stream, received, &limits)).await;
-        }),
+        Ok(handshake) => handshake.accept(limits, spawn, serve),
         Err(refused) => *refused,
     }
 }
@@ -67,17 +64,19 @@ impl Handshake {
         &self.request
     }
 
-    /// Answers the request, and passes the byte stream below the WebSocket, and the bytes received so far, to `serve`.
+    /// Answers the request, and passes the socket to `serve`, in a task that `spawn` starts.
     pub(crate) fn accept<F>(
         self,
+        limits: &ConnectionLimits,
         spawn: impl FnOnce(BoxFuture<'static, ()>),
-        serve: impl FnOnce(ClientStream, Vec<u8>) -> F + Send + 'static,
+        serve: impl FnOnce(WebSocket) -> F + Send + 'static,
     ) -> Response
     where
         F: Future<Output = ()> + Send,
     {
         let Self { mut request, accept_key, subprotocol } = self;
         let upgrade = hyper::upgrade::on(&mut request);
+        let limits = *limits;
         spawn(Box::pin(async move {
             let upgraded = match upgrade.await {
                 Ok(upgraded) => upgraded,
@@ -93,7 +92,7 @@ impl Handshake {
             // A copy, because the original would keep hyper's whole read buffer alive.
             let received = parts.read_buf.to_vec();
             drop(parts.read_buf);
-            serve(parts.io.into_inner().into_inner(), received).await;
+            serve(WebSocket::new(parts.io.into_inner().into_inner(), received, &limits)).await;
         }));
         let headers = [
             (header::CONNECTION, "upgrade".to_owned()),

@@ -8,7 +8,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
@@ -22,7 +21,7 @@ const SIGNAL_PAUSE: Duration = Duration::from_millis(100);
 
 /// Time within which a client must end its stream after the close frame. Without the wait, a reset could overtake the
 /// close frame.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a client sent.
 #[derive(Debug, PartialEq)]
@@ -188,16 +187,4 @@ impl SignalBudget {
         }
         WebSocketEvent::Signal { is_surplus }
     }
-}
-
-/// Closes a stream whose close frame is written, and reads until the client ends its side: with unread bytes the kernel
-/// would send a reset, which may overtake the close frame.
-pub(crate) async fn lingering_close(mut stream: ClientStream) {
-    let closing = async {
-        stream.shutdown().await?;
-        let mut sink = vec![0; 1024];
-        while stream.read(&mut sink).await? > 0 {}
-        io::Result::Ok(())
-    };
-    timeout(CLOSE_TIMEOUT, closing).await.ok();
 }

@@ -82,7 +82,7 @@ impl SocketWriter {
     }
 
     /// Writes frames after the pending bytes, as far as the kernel accepts them. Never waits.
-    pub(super) fn write(&self, frames: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&self, frames: &[u8]) -> io::Result<()> {
         let mut queue = self.queue.lock();
         let encrypted = queue.tls.as_mut().map(|tls| tls.encrypt(frames));
         let bytes = encrypted.as_deref().unwrap_or(frames);

@@ -11,13 +11,12 @@ use serde::Deserialize;
 use tracing::Span;
 use wire::{Event, Token};
 
-use crate::http::http_telemetry::traceparent;
 use crate::node::Node;
 use crate::ops::metrics::{ConnectionGauge, Refusal};
 use crate::ops::telemetry::traces::{self, TraceOrigin};
 use crate::session::fault::denied_fault;
 use crate::session::request_task::RequestTask;
-use crate::session::socketio::connection::{SocketIoConnection, SocketIoOutcome, SocketIoRequest};
+use crate::session::socketio::connection::{ConnectRequest, SocketIoConnection, SocketIoOutcome, SocketIoRequest};
 use crate::session::socketio::handler::{Ack, EventHandler};
 use crate::systems::{self, System};
 
@@ -72,13 +71,12 @@ pub(super) fn dialect(handlers: &[Box<dyn EventHandler>]) -> &'static str {
 impl SocketIoConnection {
     /// Begins to authenticate a client that asks for admission.
     pub(super) fn authenticate(&mut self, payload: Option<&str>) {
-        let request = self.socket.request();
         // A payload other than an object with a token counts as absent.
         let payload: AdmissionPayload =
             payload.and_then(|payload| serde_json::from_str(payload).ok()).unwrap_or_default();
-        let credentials = Credentials::of(&request.uri, &request.headers);
-        let credentials = credentials.map(|credentials| credentials.with_token(payload.token));
-        let span = self.node.traces.connect(traceparent(&request.headers).as_ref(), self.dialect());
+        let ConnectRequest { credentials, traceparent } = &*self.request;
+        let credentials = credentials.clone().map(|credentials| credentials.with_token(payload.token));
+        let span = self.node.traces.connect(traceparent.as_ref(), self.dialect());
         self.spawn_authentication(SocketIoRequest::Admission, span, credentials, self.node.settings.socketio_anonymous);
     }
 

@@ -6,15 +6,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use access::{Identity, ValidityEnd};
+use access::{Credentials, Denied, Identity, ValidityEnd};
+use axum::http::request::Parts;
 use engine::{ExecuteError, Subscription, TraceParent};
 use net::socketio::{Packet, Socket, packet};
-use net::websocket::CloseReason;
+use net::websocket::{CloseReason, Disconnected, WRITE_TIMEOUT};
 use timers::Scope;
 use tokio::time::sleep;
 use tracing::Span;
 use wire::{AUTH, Code, Event, Fault};
 
+use crate::http::http_telemetry::traceparent;
 use crate::node::Node;
 use crate::ops::drain::DrainStep;
 use crate::ops::metrics::ConnectionGauge;
@@ -30,8 +32,8 @@ use crate::session::time_validity::uncertain;
 use crate::session::websocket::close_reason;
 use crate::systems;
 
-/// How soon the connection looks again for capacity to send waiting packets: the duration of a video frame.
-const CAPACITY_PAUSE: Duration = Duration::from_millis(20);
+/// How long after a deadline the connection checks it, so that it has passed.
+const CHECK_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long the messages that a client sent before it disconnected are still carried out: the budget of a command.
 const LAST_MESSAGES_WITHIN: Duration = engine::COMMAND_TIMEOUT;
@@ -42,7 +44,8 @@ const QUOTED_MAX: usize = 40;
 /// One client, while it is connected.
 pub(super) struct SocketIoConnection {
     pub(super) node: Arc<Node>,
-    pub(super) socket: Socket,
+    socket: Socket,
+    pub(super) request: Box<ConnectRequest>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) guard: ConnectionGuard,
     pub(super) handlers: Vec<Box<dyn EventHandler>>,
@@ -57,12 +60,18 @@ pub(super) struct SocketIoConnection {
     /// The answer to a fresh token, which waits in the same way.
     pub(super) refreshed: Option<Box<(Ack, Event)>>,
     pub(super) in_flight: InFlight,
-    closed_since: Option<Instant>,
+    ended_since: Option<Instant>,
     /// The scopes that the client has joined, as recorded.
     joined: Vec<Scope>,
     pub(super) gauge: Option<ConnectionGauge>,
     /// The span of the authentication, if it was recorded.
     pub(super) origin: Option<Box<TraceParent>>,
+}
+
+/// What the request that opened the session tells of the client.
+pub(super) struct ConnectRequest {
+    pub(super) credentials: Result<Credentials, Denied>,
+    pub(super) traceparent: Option<TraceParent>,
 }
 
 /// The request in progress, if there is one.
@@ -84,14 +93,21 @@ pub(super) enum SocketIoOutcome {
     Event(RequestResult),
 }
 
+impl ConnectRequest {
+    pub(super) fn of(head: &Parts) -> Self {
+        Self { credentials: Credentials::of(&head.uri, &head.headers), traceparent: traceparent(&head.headers) }
+    }
+}
+
 impl SocketIoConnection {
-    pub(super) fn new(node: Arc<Node>, socket: Socket, guard: ConnectionGuard) -> Self {
+    pub(super) fn new(node: Arc<Node>, socket: Socket, request: ConnectRequest, guard: ConnectionGuard) -> Self {
         let outbox = Arc::new(Outbox::new(socket.sender()));
         Self {
             handlers: systems::event_handlers(&node, &outbox),
             outbox,
             node,
             socket,
+            request: Box::new(request),
             guard,
             identity: None,
             validity: Box::pin(pending()),
@@ -99,7 +115,7 @@ impl SocketIoConnection {
             admitted_since: None,
             refreshed: None,
             in_flight: None,
-            closed_since: None,
+            ended_since: None,
             joined: Vec::new(),
             gauge: None,
             origin: None,
@@ -111,7 +127,7 @@ impl SocketIoConnection {
     #[expect(clippy::manual_async_fn, reason = "an async function would keep room for `self` twice")]
     pub(super) fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
-            let reason = self.serve().await;
+            let disconnected = self.serve().await;
             self.log("a client has disconnected");
             let node = &self.node;
             self.handlers.iter_mut().for_each(|handler| handler.disconnected(node));
@@ -121,69 +137,92 @@ impl SocketIoConnection {
                     (Arc::clone(node), std::mem::take(&mut self.handlers), self.in_flight.take());
                 self.node.drain.spawn(abandon(node, handlers, in_flight));
             }
-            if let Some(reason) = reason {
-                tracing::debug!(?reason, "a client is closed");
-                Box::pin(self.socket.close(reason)).await;
-            }
+            tracing::debug!(?disconnected, "a session ends");
+            Box::pin(self.socket.close(disconnected)).await;
         }
     }
 
-    /// Returns why the client is to be closed; `None` if it has disconnected.
-    async fn serve(&mut self) -> Option<CloseReason> {
+    /// Returns why the session ends.
+    async fn serve(&mut self) -> Disconnected {
         let mut drain: Pin<Box<dyn Future<Output = DrainStep> + Send>> = Box::pin(self.node.drain.announcement());
         let mut time_uncertain = Box::pin(uncertain(self.node.engine.time_validity(), false));
         let mut ordered_to_disconnect = Box::pin(self.guard.disconnect_order());
-        let authenticate_within = self.node.settings.limits.request_within;
         loop {
             let is_idle = self.in_flight.is_none();
-            let has_waiting = !self.outbox.is_empty();
-            let is_joining = self.admitted_since.is_some();
-            let check_in = self.check_in(has_waiting, authenticate_within);
-            tokio::select! {
+            let is_reading = is_idle && self.outbox.is_empty() && self.admitted_since.is_none();
+            let check_in = self.check_in();
+            let result = tokio::select! {
                 biased;
                 step = &mut drain, if is_idle => match step {
                     DrainStep::Announce(within) => {
                         drain = Box::pin(DrainStep::close_after(within));
                         self.announce_close(within);
+                        Ok(())
                     }
-                    DrainStep::Close(reconnect_after) => return Some(CloseReason::Restarting(reconnect_after)),
+                    DrainStep::Close(reconnect_after) => Err(CloseReason::Restarting(reconnect_after)),
                 },
-                () = &mut ordered_to_disconnect => return Some(self.dismiss(CloseReason::Forbidden)),
-                end = &mut self.validity => return Some(self.dismiss(close_reason(end))),
+                () = &mut ordered_to_disconnect => Err(self.dismiss(CloseReason::Forbidden)),
+                end = &mut self.validity => Err(self.dismiss(close_reason(end))),
                 request = ended(&mut self.in_flight) => {
-                    if let Err(reason) = self.complete(request) {
-                        return Some(reason);
-                    }
+                    self.socket.heard();
+                    self.complete(request)
                 }
-                () = self.outbox.deferred() => self.deliver(false),
-                () = changed(&mut self.handlers) => {}
+                () = self.outbox.deferred() => {
+                    self.deliver(false);
+                    Ok(())
+                }
+                () = changed(&mut self.handlers) => Ok(()),
                 certainty = &mut time_uncertain => {
                     time_uncertain.set(uncertain(certainty, true));
                     self.fail(None, &Fault::of_service(Code::TimeUncertain, "the time shown is not certain"));
+                    Ok(())
                 }
-                packet = self.socket.next(), if is_idle && !has_waiting && !is_joining => {
-                    if let Err(reason) = self.receive(packet?) {
-                        return Some(reason);
+                received = self.socket.next(is_reading) => match received {
+                    Ok(Some(packet)) => self.receive(packet),
+                    Ok(None) => {
+                        self.continue_sending();
+                        Ok(())
                     }
-                }
-                () = sleep(check_in.unwrap_or_default()), if check_in.is_some() => self.deliver(false),
+                    Err(disconnected) => return disconnected,
+                },
+                () = sleep(check_in.unwrap_or_default()), if check_in.is_some() => Ok(()),
+            };
+            if let Err(reason) = result.and_then(|()| self.check()) {
+                return Disconnected::Close(reason);
             }
-            if self.unauthenticated_since.is_some_and(|since| since.elapsed() > authenticate_within) {
-                return Some(CloseReason::Protocol);
+            if let Err(disconnected) = self.socket.flush().await {
+                return disconnected;
             }
-            if self.outbox.is_stuck() {
-                return Some(CloseReason::TooSlow);
-            }
-            let mut closed_for = || self.closed_since.get_or_insert_with(Instant::now).elapsed();
-            if self.socket.is_closed() && closed_for() > LAST_MESSAGES_WITHIN {
-                return None;
-            }
-            self.check_handlers();
-            self.confirm_admission();
-            if self.admitted_since.is_some_and(|since| since.elapsed() > authenticate_within) {
-                return Some(CloseReason::overloaded());
+            if let Some(disconnected) = self.end_overdue() {
+                return disconnected;
             }
         }
+    }
+
+    /// Checks the time limits of the connection, and its handlers, after anything has happened.
+    fn check(&mut self) -> Result<(), CloseReason> {
+        let authenticate_within = self.node.settings.limits.request_within;
+        if self.unauthenticated_since.is_some_and(|since| since.elapsed() > authenticate_within) {
+            return Err(CloseReason::Protocol);
+        }
+        if self.outbox.is_stuck() {
+            return Err(CloseReason::TooSlow);
+        }
+        self.check_handlers();
+        self.confirm_admission();
+        if self.admitted_since.is_some_and(|since| since.elapsed() > authenticate_within) {
+            return Err(CloseReason::overloaded());
+        }
+        Ok(())
+    }
+
+    /// Returns why the client has ended the session, if its last messages have been carried out for long enough.
+    fn end_overdue(&mut self) -> Option<Disconnected> {
+        if !self.socket.is_ended() {
+            return None;
+        }
+        let ended_for = self.ended_since.get_or_insert_with(Instant::now).elapsed();
+        if ended_for > LAST_MESSAGES_WITHIN { self.socket.take_end() } else { None }
     }
 
     /// Tells the client that the node stops, if it is admitted: before, it is sent no event.
@@ -207,14 +246,15 @@ impl SocketIoConnection {
     }
 
     /// Returns when the connection is to be checked although nothing has happened.
-    fn check_in(&self, has_waiting: bool, authenticate_within: Duration) -> Option<Duration> {
+    fn check_in(&self) -> Option<Duration> {
         let until = |at: Instant| at.saturating_duration_since(Instant::now());
-        let capacity = has_waiting.then_some(CAPACITY_PAUSE);
+        let stuck = self.outbox.stuck_since().map(|since| until(since + WRITE_TIMEOUT) + CHECK_PAUSE);
+        let authenticate_within = self.node.settings.limits.request_within;
         let authentication = self.unauthenticated_since.or(self.admitted_since);
-        let authentication = authentication.map(|since| until(since + authenticate_within) + CAPACITY_PAUSE);
+        let authentication = authentication.map(|since| until(since + authenticate_within) + CHECK_PAUSE);
         let handlers = self.handlers.iter().filter(|_| self.in_flight.is_none());
         let handlers = handlers.filter_map(|handler| handler.check_at()).map(until);
-        [capacity, authentication].into_iter().flatten().chain(handlers).min()
+        [stuck, authentication].into_iter().flatten().chain(handlers).min()
     }
 
     fn receive(&mut self, packet: Packet) -> Result<(), CloseReason> {

@@ -1,6 +1,6 @@
 //! What a connection sends to its client: what the client lacks, and answers behind it.
 
-use net::socketio::Str;
+use net::socketio::EncodedPacket;
 use wire::{Event, Fault};
 
 use crate::session::socketio::authentication;
@@ -33,8 +33,15 @@ impl SocketIoConnection {
         }
     }
 
+    /// Sends the packets that have waited for capacity, and then what the client lacks meanwhile.
+    pub(super) fn continue_sending(&mut self) {
+        if !self.outbox.is_empty() {
+            self.deliver(false);
+        }
+    }
+
     /// Sends an answer of the connection itself, behind what the client lacks.
-    pub(super) fn push(&mut self, packet: Str) {
+    pub(super) fn push(&mut self, packet: EncodedPacket) {
         self.deliver(true);
         self.outbox.push(packet);
         self.flush(self.dialect());

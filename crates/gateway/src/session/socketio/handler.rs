@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use access::Identity;
 use engine::Subscription;
-use net::socketio::{Str, packet};
+use net::socketio::{EncodedPacket, packet};
 use timers::Timestamp;
 use wire::{Event, Fault};
 
@@ -131,6 +131,6 @@ impl Client<'_> {
 }
 
 /// Returns the packet of an event.
-pub(crate) fn packet_of(event: &Event) -> Str {
+pub(crate) fn packet_of(event: &Event) -> EncodedPacket {
     packet::event(event.name, &event.payload)
 }

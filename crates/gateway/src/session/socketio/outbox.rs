@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use net::socketio::{PacketSender, Str};
-use net::websocket::WRITE_TIMEOUT;
+use net::socketio::{EncodedPacket, PacketSender};
+use net::websocket::{WRITE_TIMEOUT, WriteResult};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -21,7 +21,7 @@ pub(crate) struct Outbox {
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Str>,
+    waiting: VecDeque<EncodedPacket>,
     stuck_since: Option<Instant>,
 }
 
@@ -31,31 +31,33 @@ impl Outbox {
     }
 
     /// Adds a message to those that wait.
-    pub(crate) fn push(&self, packet: Str) {
+    pub(crate) fn push(&self, packet: EncodedPacket) {
         self.messages.fetch_add(1, Ordering::Relaxed);
         self.push_tick(packet);
     }
 
     /// Adds a tick to the packets that wait.
-    pub(crate) fn push_tick(&self, packet: Str) {
+    pub(crate) fn push_tick(&self, packet: EncodedPacket) {
         self.queue.lock().waiting.push_back(packet);
     }
 
-    /// Sends a packet at once; `false` if there is no capacity for it. Never waits.
-    pub(crate) fn offer(&self, packet: Str) -> bool {
-        self.sender.offer(packet).is_ok()
+    /// Sends a tick, a packet as a frame, if that is possible at once. Never waits.
+    pub(crate) fn offer_tick(&self, frame: &[u8]) -> WriteResult {
+        self.sender.offer_tick(frame)
     }
 
     /// Sends the packets for which there is capacity.
     pub(super) fn flush(&self) {
-        let mut queue = self.queue.lock();
-        while let Some(packet) = queue.waiting.pop_front() {
-            if let Err(packet) = self.sender.offer(packet) {
-                queue.waiting.push_front(packet);
-                queue.stuck_since.get_or_insert_with(Instant::now);
-                return;
-            }
-            queue.stuck_since = None;
+        let Queue { waiting, stuck_since } = &mut *self.queue.lock();
+        let before = waiting.len();
+        self.sender.send(waiting);
+        if waiting.is_empty() {
+            // A new queue, so that a client keeps no memory for a burst.
+            (*waiting, *stuck_since) = (VecDeque::new(), None);
+        } else if waiting.len() < before {
+            *stuck_since = Some(Instant::now());
+        } else {
+            stuck_since.get_or_insert_with(Instant::now);
         }
     }
 
@@ -64,9 +66,14 @@ impl Outbox {
         self.queue.lock().waiting.is_empty()
     }
 
+    /// Returns since when no packet could be sent, if packets wait.
+    pub(super) fn stuck_since(&self) -> Option<Instant> {
+        self.queue.lock().stuck_since
+    }
+
     /// Tells whether no packet could be sent for too long.
     pub(super) fn is_stuck(&self) -> bool {
-        self.queue.lock().stuck_since.is_some_and(|since| since.elapsed() > WRITE_TIMEOUT)
+        self.stuck_since().is_some_and(|since| since.elapsed() > WRITE_TIMEOUT)
     }
 
     /// Returns the number of messages pushed since the last call.

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use access::Identity;
 use axum::Router;
+use axum::http::request::Parts;
 use axum::response::Response;
 use futures_util::future::BoxFuture;
 use net::limits::{NetLimit, NetObserver, SignalTexts};
 use net::proxy::client_address;
 use net::socketio::{Socket, SocketIoHandler, SocketIoOptions, SocketIoServer};
-use net::websocket::CloseReason;
+use net::websocket::{CloseReason, Disconnected};
 
 use crate::http::error::{full, stopping};
 use crate::node::Node;
 use crate::session::connections::{ConnectionInfo, LimitReached};
-use crate::session::socketio::connection::SocketIoConnection;
+use crate::session::socketio::connection::{ConnectRequest, SocketIoConnection};
 use crate::systems;
 
 /// Returns the routes of Socket.IO; no routes if no enabled system has events.
@@ -51,9 +52,8 @@ impl SocketIoHandler for Handler {
         self.node.connections.check_capacity(address).map_err(|limit| Box::new(full(&self.node, limit)))
     }
 
-    fn connected(&self, socket: Socket) {
+    fn connected(&self, socket: Socket, head: &Parts) {
         let node = Arc::clone(&self.node);
-        let head = socket.request();
         let address = client_address(&head.extensions, &head.headers, &node.settings.public.proxy);
         let since = node.engine.clock().now();
         let info = ConnectionInfo { transport: self.dialect, address, since };
@@ -61,14 +61,15 @@ impl SocketIoHandler for Handler {
         let guard = node.connections.enter(&Identity::guest(), info);
         match guard {
             Ok(guard) => {
-                let connection = SocketIoConnection::new(Arc::clone(&node), socket, guard);
+                let request = ConnectRequest::of(head);
+                let connection = SocketIoConnection::new(Arc::clone(&node), socket, request, guard);
                 node.drain.spawn(connection.run());
             }
             Err(limit) => {
                 node.metrics.refused(limit.into());
                 let is_node_full = limit == LimitReached::Node;
                 let reason = if is_node_full { CloseReason::overloaded() } else { CloseReason::TooManyConnections };
-                node.drain.spawn(async move { socket.close(reason).await });
+                node.drain.spawn(async move { socket.close(Disconnected::Close(reason)).await });
             }
         }
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use engine::{Backlog, Delivery, DeliveryState, Subscriber, TickContext, TickDelivery, View};
-use net::socketio::Str;
+use net::socketio::EncodedPacket;
+use net::websocket::WriteResult;
 use parking_lot::{Mutex, MutexGuard};
 use timers::{Beat, MemberId, Revision, Timestamp};
 use wire::rooms::{Rooms, completion, is_state, joined, state};
@@ -35,7 +36,7 @@ pub(super) struct Sent {
 
 /// One packet to the members of a room.
 struct SharedPacket {
-    packet: Str,
+    packet: EncodedPacket,
     /// The member that the packet is about, who does not receive it.
     about: Option<MemberId>,
     /// The countdown's state, if the packet carries it.
@@ -46,7 +47,7 @@ struct SharedPacket {
 #[derive(Clone)]
 struct CountdownState {
     revision: Revision,
-    payload: Str,
+    payload: Arc<str>,
 }
 
 impl RoomSubscriber {
@@ -72,10 +73,14 @@ impl Subscriber for RoomSubscriber {
             // The member's own task is sending, or waits for capacity.
             Backlog::LatestBeat if !self.outbox.is_empty() => TickDelivery::Deferred,
             Backlog::LatestBeat => {
-                let delivery = match tick(context.view(), beat).map(|tick| self.outbox.offer(tick)) {
-                    None => TickDelivery::Nothing,
-                    Some(true) => TickDelivery::Written,
-                    Some(false) => return TickDelivery::Deferred,
+                let tick = latest_tick(context);
+                let delivery = match tick.is_empty() {
+                    true => TickDelivery::Nothing,
+                    false => match self.outbox.offer_tick(tick) {
+                        WriteResult::Written => TickDelivery::Written,
+                        WriteResult::InFlight => TickDelivery::PartlyWritten,
+                        WriteResult::Refused => return TickDelivery::Deferred,
+                    },
                 };
                 sent.state.mark_delivered(beat);
                 delivery
@@ -105,8 +110,8 @@ impl Sent {
     pub(super) fn catch_up(&mut self, client: &Client<'_>, membership: &Membership, join_ack: Ack) {
         let Self { state: delivery_state, countdown, before } = self;
         let mut bytes = 0;
-        let mut send = |packet: Str| {
-            bytes += packet.len();
+        let mut send = |packet: EncodedPacket| {
+            bytes += packet.size();
             client.outbox.push(packet);
         };
         let receipt = membership.subscription.catch_up(delivery_state, |delivery| match delivery {
@@ -183,8 +188,17 @@ fn diff(old: &View, new: &View, now: impl Fn() -> Timestamp) -> Arc<[SharedPacke
     })
 }
 
+/// Returns the tick of the latest beat, as a frame; empty if the countdown does not run.
+fn latest_tick(context: &mut TickContext) -> &[u8] {
+    context.buffer::<Rooms>(0, |buffer, view, beat| {
+        Rooms::ticks(view.dated(), view.dated_beat(beat), |event| {
+            buffer.bytes_mut().extend_from_slice(packet_of(&event).frame());
+        });
+    })
+}
+
 /// Returns the tick of a beat, rendered once for all members; `None` if the countdown does not run.
-fn tick(view: &View, beat: Beat) -> Option<Str> {
+fn tick(view: &View, beat: Beat) -> Option<EncodedPacket> {
     view.frames.get::<Rooms, _>(TICK, beat.0, || {
         let mut tick = None;
         Rooms::ticks(view.dated(), view.dated_beat(beat), |event| tick = Some(packet_of(&event)));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use access::Identity;
 use engine::{Delivery, DeliveryState, JoinError, Subscriber, Subscription, TickContext, TickDelivery, View};
-use net::socketio::Str;
+use net::socketio::EncodedPacket;
 use timers::Scope;
 use wire::studio::Studio;
 use wire::{Code, Dialect, Event, Fault};
@@ -58,7 +58,7 @@ impl StudioHandler {
         let receipt = subscription.catch_up(&mut self.sent, |delivery| match delivery {
             Delivery::Resync { old, new } | Delivery::Diff { old, new } => {
                 for packet in packets(old, new).iter() {
-                    bytes += packet.len();
+                    bytes += packet.size();
                     client.outbox.push(packet.clone());
                 }
             }
@@ -69,7 +69,7 @@ impl StudioHandler {
 }
 
 /// Returns the packets of a change, rendered once for all clients.
-fn packets(old: &View, new: &View) -> Arc<[Str]> {
+fn packets(old: &View, new: &View) -> Arc<[EncodedPacket]> {
     new.frames.get::<Studio, _>(DIFF, old.board.position.tag.0, || {
         let mut packets = Vec::new();
         // The instants of events are dates.
