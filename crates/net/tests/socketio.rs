@@ -59,16 +59,12 @@ impl SocketIoHandler for Echo {
                     Ok(Some(Packet::Event { payload, ack, .. })) => packet::ack(ack.unwrap(), &payload.unwrap()),
                     Ok(Some(Packet::ConnectNamespace(namespace))) => packet::connect_error(Some(namespace), "unknown"),
                     Ok(Some(Packet::Disconnect | Packet::Invalid { .. })) => packet::disconnect(),
-                    Ok(None) => {
-                        socket.flush().await.unwrap();
-                        continue;
-                    }
+                    Ok(None) => continue,
                     Err(disconnected) => break disconnected,
                 };
                 let mut answers = VecDeque::from([answer]);
                 socket.sender().send(&mut answers);
                 assert!(answers.is_empty());
-                socket.flush().await.unwrap();
             };
             socket.close(disconnected).await;
         }));
@@ -209,6 +205,30 @@ async fn a_burst_of_long_polling_above_the_limit_ends_the_session() {
     let refused = server.poll("POST", &sid, &["40"; 11].join("\x1e")).await;
     assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
     assert_eq!(server.next_closed().await, Some(CloseReason::TooManyMessages));
+}
+
+#[tokio::test]
+async fn an_upgrade_loses_and_repeats_no_packet() {
+    let server = Server::start(false).await;
+    let sid = format!("&sid={}", server.open().await);
+    assert!(server.poll("POST", &sid, "40").await.ends_with("ok"));
+    assert!(server.poll("GET", &sid, "").await.ends_with(r#"40{"sid":"id"}"#));
+    let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket{sid}", server.address);
+    let (mut client, _) = client_async(url, TcpStream::connect(server.address).await.unwrap()).await.unwrap();
+    client.send(Message::text("2probe")).await.unwrap();
+    assert_eq!(next_text(&mut client).await, "3probe");
+    assert!(server.poll("GET", &sid, "").await.ends_with('6'), "no poll waits any more");
+    assert!(server.poll("POST", &sid, "421[\"a\",1]\x1e422[\"a\",2]").await.ends_with("ok"));
+    for packet in ["5", r#"423["a",3]"#, r#"424["a",4]"#] {
+        client.send(Message::text(packet)).await.unwrap();
+    }
+    for nth in 1..=4 {
+        assert_eq!(next_text(&mut client).await, format!("43{nth}[{nth}]"));
+    }
+    for method in ["GET", "POST"] {
+        let refused = server.poll(method, &sid, "").await;
+        assert!(refused.starts_with("HTTP/1.1 400 ") && refused.contains(r#""code":3"#), "{refused}");
+    }
 }
 
 #[tokio::test]

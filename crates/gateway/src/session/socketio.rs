@@ -6,6 +6,7 @@ mod delivery;
 mod handler;
 mod outbox;
 mod server;
+mod time_limits;
 
 pub(crate) use handler::{Ack, Begun, Client, EventHandler, RequestFuture, RequestResult, packet_of};
 pub(crate) use outbox::Outbox;

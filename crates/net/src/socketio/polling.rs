@@ -8,7 +8,7 @@ use engineioxide_core::{Packet as EnginePacket, ProtocolVersion};
 use parking_lot::Mutex;
 use socketioxide_core::Str;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::limits::TokenBucket;
 use crate::socketio::EncodedPacket;
@@ -73,8 +73,8 @@ pub(super) struct Polling {
     poll: Notify,
     /// Wakes the client's task.
     task: Notify,
-    /// Wakes requests that wait until the client's task has taken messages.
-    capacity: Notify,
+    /// Wakes requests that wait until the client's task has taken messages, or until the session closes.
+    requests: Notify,
 }
 
 struct PollingState {
@@ -88,6 +88,8 @@ struct PollingState {
     has_poll: bool,
     was_heard: bool,
     was_polled: bool,
+    /// Since when there is no capacity for packets.
+    full_since: Option<Instant>,
     /// The WebSocket that has taken over, until the client's task takes it.
     websocket: Option<Box<WebSocket>>,
     /// Why the session ends, until the client's task takes it.
@@ -118,10 +120,11 @@ impl Polling {
             has_poll: false,
             was_heard: false,
             was_polled: false,
+            full_since: None,
             websocket: None,
             end: None,
         };
-        Self { state: Mutex::new(state), poll: Notify::new(), task: Notify::new(), capacity: Notify::new() }
+        Self { state: Mutex::new(state), poll: Notify::new(), task: Notify::new(), requests: Notify::new() }
     }
 
     /// Returns whether the rate limit allows so many packets.
@@ -136,7 +139,10 @@ impl Polling {
             Phase::Upgraded => Queued::Upgraded,
             // A packet to a closed session is dropped.
             Phase::Closing | Phase::Closed => Queued::Yes,
-            Phase::Open | Phase::Claimed | Phase::Upgrading if state.outbound.len() >= OUTBOUND_MAX => Queued::Full,
+            Phase::Open | Phase::Claimed | Phase::Upgrading if state.outbound.len() >= OUTBOUND_MAX => {
+                state.full_since.get_or_insert_with(Instant::now);
+                Queued::Full
+            }
             Phase::Open | Phase::Claimed | Phase::Upgrading => {
                 state.outbound.push_back(packet.clone());
                 self.poll.notify_one();
@@ -192,7 +198,7 @@ impl Polling {
         }
         // A new queue, so that a client keeps no memory for a burst.
         let packets = std::mem::take(&mut state.outbound);
-        state.was_polled = true;
+        (state.was_polled, state.full_since) = (true, None);
         self.task.notify_one();
         let texts: Vec<&[u8]> = packets.iter().map(EncodedPacket::text).collect();
         Some(texts.join(&SEPARATOR))
@@ -201,7 +207,7 @@ impl Polling {
     /// Takes the packets that a client has sent.
     pub(super) fn receive(&self, body: &[u8]) -> Result<(), PollingError> {
         let mut state = self.state.lock();
-        if matches!(state.phase, Phase::Upgraded | Phase::Closing | Phase::Closed) {
+        if state.phase == Phase::Upgraded || state.is_closing() {
             return Err(PollingError::WrongTransport);
         }
         state.was_heard = true;
@@ -238,14 +244,23 @@ impl Polling {
 
     /// Waits until more can be read from the client. Returns at once if nothing reads the queue any more.
     pub(super) async fn wait_for_capacity(&self) {
+        self.wait_until(|state| state.has_capacity() || state.is_closing()).await;
+    }
+
+    /// Waits until the session closes.
+    pub(super) async fn closing(&self) {
+        self.wait_until(PollingState::is_closing).await;
+    }
+
+    async fn wait_until(&self, is_reached: impl Fn(&PollingState) -> bool) {
         loop {
-            let mut capacity = pin!(self.capacity.notified());
+            let mut notified = pin!(self.requests.notified());
             // From here on no notification is lost.
-            capacity.as_mut().enable();
-            if self.state.lock().has_capacity() {
+            notified.as_mut().enable();
+            if is_reached(&self.state.lock()) {
                 return;
             }
-            capacity.await;
+            notified.await;
         }
     }
 
@@ -292,7 +307,7 @@ impl Polling {
             state.inbound = VecDeque::new();
         }
         if state.has_capacity() {
-            self.capacity.notify_waiters();
+            self.requests.notify_waiters();
         }
         Some(message)
     }
@@ -311,6 +326,11 @@ impl Polling {
     /// Returns why the session ends, if it does. Messages may still wait.
     pub(super) fn take_end(&self) -> Option<Disconnected> {
         self.state.lock().end.take()
+    }
+
+    /// Returns since when there is no capacity for packets.
+    pub(super) fn full_since(&self) -> Option<Instant> {
+        self.state.lock().full_since
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -357,6 +377,11 @@ impl Polling {
         None
     }
 
+    /// Returns the WebSocket that has taken over, if the client's task has not taken it.
+    pub(super) fn take_websocket(&self) -> Option<Box<WebSocket>> {
+        self.state.lock().websocket.take()
+    }
+
     /// Sends the last packets with the client's next poll. The client then reconnects, unlike after a disconnect packet.
     pub(super) async fn close(&self) {
         {
@@ -364,6 +389,7 @@ impl Polling {
             state.phase = Phase::Closing;
             state.outbound.push_back(EncodedPacket::new(EnginePacket::Close));
             self.poll.notify_one();
+            self.requests.notify_waiters();
         }
         let taken = async {
             while !self.state.lock().outbound.is_empty() {
@@ -380,13 +406,17 @@ impl Polling {
         state.phase = Phase::Closed;
         (state.outbound, state.inbound, state.inbound_bytes) = (VecDeque::new(), VecDeque::new(), 0);
         self.poll.notify_one();
-        self.capacity.notify_waiters();
+        self.requests.notify_waiters();
     }
 }
 
 impl PollingState {
     fn has_capacity(&self) -> bool {
         self.inbound.len() <= QUEUED_MAX && self.inbound_bytes <= QUEUED_BYTES_MAX
+    }
+
+    fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing | Phase::Closed)
     }
 }
 
@@ -469,7 +499,7 @@ mod tests {
         let PollingEvent::Ended(Disconnected::Close(CloseReason::TooManyMessages)) = next(&polling).await else {
             panic!("no end");
         };
-        polling.receive(all.as_bytes()).unwrap();
+        polling.receive(["4x"; QUEUED_MAX + 1].join("\x1e").as_bytes()).unwrap();
         polling.abandon();
         timeout(WITHIN, polling.wait_for_capacity()).await.expect("the wait ends");
     }

@@ -62,13 +62,16 @@ impl Session {
     }
 
     /// Sends the packets for which there is capacity, and removes them. Never waits. Only the client's task sends so: a
-    /// WebSocket takes all packets, and the task then waits until the kernel has.
+    /// WebSocket takes all packets, unless the kernel has not accepted those before.
     pub(super) fn send(&self, packets: &mut VecDeque<EncodedPacket>) {
         while let Some(packet) = packets.front() {
             match self.queue(|polling| polling.push(packet)) {
                 Some(WriteResult::Written) => drop(packets.pop_front()),
                 Some(WriteResult::InFlight | WriteResult::Refused) => return,
-                None => return self.write(&std::mem::take(packets)),
+                None if self.writer.get().is_some_and(|writer| writer.is_flushed()) => {
+                    return self.write(&std::mem::take(packets));
+                }
+                None => return,
             }
         }
     }

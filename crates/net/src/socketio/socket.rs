@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use engineioxide_core::{Packet as EnginePacket, ProtocolVersion};
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::socketio::polling::{EngineMessage, Polling, PollingEvent};
 use crate::socketio::session::{Session, SessionEntry};
 use crate::socketio::{EncodedPacket, Packet, SocketIoHandler};
 use crate::websocket::{
-    CloseReason, Disconnected, HeartbeatAction, HeartbeatTimer, WebSocket, WebSocketEvent, WriteResult,
+    CloseReason, Disconnected, HeartbeatAction, HeartbeatTimer, WRITE_TIMEOUT, WebSocket, WebSocketEvent, WriteResult,
 };
 
 /// One client.
@@ -21,6 +21,8 @@ pub struct Socket {
     websocket: Option<Box<WebSocket>>,
     timer: HeartbeatTimer,
     ping: Pin<Box<Sleep>>,
+    /// Since when the client accepts nothing of what was written.
+    stuck_since: Option<Instant>,
     /// Binary messages that are still to come as attachments of a packet that is already answered.
     attachments: usize,
 }
@@ -29,6 +31,8 @@ pub struct Socket {
 enum SocketEvent {
     WebSocket(WebSocketEvent),
     Polling(PollingEvent),
+    /// The kernel has accepted some of the bytes that were left.
+    Written,
     PingDue,
 }
 
@@ -40,7 +44,7 @@ impl Socket {
         timer: HeartbeatTimer,
     ) -> Self {
         let ping = Box::pin(sleep_until(timer.deadline()));
-        Self { handler, entry, websocket, timer, ping, attachments: 0 }
+        Self { handler, entry, websocket, timer, ping, stuck_since: None, attachments: 0 }
     }
 
     /// Returns the write side.
@@ -48,17 +52,17 @@ impl Socket {
         PacketSender(Arc::clone(&self.entry.session))
     }
 
-    /// Waits for the client's next packet, or for anything else after which there may be capacity to send, such as a ping
-    /// that was written: then it returns `None`. Without `is_reading`, the client's packets are left where they are.
-    /// Cancel-safe. The caller then calls [`Socket::flush`].
+    /// Waits for the client's next packet, or for anything else after which there may be capacity to send, such as a poll:
+    /// then it returns `None`. Without `is_reading`, and while the client does not accept what it was sent, its packets are
+    /// left where they are. Cancel-safe.
     ///
     /// # Errors
-    /// The session has ended; see [`Socket::close`].
+    /// The session has ended, or the client accepted nothing for [`WRITE_TIMEOUT`]; see [`Socket::close`].
     pub async fn next(&mut self, is_reading: bool) -> Result<Option<Packet>, Disconnected> {
         match self.next_event(is_reading).await? {
             SocketEvent::PingDue => {
                 // Whether a client of long polling lives is known without reading its packets.
-                let sees_answers = is_reading || self.websocket.is_none();
+                let sees_answers = self.websocket.as_ref().is_none_or(|socket| is_reading && socket.is_flushed());
                 match self.timer.fire(&self.entry.session.heartbeat, sees_answers) {
                     HeartbeatAction::Ping => self.entry.session.ping(),
                     HeartbeatAction::Timeout => return Err(Disconnected::Close(CloseReason::HeartbeatTimeout)),
@@ -74,7 +78,10 @@ impl Socket {
                 self.heard();
                 Ok(None)
             }
-            SocketEvent::Polling(PollingEvent::Polled) => Ok(None),
+            SocketEvent::Written | SocketEvent::Polling(PollingEvent::Polled) => {
+                self.stuck_since = None;
+                Ok(None)
+            }
             SocketEvent::Polling(PollingEvent::Upgraded(websocket)) => {
                 self.websocket = Some(websocket);
                 Ok(None)
@@ -84,12 +91,26 @@ impl Socket {
     }
 
     async fn next_event(&mut self, is_reading: bool) -> Result<SocketEvent, Disconnected> {
-        let Self { entry, websocket, timer, ping, .. } = self;
+        let Self { entry, websocket, timer, ping, stuck_since, .. } = self;
         if ping.deadline() != timer.deadline() {
             ping.as_mut().reset(timer.deadline());
         }
         let polling = entry.session.polling();
         if let Some(websocket) = websocket {
+            if !websocket.is_flushed() {
+                let stuck_at = *stuck_since.get_or_insert_with(Instant::now) + WRITE_TIMEOUT;
+                // Boxed, because connections rarely wait here, and each holds the room for it.
+                return Box::pin(async {
+                    tokio::select! {
+                        biased;
+                        written = websocket.flush_part() => written.map(|()| SocketEvent::Written),
+                        () = sleep_until(stuck_at) => Err(Disconnected::Close(CloseReason::TooSlow)),
+                        () = ping => Ok(SocketEvent::PingDue),
+                    }
+                })
+                .await;
+            }
+            *stuck_since = None;
             // What was sent by long polling comes before.
             if let Some(message) = polling.filter(|_| is_reading).and_then(Polling::take_message) {
                 return Ok(SocketEvent::Polling(PollingEvent::Message(message)));
@@ -101,9 +122,13 @@ impl Socket {
             };
         }
         let Some(polling) = polling else { return Err(Disconnected::Broken) };
+        let stuck_at = polling.full_since().map(|since| since + WRITE_TIMEOUT);
         tokio::select! {
             biased;
             event = polling.next(is_reading) => Ok(SocketEvent::Polling(event)),
+            () = sleep_until(stuck_at.unwrap_or_else(Instant::now)), if stuck_at.is_some() => {
+                Err(Disconnected::Close(CloseReason::TooSlow))
+            }
             () = ping => Ok(SocketEvent::PingDue),
         }
     }
@@ -116,7 +141,8 @@ impl Socket {
     fn packet_of_frame(&mut self, event: WebSocketEvent) -> Result<Option<Packet>, Disconnected> {
         let text = match event {
             // Nothing is a signal in this protocol.
-            WebSocketEvent::Control | WebSocketEvent::Signal { .. } => return Ok(None),
+            WebSocketEvent::Signal { .. } => return Ok(None),
+            WebSocketEvent::Control => return self.write_answer(),
             WebSocketEvent::Binary(_) => return Ok(self.packet_of(EngineMessage::Binary)),
             WebSocketEvent::Text(text) => text,
         };
@@ -126,6 +152,12 @@ impl Socket {
             Ok(EnginePacket::Close) => Err(Disconnected::Close(CloseReason::ClosedByClient)),
             Ok(_) | Err(_) => Err(Disconnected::Close(CloseReason::Protocol)),
         }
+    }
+
+    /// Writes the answer to a ping of the WebSocket protocol.
+    fn write_answer(&mut self) -> Result<Option<Packet>, Disconnected> {
+        self.websocket.as_mut().map_or(Ok(()), |websocket| websocket.write(&[]))?;
+        Ok(None)
     }
 
     /// Returns the packet of a message; `None` if the message is an attachment of an earlier packet.
@@ -141,17 +173,6 @@ impl Socket {
                 None
             }
             EngineMessage::Binary => Some(Packet::Invalid { reason: "binary messages are not supported", ack: None }),
-        }
-    }
-
-    /// Waits until the kernel has accepted what was sent over a WebSocket. What is sent by long polling waits for a poll.
-    ///
-    /// # Errors
-    /// The connection is broken, or the client did not accept the bytes in time.
-    pub async fn flush(&mut self) -> Result<(), Disconnected> {
-        match &mut self.websocket {
-            Some(websocket) => websocket.flush().await,
-            None => Ok(()),
         }
     }
 
@@ -173,13 +194,14 @@ impl Socket {
         };
         self.handler.closed(reason);
         let Some(reason) = reason else { return };
-        if let Some(websocket) = self.websocket.take() {
+        let polling = self.entry.session.polling();
+        if let Some(websocket) = self.websocket.take().or_else(|| polling?.take_websocket()) {
             return websocket.close(reason).await;
         }
         // These clients do not poll.
         let is_gone =
             matches!(reason, CloseReason::TooSlow | CloseReason::HeartbeatTimeout | CloseReason::ClosedByClient);
-        if let Some(polling) = self.entry.session.polling().filter(|_| !is_gone) {
+        if let Some(polling) = polling.filter(|_| !is_gone) {
             polling.close().await;
         }
     }
@@ -195,8 +217,8 @@ impl PacketSender {
         self.0.offer_tick(frame)
     }
 
-    /// Sends the packets for which there is capacity, and removes them. Never waits. Only the client's task may call this;
-    /// it then calls [`Socket::flush`]. Packets to a session that has ended are dropped.
+    /// Sends the packets for which there is capacity, and removes them. Never waits. Only the client's task may call this.
+    /// [`Socket::next`] returns when there may be capacity again. Packets to a session that has ended are dropped.
     pub fn send(&self, packets: &mut VecDeque<EncodedPacket>) {
         self.0.send(packets);
     }

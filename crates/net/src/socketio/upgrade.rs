@@ -17,7 +17,10 @@ const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 /// poll that could tell whether it still lives.
 pub(super) async fn upgrade(session: Arc<Session>, mut websocket: Box<WebSocket>) {
     let Some(polling) = session.polling() else { return };
-    let probed = timeout(UPGRADE_TIMEOUT, probe(polling, &mut websocket)).await;
+    let probed = tokio::select! {
+        probed = timeout(UPGRADE_TIMEOUT, probe(polling, &mut websocket)) => probed,
+        () = polling.closing() => Ok(Err(Disconnected::Close(CloseReason::ClosedByClient))),
+    };
     let reason = match probed.unwrap_or(Err(Disconnected::Close(CloseReason::Protocol))) {
         Ok(()) => match session.upgrade(websocket) {
             None => return,

@@ -1,7 +1,6 @@
 //! One WebSocket: what a client sends, and the frames that are written to it.
 
 use std::future::poll_fn;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -142,6 +141,19 @@ impl WebSocket {
             Ok(Err(_)) => Err(Disconnected::Broken),
             Err(_) => Err(Disconnected::Close(CloseReason::TooSlow)),
         }
+    }
+
+    /// Returns whether the kernel has accepted all bytes that were written. Answers can be deferred.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.writer.is_flushed()
+    }
+
+    /// Waits until the kernel has accepted some of the bytes. Cancel-safe.
+    ///
+    /// # Errors
+    /// The connection is broken.
+    pub(crate) async fn flush_part(&self) -> Result<(), Disconnected> {
+        self.writer.flush_part().await.map(drop).map_err(|_| Disconnected::Broken)
     }
 
     /// Closes the socket with a code and waits for the client to close its side.

@@ -92,12 +92,18 @@ impl SocketWriter {
     }
 
     /// Returns whether the kernel has accepted all bytes.
-    pub(super) fn is_flushed(&self) -> bool {
+    pub(crate) fn is_flushed(&self) -> bool {
         self.queue.lock().pending.is_empty()
     }
 
     /// Waits until the kernel has accepted all bytes.
     pub(super) async fn flush(&self) -> io::Result<()> {
+        while !self.flush_part().await? {}
+        Ok(())
+    }
+
+    /// Waits until the kernel has accepted some bytes; returns whether it has accepted all. Cancel-safe.
+    pub(super) async fn flush_part(&self) -> io::Result<bool> {
         loop {
             {
                 let mut queue = self.queue.lock();
@@ -106,7 +112,10 @@ impl SocketWriter {
                 if queue.pending.is_empty() {
                     // Large buffers are rare; ten thousand connections must not keep theirs.
                     queue.pending = Vec::new();
-                    return Ok(());
+                    return Ok(true);
+                }
+                if written > 0 {
+                    return Ok(false);
                 }
             }
             self.tcp.writable().await?;

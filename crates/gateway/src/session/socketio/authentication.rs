@@ -5,28 +5,43 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use access::{AuthMethod, Credentials, Denied, Identity};
+use axum::http::request::Parts;
+use engine::TraceParent;
 use net::socketio::packet;
 use net::websocket::CloseReason;
 use serde::Deserialize;
 use tracing::Span;
 use wire::{Event, Token};
 
+use crate::http::http_telemetry::traceparent;
 use crate::node::Node;
 use crate::ops::metrics::{ConnectionGauge, Refusal};
 use crate::ops::telemetry::traces::{self, TraceOrigin};
 use crate::session::fault::denied_fault;
 use crate::session::request_task::RequestTask;
-use crate::session::socketio::connection::{ConnectRequest, SocketIoConnection, SocketIoOutcome, SocketIoRequest};
+use crate::session::socketio::connection::{SocketIoConnection, SocketIoOutcome, SocketIoRequest};
 use crate::session::socketio::handler::{Ack, EventHandler};
 use crate::systems::{self, System};
 
 /// The identity of a client, and the systems that accept it.
 pub(super) type Authentication = Result<(Identity, Vec<System>), Denied>;
 
+/// What the request that opened the session tells of the client.
+pub(super) struct ConnectRequest {
+    credentials: Result<Credentials, Denied>,
+    traceparent: Option<TraceParent>,
+}
+
 /// The payload of a request for admission.
 #[derive(Default, Deserialize)]
 struct AdmissionPayload {
     token: Option<String>,
+}
+
+impl ConnectRequest {
+    pub(super) fn of(head: &Parts) -> Self {
+        Self { credentials: Credentials::of(&head.uri, &head.headers), traceparent: traceparent(&head.headers) }
+    }
 }
 
 /// Authenticates a client for each of the systems. The tokens of an issuer and those of a next-auth server, and no other

@@ -6,17 +6,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use access::{Credentials, Denied, Identity, ValidityEnd};
-use axum::http::request::Parts;
+use access::{Identity, ValidityEnd};
 use engine::{ExecuteError, Subscription, TraceParent};
 use net::socketio::{Packet, Socket, packet};
-use net::websocket::{CloseReason, Disconnected, WRITE_TIMEOUT};
+use net::websocket::{CloseReason, Disconnected};
 use timers::Scope;
 use tokio::time::sleep;
 use tracing::Span;
 use wire::{AUTH, Code, Event, Fault};
 
-use crate::http::http_telemetry::traceparent;
 use crate::node::Node;
 use crate::ops::drain::DrainStep;
 use crate::ops::metrics::ConnectionGauge;
@@ -25,18 +23,12 @@ use crate::session::connections::ConnectionGuard;
 use crate::session::fault::fault;
 use crate::session::random_ids;
 use crate::session::request_task::{EndedRequest, RequestTask, ended};
-use crate::session::socketio::authentication::Authentication;
+use crate::session::socketio::authentication::{Authentication, ConnectRequest};
 use crate::session::socketio::handler::{Ack, Begun, Client, EventHandler, RequestResult};
 use crate::session::socketio::outbox::Outbox;
 use crate::session::time_validity::uncertain;
 use crate::session::websocket::close_reason;
 use crate::systems;
-
-/// How long after a deadline the connection checks it, so that it has passed.
-const CHECK_PAUSE: Duration = Duration::from_millis(20);
-
-/// How long the messages that a client sent before it disconnected are still carried out: the budget of a command.
-const LAST_MESSAGES_WITHIN: Duration = engine::COMMAND_TIMEOUT;
 
 /// Longest part of an unknown event's name that is quoted in the answer, in characters.
 const QUOTED_MAX: usize = 40;
@@ -44,7 +36,7 @@ const QUOTED_MAX: usize = 40;
 /// One client, while it is connected.
 pub(super) struct SocketIoConnection {
     pub(super) node: Arc<Node>,
-    socket: Socket,
+    pub(super) socket: Socket,
     pub(super) request: Box<ConnectRequest>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) guard: ConnectionGuard,
@@ -60,18 +52,12 @@ pub(super) struct SocketIoConnection {
     /// The answer to a fresh token, which waits in the same way.
     pub(super) refreshed: Option<Box<(Ack, Event)>>,
     pub(super) in_flight: InFlight,
-    ended_since: Option<Instant>,
+    pub(super) ended_since: Option<Instant>,
     /// The scopes that the client has joined, as recorded.
     joined: Vec<Scope>,
     pub(super) gauge: Option<ConnectionGauge>,
     /// The span of the authentication, if it was recorded.
     pub(super) origin: Option<Box<TraceParent>>,
-}
-
-/// What the request that opened the session tells of the client.
-pub(super) struct ConnectRequest {
-    pub(super) credentials: Result<Credentials, Denied>,
-    pub(super) traceparent: Option<TraceParent>,
 }
 
 /// The request in progress, if there is one.
@@ -91,12 +77,6 @@ pub(super) enum SocketIoRequest {
 pub(super) enum SocketIoOutcome {
     Authenticated(Authentication),
     Event(RequestResult),
-}
-
-impl ConnectRequest {
-    pub(super) fn of(head: &Parts) -> Self {
-        Self { credentials: Credentials::of(&head.uri, &head.headers), traceparent: traceparent(&head.headers) }
-    }
 }
 
 impl SocketIoConnection {
@@ -190,39 +170,10 @@ impl SocketIoConnection {
             if let Err(reason) = result.and_then(|()| self.check()) {
                 return Disconnected::Close(reason);
             }
-            if let Err(disconnected) = self.socket.flush().await {
-                return disconnected;
-            }
             if let Some(disconnected) = self.end_overdue() {
                 return disconnected;
             }
         }
-    }
-
-    /// Checks the time limits of the connection, and its handlers, after anything has happened.
-    fn check(&mut self) -> Result<(), CloseReason> {
-        let authenticate_within = self.node.settings.limits.request_within;
-        if self.unauthenticated_since.is_some_and(|since| since.elapsed() > authenticate_within) {
-            return Err(CloseReason::Protocol);
-        }
-        if self.outbox.is_stuck() {
-            return Err(CloseReason::TooSlow);
-        }
-        self.check_handlers();
-        self.confirm_admission();
-        if self.admitted_since.is_some_and(|since| since.elapsed() > authenticate_within) {
-            return Err(CloseReason::overloaded());
-        }
-        Ok(())
-    }
-
-    /// Returns why the client has ended the session, if its last messages have been carried out for long enough.
-    fn end_overdue(&mut self) -> Option<Disconnected> {
-        if !self.socket.is_ended() {
-            return None;
-        }
-        let ended_for = self.ended_since.get_or_insert_with(Instant::now).elapsed();
-        if ended_for > LAST_MESSAGES_WITHIN { self.socket.take_end() } else { None }
     }
 
     /// Tells the client that the node stops, if it is admitted: before, it is sent no event.
@@ -233,7 +184,7 @@ impl SocketIoConnection {
     }
 
     /// Tells the client of its admission, once the handlers have subscribed it to what it is served.
-    fn confirm_admission(&mut self) {
+    pub(super) fn confirm_admission(&mut self) {
         if self.admitted_since.is_some() && !self.handlers.iter().any(|handler| handler.is_joining()) {
             self.admitted_since = None;
             if let Some(refreshed) = self.refreshed.take() {
@@ -243,18 +194,6 @@ impl SocketIoConnection {
             self.outbox.push(packet::connect(&random_ids::plain()));
             self.flush(self.dialect());
         }
-    }
-
-    /// Returns when the connection is to be checked although nothing has happened.
-    fn check_in(&self) -> Option<Duration> {
-        let until = |at: Instant| at.saturating_duration_since(Instant::now());
-        let stuck = self.outbox.stuck_since().map(|since| until(since + WRITE_TIMEOUT) + CHECK_PAUSE);
-        let authenticate_within = self.node.settings.limits.request_within;
-        let authentication = self.unauthenticated_since.or(self.admitted_since);
-        let authentication = authentication.map(|since| until(since + authenticate_within) + CHECK_PAUSE);
-        let handlers = self.handlers.iter().filter(|_| self.in_flight.is_none());
-        let handlers = handlers.filter_map(|handler| handler.check_at()).map(until);
-        [stuck, authentication].into_iter().flatten().chain(handlers).min()
     }
 
     fn receive(&mut self, packet: Packet) -> Result<(), CloseReason> {
@@ -341,7 +280,7 @@ impl SocketIoConnection {
     }
 
     /// Has every handler check its state, and begins the request of the first one that needs one.
-    fn check_handlers(&mut self) {
+    pub(super) fn check_handlers(&mut self) {
         for index in 0..self.handlers.len() {
             if self.in_flight.is_some() {
                 break;

@@ -2,10 +2,9 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use net::socketio::{EncodedPacket, PacketSender};
-use net::websocket::{WRITE_TIMEOUT, WriteResult};
+use net::websocket::WriteResult;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -13,21 +12,15 @@ use tokio::sync::Notify;
 /// holds more than one delivery: at most, the members that joined and left among all members of a room.
 pub(crate) struct Outbox {
     sender: PacketSender,
-    queue: Mutex<Queue>,
+    waiting: Mutex<VecDeque<EncodedPacket>>,
     /// Messages other than ticks that were pushed and are not counted yet.
     messages: AtomicU64,
     deferred: Notify,
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<EncodedPacket>,
-    stuck_since: Option<Instant>,
-}
-
 impl Outbox {
     pub(super) fn new(sender: PacketSender) -> Self {
-        Self { sender, queue: Mutex::default(), messages: AtomicU64::new(0), deferred: Notify::new() }
+        Self { sender, waiting: Mutex::default(), messages: AtomicU64::new(0), deferred: Notify::new() }
     }
 
     /// Adds a message to those that wait.
@@ -38,7 +31,7 @@ impl Outbox {
 
     /// Adds a tick to the packets that wait.
     pub(crate) fn push_tick(&self, packet: EncodedPacket) {
-        self.queue.lock().waiting.push_back(packet);
+        self.waiting.lock().push_back(packet);
     }
 
     /// Sends a tick, a packet as a frame, if that is possible at once. Never waits.
@@ -48,32 +41,17 @@ impl Outbox {
 
     /// Sends the packets for which there is capacity.
     pub(super) fn flush(&self) {
-        let Queue { waiting, stuck_since } = &mut *self.queue.lock();
-        let before = waiting.len();
-        self.sender.send(waiting);
+        let mut waiting = self.waiting.lock();
+        self.sender.send(&mut waiting);
         if waiting.is_empty() {
             // A new queue, so that a client keeps no memory for a burst.
-            (*waiting, *stuck_since) = (VecDeque::new(), None);
-        } else if waiting.len() < before {
-            *stuck_since = Some(Instant::now());
-        } else {
-            stuck_since.get_or_insert_with(Instant::now);
+            *waiting = VecDeque::new();
         }
     }
 
     /// Tells whether no packet waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.lock().waiting.is_empty()
-    }
-
-    /// Returns since when no packet could be sent, if packets wait.
-    pub(super) fn stuck_since(&self) -> Option<Instant> {
-        self.queue.lock().stuck_since
-    }
-
-    /// Tells whether no packet could be sent for too long.
-    pub(super) fn is_stuck(&self) -> bool {
-        self.stuck_since().is_some_and(|since| since.elapsed() > WRITE_TIMEOUT)
+        self.waiting.lock().is_empty()
     }
 
     /// Returns the number of messages pushed since the last call.

@@ -16,7 +16,8 @@ use net::websocket::{CloseReason, Disconnected};
 use crate::http::error::{full, stopping};
 use crate::node::Node;
 use crate::session::connections::{ConnectionInfo, LimitReached};
-use crate::session::socketio::connection::{ConnectRequest, SocketIoConnection};
+use crate::session::socketio::authentication::ConnectRequest;
+use crate::session::socketio::connection::SocketIoConnection;
 use crate::systems;
 
 /// Returns the routes of Socket.IO; no routes if no enabled system has events.
