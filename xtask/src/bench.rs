@@ -21,7 +21,7 @@ pub(crate) mod soak;
 mod telemetry;
 
 /// The measurements in their order. A baseline runs next to what it is compared with, because a machine's speed drifts.
-const MEASUREMENTS: [Measurement; 19] = [
+const MEASUREMENTS: [Measurement; 21] = [
     Measurement { name: "idle", system: tickcast(1), scenario: "idle" },
     Measurement { name: "ticks, bare loop", system: System::Bare, scenario: "ticks" },
     Measurement { name: "ticks", system: tickcast(1), scenario: "ticks" },
@@ -36,6 +36,8 @@ const MEASUREMENTS: [Measurement; 19] = [
     Measurement { name: "storm", system: tickcast(2), scenario: "storm" },
     Measurement { name: "slow", system: tickcast(1), scenario: "slow" },
     Measurement { name: "churn", system: tickcast(1), scenario: "churn" },
+    Measurement { name: "room-250", system: System::Rooms { nodes: 2 }, scenario: "room-250" },
+    Measurement { name: "room-500", system: System::Rooms { nodes: 2 }, scenario: "room-500" },
     Measurement { name: "room", system: System::Rooms { nodes: 2 }, scenario: "room" },
     Measurement { name: "rooms", system: System::Rooms { nodes: 2 }, scenario: "rooms" },
     Measurement { name: "organizations", system: System::Studio { nodes: 2 }, scenario: "organizations" },

@@ -42,6 +42,8 @@ pub(super) fn page(root: &Path, reports: &[Value], previous: Option<&Value>) -> 
         ),
         ("messages per CPU-second, relative to express and ws", rate("compare"), rate("compare, express and ws")),
         ("messages per CPU-second, relative to Socket.IO", rate("compare"), rate("compare, Socket.IO")),
+        ("messages per CPU-second of rooms, relative to ticks", rate("rooms"), rate("ticks")),
+        ("messages per CPU-second of a room of 1,000, relative to one of 250", rate("room"), rate("room-250")),
     ] {
         if let (Some(tickcast), Some(baseline)) = (tickcast, baseline) {
             page += &format!("- {title}: **{:.2}**\n", tickcast / baseline);
