@@ -14,8 +14,8 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// Bytes of files after which a release is worth its cost. What is made of a file takes some times its size.
 const FILE_BYTES_MIN: u64 = 4 * 1024 * 1024;
 
-/// Sockets after whose handshakes a release is worth its cost. A handshake takes three times the memory that its
-/// connection keeps, and many at once leave free memory between what is kept.
+/// Sockets after whose handshakes a release is worth its cost. Handshakes that overlap leave free memory between what the
+/// connections keep.
 const OPENED_MIN: u64 = 1000;
 
 /// What a node has done so far.
