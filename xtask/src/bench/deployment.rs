@@ -82,6 +82,8 @@ impl Deployment {
             let ports = NodePorts { public: free[0], internal: free[1] };
             let mut command = servers::tickcast(&setup.binaries.join("tickcast"), redis, ports);
             command.env("TICKCAST__LIMITS__CONNECTIONS", "16000").env("TICKCAST__AUTH__TEST_HEADERS", "true");
+            // A client that mutates without pauses is no flood here.
+            command.env("TICKCAST__LIMITS__MESSAGES_PER_SECOND", "100000");
             command.envs(telemetry_variables(telemetry, self.collector.as_ref()));
             self.add(&format!("node-{number}"), ports.public, command, setup)?;
             self.wait_until(|| ports::is_ok(ports.internal, "/readyz"))?;
