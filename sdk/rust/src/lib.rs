@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backoff;
+mod client_core;
 pub mod clockit;
 mod close_policy;
 mod connection;
@@ -9,6 +10,8 @@ mod endpoint;
 mod error;
 mod events;
 mod http;
+mod http_time;
+mod json_codec;
 mod link;
 mod link_monitor;
 mod network;
@@ -17,6 +20,8 @@ mod outbox;
 pub mod rooms;
 mod server_clock;
 mod socket;
+mod socketio;
+mod time_pings;
 mod times;
 mod token_refresh;
 

@@ -1,10 +1,10 @@
 //! Rooms: a countdown that a team shares.
 
 mod client;
-mod codec;
 mod membership;
 mod model;
 mod protocol;
+mod request;
 mod task;
 
 pub use client::{CountdownCommand, NewRoom, RoomsClient, RoomsEvent, RoomsSnapshot};

@@ -43,17 +43,18 @@ pub(crate) trait Codec: Send + Sync + 'static {
     /// Returns the URL to connect to, and headers of the handshake.
     fn request(&self, identity: &Identity) -> (Url, HeaderMap);
 
-    /// Returns the codec of a new link.
-    fn for_link(&self, identity: &Identity) -> Self;
-
     /// Reads a text. Anything may arrive: the server may be newer, or none of ours.
     fn decode(&mut self, text: &str) -> Decoded<Self::Message>;
 
-    /// Returns the silence after which the protocol counts a link as dead.
-    fn silence_max(&self) -> Option<Duration>;
+    /// Returns the silence after which the protocol counts a link as dead; `None` if it has no heartbeat.
+    fn silence_max(&self) -> Option<Duration> {
+        None
+    }
 
     /// Returns the reason for which a link ended, by what its texts have told.
-    fn end_reason(&self, error: ConnectionError) -> ConnectionError;
+    fn end_reason(&self, error: ConnectionError) -> ConnectionError {
+        error
+    }
 }
 
 /// Opens links over WebSockets.
@@ -68,9 +69,9 @@ impl<C: Codec + Clone> Dial for SocketDialer<C> {
     fn dial(&mut self, id: LinkId) -> Link {
         let (link, outgoing) = Link::new(id);
         let (network, credentials) = (self.network.clone(), Arc::clone(&self.credentials));
-        let (codec, events) = (self.codec.clone(), self.events.clone());
+        let (mut codec, events) = (self.codec.clone(), self.events.clone());
         tokio::spawn(async move {
-            if let Err(error) = run(&network, &credentials, &codec, outgoing, id, &events).await {
+            if let Err(error) = run(&network, &credentials, &mut codec, outgoing, id, &events).await {
                 // The client has gone if nobody receives it.
                 events.send((id, LinkEvent::Closed(error))).await.ok();
             }
@@ -100,7 +101,7 @@ pub(crate) fn identified(mut url: Url, identity: &Identity) -> (Url, HeaderMap) 
 async fn run<C: Codec>(
     network: &Network,
     credentials: &Credentials,
-    codec: &C,
+    codec: &mut C,
     mut outgoing: mpsc::Receiver<String>,
     id: LinkId,
     events: &LinkEvents<C::Message>,
@@ -110,8 +111,8 @@ async fn run<C: Codec>(
         // Nothing is sent before the handshake, so the link was dropped.
         _ = outgoing.recv() => None,
     };
-    let Some((mut socket, mut codec)) = opened else { return Ok(()) };
-    let served = serve(&mut socket, &mut codec, &mut outgoing, id, events).await;
+    let Some(mut socket) = opened else { return Ok(()) };
+    let served = serve(&mut socket, codec, &mut outgoing, id, events).await;
     served.map_err(|error| codec.end_reason(error))
 }
 
@@ -145,11 +146,7 @@ async fn serve<C: Codec>(
     }
 }
 
-async fn open<C: Codec>(
-    network: &Network,
-    credentials: &Credentials,
-    codec: &C,
-) -> Result<(Socket, C), ConnectionError> {
+async fn open<C: Codec>(network: &Network, credentials: &Credentials, codec: &C) -> Result<Socket, ConnectionError> {
     let identity = credentials.present().await?;
     let (mut url, headers) = codec.request(&identity);
     let stream = network.connect(&url).await?;
@@ -159,7 +156,7 @@ async fn open<C: Codec>(
     let mut request = url.as_str().into_client_request().map_err(ConnectionError::unreachable)?;
     request.headers_mut().extend(headers);
     match client_async(request, stream).await {
-        Ok((socket, _)) => Ok((socket, codec.for_link(&identity))),
+        Ok((socket, _)) => Ok(socket),
         Err(Error::Http(response)) => {
             let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
             let retry_after = retry_after.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);

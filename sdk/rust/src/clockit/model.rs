@@ -48,7 +48,7 @@ impl Model {
             ServerMessage::Tick { ticks, server_time } => self.apply_ticks(&ticks, server_time),
             ServerMessage::Answer { .. }
             | ServerMessage::Authenticated { .. }
-            | ServerMessage::Time { .. }
+            | ServerMessage::Time(_)
             | ServerMessage::Error(_) => false,
         }
     }

@@ -7,6 +7,7 @@ use crate::error::{ErrorCode, ServerError};
 use crate::link::LinkEvent;
 use crate::outbox::Answer;
 use crate::socket::Decoded;
+use crate::time_pings::Pong;
 
 /// A goal of a session. Fields that the library does not know are kept as they came.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -131,11 +132,7 @@ pub(crate) enum ServerMessage {
         id: String,
         expires_at: Option<i64>,
     },
-    /// The server's time in the middle of a round trip.
-    Time {
-        request: u64,
-        server_ms: f64,
-    },
+    Time(Pong),
     Error(ServerError),
 }
 
@@ -176,13 +173,7 @@ fn parse(mut message: Map<String, Value>) -> Option<ServerMessage> {
             let expires_at = payload.as_ref().and_then(|payload| payload.get("expiresAt")).and_then(Value::as_i64);
             ServerMessage::Authenticated { id: id?, expires_at }
         }
-        "time-pong" => {
-            let number = |field: &str| message.get(field).and_then(Value::as_f64);
-            let server_ms = f64::midpoint(number("t1")?, number("t2")?);
-            // The requests of the library have whole numbers from 1 on.
-            let request = message.get("t0").and_then(Value::as_u64).unwrap_or_default();
-            ServerMessage::Time { request, server_ms }
-        }
+        "time-pong" => ServerMessage::Time(Pong::parse(&message)?),
         "error" => error(id, &payload.unwrap_or_default()),
         _ => return None,
     })

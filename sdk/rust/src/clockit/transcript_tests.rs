@@ -53,7 +53,7 @@ fn replay(transcript: &str, counts: &mut Counts) {
             ServerMessage::Answer { .. } => counts.answers += 1,
             ServerMessage::Tick { .. }
             | ServerMessage::Authenticated { .. }
-            | ServerMessage::Time { .. }
+            | ServerMessage::Time(_)
             | ServerMessage::Error(_) => {}
         }
         let is_tick = message.is_tick();

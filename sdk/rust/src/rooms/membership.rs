@@ -1,60 +1,29 @@
 //! What a client wants to be in rooms, and what it is: its target, the room it is in, and its requests. Knows no
 //! connection: texts are sent by a function.
 
+mod commands;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
-use tokio::sync::oneshot;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::error::{RefusedError, RoomError, RoomErrorCode};
-use crate::rooms::codec::request_packet;
 use crate::rooms::model::RoomModel;
-use crate::rooms::protocol::{Room, RoomEvent, RoomFault, TimerState, fault_of_answer};
-
-/// More commands without an answer than people send for one countdown.
-const UNANSWERED_MAX: usize = 64;
+use crate::rooms::protocol::{Room, RoomEvent, RoomFault, fault_of_answer};
+use crate::rooms::request::{PendingRequest, RoomCommand, RoomReply, SendPacket, Target};
+use crate::socketio::request_packet;
 
 /// Answers to commands that were sent before a move to another node arrive by then, or not at all.
 const HANDOVER_ANSWERS: Duration = Duration::from_secs(3);
-
-/// Sends a text on the current link; returns false if there is none.
-pub(crate) type SendPacket<'s> = &'s mut dyn FnMut(String) -> bool;
-
-/// Where the outcome of a request is awaited.
-pub(crate) type RoomReply<T> = oneshot::Sender<Result<T, RoomError>>;
-
-/// The room that a client wants to be in.
-#[derive(Debug)]
-pub(crate) enum Target {
-    Room { session_id: String, name: Option<String> },
-    New { duration_s: Option<f64>, name: Option<String> },
-}
-
-/// A command for the countdown.
-#[derive(Debug)]
-pub(crate) struct RoomCommand {
-    pub(crate) event: &'static str,
-    pub(crate) payload: Map<String, Value>,
-    pub(crate) reply: RoomReply<TimerState>,
-}
 
 /// What a membership tells its client.
 #[derive(Debug)]
 pub(crate) enum Notice {
     Event(RoomEvent),
     Fault(RoomFault),
-}
-
-enum PendingRequest {
-    /// `version` is that of the target.
-    Join {
-        version: u64,
-    },
-    Leave(Option<RoomReply<()>>),
-    Command(RoomCommand),
 }
 
 /// A join that was sent on the link of the dial in progress.
@@ -149,24 +118,6 @@ impl Membership {
             // The membership of a lost connection ends by itself.
             self.resolve(reply, Ok(()));
         }
-    }
-
-    /// Sends a command for the countdown. During a move it waits for the end of it.
-    pub(crate) fn command(&mut self, command: RoomCommand, now: Instant, send: SendPacket<'_>) {
-        if self.pending.len() + self.held.len() >= UNANSWERED_MAX {
-            return self.resolve(command.reply, Err(RoomError::QueueFull));
-        }
-        if self.early_join.is_some() && self.is_joined {
-            return self.held.push_back(command);
-        }
-        let room = self.model.room.as_ref().filter(|_| self.is_joined);
-        let Some(session_id) = room.map(|room| room.session_id.clone()) else {
-            return self.resolve(command.reply, Err(RoomError::NotJoined));
-        };
-        let mut payload = command.payload.clone();
-        payload.insert("sessionId".to_owned(), session_id.into());
-        let event = command.event;
-        self.request(PendingRequest::Command(command), event, Some(Value::Object(payload)), now, send);
     }
 
     /// Joins the target on the link of the dial in progress. Returns false if there is no room to join.
@@ -311,18 +262,17 @@ impl Membership {
         let request = PendingRequest::Join { version: self.version };
         if let Some(payload) = self.join_payload() {
             self.may_be_joined |= self.request(request, "session:join", Some(payload), now, send);
-        } else if let (Some(Target::New { duration_s, name }), None) = (&self.target, &self.join_error) {
-            let payload = without_nulls(json!({ "duration": duration_s, "name": name }));
+        } else if let (Some(target), None) = (&self.target, &self.join_error)
+            && let Some(payload) = target.create_payload()
+        {
             self.may_be_joined |= self.request(request, "session:create", Some(payload), now, send);
         }
     }
 
     /// Returns the payload of a join of the target; `None` if there is no room to join.
     fn join_payload(&self) -> Option<Value> {
-        let (Some(Target::Room { session_id, name }), None) = (&self.target, &self.join_error) else { return None };
-        let room = self.model.room.as_ref().filter(|room| room.session_id == *session_id);
-        let resume = room.and_then(|room| room.resume.as_deref());
-        Some(without_nulls(json!({ "sessionId": session_id, "name": name, "resume": resume })))
+        let (Some(target), None) = (&self.target, &self.join_error) else { return None };
+        target.join_payload(self.model.room.as_ref())
     }
 
     /// Returns whether the request was sent. Otherwise it is made when there is a link.
@@ -383,7 +333,7 @@ impl Membership {
     fn give_up_joining(&mut self, fault: RoomFault) {
         (self.model, self.is_joined) = (RoomModel::default(), false);
         if let Some(reply) = self.target_reply.take() {
-            self.resolve(reply, Err(rejected(fault.clone())));
+            self.resolve(reply, Err(fault.clone().into()));
         }
         self.join_error = Some(fault);
         self.drop_held();
@@ -395,37 +345,7 @@ impl Membership {
             self.may_be_joined = self.is_joined || self.is_joining();
         }
         if let Some(reply) = reply {
-            self.resolve(reply, fault.map_or(Ok(()), |fault| Err(rejected(fault))));
-        }
-    }
-
-    fn handle_command_answer(&mut self, command: RoomCommand, answer: Value) {
-        let Some(RoomEvent::State(state)) = RoomEvent::parse("timer:state", answer) else {
-            return self.resolve(command.reply, Err(RoomError::OutcomeUnknown));
-        };
-        self.apply(RoomEvent::State(state.clone()));
-        self.resolve(command.reply, Ok(state));
-    }
-
-    fn handle_command_fault(
-        &mut self,
-        id: u64,
-        command: RoomCommand,
-        fault: RoomFault,
-        now: Instant,
-        send: SendPacket<'_>,
-    ) {
-        let is_of_old_link = self.handover.is_some_and(|(first_id, _)| id < first_id);
-        if fault.code != RoomErrorCode::NotJoined {
-            self.resolve(command.reply, Err(rejected(fault)));
-        } else if self.early_join.is_some() {
-            // The next link takes over the membership before the command was carried out.
-            self.held.push_back(command);
-        } else if is_of_old_link {
-            self.command(command, now, send);
-        } else {
-            self.resolve(command.reply, Err(rejected(fault)));
-            self.rejoin_as_new_member(now, send);
+            self.resolve(reply, fault.map_or(Ok(()), |fault| Err(fault.into())));
         }
     }
 
@@ -455,28 +375,10 @@ impl Membership {
         }
     }
 
-    fn drop_held(&mut self) {
-        for command in std::mem::take(&mut self.held) {
-            self.resolve(command.reply, Err(RoomError::NotJoined));
-        }
-    }
-
     fn resolve<T: Send + 'static>(&mut self, reply: RoomReply<T>, result: Result<T, RoomError>) {
         // The caller may have gone.
         self.replies.push(Box::new(move || drop(reply.send(result))));
     }
-}
-
-fn rejected(fault: RoomFault) -> RoomError {
-    RoomError::Rejected { code: fault.code, message: fault.message }
-}
-
-/// An absent field is omitted.
-fn without_nulls(mut object: Value) -> Value {
-    if let Value::Object(fields) = &mut object {
-        fields.retain(|_, value| !value.is_null());
-    }
-    object
 }
 
 #[cfg(test)]

@@ -117,6 +117,23 @@ pub enum RoomEvent {
     MemberLeft(MemberChange),
 }
 
+/// What the server sends without a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RoomMessage {
+    Event(RoomEvent),
+    Fault(RoomFault),
+}
+
+impl RoomMessage {
+    /// Reads a message; `None` for others, such as those of later versions.
+    pub(crate) fn parse(name: &str, payload: Value) -> Option<Self> {
+        match name {
+            "error" => parse_fault(&payload).map(Self::Fault),
+            _ => RoomEvent::parse(name, payload).map(Self::Event),
+        }
+    }
+}
+
 /// An error that the server reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RoomFault {
@@ -125,7 +142,7 @@ pub(crate) struct RoomFault {
 }
 
 impl RoomEvent {
-    /// Reads an event; `None` for others, such as those of later versions.
+    /// Reads an event; `None` for others.
     pub(crate) fn parse(name: &str, payload: Value) -> Option<Self> {
         match name {
             "session:joined" => serde_json::from_value(payload).ok().map(Self::Joined),
@@ -150,7 +167,7 @@ pub(crate) fn fault_of_answer(answer: &Value) -> Option<RoomFault> {
 }
 
 /// Reads a fault.
-pub(crate) fn parse_fault(value: &Value) -> Option<RoomFault> {
+fn parse_fault(value: &Value) -> Option<RoomFault> {
     let code = value.get("code")?.as_str()?.into();
     let message = value.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
     Some(RoomFault { code, message })

@@ -1,6 +1,7 @@
 //! The task of a client against links in memory, with the clock of the test.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::advance;
@@ -9,7 +10,8 @@ use super::*;
 use crate::clockit::client::ClockitClient;
 use crate::clockit::protocol::SessionStart;
 use crate::credential::Credential;
-use crate::link::{Link, LinkEvents};
+use crate::link::{Dial, EVENTS_MAX, Link, LinkEvent, LinkEvents, LinkId};
+use crate::socket::Decoded;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -41,7 +43,8 @@ impl World {
         let dialled = Dialled::default();
         let (events, received) = mpsc::channel(EVENTS_MAX);
         let dialer = Box::new(MemoryDialer(Arc::clone(&dialled)));
-        let channels = start_task_with(dialer, received, credentials, continues_locally);
+        let core = ClientCore::new(dialer, received, credentials, continues_locally);
+        let channels = start_task_with(core);
         Self { client: ClockitClient::over(channels), dialled, events }
     }
 

@@ -1,4 +1,9 @@
+use serde_json::{Map, json};
+use tokio::sync::oneshot;
+
 use super::*;
+use crate::rooms::membership::commands::UNANSWERED_MAX;
+use crate::rooms::protocol::TimerState;
 
 /// A membership on a link that takes what it is given.
 struct World {

@@ -1,4 +1,4 @@
-//! Socket.IO 5 over Engine.IO 4 by WebSocket, as far as a client of Rooms needs it: one namespace, JSON, no binary data.
+//! Socket.IO 5 over Engine.IO 4 by WebSocket, as far as the clients of Rooms and Studio need it: one namespace, JSON, no binary data.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::http::HeaderMap;
 use url::Url;
 
+use crate::client_core::TokenAnswer;
 use crate::close_policy::{TOO_MANY, UNAUTHORIZED};
 use crate::credential::Identity;
 use crate::endpoint::ServerUrl;
 use crate::error::ConnectionError;
 use crate::link::LinkEvent;
-use crate::rooms::protocol::{RoomEvent, RoomFault, parse_fault};
 use crate::socket::{Codec, Decoded, identified};
 
 /// Limit of the wait for the open packet, and for the close that follows a DISCONNECT.
@@ -20,19 +20,21 @@ const PACKET_TIMEOUT: Duration = Duration::from_secs(10);
 /// A longer heartbeat than this is none.
 const SILENCE_MAX: Duration = Duration::from_mins(5);
 
-/// A message of a server.
+/// A message of a server; `E` are the events of a system.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum RoomMessage {
+pub(crate) enum SocketIoMessage<E> {
     /// The namespace is connected.
     Connected,
-    Event(RoomEvent),
+    Event(E),
     /// The answer to a request.
     Ack {
         id: u64,
         answer: Value,
     },
-    Error(RoomFault),
 }
+
+/// Reads an event by its name and payload; `None` for others, such as those of later versions.
+pub(crate) type ParseEvent<E> = fn(&str, Value) -> Option<E>;
 
 /// Returns the packet of an event that requests an acknowledgement.
 pub(crate) fn request_packet(id: u64, event: &str, payload: Option<&Value>) -> String {
@@ -40,34 +42,54 @@ pub(crate) fn request_packet(id: u64, event: &str, payload: Option<&Value>) -> S
     format!("42{id}{values}")
 }
 
+/// Reads the answer to the event `auth`.
+pub(crate) fn token_answer(answer: &Value) -> TokenAnswer {
+    match answer.get("error").map(|fault| fault.get("code").and_then(Value::as_str)) {
+        Some(Some("UNAVAILABLE")) => TokenAnswer::Unverified,
+        Some(_) => TokenAnswer::Rejected,
+        None => TokenAnswer::Accepted { expires_at: answer.get("expiresAt").and_then(Value::as_i64) },
+    }
+}
+
 /// The endpoint `/socket.io/`.
 #[derive(Clone)]
-pub(crate) struct RoomsCodec {
+pub(crate) struct SocketIoCodec<E> {
     url: ServerUrl,
+    parse_event: ParseEvent<E>,
     silence_max: Duration,
     /// The server has sent a DISCONNECT: it wants no reconnect with the same credential.
     is_disconnected: bool,
 }
 
-impl RoomsCodec {
-    pub(crate) fn new(url: ServerUrl) -> Self {
-        Self { url, silence_max: PACKET_TIMEOUT, is_disconnected: false }
+impl<E> SocketIoCodec<E> {
+    pub(crate) fn new(url: ServerUrl, parse_event: ParseEvent<E>) -> Self {
+        Self { url, parse_event, silence_max: PACKET_TIMEOUT, is_disconnected: false }
     }
 
-    fn decode_message(&mut self, packet: &str) -> Decoded<RoomMessage> {
+    fn decode_message(&mut self, packet: &str) -> Decoded<SocketIoMessage<E>> {
         let (kind, rest) = packet.split_at_checked(1).unwrap_or_default();
         match kind {
-            "0" => Decoded::Event(LinkEvent::Message(RoomMessage::Connected)),
+            "0" => Decoded::Event(LinkEvent::Message(SocketIoMessage::Connected)),
             "1" => {
                 self.is_disconnected = true;
                 self.silence_max = PACKET_TIMEOUT;
                 Decoded::Nothing
             }
-            "2" => decode_event(rest).map_or(Decoded::Nothing, Decoded::Event),
+            "2" => self.decode_event(rest).map_or(Decoded::Nothing, Decoded::Event),
             "3" => decode_ack(rest).map_or(Decoded::Nothing, |ack| Decoded::Event(LinkEvent::Message(ack))),
             "4" => Decoded::Event(LinkEvent::Closed(connect_error(rest))),
             _ => Decoded::Nothing,
         }
+    }
+
+    fn decode_event(&self, packet: &str) -> Option<LinkEvent<SocketIoMessage<E>>> {
+        let Ok(Value::Array(mut values)) = serde_json::from_str(packet) else { return None };
+        let payload = if values.len() > 1 { values.swap_remove(1) } else { Value::Null };
+        let name = values.first()?.as_str()?;
+        if name == "going-away" {
+            return LinkEvent::going_away(Some(&payload));
+        }
+        (self.parse_event)(name, payload).map(|event| LinkEvent::Message(SocketIoMessage::Event(event)))
     }
 
     fn handle_open(&mut self, handshake: &str) {
@@ -79,18 +101,14 @@ impl RoomsCodec {
     }
 }
 
-impl Codec for RoomsCodec {
-    type Message = RoomMessage;
+impl<E: Send + 'static> Codec for SocketIoCodec<E> {
+    type Message = SocketIoMessage<E>;
 
     fn request(&self, identity: &Identity) -> (Url, HeaderMap) {
         identified(self.url.with_query("socket.io/", &[("EIO", "4"), ("transport", "websocket")]), identity)
     }
 
-    fn for_link(&self, _: &Identity) -> Self {
-        self.clone()
-    }
-
-    fn decode(&mut self, text: &str) -> Decoded<RoomMessage> {
+    fn decode(&mut self, text: &str) -> Decoded<SocketIoMessage<E>> {
         let (kind, rest) = text.split_at_checked(1).unwrap_or_default();
         match kind {
             "0" => {
@@ -117,21 +135,10 @@ impl Codec for RoomsCodec {
     }
 }
 
-fn decode_event(packet: &str) -> Option<LinkEvent<RoomMessage>> {
-    let Ok(Value::Array(mut values)) = serde_json::from_str(packet) else { return None };
-    let payload = if values.len() > 1 { values.swap_remove(1) } else { Value::Null };
-    let name = values.first()?.as_str()?;
-    match name {
-        "going-away" => LinkEvent::going_away(Some(&payload)),
-        "error" => parse_fault(&payload).map(|fault| LinkEvent::Message(RoomMessage::Error(fault))),
-        _ => RoomEvent::parse(name, payload).map(|event| LinkEvent::Message(RoomMessage::Event(event))),
-    }
-}
-
-fn decode_ack(packet: &str) -> Option<RoomMessage> {
+fn decode_ack<E>(packet: &str) -> Option<SocketIoMessage<E>> {
     let (id, _) = packet.split_once('[')?;
     let answers: Vec<Value> = serde_json::from_str(&packet[id.len()..]).ok()?;
-    Some(RoomMessage::Ack { id: id.parse().ok()?, answer: answers.into_iter().next().unwrap_or_default() })
+    Some(SocketIoMessage::Ack { id: id.parse().ok()?, answer: answers.into_iter().next().unwrap_or_default() })
 }
 
 /// The server's refusals of the namespace.
@@ -151,22 +158,27 @@ fn connect_error(packet: &str) -> ConnectionError {
 mod tests {
     use super::*;
 
+    fn codec() -> SocketIoCodec<Value> {
+        let parse_event = |name: &str, payload| (name == "known").then_some(payload);
+        SocketIoCodec::new("http://a".parse().unwrap(), parse_event)
+    }
+
     #[test]
     fn packets_are_read_and_written() {
-        let mut codec = RoomsCodec::new("http://a".parse().unwrap());
+        let mut codec = codec();
         assert_eq!(codec.decode(r#"0{"sid":"x","pingInterval":300,"pingTimeout":200}"#), Decoded::Answer("40".into()));
         assert_eq!(codec.silence_max(), Some(Duration::from_millis(500)));
         assert_eq!(codec.decode("2"), Decoded::Answer("3".to_owned()));
         let message = |message| Decoded::Event(LinkEvent::Message(message));
-        assert_eq!(codec.decode(r#"40{"sid":"y"}"#), message(RoomMessage::Connected));
+        assert_eq!(codec.decode(r#"40{"sid":"y"}"#), message(SocketIoMessage::Connected));
         let going = Decoded::Event(LinkEvent::GoingAway(Duration::from_millis(500)));
         assert_eq!(codec.decode(r#"42["going-away",{"withinMs":500}]"#), going);
         assert_eq!(
             codec.decode(r#"4312[{"a":[1]}]"#),
-            message(RoomMessage::Ack { id: 12, answer: json!({ "a": [1] }) })
+            message(SocketIoMessage::Ack { id: 12, answer: json!({ "a": [1] }) })
         );
-        let completed = codec.decode(r#"42["timer:completed",{"sessionId":"r","completedAt":7}]"#);
-        assert!(matches!(completed, Decoded::Event(LinkEvent::Message(RoomMessage::Event(RoomEvent::Completed(_))))));
+        let known = json!({ "completedAt": 7 });
+        assert_eq!(codec.decode(r#"42["known",{"completedAt":7}]"#), message(SocketIoMessage::Event(known)));
         assert_eq!(
             request_packet(3, "timer:adjust", Some(&json!({ "seconds": 2 }))),
             r#"423["timer:adjust",{"seconds":2}]"#
@@ -176,7 +188,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_ignored() {
-        let mut codec = RoomsCodec::new("http://a".parse().unwrap());
+        let mut codec = codec();
         for text in
             ["", "4", "42", "42{}", "42[]", "42[7]", "43", "43[1]", "43x[1]", "42[\"timer:state\",{}]", "6", "ü", "4ü"]
         {
@@ -193,7 +205,7 @@ mod tests {
         );
         assert_eq!(connect_error(r#"{"message":"Too many connections"}"#), closed(4429, "Too many connections"));
         assert_eq!(connect_error("x"), ConnectionError::lost("the namespace is refused"));
-        let mut codec = RoomsCodec::new("http://a".parse().unwrap());
+        let mut codec = codec();
         assert_eq!(codec.end_reason(closed(1006, "")), closed(1006, ""));
         assert_eq!(codec.decode("41"), Decoded::Nothing);
         assert_eq!(codec.end_reason(closed(4403, "Forbidden")), closed(4403, "Forbidden"));
