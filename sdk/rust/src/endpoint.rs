@@ -18,6 +18,15 @@ impl ServerUrl {
         url
     }
 
+    /// Returns the URL of an endpoint by the parts of its path, such as ids, which may have any characters.
+    pub(crate) fn endpoint(&self, path: &[String]) -> Url {
+        let mut url = self.0.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
     /// Returns the URL of a WebSocket, by HTTP's schemes.
     pub(crate) fn with_query(&self, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = self.http(path);
@@ -75,7 +84,11 @@ mod tests {
             let url: ServerUrl = base.parse().unwrap();
             assert_eq!(url.http("session").as_str(), expected, "{base}");
         }
+        let url: ServerUrl = "http://a/timers/".parse().unwrap();
+        let path = ["api", "a/b?c d"].map(str::to_owned);
+        assert_eq!(url.endpoint(&path).as_str(), "http://a/timers/api/a%2Fb%3Fc%20d");
         let url: ServerUrl = "http://a".parse().unwrap();
+        assert_eq!(url.endpoint(&path[..1]).as_str(), "http://a/api");
         let url = url.with_query("session", &[("userId", "a&b=c ü")]);
         assert_eq!(url.as_str(), "http://a/session?userId=a%26b%3Dc+%C3%BC");
     }

@@ -4,6 +4,7 @@ mod code;
 
 use std::time::Duration;
 
+use serde_json::Value;
 use thiserror::Error;
 
 pub use code::{ErrorCode, RoomErrorCode};
@@ -44,6 +45,40 @@ impl ConnectionError {
 
     pub(crate) fn lost(reason: impl ToString) -> Self {
         Self::Lost { message: reason.to_string() }
+    }
+}
+
+/// An HTTP request that has failed.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// There is no answer. Whether the request took effect is unknown.
+    #[error(transparent)]
+    NoAnswer(#[from] ConnectionError),
+    /// The server answered with a status that is no success.
+    #[error("{message} ({status})")]
+    Status {
+        status: u16,
+        /// The server's sentence for people.
+        message: String,
+        /// The body of the answer, if it is JSON.
+        details: Option<Value>,
+        /// The pause that the server asks for.
+        retry_after: Option<Duration>,
+    },
+    /// The answer is not what was requested.
+    #[error("the server's answer is not understood: {message}")]
+    InvalidAnswer { message: String },
+}
+
+impl HttpError {
+    /// Returns the status of the answer.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            Self::NoAnswer(_) | Self::InvalidAnswer { .. } => None,
+        }
     }
 }
 

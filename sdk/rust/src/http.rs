@@ -1,58 +1,112 @@
-//! HTTP requests to a server.
+//! HTTP requests to a server, with the client's credential.
+
+mod exchange;
+mod request;
 
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::header::{AUTHORIZATION, HeaderValue};
+use hyper::{Method, StatusCode};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::time::timeout;
-use url::Url;
 
+pub(crate) use request::HttpRequest;
+
+use crate::credential::{Credentials, Identity};
 use crate::endpoint::ServerUrl;
-use crate::error::ConnectionError;
+use crate::error::{ConnectionError, HttpError};
+use crate::http::exchange::{Exchange, retry_after};
 use crate::network::Network;
+use crate::options::ClientOptions;
 
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A server that does not answer within this time counts as unreachable.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The answers that the library reads have less than a hundred bytes.
-const RESPONSE_BYTES_MAX: usize = 4 * 1024;
+/// The server's time has to arrive sooner: a longer round trip says little about it.
+const TIME_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The answer with the server's time has less than a hundred bytes.
+const TIME_BYTES_MAX: usize = 4 * 1024;
+
+/// Sends requests as one user.
+pub(crate) struct HttpClient {
+    network: Network,
+    url: ServerUrl,
+    credentials: Credentials,
+}
+
+impl HttpClient {
+    /// Returns a client with tokens of its own: requests can have others than the connection.
+    pub(crate) fn new(options: &ClientOptions) -> Self {
+        let network = Network::new(options.tls.clone());
+        Self { network, url: options.url.clone(), credentials: Credentials::new(options.credential.clone()) }
+    }
+
+    /// Sends a request; once more, with a fresh token, if the server does not accept the token.
+    pub(crate) async fn send(&self, request: &HttpRequest) -> Result<Bytes, HttpError> {
+        let mut exchange = self.exchange(request).await?;
+        if exchange.status == StatusCode::UNAUTHORIZED && self.credentials.is_renewable() {
+            self.credentials.reject();
+            exchange = self.exchange(request).await?;
+        }
+        match exchange.status {
+            StatusCode::UNAUTHORIZED => self.credentials.reject(),
+            _ => self.credentials.accept(),
+        }
+        if exchange.status.is_success() { Ok(exchange.body) } else { Err(status_error(&exchange)) }
+    }
+
+    /// Sends a request, and reads the JSON of its answer.
+    pub(crate) async fn json<T: DeserializeOwned>(&self, request: &HttpRequest) -> Result<T, HttpError> {
+        let body = self.send(request).await?;
+        serde_json::from_slice(&body).map_err(|error| HttpError::InvalidAnswer { message: error.to_string() })
+    }
+
+    async fn exchange(&self, request: &HttpRequest) -> Result<Exchange, HttpError> {
+        let mut url = self.url.endpoint(&request.path);
+        let mut headers = request.headers.clone();
+        for (name, value) in &request.query {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+        match self.credentials.present().await? {
+            Identity::Guest => {}
+            Identity::User(id) => drop(url.query_pairs_mut().append_pair("userId", &id)),
+            Identity::Token(token) => drop(headers.insert(AUTHORIZATION, bearer(&token)?)),
+        }
+        let exchange = exchange::exchange(&self.network, &url, request, headers, RESPONSE_TIMEOUT);
+        Ok(exchange.await?)
+    }
+}
+
+fn bearer(token: &str) -> Result<HeaderValue, ConnectionError> {
+    let invalid = |_| ConnectionError::Token { message: "the token has characters that no header can have".to_owned() };
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(invalid)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// The answers of errors are JSON with a text: `message`, `error`, or the `message` of the object `error`.
+fn status_error(exchange: &Exchange) -> HttpError {
+    let details: Option<Value> = serde_json::from_slice(&exchange.body).ok();
+    let field = |name: &str| details.as_ref().and_then(|details| details.get(name));
+    let nested = field("error").and_then(|error| error.get("message"));
+    let texts = [field("message"), field("error"), nested].into_iter().flatten();
+    let text = texts.filter_map(Value::as_str).find(|text| !text.is_empty());
+    let message = text.or(exchange.status.canonical_reason()).unwrap_or("the request failed").to_owned();
+    let retry_after = retry_after(&exchange.headers);
+    HttpError::Status { status: exchange.status.as_u16(), message, details, retry_after }
+}
 
 /// Asks the server for its time, in milliseconds since 1970.
 pub(crate) async fn server_time(network: &Network, server: &ServerUrl) -> Result<f64, ConnectionError> {
-    let url = server.http("timesync");
-    let request = json!({ "jsonrpc": "2.0", "id": "1", "method": "timesync" });
-    let answered = timeout(RESPONSE_TIMEOUT, post(network, &url, &request)).await;
-    let answer = answered.map_err(|_| ConnectionError::lost("no answer in time"))??;
-    answer.get("result").and_then(Value::as_f64).ok_or_else(|| ConnectionError::lost("the answer has no time"))
-}
-
-async fn post(network: &Network, url: &Url, body: &Value) -> Result<Value, ConnectionError> {
-    let stream = network.connect(url).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(ConnectionError::lost)?;
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(&url[url::Position::BeforePath..url::Position::AfterQuery])
-        .header(HOST, &url[url::Position::BeforeHost..url::Position::AfterPort])
-        .header(CONTENT_TYPE, "application/json")
-        .body(Full::new(Bytes::from(body.to_string())))
-        .map_err(ConnectionError::lost)?;
-    // The connection ends with the request.
-    let answered = async {
-        let response = sender.send_request(request).await.map_err(ConnectionError::lost)?;
-        let status = response.status();
-        if status != StatusCode::OK {
-            return Err(ConnectionError::Handshake { status: status.as_u16(), retry_after: None });
-        }
-        let body = Limited::new(response.into_body(), RESPONSE_BYTES_MAX).collect().await;
-        let body = body.map_err(ConnectionError::lost)?.to_bytes();
-        serde_json::from_slice(&body).map_err(ConnectionError::lost)
-    };
-    tokio::select! {
-        answered = answered => answered,
-        Err(error) = connection => Err(ConnectionError::lost(error)),
+    let question = json!({ "jsonrpc": "2.0", "id": "1", "method": "timesync" });
+    let request = HttpRequest::new(Method::POST, &["timesync"]).json(&question).answer_bytes(TIME_BYTES_MAX);
+    let url = server.endpoint(&request.path);
+    let exchange = exchange::exchange(network, &url, &request, request.headers.clone(), TIME_TIMEOUT).await?;
+    if exchange.status != StatusCode::OK {
+        return Err(ConnectionError::Handshake { status: exchange.status.as_u16(), retry_after: None });
     }
+    let answer: Value = serde_json::from_slice(&exchange.body).map_err(ConnectionError::lost)?;
+    answer.get("result").and_then(Value::as_f64).ok_or_else(|| ConnectionError::lost("the answer has no time"))
 }

@@ -29,8 +29,8 @@ pub use clockit::ClockitClient;
 pub use connection::ConnectionState;
 pub use credential::{Credential, TokenFuture, TokenRequest};
 pub use error::{
-    CommandError, ConnectionError, ErrorCode, InvalidUrl, RefusalReason, RefusedError, RoomError, RoomErrorCode,
-    ServerError,
+    CommandError, ConnectionError, ErrorCode, HttpError, InvalidUrl, RefusalReason, RefusedError, RoomError,
+    RoomErrorCode, ServerError,
 };
 pub use events::{Events, MissedEvents};
 pub use options::ClientOptions;

@@ -1,0 +1,99 @@
+//! Clockit: devices of one user, guests and tokens.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use harness::Node;
+use serde_json::json;
+use tickcast_client::clockit::{ChangeKind, ClockitEvent, ClockitSnapshot, Goal, SessionPhase, SessionStart};
+use tickcast_client::{
+    ClockitClient, CommandError, ConnectionState, Credential, ErrorCode, RefusalReason, RoomError, RoomsClient, Times,
+    TokenRequest,
+};
+
+use super::client::{ada, options, unix_ms, until, within};
+
+#[tokio::test]
+async fn two_clients_of_a_user_show_the_same_and_each_learns_what_the_other_does() {
+    let node = Node::start().await;
+    let (one, two) = (ada(node.public), ada(node.public));
+    let mut there = two.subscribe();
+    until("the sessions", &mut there, |snapshot| snapshot.is_loaded).await;
+    let mut events = two.events();
+
+    let start = SessionStart { comment: Some("chapter one".to_owned()), ..SessionStart::new("Write") };
+    let id = within("the start", one.start(&start)).await.unwrap().session_id;
+    let goal = Goal { id: "g".to_owned(), title: "Draft".to_owned(), ..Goal::default() };
+    one.attach_goal(&id, &goal).await.unwrap();
+    let shows = |snapshot: &Arc<ClockitSnapshot>| snapshot.session(&id).is_some_and(|session| session.elapsed_ms > 0);
+    let snapshot = until("a tick", &mut there, shows).await;
+    assert_eq!((snapshot.times, &snapshot.connection), (Times::Live, &ConnectionState::Online));
+    let state = &snapshot.session(&id).unwrap().state;
+    assert_eq!((state.comment.as_deref(), state.goals.len(), state.user_id.as_str()), (Some("chapter one"), 1, "ada"));
+    let time = within("a measurement", async { snapshot.server_time.unwrap().now() }).await;
+    assert!((time - unix_ms()).abs() < 1_000, "{time}");
+
+    for done in [one.pause(&id).await, one.resume(&id).await, one.detach_goal(&id, "g").await, one.stop(&id).await] {
+        assert_eq!(done.unwrap().session_id, id);
+    }
+    one.remove(&id).await.unwrap();
+    let mut kinds = Vec::new();
+    while kinds.last() != Some(&ChangeKind::Removed) {
+        let Ok(ClockitEvent::Session(change)) = within("an event", events.next()).await.unwrap() else { continue };
+        assert_eq!(change.session.state.session_id, id);
+        kinds.push(change.kind);
+    }
+    use SessionPhase::{Paused, Running, Stopped};
+    let phases = [Running, Paused, Running, Stopped].map(ChangeKind::Phase);
+    let expected = [phases[0], ChangeKind::Content, phases[1], phases[2], ChangeKind::Content, phases[3]];
+    assert_eq!(kinds, [&expected[..], &[ChangeKind::Removed]].concat());
+
+    let missing = one.stop("nothing").await.unwrap_err();
+    assert!(matches!(missing, CommandError::Rejected { code: ErrorCode::UnknownSession, .. }), "{missing:?}");
+    one.close().await;
+    assert_eq!(one.snapshot().connection, ConnectionState::Closed);
+}
+
+#[tokio::test]
+async fn a_guest_has_timers_and_a_client_without_a_valid_token_is_refused() {
+    let node = Node::start().await;
+    let guest = ClockitClient::open(options(node.public));
+    let id = within("the start", guest.start(&SessionStart::new("Write"))).await.unwrap().session_id;
+    assert!(guest.snapshot().session(&id).unwrap().state.user_id.starts_with("guest_"));
+
+    let stranger = ClockitClient::open(options(node.public).credential(Credential::token("no token")));
+    let error = within("the refusal", stranger.stop("s")).await.unwrap_err();
+    assert!(matches!(error, CommandError::Refused(ref refused) if refused.reason == RefusalReason::Unauthorized));
+    let member = RoomsClient::open(options(node.public).credential(Credential::token("no token")));
+    let error = within("the refusal", member.join("r", None)).await.unwrap_err();
+    assert!(matches!(error, RoomError::Refused(ref refused) if refused.code == 4401), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_fresh_token_keeps_the_connection_open() {
+    const SECRET: &str = "a secret of sixteen bytes";
+    let settings = [("auth.modes", "jwt"), ("auth.jwt.secret", SECRET), ("auth.jwt.leeway", "0s")];
+    let node = Node::start_with(&settings).await;
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let provider = move |_: TokenRequest| {
+        // The first token expires soon, and the others do not.
+        let lifetime_ms = if counted.fetch_add(1, Ordering::Relaxed) == 0 { 3_000 } else { 3_600_000 };
+        async move {
+            let claims = json!({ "sub": "ada", "exp": (unix_ms() + lifetime_ms) / 1000 });
+            let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+            jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).map_err(Into::into)
+        }
+    };
+    let client = ClockitClient::open(options(node.public).credential(Credential::token_provider(provider)));
+    let id = within("the start", client.start(&SessionStart::new("Write"))).await.unwrap().session_id;
+    let mut snapshots = client.subscribe();
+    let mut phases = Vec::new();
+    let lasts = |snapshot: &Arc<ClockitSnapshot>| {
+        phases.push(snapshot.connection.clone());
+        snapshot.session(&id).is_some_and(|session| session.elapsed_ms > 4_000)
+    };
+    until("four seconds", &mut snapshots, lasts).await;
+    assert!(phases.iter().all(|phase| *phase == ConnectionState::Online), "{phases:?}");
+    assert_eq!(count.load(Ordering::Relaxed), 2);
+}
