@@ -66,6 +66,16 @@ impl Credential {
     }
 }
 
+impl Credential {
+    /// Returns the id of the user, if it is known without a token.
+    pub(crate) fn user_id(&self) -> Option<String> {
+        match &self.0 {
+            Kind::User(id) => Some(id.clone()),
+            Kind::Guest | Kind::Token(_) | Kind::Provider(_) => None,
+        }
+    }
+}
+
 impl fmt::Debug for Credential {
     /// Writes no token, because logs are read by more people than tokens are for.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,6 +11,10 @@ use crate::error::InvalidUrl;
 pub(crate) struct ServerUrl(Url);
 
 impl ServerUrl {
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
     /// Returns the HTTP URL of an endpoint.
     pub(crate) fn http(&self, path: &str) -> Url {
         let mut url = self.0.clone();

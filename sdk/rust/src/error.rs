@@ -49,7 +49,7 @@ impl ConnectionError {
 }
 
 /// An HTTP request that has failed.
-#[derive(Clone, Debug, PartialEq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HttpError {
     /// There is no answer. Whether the request took effect is unknown.
@@ -138,9 +138,15 @@ pub enum CommandError {
     /// The server may or may not have carried out the command.
     #[error("the server may or may not have carried out the command")]
     OutcomeUnknown,
-    /// The command has waited for more than a day.
-    #[error("the command has waited for more than a day")]
+    /// The command has waited for too long.
+    #[error("the command has waited for too long")]
     Expired,
+    /// The command is in the outbox file, and the next client with that file sends it: this one was closed or refused.
+    #[error("the command is stored, and is sent when a client with the same outbox file is connected")]
+    Stored,
+    /// The command could not be stored in the outbox file, and is not sent.
+    #[error("the command is not sent, because it cannot be stored: {message}")]
+    NotStored { message: String },
     /// The client was closed.
     #[error("the client was closed")]
     Closed,

@@ -34,6 +34,7 @@ pub use error::{
 };
 pub use events::{Events, MissedEvents};
 pub use options::ClientOptions;
+pub use outbox::{FailedCommand, OutboxError};
 pub use rooms::RoomsClient;
 pub use server_clock::ServerTime;
 pub use times::Times;

@@ -2,14 +2,24 @@
 //! pause never overtakes the resume that follows it. A command keeps its id in all attempts, and the server carries out
 //! each id of a client once, on whichever connection the client repeats it.
 
+mod command;
+mod file;
+mod queue;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+pub use command::FailedCommand;
+pub(crate) use command::{Answer, Command, Outcome, Reply, StoredCommand, Submission};
+pub use file::OutboxError;
+pub(crate) use file::{FileOwner, OpenedOutbox, OutboxFile};
+pub(crate) use queue::CommandQueue;
+
 use crate::backoff::{Backoff, Random};
-use crate::error::{CommandError, ErrorCode, RefusedError};
+use crate::error::{CommandError, RefusedError};
+use crate::outbox::command::Moment;
 
 /// More commands than a program submits on purpose while offline.
 const WAITING_MAX: usize = 256;
@@ -17,51 +27,50 @@ const WAITING_MAX: usize = 256;
 /// The server's own limit; it would close the connection over a larger message.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
-/// The server fails a command after 5 s and reports it; a longer silence means that the answer was lost.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The server remembers an id for 5 minutes. An older command could be carried out twice.
-const RESEND_WINDOW: Duration = Duration::from_mins(4);
-
-/// Nobody expects a timer to start by a command of the day before.
-const QUEUED_MAX: Duration = Duration::from_hours(24);
-
-const ATTEMPTS_MAX: u32 = 5;
-
 const RETRY: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(8) };
 
-/// Where the outcome of a command is awaited.
-pub(crate) type Reply<T> = oneshot::Sender<Result<T, CommandError>>;
-
-/// A command that is to be sent.
-#[derive(Debug)]
-pub(crate) struct Submission<T> {
-    pub(crate) id: String,
-    pub(crate) text: String,
-    pub(crate) reply: Reply<T>,
+/// What the contract of a system allows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutboxLimits {
+    /// How long a command may be repeated after it was sent first.
+    pub(crate) resend_window: Duration,
+    /// How long a command may wait before it is sent first.
+    pub(crate) queued_max: Duration,
+    /// How often a command without success is sent; `None` for as often as the other limits permit.
+    pub(crate) attempts_max: Option<u32>,
+    /// The silence after which a command counts as unanswered.
+    pub(crate) response_timeout: Duration,
 }
 
-/// The server's answer to a command.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Answer<T> {
-    Done(T),
-    Failed { code: ErrorCode, message: String, retry: bool },
-}
-
-/// See the module.
+/// See the module. Outcomes are told when the caller takes them, so that it can store and publish the new state before.
 pub(crate) struct Outbox<T> {
+    limits: OutboxLimits,
     entries: VecDeque<Entry<T>>,
+    outcomes: Vec<Outcome<T>>,
     is_online: bool,
+    /// Whether commands are stored, so that they survive the client and its callers.
+    is_durable: bool,
+    /// Whether the stored commands differ from the entries.
+    is_changed: bool,
+    /// Whether the first command is to be sent now; its entry says so already.
+    prepared: Option<Prepared>,
     /// What happens next to the first command, while it is in flight or pauses.
     next: Option<(Step, Instant)>,
     random: Random,
 }
 
 struct Entry<T> {
-    submission: Submission<T>,
-    created_at: Instant,
-    first_sent_at: Option<Instant>,
+    command: Command,
+    reply: Option<Reply<T>>,
+    created: Moment,
+    first_sent: Option<Moment>,
     attempts: u32,
+    is_stored: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Prepared {
+    is_first_attempt: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +82,18 @@ enum Step {
 }
 
 impl<T> Outbox<T> {
-    pub(crate) fn new(random: Random) -> Self {
-        Self { entries: VecDeque::new(), is_online: false, next: None, random }
+    pub(crate) fn new(limits: OutboxLimits, is_durable: bool, random: Random) -> Self {
+        Self {
+            limits,
+            entries: VecDeque::new(),
+            outcomes: Vec::new(),
+            is_online: false,
+            is_durable,
+            is_changed: false,
+            prepared: None,
+            next: None,
+            random,
+        }
     }
 
     /// The number of commands without an answer.
@@ -86,26 +105,41 @@ impl<T> Outbox<T> {
         self.next.map(|(_, at)| at)
     }
 
+    /// Takes over the commands of an earlier process. Those that it has sent as another client are not repeated.
+    pub(crate) fn adopt(&mut self, stored: Vec<StoredCommand>, is_same_client: bool, now: Instant, unix_now: i64) {
+        let sent = |at| if is_same_client { Moment::stored(at, now, unix_now) } else { Moment::forgotten(now) };
+        self.entries.extend(stored.into_iter().map(|stored| Entry {
+            command: stored.command,
+            reply: None,
+            created: Moment::stored(stored.created_at, now, unix_now),
+            first_sent: stored.first_sent_at.map(sent),
+            attempts: 0,
+            is_stored: true,
+        }));
+    }
+
     /// Queues a command.
-    pub(crate) fn submit(&mut self, submission: Submission<T>, now: Instant, send: impl FnMut(&str) -> bool) {
+    pub(crate) fn submit(&mut self, submission: Submission<T>, now: Instant) {
+        let Submission { command, reply } = submission;
         let rejected = if self.entries.len() >= WAITING_MAX {
             Some(CommandError::QueueFull)
-        } else if submission.text.len() > MESSAGE_BYTES_MAX {
+        } else if command.message().len() > MESSAGE_BYTES_MAX {
             Some(CommandError::TooLarge)
         } else {
             None
         };
         if let Some(error) = rejected {
-            return resolve(submission.reply, Err(error));
+            return self.outcomes.push(Outcome { command, reply: Some(reply), result: Err(error) });
         }
-        self.entries.push_back(Entry { submission, created_at: now, first_sent_at: None, attempts: 0 });
-        self.send_next(now, send);
+        let created = Moment::at(now);
+        let reply = Some(reply);
+        self.entries.push_back(Entry { command, reply, created, first_sent: None, attempts: 0, is_stored: false });
+        self.is_changed = true;
     }
 
-    /// Processes that a link can carry commands now. A command that was in flight is repeated.
-    pub(crate) fn go_online(&mut self, now: Instant, send: impl FnMut(&str) -> bool) {
+    /// Processes that commands can be sent now. A command that was in flight is repeated.
+    pub(crate) fn go_online(&mut self) {
         (self.is_online, self.next) = (true, None);
-        self.send_next(now, send);
     }
 
     pub(crate) fn go_offline(&mut self) {
@@ -113,110 +147,155 @@ impl<T> Outbox<T> {
     }
 
     /// Processes an answer. An answer to any command but the first is a repetition and is ignored.
-    pub(crate) fn settle(&mut self, id: &str, answer: Answer<T>, now: Instant, send: impl FnMut(&str) -> bool) {
-        if self.entries.front().is_none_or(|first| first.submission.id != id) {
+    pub(crate) fn settle(&mut self, id: &str, answer: Answer<T>, now: Instant) {
+        if self.entries.front().is_none_or(|first| first.command.id != id || first.first_sent.is_none()) {
             return;
         }
         match answer {
-            Answer::Done(value) => self.finish(Ok(value), now, send),
-            Answer::Failed { code, message, retry: true } => {
-                self.retry_later(CommandError::Rejected { code, message }, now, send);
+            Answer::Done(value) => self.finish(Ok(value)),
+            Answer::Failed { error, retry: true, retry_after } => {
+                self.retry_later(error, retry_after.unwrap_or_default(), now);
             }
-            Answer::Failed { code, message, retry: false } => {
-                self.finish(Err(CommandError::Rejected { code, message }), now, send);
-            }
+            Answer::Failed { error, retry: false, .. } => self.finish(Err(error)),
         }
     }
 
     /// Fails the command that is in flight, if there is one, because the server does not accept its size.
     pub(crate) fn fail_too_large(&mut self) {
-        if matches!(self.next, Some((Step::Timeout, _)))
-            && let Some(entry) = self.entries.pop_front()
-        {
-            self.next = None;
-            resolve(entry.submission.reply, Err(CommandError::TooLarge));
+        if matches!(self.next, Some((Step::Timeout, _))) {
+            self.finish(Err(CommandError::TooLarge));
         }
     }
 
-    /// Fails all commands: the server refuses the client, or the client was closed.
+    /// Fails all commands, because the server refuses the client, or the client was closed. Stored ones stay: their
+    /// callers learn that they are sent later.
     pub(crate) fn fail_all(&mut self, refused: Option<&RefusedError>) {
-        self.next = None;
+        (self.next, self.prepared) = (None, None);
+        if self.is_durable {
+            for entry in &mut self.entries {
+                if let Some(reply) = entry.reply.take() {
+                    let (command, result) = (entry.command.clone(), Err(CommandError::Stored));
+                    self.outcomes.push(Outcome { command, reply: Some(reply), result });
+                }
+            }
+            return;
+        }
         for entry in self.entries.drain(..) {
-            let error = match (entry.first_sent_at, refused) {
+            let error = match (entry.first_sent, refused) {
                 (Some(_), _) => CommandError::OutcomeUnknown,
                 (None, Some(refused)) => CommandError::Refused(refused.clone()),
                 (None, None) => CommandError::Closed,
             };
-            resolve(entry.submission.reply, Err(error));
+            self.outcomes.push(Outcome { command: entry.command, reply: entry.reply, result: Err(error) });
         }
     }
 
     /// Does what is due. Returns true if a command has no answer: the caller gives the link up if it is silent.
-    pub(crate) fn handle_deadline(&mut self, now: Instant, send: impl FnMut(&str) -> bool) -> bool {
+    pub(crate) fn handle_deadline(&mut self, now: Instant) -> bool {
         match self.next.filter(|(_, at)| *at <= now) {
             None => false,
             Some((Step::Timeout, _)) => {
-                self.retry_later(CommandError::NoAnswer, now, send);
+                self.retry_later(CommandError::NoAnswer, Duration::ZERO, now);
                 true
             }
             Some((Step::Resend, _)) => {
                 self.next = None;
-                self.send_next(now, send);
                 false
             }
         }
     }
 
-    fn send_next(&mut self, now: Instant, mut send: impl FnMut(&str) -> bool) {
+    /// Marks the command that is to be sent now, and ends those that are too old.
+    fn prepare(&mut self, now: Instant) {
         if !self.is_online || self.next.is_some() {
             return;
         }
         while let Some(first) = self.entries.front_mut() {
-            let age = |since: Instant| now.saturating_duration_since(since);
-            let error = match first.first_sent_at {
-                Some(sent_at) if age(sent_at) > RESEND_WINDOW => CommandError::OutcomeUnknown,
-                None if age(first.created_at) > QUEUED_MAX => CommandError::Expired,
+            let has_no_caller = !self.is_durable && first.reply.as_ref().is_some_and(Reply::is_closed);
+            let error = match first.first_sent {
+                Some(sent) if sent.age(now) > self.limits.resend_window => CommandError::OutcomeUnknown,
+                None if first.created.age(now) > self.limits.queued_max => CommandError::Expired,
                 // Its caller has gone before it was sent.
-                None if first.submission.reply.is_closed() => CommandError::Closed,
+                None if has_no_caller => CommandError::Closed,
                 Some(_) | None => {
-                    self.next = Some(if send(&first.submission.text) {
-                        first.first_sent_at.get_or_insert(now);
-                        (Step::Timeout, now + RESPONSE_TIMEOUT)
-                    } else {
-                        // The link has ended, or has too much to write.
-                        (Step::Resend, now + RETRY.base)
-                    });
+                    let is_first_attempt = first.first_sent.is_none();
+                    first.first_sent.get_or_insert(Moment::at(now));
+                    self.is_changed |= is_first_attempt;
+                    self.prepared = Some(Prepared { is_first_attempt });
                     return;
                 }
             };
-            if let Some(entry) = self.entries.pop_front() {
-                resolve(entry.submission.reply, Err(error));
-            }
+            self.finish(Err(error));
         }
     }
 
-    fn retry_later(&mut self, error: CommandError, now: Instant, send: impl FnMut(&str) -> bool) {
-        let Some(first) = self.entries.front_mut() else { return };
-        first.attempts += 1;
-        if first.attempts >= ATTEMPTS_MAX {
-            return self.finish(Err(error), now, send);
+    /// Sends the command that was prepared.
+    fn send_prepared(&mut self, now: Instant, send: impl FnOnce(&Command) -> bool) {
+        let Some(prepared) = self.prepared.take() else { return };
+        let Some(first) = self.entries.front() else { return };
+        if send(&first.command) {
+            self.next = Some((Step::Timeout, now + self.limits.response_timeout));
+        } else {
+            // The link has ended, or has too much to write.
+            self.unprepare(prepared, now);
         }
-        let pause = RETRY.delay(first.attempts, &mut self.random);
+    }
+
+    fn unprepare(&mut self, prepared: Prepared, now: Instant) {
+        if let Some(first) = self.entries.front_mut().filter(|_| prepared.is_first_attempt) {
+            first.first_sent = None;
+            self.is_changed = true;
+        }
+        self.next = Some((Step::Resend, now + RETRY.base));
+    }
+
+    /// Fails the commands that could not be stored, and sends none that may be stored otherwise.
+    fn handle_unsaved(&mut self, error: &OutboxError, now: Instant) {
+        if let Some(prepared) = self.prepared.take() {
+            self.unprepare(prepared, now);
+        }
+        for entry in std::mem::take(&mut self.entries) {
+            if entry.is_stored {
+                self.entries.push_back(entry);
+            } else {
+                let result = Err(CommandError::NotStored { message: error.to_string() });
+                self.outcomes.push(Outcome { command: entry.command, reply: entry.reply, result });
+            }
+        }
+        self.is_changed = true;
+    }
+
+    fn handle_saved(&mut self) {
+        self.is_changed = false;
+        self.entries.iter_mut().for_each(|entry| entry.is_stored = true);
+    }
+
+    fn stored(&self, now: Instant, unix_now: i64) -> Vec<StoredCommand> {
+        let stored = |entry: &Entry<T>| StoredCommand {
+            command: entry.command.clone(),
+            created_at: entry.created.unix_ms(now, unix_now),
+            first_sent_at: entry.first_sent.map(|sent| sent.unix_ms(now, unix_now)),
+        };
+        self.entries.iter().map(stored).collect()
+    }
+
+    fn retry_later(&mut self, error: CommandError, at_least: Duration, now: Instant) {
+        let Some(first) = self.entries.front_mut() else { return };
+        first.attempts = first.attempts.saturating_add(1);
+        if self.limits.attempts_max.is_some_and(|max| first.attempts >= max) {
+            return self.finish(Err(error));
+        }
+        let pause = RETRY.delay(first.attempts, &mut self.random).saturating_add(at_least);
         self.next = Some((Step::Resend, now + pause));
     }
 
-    fn finish(&mut self, result: Result<T, CommandError>, now: Instant, send: impl FnMut(&str) -> bool) {
-        self.next = None;
-        if let Some(entry) = self.entries.pop_front() {
-            resolve(entry.submission.reply, result);
+    fn finish(&mut self, result: Result<T, CommandError>) {
+        (self.next, self.prepared) = (None, None);
+        if let Some(Entry { command, reply, .. }) = self.entries.pop_front() {
+            self.is_changed = true;
+            self.outcomes.push(Outcome { command, reply, result });
         }
-        self.send_next(now, send);
     }
-}
-
-/// The caller may have gone.
-fn resolve<T>(reply: Reply<T>, result: Result<T, CommandError>) {
-    reply.send(result).ok();
 }
 
 #[cfg(test)]

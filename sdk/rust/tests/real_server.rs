@@ -7,6 +7,7 @@ mod real_server {
     mod clockit;
     mod examples;
     mod history;
+    mod outbox;
     mod restart;
     mod rooms;
 }

@@ -1,5 +1,6 @@
 //! The client of one user's stopwatch sessions.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -10,12 +11,12 @@ use crate::backoff::random_id;
 use crate::clockit::change::SessionChange;
 use crate::clockit::model::Session;
 use crate::clockit::protocol::{Acknowledged, Goal, SessionStart};
-use crate::clockit::task::{Channels, Request, start_task};
+use crate::clockit::task::{Channels, LIMITS, Request, start_task};
 use crate::connection::ConnectionState;
 use crate::error::{CommandError, ConnectionError, ServerError};
 use crate::events::Events;
 use crate::options::ClientOptions;
-use crate::outbox::Submission;
+use crate::outbox::{Command, CommandQueue, FailedCommand, FileOwner, OutboxError, OutboxFile, Submission};
 use crate::server_clock::ServerTime;
 use crate::times::Times;
 
@@ -64,6 +65,10 @@ pub enum ClockitEvent {
     Server(ServerError),
     /// The token provider failed. The client tries again.
     Token(ConnectionError),
+    /// A command has failed, and no caller waits for it.
+    Command(FailedCommand),
+    /// Commands cannot be stored in the outbox file at present.
+    Outbox(OutboxError),
 }
 
 /// The client of one user's stopwatch sessions.
@@ -85,7 +90,25 @@ impl ClockitClient {
     /// Outside of a Tokio runtime.
     #[must_use]
     pub fn open(options: ClientOptions) -> Self {
-        Self::over(start_task(options))
+        let client_id = options.client_id.clone().unwrap_or_else(random_id);
+        Self::over(start_task(options, &client_id, CommandQueue::in_memory(LIMITS)))
+    }
+
+    /// Begins to connect with an outbox file, in which commands wait that have no answer yet: they survive the end of the
+    /// process, and this client sends those that an earlier one has left. Each takes effect once.
+    ///
+    /// The file belongs to one user of one server, and one client at a time uses it. With it, a command is kept when its
+    /// future is dropped, and fails with [`CommandError::Stored`] when the client is closed or refused.
+    ///
+    /// # Errors
+    /// Another client uses the file, it is damaged, has the commands of another user, or cannot be written.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    pub fn open_with_outbox(options: ClientOptions, file: impl Into<PathBuf>) -> Result<Self, OutboxError> {
+        let opened = OutboxFile::open(file.into(), FileOwner::of("clockit", &options), options.client_id.clone())?;
+        let client_id = opened.file.client_id().to_owned();
+        Ok(Self::over(start_task(options, &client_id, CommandQueue::of_file(LIMITS, opened))))
     }
 
     pub(crate) fn over((requests, snapshots, events): Channels) -> Self {
@@ -116,7 +139,7 @@ impl ClockitClient {
         self.requests.send(Request::RetryNow).await.ok();
     }
 
-    /// Disconnects. Commands without an answer fail.
+    /// Disconnects. Commands without an answer fail, or wait in the outbox file for the next client.
     pub async fn close(&self) {
         let (done, closed) = oneshot::channel();
         if self.requests.send(Request::Close(done)).await.is_ok() {
@@ -183,10 +206,11 @@ impl ClockitClient {
     }
 
     async fn submit(&self, kind: &str, payload: &impl Serialize) -> Result<Acknowledged, CommandError> {
-        let id = random_id();
-        let text = json!({ "type": kind, "id": id, "payload": payload }).to_string();
+        // A payload of the library's own types is JSON.
+        let payload = serde_json::to_value(payload).unwrap_or_default();
+        let command = Command { id: random_id(), kind: kind.to_owned(), payload };
         let (reply, answered) = oneshot::channel();
-        let request = Request::Submit(Submission { id, text, reply });
+        let request = Request::Submit(Submission { command, reply });
         self.requests.send(request).await.map_err(|_| CommandError::Closed)?;
         answered.await.unwrap_or(Err(CommandError::Closed))
     }

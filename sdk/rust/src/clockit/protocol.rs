@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::{ErrorCode, ServerError};
+use crate::error::{CommandError, ErrorCode, ServerError};
 use crate::link::LinkEvent;
 use crate::outbox::Answer;
 use crate::socket::Decoded;
@@ -190,7 +190,10 @@ fn error(id: Option<String>, payload: &Value) -> ServerMessage {
     let (code, message) = (ErrorCode::from(text("code")), text("message").to_owned());
     let retry = payload.get("retry") == Some(&Value::Bool(true));
     match id {
-        Some(id) => ServerMessage::Answer { id, answer: Answer::Failed { code, message, retry } },
+        Some(id) => {
+            let error = CommandError::Rejected { code, message };
+            ServerMessage::Answer { id, answer: Answer::Failed { error, retry, retry_after: None } }
+        }
         None => ServerMessage::Error(ServerError { code, message, retry }),
     }
 }

@@ -1,12 +1,13 @@
 //! The task of a client: it owns the connection, the model and the outbox, and publishes snapshots.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::backoff::{process_random, random_id};
+use crate::backoff::random_id;
 use crate::client_core::{ClientCore, Input, REQUESTS_MAX, TokenAnswer};
 use crate::clockit::change::changes;
 use crate::clockit::client::{ClockitEvent, ClockitSnapshot};
@@ -21,7 +22,7 @@ use crate::json_codec::JsonCodec;
 use crate::link_monitor::LinkCondition;
 use crate::network::Network;
 use crate::options::ClientOptions;
-use crate::outbox::{Answer, Outbox, Submission};
+use crate::outbox::{Answer, CommandQueue, OutboxLimits, Submission};
 use crate::time_pings::TimePings;
 use crate::times::Times;
 
@@ -37,18 +38,26 @@ pub(crate) enum Request {
 pub(crate) type Channels =
     (mpsc::Sender<Request>, watch::Receiver<Arc<ClockitSnapshot>>, broadcast::WeakSender<ClockitEvent>);
 
+/// Nobody expects a timer to start by a command of the day before. The server remembers an id for 5 minutes, so that an
+/// older command could be carried out twice. It fails a command after 5 s and reports it; a longer silence means that the
+/// answer was lost.
+pub(crate) const LIMITS: OutboxLimits = OutboxLimits {
+    resend_window: Duration::from_mins(4),
+    queued_max: Duration::from_hours(24),
+    attempts_max: Some(5),
+    response_timeout: Duration::from_secs(10),
+};
+
 /// Starts a task that connects by WebSockets.
-pub(crate) fn start_task(options: ClientOptions) -> Channels {
+pub(crate) fn start_task(options: ClientOptions, client_id: &str, outbox: CommandQueue<Acknowledged>) -> Channels {
     let credentials = Arc::new(Credentials::new(options.credential));
-    let client_id = options.client_id.unwrap_or_else(random_id);
-    let query = [("dialect", "v1"), ("client", client_id.as_str())];
-    let codec = JsonCodec::new(&options.url, "session", &query, decode);
+    let codec = JsonCodec::new(&options.url, "session", &[("dialect", "v1"), ("client", client_id)], decode);
     let network = Network::new(options.tls);
-    start_task_with(ClientCore::over_sockets(network, credentials, codec, options.continues_locally))
+    start_task_with(ClientCore::over_sockets(network, credentials, codec, options.continues_locally), outbox)
 }
 
 /// Starts a task on a core.
-pub(crate) fn start_task_with(core: ClientCore<ServerMessage>) -> Channels {
+pub(crate) fn start_task_with(core: ClientCore<ServerMessage>, outbox: CommandQueue<Acknowledged>) -> Channels {
     let (requests, requested) = mpsc::channel(REQUESTS_MAX);
     let (events, _) = broadcast::channel(EVENTS_KEPT);
     let snapshot = ClockitSnapshot {
@@ -56,7 +65,7 @@ pub(crate) fn start_task_with(core: ClientCore<ServerMessage>) -> Channels {
         sessions: Arc::default(),
         is_loaded: false,
         times: Times::LastKnown,
-        pending: 0,
+        pending: outbox.len(),
         server_time: None,
     };
     let (snapshots, snapshot) = watch::channel(Arc::new(snapshot));
@@ -66,7 +75,7 @@ pub(crate) fn start_task_with(core: ClientCore<ServerMessage>) -> Channels {
         snapshots,
         events,
         core,
-        outbox: Outbox::new(process_random()),
+        outbox,
         pings: TimePings::default(),
         model: Model::default(),
         has_received_since_send: true,
@@ -80,7 +89,7 @@ struct ClockitTask {
     snapshots: watch::Sender<Arc<ClockitSnapshot>>,
     events: broadcast::Sender<ClockitEvent>,
     core: ClientCore<ServerMessage>,
-    outbox: Outbox<Acknowledged>,
+    outbox: CommandQueue<Acknowledged>,
     pings: TimePings,
     model: Model,
     has_received_since_send: bool,
@@ -92,7 +101,7 @@ impl ClockitTask {
         self.core.connection.open(Instant::now());
         let done = loop {
             self.process_outputs(Instant::now());
-            self.publish();
+            self.flush().await;
             let deadline = self.deadline();
             tokio::select! {
                 request = self.requested.recv() => match request {
@@ -105,11 +114,30 @@ impl ClockitTask {
             }
         };
         self.core.connection.close();
+        self.outbox.go_offline();
         self.outbox.fail_all(None);
-        self.publish();
+        self.flush().await;
+        // The file is free for the next client.
+        drop(self.outbox);
         if let Some(done) = done {
             // The caller may have gone.
             done.send(()).ok();
+        }
+    }
+
+    /// Stores and sends commands, publishes what has changed, and tells the outcomes of commands.
+    async fn flush(&mut self) {
+        if let Some(error) = self.outbox.prepare(Instant::now()).await {
+            self.notify(ClockitEvent::Outbox(error));
+        }
+        let Self { outbox, core: ClientCore { connection, .. }, has_received_since_send, .. } = self;
+        outbox.send(Instant::now(), |command| {
+            *has_received_since_send = false;
+            connection.send(command.message())
+        });
+        self.publish();
+        for failed in self.outbox.deliver() {
+            self.notify(ClockitEvent::Command(failed));
         }
     }
 
@@ -134,7 +162,7 @@ impl ClockitTask {
     fn handle_deadlines(&mut self, now: Instant) {
         let is_check_due = self.core.handle_deadline(now);
         self.pings.handle_deadline(&mut self.core.clock, now);
-        let has_no_answer = self.with_outbox(|outbox, send| outbox.handle_deadline(now, send));
+        let has_no_answer = self.outbox.handle_deadline(now);
         if has_no_answer && !self.has_received_since_send {
             self.core.connection.abort(ConnectionError::lost("the server does not answer"), now);
         }
@@ -153,7 +181,7 @@ impl ClockitTask {
             // The caller may have gone.
             submission.reply.send(Err(CommandError::Refused(refused.clone()))).ok();
         } else {
-            self.with_outbox(|outbox, send| outbox.submit(submission, now, send));
+            self.outbox.submit(submission, now);
         }
     }
 
@@ -202,7 +230,7 @@ impl ClockitTask {
                 self.core.handle_online(now);
                 self.sync_clock(now);
                 // The command in flight is repeated, because its answer can be lost with the old link.
-                self.with_outbox(|outbox, send| outbox.go_online(now, send));
+                self.outbox.go_online();
             }
             ServerMessage::Error(error) if !self.core.connection.is_online() => {
                 self.notify(ClockitEvent::Server(error));
@@ -222,14 +250,14 @@ impl ClockitTask {
         self.core.monitor.receive(message.is_tick());
         match message {
             ServerMessage::Answer { id, answer } if self.core.refresh.is_request(&id) => match answer {
-                Answer::Failed { code: ErrorCode::Unavailable, .. } => {
+                Answer::Failed { error: CommandError::Rejected { code: ErrorCode::Unavailable, .. }, .. } => {
                     self.core.handle_token_answer(TokenAnswer::Unverified, now);
                 }
                 Answer::Failed { .. } => self.core.handle_token_answer(TokenAnswer::Rejected, now),
                 Answer::Done(_) => {}
             },
             ServerMessage::Answer { id, answer } => {
-                self.with_outbox(|outbox, send| outbox.settle(&id, answer, now, send));
+                self.outbox.settle(&id, answer, now);
             }
             ServerMessage::Authenticated { id, expires_at } => {
                 if self.core.refresh.is_request(&id) {
@@ -303,14 +331,6 @@ impl ClockitTask {
                 self.notify(ClockitEvent::Session(change));
             }
         }
-    }
-
-    fn with_outbox<R>(&mut self, act: impl FnOnce(&mut Outbox<Acknowledged>, &mut dyn FnMut(&str) -> bool) -> R) -> R {
-        let Self { outbox, core: ClientCore { connection, .. }, has_received_since_send, .. } = self;
-        act(outbox, &mut |text| {
-            *has_received_since_send = false;
-            connection.send(text.to_owned())
-        })
     }
 
     fn notify(&self, event: ClockitEvent) {

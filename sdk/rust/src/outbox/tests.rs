@@ -1,6 +1,17 @@
+use serde_json::Value;
+use tokio::sync::oneshot;
+
 use super::*;
+use crate::error::ErrorCode;
 
 const S: Duration = Duration::from_secs(1);
+
+const LIMITS: OutboxLimits = OutboxLimits {
+    resend_window: Duration::from_mins(4),
+    queued_max: Duration::from_hours(24),
+    attempts_max: Some(5),
+    response_timeout: Duration::from_secs(10),
+};
 
 /// An outbox on a link that takes what it is given.
 struct World {
@@ -11,33 +22,48 @@ struct World {
 
 impl World {
     fn online() -> Self {
-        let mut world = Self { outbox: Outbox::new(Box::new(|| 1.0)), now: Instant::now(), sent: Vec::new() };
-        world.with(|outbox, now, send| outbox.go_online(now, send));
+        let outbox = Outbox::new(LIMITS, false, Box::new(|| 1.0));
+        let mut world = Self { outbox, now: Instant::now(), sent: Vec::new() };
+        world.with(|outbox, _| outbox.go_online());
         world
     }
 
-    fn with<R>(&mut self, act: impl FnOnce(&mut Outbox<u64>, Instant, &mut dyn FnMut(&str) -> bool) -> R) -> R {
+    fn with<R>(&mut self, act: impl FnOnce(&mut Outbox<u64>, Instant) -> R) -> R {
+        let result = act(&mut self.outbox, self.now);
+        self.flush();
+        result
+    }
+
+    fn flush(&mut self) {
         let Self { outbox, now, sent } = self;
-        act(outbox, *now, &mut |text| {
-            sent.push(text.to_owned());
+        outbox.prepare(*now);
+        outbox.send_prepared(*now, |command| {
+            sent.push(command.id.clone());
             true
-        })
+        });
+        for outcome in std::mem::take(&mut outbox.outcomes) {
+            outcome.deliver();
+        }
     }
 
     fn submit(&mut self, id: &str) -> oneshot::Receiver<Result<u64, CommandError>> {
+        self.submit_with(id, Value::Null)
+    }
+
+    fn submit_with(&mut self, id: &str, payload: Value) -> oneshot::Receiver<Result<u64, CommandError>> {
         let (reply, answered) = oneshot::channel();
-        let submission = Submission { id: id.to_owned(), text: id.to_owned(), reply };
-        self.with(|outbox, now, send| outbox.submit(submission, now, send));
+        let command = Command { id: id.to_owned(), kind: "count".to_owned(), payload };
+        self.with(|outbox, now| outbox.submit(Submission { command, reply }, now));
         answered
     }
 
     fn settle(&mut self, id: &str, answer: Answer<u64>) {
-        self.with(|outbox, now, send| outbox.settle(id, answer, now, send));
+        self.with(|outbox, now| outbox.settle(id, answer, now));
     }
 
     fn advance(&mut self, by: Duration) -> bool {
         self.now += by;
-        self.with(|outbox, now, send| outbox.handle_deadline(now, send))
+        self.with(|outbox, now| outbox.handle_deadline(now))
     }
 
     fn take_sent(&mut self) -> Vec<String> {
@@ -46,7 +72,8 @@ impl World {
 }
 
 fn busy(retry: bool) -> Answer<u64> {
-    Answer::Failed { code: ErrorCode::Busy, message: "busy".to_owned(), retry }
+    let error = CommandError::Rejected { code: ErrorCode::Busy, message: "busy".to_owned() };
+    Answer::Failed { error, retry, retry_after: None }
 }
 
 #[test]
@@ -70,7 +97,7 @@ fn a_command_in_flight_is_repeated_on_the_next_link() {
     world.outbox.go_offline();
     let _second = world.submit("b");
     assert_eq!(world.take_sent(), ["a"]);
-    world.with(|outbox, now, send| outbox.go_online(now, send));
+    world.with(|outbox, _| outbox.go_online());
     world.settle("a", Answer::Done(1));
     // The repetition is answered too.
     world.settle("a", Answer::Done(1));
@@ -112,7 +139,7 @@ fn a_command_that_the_server_may_have_forgotten_is_not_repeated() {
     world.outbox.go_offline();
     let mut second = world.submit("b");
     world.now += S * 241;
-    world.with(|outbox, now, send| outbox.go_online(now, send));
+    world.with(|outbox, _| outbox.go_online());
     assert_eq!(
         (first.try_recv().unwrap(), world.take_sent()),
         (Err(CommandError::OutcomeUnknown), vec!["a".to_owned(), "b".to_owned()])
@@ -120,7 +147,7 @@ fn a_command_that_the_server_may_have_forgotten_is_not_repeated() {
     world.outbox.go_offline();
     let mut third = world.submit("c");
     world.now += S * 86_401;
-    world.with(|outbox, now, send| outbox.go_online(now, send));
+    world.with(|outbox, _| outbox.go_online());
     assert_eq!(second.try_recv().unwrap(), Err(CommandError::OutcomeUnknown));
     assert_eq!(third.try_recv().unwrap(), Err(CommandError::Expired));
 }
@@ -138,11 +165,11 @@ fn a_command_whose_caller_has_gone_is_not_sent() {
 #[test]
 fn what_cannot_be_sent_is_refused_at_once() {
     let mut world = World::online();
-    let mut large = world.submit(&"x".repeat(MESSAGE_BYTES_MAX + 1));
+    let mut large = world.submit_with("large", "x".repeat(MESSAGE_BYTES_MAX).into());
     assert_eq!(large.try_recv().unwrap(), Err(CommandError::TooLarge));
     let waiting: Vec<_> = (0..WAITING_MAX).map(|nth| world.submit(&nth.to_string())).collect();
     assert_eq!(world.submit("one more").try_recv().unwrap(), Err(CommandError::QueueFull));
-    world.outbox.fail_too_large();
+    world.with(|outbox, _| outbox.fail_too_large());
     assert_eq!(waiting.into_iter().next().unwrap().try_recv().unwrap(), Err(CommandError::TooLarge));
 }
 
@@ -150,7 +177,10 @@ fn what_cannot_be_sent_is_refused_at_once() {
 fn the_end_of_a_client_tells_what_was_sent() {
     let mut world = World::online();
     let (mut first, mut second) = (world.submit("a"), world.submit("b"));
-    world.outbox.fail_all(None);
+    world.with(|outbox, _| {
+        outbox.go_offline();
+        outbox.fail_all(None);
+    });
     assert_eq!(first.try_recv().unwrap(), Err(CommandError::OutcomeUnknown));
     assert_eq!(second.try_recv().unwrap(), Err(CommandError::Closed));
     assert_eq!(world.outbox.deadline(), None);

@@ -5,11 +5,17 @@ use std::process::Command;
 
 use harness::Node;
 
-/// Runs an example that `cargo test` has built.
-async fn run_example(name: &str, node: &Node) -> String {
+/// Returns the path of an example that `cargo test` has built.
+pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let program: PathBuf = test.ancestors().nth(2).unwrap().join("examples").join(name);
     assert!(program.is_file(), "{} was not built: run cargo test without a target filter", program.display());
+    program
+}
+
+/// Runs an example.
+async fn run_example(name: &str, node: &Node) -> String {
+    let program = example(name);
     let url = format!("http://127.0.0.1:{}", node.public);
     let mut command = Command::new(program);
     command.env("TICKCAST_URL", url);

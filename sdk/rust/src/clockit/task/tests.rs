@@ -1,7 +1,6 @@
 //! The task of a client against links in memory, with the clock of the test.
 
 use std::sync::Mutex;
-use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::advance;
@@ -44,7 +43,7 @@ impl World {
         let (events, received) = mpsc::channel(EVENTS_MAX);
         let dialer = Box::new(MemoryDialer(Arc::clone(&dialled)));
         let core = ClientCore::new(dialer, received, credentials, continues_locally);
-        let channels = start_task_with(core);
+        let channels = start_task_with(core, CommandQueue::in_memory(LIMITS));
         Self { client: ClockitClient::over(channels), dialled, events }
     }
 

@@ -1,0 +1,73 @@
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+use crate::outbox::Command;
+
+fn owner() -> FileOwner {
+    FileOwner { system: "clockit".to_owned(), server: "http://a/".to_owned(), user: Some("ada".to_owned()) }
+}
+
+fn stored(id: &str) -> StoredCommand {
+    let command = Command { id: id.to_owned(), kind: "session-stop".to_owned(), payload: json!({ "sessionId": "s" }) };
+    StoredCommand { command, created_at: 7, first_sent_at: None }
+}
+
+fn open(folder: &TempDir) -> Result<OpenedOutbox, OutboxError> {
+    OutboxFile::open(folder.path().join("outbox"), owner(), None)
+}
+
+#[tokio::test]
+async fn commands_and_the_id_of_the_client_survive_and_one_client_at_a_time_has_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(&folder).unwrap();
+    assert!(first.commands.is_empty());
+    first.file.save(vec![stored("a"), stored("b")]).await.unwrap();
+    let id = first.file.client_id().to_owned();
+    assert_eq!(open(&folder).err(), Some(OutboxError::InUse { path: folder.path().join("outbox") }));
+    drop(first);
+    let second = open(&folder).unwrap();
+    assert_eq!((second.commands, second.file.client_id()), (vec![stored("a"), stored("b")], id.as_str()));
+    drop(second.file);
+    let renamed = OutboxFile::open(folder.path().join("outbox"), owner(), Some("another".to_owned())).unwrap();
+    assert!(!renamed.is_same_client && renamed.file.client_id() == "another");
+}
+
+#[test]
+fn a_damaged_file_is_reported_and_kept_beside() {
+    for text in ["", "{", "[]", r#"{"version":1}"#, "\u{0}\u{0}"] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("outbox"), text).unwrap();
+        let Err(OutboxError::Damaged { path, kept, .. }) = open(&folder) else { panic!("{text} is taken") };
+        assert_eq!((path, std::fs::read_to_string(kept).unwrap().as_str()), (folder.path().join("outbox"), text));
+        assert!(open(&folder).unwrap().commands.is_empty(), "the next client begins an empty one");
+    }
+}
+
+#[tokio::test]
+async fn commands_of_another_owner_or_format_are_not_taken_and_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox");
+    open(&folder).unwrap().file.save(vec![stored("a")]).await.unwrap();
+    let others = [
+        (FileOwner { system: "focus".to_owned(), ..owner() }, "the system `clockit`, not for `focus`"),
+        (FileOwner { server: "http://b/".to_owned(), ..owner() }, "the server `http://a/`, not for `http://b/`"),
+        (FileOwner { user: Some("ben".to_owned()), ..owner() }, "the user `ada`, not for `ben`"),
+    ];
+    for (other, reason) in others {
+        let error = OutboxFile::open(path.clone(), other, None).err().unwrap().to_string();
+        assert!(error.contains(reason) && error.contains("outbox"), "{error}");
+    }
+    assert_eq!(open(&folder).unwrap().commands.len(), 1);
+    std::fs::write(&path, r#"{"version":2}"#).unwrap();
+    assert!(open(&folder).err().unwrap().to_string().contains("the format 2 of a later version"));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), r#"{"version":2}"#);
+}
+
+#[test]
+fn a_path_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("missing/outbox");
+    let error = OutboxFile::open(path.clone(), owner(), None).err().unwrap();
+    assert!(matches!(&error, OutboxError::Io { path: named, .. } if *named == path), "{error}");
+}
