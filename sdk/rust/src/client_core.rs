@@ -12,6 +12,7 @@ use crate::close_policy::UNAUTHORIZED;
 use crate::connection::{Connection, ConnectionState};
 use crate::credential::Credentials;
 use crate::error::ConnectionError;
+use crate::http_time::{HttpTime, TimeAnswer};
 use crate::link::{Dial, EVENTS_MAX, LinkEvent, LinkEvents, LinkId};
 use crate::link_monitor::{LinkCondition, LinkMonitor};
 use crate::network::Network;
@@ -138,6 +139,14 @@ impl<M> ClientCore<M> {
         }
         self.connection.handle_event(id, event, now);
         failed
+    }
+
+    /// Processes an answer to a request for the server's time.
+    pub(crate) fn handle_time(&mut self, time: &HttpTime, answer: TimeAnswer, now: Instant) {
+        time.receive(answer, &mut self.clock);
+        if let Some(server_now) = self.clock.at(now) {
+            self.refresh.handle_time(now, server_now);
+        }
     }
 
     /// Processes the answer to a fresh token.

@@ -80,6 +80,22 @@ impl HttpError {
             Self::NoAnswer(_) | Self::InvalidAnswer { .. } => None,
         }
     }
+
+    /// Returns the code that the answer names, such as `NOT_FOUND` of Studio or `TOKEN_EXPIRED` of Focus.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        let Self::Status { details: Some(details), .. } = self else { return None };
+        let of_procedure = details.pointer("/error/data/code");
+        of_procedure.or_else(|| details.get("code")).and_then(Value::as_str)
+    }
+
+    /// Returns the pause that the server asks for.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            Self::NoAnswer(_) | Self::InvalidAnswer { .. } => None,
+        }
+    }
 }
 
 /// Why a server refuses a client.
@@ -116,6 +132,18 @@ pub struct ServerError {
     pub retry: bool,
 }
 
+impl ServerError {
+    /// Reads the payload of an error that belongs to no command.
+    pub(crate) fn parse(payload: &Value) -> Option<Self> {
+        let code = ErrorCode::from(payload.get("code")?.as_str()?);
+        let message = payload.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
+        // Those of Socket.IO name no repetition.
+        let passes = matches!(code.name(), "unavailable" | "UNAVAILABLE" | "time_uncertain");
+        let retry = payload.get("retry").and_then(Value::as_bool).unwrap_or(passes);
+        Some(Self { code, message, retry })
+    }
+}
+
 /// A command that has failed for good.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -123,6 +151,9 @@ pub enum CommandError {
     /// The server rejects the command.
     #[error("{message} ({})", code.name())]
     Rejected { code: ErrorCode, message: String },
+    /// The HTTP request of the command has failed.
+    #[error(transparent)]
+    Http(HttpError),
     /// The server refuses the client.
     #[error(transparent)]
     Refused(RefusedError),

@@ -24,6 +24,8 @@ pub(crate) struct TokenRefresh {
     fetched: mpsc::Sender<Result<String, ConnectionError>>,
     random: Random,
     refresh_at: Option<Instant>,
+    /// The expiry of a token that cannot be scheduled before the server's time is known.
+    unscheduled: Option<i64>,
     /// The request that presents a fresh token.
     request_id: Option<String>,
     failures: u32,
@@ -37,7 +39,16 @@ impl TokenRefresh {
         fetched: mpsc::Sender<Result<String, ConnectionError>>,
         random: Random,
     ) -> Self {
-        Self { credentials, fetched, random, refresh_at: None, request_id: None, failures: 0, is_online: false }
+        Self {
+            credentials,
+            fetched,
+            random,
+            refresh_at: None,
+            unscheduled: None,
+            request_id: None,
+            failures: 0,
+            is_online: false,
+        }
     }
 
     /// Processes the handshake of a link that has presented the last token.
@@ -48,7 +59,14 @@ impl TokenRefresh {
     }
 
     pub(crate) fn go_offline(&mut self) {
-        (self.is_online, self.request_id, self.refresh_at) = (false, None, None);
+        (self.is_online, self.request_id, self.refresh_at, self.unscheduled) = (false, None, None, None);
+    }
+
+    /// Processes that the server's time is known.
+    pub(crate) fn handle_time(&mut self, now: Instant, server_now: i64) {
+        if let Some(expires_at) = self.unscheduled {
+            self.schedule(Some(expires_at), now, Some(server_now));
+        }
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -112,10 +130,10 @@ impl TokenRefresh {
     }
 
     fn schedule(&mut self, expires_at: Option<i64>, now: Instant, server_now: Option<i64>) {
-        let remaining = match (expires_at, server_now) {
-            (Some(at), Some(server_now)) if self.credentials.is_renewable() => at.saturating_sub(server_now).max(0),
-            (Some(_) | None, _) => return self.refresh_at = None,
-        };
+        (self.refresh_at, self.unscheduled) = (None, None);
+        let Some(expires_at) = expires_at.filter(|_| self.credentials.is_renewable()) else { return };
+        let Some(server_now) = server_now else { return self.unscheduled = Some(expires_at) };
+        let remaining = expires_at.saturating_sub(server_now).max(0);
         let remaining = Duration::from_millis(remaining.unsigned_abs());
         self.refresh_at = now.checked_add(remaining.saturating_sub(LEAD.min(remaining / 2)).max(PAUSE));
     }
@@ -143,6 +161,10 @@ mod tests {
         let start = Instant::now();
         refresh.go_online(start, Some(0));
         assert_eq!(refresh.deadline(), None, "an opaque token has no known expiry");
+        refresh.handle_accepted(Some(600_000), start, None);
+        assert_eq!(refresh.deadline(), None, "the server's time is unknown");
+        refresh.handle_time(start, 300_000);
+        assert_eq!(refresh.deadline(), Some(start + Duration::from_secs(240)));
         refresh.handle_accepted(Some(600_000), start, Some(0));
         assert_eq!(refresh.deadline(), Some(start + Duration::from_secs(540)));
         refresh.handle_accepted(Some(0), start, Some(0));

@@ -10,8 +10,11 @@ use futures_util::{SinkExt, StreamExt};
 use harness::DEADLINE;
 use serde_json::{Value, json};
 use tickcast_client::clockit::ClockitSnapshot;
-use tickcast_client::{ClientOptions, ClockitClient, ConnectionError, ConnectionState, Credential, RoomsClient};
-use tokio::io::AsyncWriteExt;
+use tickcast_client::studio::StudioEvent;
+use tickcast_client::{
+    ClientOptions, ClockitClient, ConnectionError, ConnectionState, Credential, HttpError, RoomsClient, StudioClient,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -230,6 +233,69 @@ async fn serve_room(stream: TcpStream, sockets: Arc<AtomicUsize>) {
         socket.send(Message::text("41")).await.unwrap();
         let frame = CloseFrame { code: 4403.into(), reason: "Forbidden".into() };
         socket.close(Some(frame)).await.unwrap();
+    }
+    while let Some(Ok(_)) = socket.next().await {}
+}
+
+/// Answers an HTTP request, or returns the stream of a WebSocket.
+async fn answer_http(mut stream: TcpStream, answer: impl Fn(&str) -> (u16, String)) -> Option<TcpStream> {
+    let mut head = vec![0; 16 * 1024];
+    let length = stream.peek(&mut head).await.ok()?;
+    let request = String::from_utf8_lossy(&head[..length]).into_owned();
+    if request.to_lowercase().contains("upgrade: websocket") {
+        return Some(stream);
+    }
+    // A socket that is closed with unread data resets the connection, and the answer can be lost.
+    stream.read_exact(&mut head[..length]).await.ok()?;
+    let (status, body) = answer(request.lines().next().unwrap_or_default());
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+    // The client may have gone.
+    stream.write_all(answer.as_bytes()).await.ok();
+    None
+}
+
+#[tokio::test]
+async fn an_organisation_survives_nonsense_and_is_loaded_when_the_server_has_it() {
+    let loads = Arc::new(AtomicUsize::new(0));
+    let server = Server::start(move |stream, _| serve_organisation(stream, Arc::clone(&loads))).await;
+    let client = StudioClient::open(ClientOptions::new(&server.url).unwrap());
+    let mut events = client.events();
+    let mut failures = Vec::new();
+    while failures.len() < 4 {
+        if let Ok(StudioEvent::Load(error)) = timeout(DEADLINE, events.next()).await.unwrap().unwrap() {
+            failures.push(error);
+            client.reload().await;
+        }
+    }
+    let is_invalid = |error: &HttpError| matches!(error, HttpError::InvalidAnswer { .. });
+    assert!(failures[..3].iter().all(is_invalid) && failures[3].status() == Some(503), "{failures:?}");
+    let mut snapshots = client.subscribe();
+    let loaded = timeout(DEADLINE, snapshots.wait_for(|snapshot| snapshot.is_loaded)).await.unwrap().unwrap().clone();
+    assert!(loaded.load_error.is_none() && loaded.entries.is_empty() && loaded.task_types.is_empty());
+}
+
+async fn serve_organisation(stream: TcpStream, loads: Arc<AtomicUsize>) {
+    let answer = |line: &str| {
+        let success = |data: Value| (200, json!({ "result": { "data": data } }).to_string());
+        if line.contains("taskTypes.list") {
+            return success(json!([]));
+        }
+        match loads.fetch_add(usize::from(line.contains("timeEntries.list")), Ordering::SeqCst) {
+            0 => (200, "<html>".to_owned()),
+            1 => success(json!({ "entries": [{ "id": 1, "startTime": "soon" }] })),
+            2 => success(json!(null)),
+            3 => (503, "not JSON".to_owned()),
+            _ => success(json!({ "entries": [], "stats": { "totalHours": 0, "totalCost": 0 } })),
+        }
+    };
+    let Some(stream) = answer_http(stream, answer).await else { return };
+    let mut socket = accept_async(stream).await.unwrap();
+    let open = json!({ "sid": "x", "upgrades": [], "pingInterval": 25_000, "pingTimeout": 20_000 });
+    let started = json!({ "timeEntryId": "1", "startTime": 7, "serverTime": "now" });
+    let texts = [format!("0{open}"), r#"40{"sid":"y"}"#.to_owned(), format!(r#"42["timer:started",{started}]"#)];
+    for text in texts.into_iter().chain(["42[\"timer:stopped\"]", "43", "42[\"error\",7]"].map(str::to_owned)) {
+        socket.send(Message::text(text)).await.unwrap();
     }
     while let Some(Ok(_)) = socket.next().await {}
 }

@@ -10,4 +10,5 @@ mod real_server {
     mod outbox;
     mod restart;
     mod rooms;
+    mod studio;
 }

@@ -95,7 +95,7 @@ impl RoomsTask {
                     Some(request) => self.handle_request(request, Instant::now()),
                     None => break None,
                 },
-                Some(answer) = self.time.next() => self.time.receive(answer, &mut self.core.clock),
+                Some(answer) = self.time.next() => self.core.handle_time(&self.time, answer, Instant::now()),
                 input = self.core.next_input(deadline) => self.handle_input(input, Instant::now()),
             }
         };

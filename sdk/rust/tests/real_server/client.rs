@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use harness::DEADLINE;
+use serde_json::Value;
 use tickcast_client::{ClientOptions, ClockitClient, Credential};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -33,4 +34,17 @@ pub(crate) fn ada(port: u16) -> ClockitClient {
 
 pub(crate) fn unix_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
+}
+
+const SECRET: &str = "a secret of the tests, long enough";
+
+/// The settings of a node that accepts the tokens of [`sign`].
+pub(crate) const TOKEN_SETTINGS: [(&str, &str); 3] =
+    [("auth.modes", "jwt"), ("auth.jwt.secret", SECRET), ("auth.jwt.leeway", "0s")];
+
+/// Returns a token that is valid for some seconds.
+pub(crate) fn sign(mut claims: Value, valid_seconds: i64) -> String {
+    claims["exp"] = (unix_ms() / 1000 + valid_seconds).into();
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap()
 }

@@ -11,7 +11,7 @@ use tickcast_client::{
     TokenRequest,
 };
 
-use super::client::{ada, options, unix_ms, until, within};
+use super::client::{TOKEN_SETTINGS, ada, options, sign, unix_ms, until, within};
 
 #[tokio::test]
 async fn two_clients_of_a_user_show_the_same_and_each_learns_what_the_other_does() {
@@ -71,19 +71,13 @@ async fn a_guest_has_timers_and_a_client_without_a_valid_token_is_refused() {
 
 #[tokio::test]
 async fn a_fresh_token_keeps_the_connection_open() {
-    const SECRET: &str = "a secret of sixteen bytes";
-    let settings = [("auth.modes", "jwt"), ("auth.jwt.secret", SECRET), ("auth.jwt.leeway", "0s")];
-    let node = Node::start_with(&settings).await;
+    let node = Node::start_with(&TOKEN_SETTINGS).await;
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
     let provider = move |_: TokenRequest| {
         // The first token expires soon, and the others do not.
-        let lifetime_ms = if counted.fetch_add(1, Ordering::Relaxed) == 0 { 3_000 } else { 3_600_000 };
-        async move {
-            let claims = json!({ "sub": "ada", "exp": (unix_ms() + lifetime_ms) / 1000 });
-            let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
-            jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).map_err(Into::into)
-        }
+        let lifetime = if counted.fetch_add(1, Ordering::Relaxed) == 0 { 3 } else { 3_600 };
+        async move { Ok(sign(json!({ "sub": "ada" }), lifetime)) }
     };
     let client = ClockitClient::open(options(node.public).credential(Credential::token_provider(provider)));
     let id = within("the start", client.start(&SessionStart::new("Write"))).await.unwrap().session_id;

@@ -1,12 +1,13 @@
 //! The history of Clockit.
 
 use harness::Node;
+use serde_json::json;
 use tickcast_client::clockit::{
     ClockitHistory, CsvForm, FinishedSession, HistoryQuery, ImportError, Imported, SessionStart,
 };
-use tickcast_client::{ClientOptions, ConnectionError, Credential, HttpError};
+use tickcast_client::{ClientOptions, ConnectionError, Credential, HttpError, TokenRequest};
 
-use super::client::{ada, options, within};
+use super::client::{TOKEN_SETTINGS, ada, options, sign, within};
 
 fn row(hour: u32) -> FinishedSession {
     FinishedSession {
@@ -47,18 +48,14 @@ async fn the_history_is_read_page_by_page_exported_and_imported_once() {
 
 #[tokio::test]
 async fn a_request_that_fails_tells_why_and_a_rejected_token_is_replaced_once() {
-    let secret = "a secret of sixteen bytes";
-    let node = Node::start_with(&[("auth.modes", "jwt"), ("auth.jwt.secret", secret)]).await;
+    let node = Node::start_with(&TOKEN_SETTINGS).await;
     let page = async |credential| {
         ClockitHistory::new(&options(node.public).credential(credential)).page(&HistoryQuery::default()).await
     };
     let stranger = page(Credential::token("no token")).await.unwrap_err();
     assert_eq!(stranger.status(), Some(401), "{stranger}");
-    let provider = move |request: tickcast_client::TokenRequest| async move {
-        let claims = serde_json::json!({ "sub": "ada", "exp": 4_000_000_000_u64 });
-        let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
-        let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key)?;
-        Ok(if request.rejected.is_some() { token } else { "expired".to_owned() })
+    let provider = |request: TokenRequest| async move {
+        Ok(request.rejected.map_or_else(|| "expired".to_owned(), |_| sign(json!({ "sub": "ada" }), 3_600)))
     };
     assert_eq!(page(Credential::token_provider(provider)).await.unwrap().sessions, []);
     let line_break = page(Credential::token("a\nb")).await.unwrap_err();

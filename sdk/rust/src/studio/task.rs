@@ -1,0 +1,393 @@
+//! The task of a client: it owns the connection, the model and the outbox, and publishes snapshots.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use crate::backoff::process_random;
+use crate::client_core::{ClientCore, Input, REQUESTS_MAX};
+use crate::connection::{ConnectionState, Output};
+use crate::credential::Credentials;
+use crate::error::{ConnectionError, HttpError};
+use crate::events::EVENTS_KEPT;
+use crate::http_time::HttpTime;
+use crate::network::Network;
+use crate::options::ClientOptions;
+use crate::outbox::{Answer, Command, CommandQueue, OutboxLimits, Submission};
+use crate::reloader::Reloader;
+use crate::socketio::{SocketIoCodec, SocketIoMessage, request_packet, token_answer};
+use crate::studio::calls::{StudioCalls, Written};
+use crate::studio::client::{StudioEvent, StudioSnapshot};
+use crate::studio::display::EntryDisplay;
+use crate::studio::model::StudioModel;
+use crate::studio::protocol::{EntryList, StudioMessage, TaskType, TimerEvent};
+use crate::studio::recent_events::RecentEvents;
+use crate::times::Times;
+
+/// A start or a stop takes effect when it arrives: one that waits for longer would record a wrong time. The server remembers
+/// the id of a call for five minutes.
+pub(crate) const LIMITS: OutboxLimits = OutboxLimits {
+    resend_window: Duration::from_mins(4),
+    queued_max: Duration::from_mins(2),
+    attempts_max: Some(5),
+    response_timeout: Duration::from_secs(10),
+};
+
+/// Answers that wait for the task: one command is in flight, and repetitions of it are rare.
+const ANSWERS_MAX: usize = 4;
+
+/// What the application asks of the task.
+#[derive(Debug)]
+pub(crate) enum StudioRequest {
+    Submit(Submission<Written>),
+    Reload,
+    RetryNow,
+    Close(oneshot::Sender<()>),
+}
+
+/// The ends of the channels that the client holds.
+pub(crate) type StudioChannels =
+    (mpsc::Sender<StudioRequest>, watch::Receiver<Arc<StudioSnapshot>>, broadcast::WeakSender<StudioEvent>);
+
+/// A message of the server.
+type Message = SocketIoMessage<StudioMessage>;
+
+/// What a request has returned.
+enum Returned {
+    Answer(String, Answer<Written>),
+    Loaded { task_types: Result<Vec<Arc<TaskType>>, HttpError>, entries: Result<EntryList, HttpError> },
+}
+
+/// Starts the task of a client.
+pub(crate) fn start_task(
+    options: ClientOptions,
+    calls: Arc<StudioCalls>,
+    outbox: CommandQueue<Written>,
+) -> StudioChannels {
+    let credentials = Arc::new(Credentials::new(options.credential));
+    let network = Network::new(options.tls);
+    let codec = SocketIoCodec::new(options.url.clone(), StudioMessage::parse);
+    let core = ClientCore::over_sockets(network.clone(), credentials, codec, options.continues_locally);
+    let (requests, requested) = mpsc::channel(REQUESTS_MAX);
+    let (returns, returned) = mpsc::channel(ANSWERS_MAX);
+    let (events, _) = broadcast::channel(EVENTS_KEPT);
+    let snapshot = StudioSnapshot {
+        connection: ConnectionState::Connecting,
+        entries: Arc::default(),
+        task_types: Arc::default(),
+        is_loaded: false,
+        load_error: None,
+        times: Times::LastKnown,
+        pending: outbox.len(),
+        server_time: None,
+    };
+    let (snapshots, snapshot) = watch::channel(Arc::new(snapshot));
+    let channels = (requests, snapshot, events.downgrade());
+    let task = StudioTask {
+        requested,
+        returned,
+        returns,
+        snapshots,
+        events,
+        core,
+        time: HttpTime::new(network, options.url),
+        calls,
+        outbox,
+        reloader: Reloader::new(process_random()),
+        recent: RecentEvents::default(),
+        display: EntryDisplay::default(),
+        model: StudioModel::default(),
+        asked: StudioModel::default(),
+        task_types: Arc::default(),
+        is_loaded: false,
+        is_current: false,
+        load_error: None,
+        last_request: 0,
+    };
+    tokio::spawn(task.run());
+    channels
+}
+
+struct StudioTask {
+    requested: mpsc::Receiver<StudioRequest>,
+    returned: mpsc::Receiver<Returned>,
+    returns: mpsc::Sender<Returned>,
+    snapshots: watch::Sender<Arc<StudioSnapshot>>,
+    events: broadcast::Sender<StudioEvent>,
+    core: ClientCore<Message>,
+    time: HttpTime,
+    calls: Arc<StudioCalls>,
+    outbox: CommandQueue<Written>,
+    reloader: Reloader,
+    recent: RecentEvents,
+    display: EntryDisplay,
+    model: StudioModel,
+    /// The model when the lists were asked for.
+    asked: StudioModel,
+    task_types: Arc<Vec<Arc<TaskType>>>,
+    is_loaded: bool,
+    /// Whether the entries were loaded on this connection.
+    is_current: bool,
+    load_error: Option<HttpError>,
+    last_request: u64,
+}
+
+impl StudioTask {
+    /// Serves the client until it is closed, or until its last clone is dropped.
+    async fn run(mut self) {
+        self.core.connection.open(Instant::now());
+        self.outbox.go_online();
+        let done = loop {
+            self.process_outputs(Instant::now());
+            self.flush().await;
+            let deadline = self.deadline(Instant::now());
+            tokio::select! {
+                request = self.requested.recv() => match request {
+                    Some(StudioRequest::Submit(submission)) => self.outbox.submit(submission, Instant::now()),
+                    Some(StudioRequest::Reload) => self.reload(Instant::now()),
+                    Some(StudioRequest::RetryNow) => self.core.connection.open(Instant::now()),
+                    Some(StudioRequest::Close(done)) => break Some(done),
+                    None => break None,
+                },
+                Some(returned) = self.returned.recv() => self.handle_returned(returned, Instant::now()),
+                Some(answer) = self.time.next() => self.core.handle_time(&self.time, answer, Instant::now()),
+                input = self.core.next_input(deadline) => self.handle_input(input, Instant::now()),
+            }
+        };
+        self.core.connection.close();
+        self.outbox.go_offline();
+        self.outbox.fail_all(None);
+        self.flush().await;
+        // The file is free for the next client.
+        drop(self.outbox);
+        if let Some(done) = done {
+            // The caller may have gone.
+            done.send(()).ok();
+        }
+    }
+
+    /// Stores and sends commands, publishes what has changed, and tells the outcomes of commands.
+    async fn flush(&mut self) {
+        if let Some(error) = self.outbox.prepare(Instant::now()).await {
+            self.notify(StudioEvent::Outbox(error));
+        }
+        let (calls, returns) = (&self.calls, &self.returns);
+        self.outbox.send(Instant::now(), |command| {
+            tokio::spawn(call(Arc::clone(calls), command.clone(), returns.clone()));
+            true
+        });
+        self.publish(Instant::now());
+        for failed in self.outbox.deliver() {
+            self.notify(StudioEvent::Command(failed));
+        }
+    }
+
+    fn deadline(&self, now: Instant) -> Instant {
+        // What runs is displayed by the clock, because the server sends no ticks.
+        let beat = (!self.model.entries.is_empty()).then(|| self.core.clock.next_second(now).0);
+        let others = [self.outbox.deadline(), self.reloader.deadline(), beat];
+        others.into_iter().flatten().fold(self.core.deadline(), Instant::min)
+    }
+
+    fn handle_input(&mut self, input: Input<Message>, now: Instant) {
+        match input {
+            Input::Link(id, event) => {
+                if let Some(error) = self.core.handle_link_event(id, event, now) {
+                    self.notify(StudioEvent::Token(error));
+                }
+            }
+            Input::Token(token) => self.handle_token(token, now),
+            Input::Deadline => self.handle_deadlines(now),
+        }
+    }
+
+    fn handle_deadlines(&mut self, now: Instant) {
+        if self.core.handle_deadline(now) && self.core.connection.is_online() {
+            // The heartbeat of the protocol finds silent links.
+            self.core.monitor.receive(false);
+            self.core.check(false, now);
+            self.time.sync(&mut self.core.clock, now);
+        }
+        self.outbox.handle_deadline(now);
+        if self.reloader.begin_if_due(now) {
+            self.asked = self.model.clone();
+            tokio::spawn(load(Arc::clone(&self.calls), self.returns.clone()));
+        }
+    }
+
+    fn handle_token(&mut self, token: Result<String, ConnectionError>, now: Instant) {
+        if let Err(error) = &token {
+            self.notify(StudioEvent::Token(error.clone()));
+        }
+        if let Some(token) = self.core.refresh.handle_fetched(token, now) {
+            self.last_request += 1;
+            self.core.refresh.set_request(self.last_request.to_string());
+            let packet = request_packet(self.last_request, "auth", Some(&json!({ "token": token })));
+            self.core.connection.send(packet);
+        }
+    }
+
+    fn process_outputs(&mut self, now: Instant) {
+        while let Some(output) = self.core.connection.take_output() {
+            match output {
+                Output::Early(SocketIoMessage::Connected) => self.handle_online(now),
+                // Both links of a handover deliver events for a while, so that none is missed that one delivers late.
+                Output::Early(message) | Output::Message(message) | Output::Late(message) => self.receive(message, now),
+                Output::NextFailed => {}
+                Output::StateChanged => {
+                    self.core.handle_state();
+                    if !self.core.connection.is_online() {
+                        self.is_current = false;
+                        self.reloader.cancel();
+                    }
+                }
+            }
+        }
+    }
+
+    fn handle_online(&mut self, now: Instant) {
+        let is_handover = self.core.connection.complete(now);
+        self.core.handle_online(now);
+        self.time.sync(&mut self.core.clock, now);
+        // Events before a connection are not sent, nor those between two connections.
+        if !is_handover {
+            self.reloader.request(now);
+        }
+    }
+
+    fn receive(&mut self, message: Message, now: Instant) {
+        self.core.monitor.receive(false);
+        match message {
+            SocketIoMessage::Event(StudioMessage::Event(event)) => self.receive_event(event, now),
+            SocketIoMessage::Event(StudioMessage::Error(error)) => self.notify(StudioEvent::Server(error)),
+            SocketIoMessage::Ack { id, answer } if self.core.refresh.is_request(&id.to_string()) => {
+                self.core.handle_token_answer(token_answer(&answer), now);
+            }
+            SocketIoMessage::Ack { .. } | SocketIoMessage::Connected => {}
+        }
+    }
+
+    fn receive_event(&mut self, event: TimerEvent, now: Instant) {
+        if !self.recent.add(&event, now) {
+            return;
+        }
+        self.core.clock.observe(event.server_time(), now);
+        let needs_reload = self.core.clock.at(now).is_some_and(|now| self.model.is_incomplete(&event, now));
+        self.model.apply(&event);
+        if needs_reload {
+            self.reload(now);
+        }
+        self.notify(StudioEvent::Timer(event));
+    }
+
+    fn reload(&mut self, now: Instant) {
+        if self.core.connection.is_online() {
+            self.reloader.request(now);
+        }
+    }
+
+    fn handle_returned(&mut self, returned: Returned, now: Instant) {
+        match returned {
+            Returned::Answer(id, answer) => {
+                if let Answer::Done(written) = &answer {
+                    self.apply_written(written, now);
+                }
+                self.outbox.settle(&id, answer, now);
+            }
+            Returned::Loaded { task_types, entries } => self.handle_loaded(task_types, entries, now),
+        }
+    }
+
+    /// Displays what a command has written. No event tells of a changed type.
+    fn apply_written(&mut self, written: &Written, now: Instant) {
+        match written {
+            Written::Entry(entry) => {
+                let task_type = self.task_types.iter().find(|task_type| task_type.id == entry.task_type_id).cloned();
+                self.model.put_entry(entry, task_type);
+            }
+            Written::TaskType(written) => {
+                let types = Arc::make_mut(&mut self.task_types);
+                types.retain(|task_type| task_type.id != written.id);
+                types.push(Arc::new(written.clone()));
+                types.sort_by_key(|task_type| (task_type.sort_order, task_type.id));
+                self.reload(now);
+            }
+        }
+    }
+
+    fn handle_loaded(
+        &mut self,
+        task_types: Result<Vec<Arc<TaskType>>, HttpError>,
+        entries: Result<EntryList, HttpError>,
+        now: Instant,
+    ) {
+        let mut failure = None;
+        match task_types {
+            Ok(task_types) => self.task_types = Arc::new(task_types),
+            Err(error) => failure = Some(error),
+        }
+        match entries {
+            Ok(list) => self.model.put_all(&list.entries, &self.asked),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+        if let Some(error) = failure.as_ref().filter(|error| Some(*error) != self.load_error.as_ref()) {
+            self.notify(StudioEvent::Load(error.clone()));
+        }
+        let (is_loaded, is_online) = (failure.is_none(), self.core.connection.is_online());
+        self.load_error = failure;
+        self.is_loaded |= is_loaded;
+        self.is_current = is_online && (self.is_current || is_loaded);
+        self.reloader.finish(is_loaded, is_online, now);
+    }
+
+    fn notify(&self, event: StudioEvent) {
+        // Nobody may have subscribed.
+        self.events.send(event).ok();
+    }
+
+    /// Replaces the snapshot if it differs.
+    fn publish(&mut self, now: Instant) {
+        let times = self.core.times(self.is_current, self.is_loaded);
+        let beat_ms = self.core.clock.at(now).map(|server_now| server_now.div_euclid(1000) * 1000);
+        let is_closed = *self.core.connection.state() == ConnectionState::Closed;
+        if let Some(beat_ms) = beat_ms.filter(|_| !is_closed && (times != Times::LastKnown || !self.is_loaded)) {
+            self.display.show(&self.model, beat_ms);
+        }
+        let next = StudioSnapshot {
+            connection: self.core.connection.state().clone(),
+            entries: self.display.shown(),
+            task_types: Arc::clone(&self.task_types),
+            is_loaded: self.is_loaded,
+            load_error: self.load_error.clone(),
+            times,
+            pending: self.outbox.len(),
+            server_time: self.core.clock.time(),
+        };
+        self.snapshots.send_if_modified(|current| {
+            let is_same = next.is_same_as(current);
+            if !is_same {
+                *current = Arc::new(next);
+            }
+            !is_same
+        });
+    }
+}
+
+async fn call(calls: Arc<StudioCalls>, command: Command, returns: mpsc::Sender<Returned>) {
+    let answer = calls.mutate(&command).await;
+    // The client may have gone.
+    returns.send(Returned::Answer(command.id, answer)).await.ok();
+}
+
+async fn load(calls: Arc<StudioCalls>, returns: mpsc::Sender<Returned>) {
+    let (all, running) = (json!({ "includeInactive": true }), json!({ "isRunning": true }));
+    let (task_types, entries) = tokio::join!(
+        calls.query("timeTracking.taskTypes.list", &all),
+        calls.query("timeTracking.timeEntries.list", &running),
+    );
+    // The client may have gone.
+    returns.send(Returned::Loaded { task_types, entries }).await.ok();
+}
