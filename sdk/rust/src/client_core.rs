@@ -4,14 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::backoff::process_random;
+use crate::backoff::{process_random, random_id};
 use crate::close_policy::UNAUTHORIZED;
 use crate::connection::{Connection, ConnectionState};
 use crate::credential::Credentials;
-use crate::error::ConnectionError;
+use crate::error::{ConnectionError, ErrorCode, ServerError};
 use crate::http_time::{HttpTime, TimeAnswer};
 use crate::link::{Dial, EVENTS_MAX, LinkEvent, LinkEvents, LinkId};
 use crate::link_monitor::{LinkCondition, LinkMonitor};
@@ -158,6 +159,33 @@ impl<M> ClientCore<M> {
             TokenAnswer::Rejected => self.refresh.handle_rejected(now),
             TokenAnswer::Unverified => self.refresh.handle_unverified(now),
         }
+    }
+
+    /// Presents a fetched token by the message `auth`. Returns the error of the token provider.
+    pub(crate) fn present_token(
+        &mut self,
+        token: Result<String, ConnectionError>,
+        now: Instant,
+    ) -> Option<ConnectionError> {
+        let failed = token.as_ref().err().cloned();
+        if let Some(token) = self.refresh.handle_fetched(token, now) {
+            let id = random_id();
+            let message = json!({ "type": "auth", "id": id, "payload": { "token": token } });
+            self.refresh.set_request(id);
+            self.connection.send(message.to_string());
+        }
+        failed
+    }
+
+    /// Processes an error that the server reports. Returns it if it does not answer a fresh token.
+    pub(crate) fn handle_error(&mut self, id: Option<&str>, error: ServerError, now: Instant) -> Option<ServerError> {
+        if !id.is_some_and(|id| self.refresh.is_request(id)) {
+            return Some(error);
+        }
+        let is_unverified = error.code == ErrorCode::Unavailable;
+        let answer = if is_unverified { TokenAnswer::Unverified } else { TokenAnswer::Rejected };
+        self.handle_token_answer(answer, now);
+        None
     }
 
     /// Processes the handshake of a link.

@@ -101,6 +101,11 @@ impl<T> Outbox<T> {
         self.entries.len()
     }
 
+    /// Returns the commands without an answer, oldest first.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &Command> {
+        self.entries.iter().map(|entry| &entry.command)
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.next.map(|(_, at)| at)
     }

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails when it cannot continue")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use tickcast_client::clockit::ClockitSnapshot;
 use tickcast_client::studio::StudioEvent;
 use tickcast_client::{
-    ClientOptions, ClockitClient, ConnectionError, ConnectionState, Credential, HttpError, RoomsClient, StudioClient,
+    ClientOptions, ClockitClient, ConnectionError, ConnectionState, Credential, HttpError, PunchClockClient,
+    RoomsClient, StudioClient,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -237,22 +238,33 @@ async fn serve_room(stream: TcpStream, sockets: Arc<AtomicUsize>) {
     while let Some(Ok(_)) = socket.next().await {}
 }
 
-/// Answers an HTTP request, or returns the stream of a WebSocket.
-async fn answer_http(mut stream: TcpStream, answer: impl Fn(&str) -> (u16, String)) -> Option<TcpStream> {
-    let mut head = vec![0; 16 * 1024];
-    let length = stream.peek(&mut head).await.ok()?;
-    let request = String::from_utf8_lossy(&head[..length]).into_owned();
-    if request.to_lowercase().contains("upgrade: websocket") {
+/// Answers an HTTP request by its first line and its body, or returns the stream of a WebSocket.
+async fn answer_http(mut stream: TcpStream, answer: impl Fn(&str, &str) -> (u16, String)) -> Option<TcpStream> {
+    let mut bytes = vec![0; 16 * 1024];
+    let length = stream.peek(&mut bytes).await.ok()?;
+    if String::from_utf8_lossy(&bytes[..length]).to_lowercase().contains("upgrade: websocket") {
         return Some(stream);
     }
     // A socket that is closed with unread data resets the connection, and the answer can be lost.
-    stream.read_exact(&mut head[..length]).await.ok()?;
-    let (status, body) = answer(request.lines().next().unwrap_or_default());
+    let mut request = String::new();
+    while !is_complete(&request) {
+        let length = stream.read(&mut bytes).await.ok().filter(|length| *length > 0)?;
+        request.push_str(&String::from_utf8_lossy(&bytes[..length]));
+    }
+    let (head, body) = request.split_once("\r\n\r\n")?;
+    let (status, body) = answer(head.lines().next()?, body);
     let length = body.len();
     let answer = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
     // The client may have gone.
     stream.write_all(answer.as_bytes()).await.ok();
     None
+}
+
+fn is_complete(request: &str) -> bool {
+    let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
+    let head = head.to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    body.len() >= length.map_or(0, |length| length.parse().unwrap())
 }
 
 #[tokio::test]
@@ -276,7 +288,7 @@ async fn an_organisation_survives_nonsense_and_is_loaded_when_the_server_has_it(
 }
 
 async fn serve_organisation(stream: TcpStream, loads: Arc<AtomicUsize>) {
-    let answer = |line: &str| {
+    let answer = |line: &str, _: &str| {
         let success = |data: Value| (200, json!({ "result": { "data": data } }).to_string());
         if line.contains("taskTypes.list") {
             return success(json!([]));
@@ -297,5 +309,45 @@ async fn serve_organisation(stream: TcpStream, loads: Arc<AtomicUsize>) {
     for text in texts.into_iter().chain(["42[\"timer:stopped\"]", "43", "42[\"error\",7]"].map(str::to_owned)) {
         socket.send(Message::text(text)).await.unwrap();
     }
+    while let Some(Ok(_)) = socket.next().await {}
+}
+
+#[tokio::test]
+async fn a_punch_is_repeated_under_its_id_after_an_answer_that_is_none() {
+    let posted = Arc::new(Mutex::new(Vec::new()));
+    let received = Arc::clone(&posted);
+    let server = Server::start(move |stream, _| serve_day(stream, Arc::clone(&received))).await;
+    let client = PunchClockClient::open(ClientOptions::new(&server.url).unwrap());
+    let mut snapshots = client.subscribe();
+    timeout(DEADLINE, snapshots.wait_for(|snapshot| snapshot.day.is_some())).await.unwrap().unwrap();
+    let stored = timeout(DEADLINE, client.clock_in()).await.unwrap().unwrap();
+    let posted = posted.lock().unwrap().clone();
+    assert!(posted.len() >= 2 && posted.iter().all(|body| *body == posted[0]), "{posted:?}");
+    assert_eq!(stored.day.entries.len(), 0);
+}
+
+async fn serve_day(stream: TcpStream, posted: Arc<Mutex<Vec<String>>>) {
+    let day = json!({
+        "userId": "ada", "userEmail": "", "userName": "", "currentStatus": "OUT", "entries": [],
+        "dailyStats": { "totalWorkMinutes": 0, "totalBreakMinutes": 0, "isComplete": false }, "currentTheme": "minimal",
+        "lastActiveDate": "2026-11-20", "lastActivity": "2026-11-20T12:00:00.000Z", "sessionStartTime": null,
+        "createdAt": "2026-11-20T12:00:00.000Z", "updatedAt": "2026-11-20T12:00:00.000Z",
+    });
+    let answer = |line: &str, body: &str| {
+        if !line.starts_with("POST /api/session ") {
+            return (404, String::new());
+        }
+        let mut posted = posted.lock().unwrap();
+        posted.push(body.to_owned());
+        if posted.len() == 1 { (200, "<html>".to_owned()) } else { (200, json!({ "data": day }).to_string()) }
+    };
+    let Some(stream) = answer_http(stream, answer).await else { return };
+    let mut socket = accept_async(stream).await.unwrap();
+    for nonsense in
+        ["{", r#"{"type":"session","payload":{"entries":7}}"#, r#"{"type":"session"}"#, r#"{"type":"error"}"#]
+    {
+        socket.send(Message::text(nonsense)).await.unwrap();
+    }
+    send(&mut socket, &json!({ "type": "session", "payload": day })).await;
     while let Some(Ok(_)) = socket.next().await {}
 }

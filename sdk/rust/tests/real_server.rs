@@ -8,6 +8,7 @@ mod real_server {
     mod examples;
     mod history;
     mod outbox;
+    mod punch_clock;
     mod restart;
     mod rooms;
     mod studio;

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::backoff::random_id;
 use crate::client_core::{ClientCore, Input, REQUESTS_MAX, TokenAnswer};
 use crate::clockit::change::changes;
 use crate::clockit::client::{ClockitEvent, ClockitSnapshot};
@@ -154,7 +152,11 @@ impl ClockitTask {
                     self.notify(ClockitEvent::Token(error));
                 }
             }
-            Input::Token(token) => self.handle_token(token, now),
+            Input::Token(token) => {
+                if let Some(error) = self.core.present_token(token, now) {
+                    self.notify(ClockitEvent::Token(error));
+                }
+            }
             Input::Deadline => self.handle_deadlines(now),
         }
     }
@@ -182,18 +184,6 @@ impl ClockitTask {
             submission.reply.send(Err(CommandError::Refused(refused.clone()))).ok();
         } else {
             self.outbox.submit(submission, now);
-        }
-    }
-
-    fn handle_token(&mut self, token: Result<String, ConnectionError>, now: Instant) {
-        if let Err(error) = &token {
-            self.notify(ClockitEvent::Token(error.clone()));
-        }
-        if let Some(token) = self.core.refresh.handle_fetched(token, now) {
-            let id = random_id();
-            let message = json!({ "type": "auth", "id": id, "payload": { "token": token } });
-            self.core.refresh.set_request(id);
-            self.core.connection.send(message.to_string());
         }
     }
 

@@ -55,6 +55,10 @@ impl<T> CommandQueue<T> {
         self.outbox.len()
     }
 
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &Command> {
+        self.outbox.commands()
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.outbox.deadline()
     }

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::{CommandError, HttpError};
+use crate::error::HttpError;
 use crate::http::{HttpClient, HttpRequest};
+use crate::http_answer::failed_answer;
 use crate::options::ClientOptions;
 use crate::outbox::{Answer, Command};
 use crate::studio::protocol::{TaskType, TimeEntry};
@@ -79,6 +80,5 @@ fn failed(error: HttpError) -> Answer<Written> {
         HttpError::NoAnswer(_) | HttpError::InvalidAnswer { .. } => true,
         HttpError::Status { status, .. } => RETRIED.contains(status),
     };
-    let retry_after = error.retry_after();
-    Answer::Failed { error: CommandError::Http(error), retry, retry_after }
+    failed_answer(error, retry)
 }

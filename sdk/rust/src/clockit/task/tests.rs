@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::advance;
 
 use super::*;

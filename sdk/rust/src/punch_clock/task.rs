@@ -1,0 +1,369 @@
+//! The task of a client: it owns the connection, the day and the outbox, and publishes snapshots.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use crate::backoff::random_id;
+use crate::client_core::{ClientCore, Input, REQUESTS_MAX};
+use crate::connection::{ConnectionState, Output};
+use crate::credential::Credentials;
+use crate::events::EVENTS_KEPT;
+use crate::http_answer::{failed_answer, is_temporary};
+use crate::http_time::HttpTime;
+use crate::json_codec::JsonCodec;
+use crate::live_message::LiveMessage;
+use crate::network::Network;
+use crate::options::ClientOptions;
+use crate::outbox::{Answer, Command, CommandQueue, OutboxLimits, Reply, Submission};
+use crate::punch_clock::client::{PunchClockEvent, PunchClockSnapshot};
+use crate::punch_clock::day::{LiveSeconds, live_seconds, with_punches};
+use crate::punch_clock::protocol::{Punch, PunchId, PunchStored, ServerMessage, WorkDay, WorkStatus, decode};
+use crate::punch_clock::requests::PunchClockRequests;
+use crate::times::Times;
+
+/// How often the client says that it is there.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// A punch is known to the server by its id for 30 days, and lands at its own time however late it arrives.
+pub(crate) const LIMITS: OutboxLimits = OutboxLimits {
+    resend_window: Duration::from_hours(29 * 24),
+    queued_max: Duration::from_hours(29 * 24),
+    attempts_max: None,
+    response_timeout: Duration::from_secs(10),
+};
+
+/// Answers that wait for the task: one punch is in flight, and repetitions of it are rare.
+const ANSWERS_MAX: usize = 4;
+
+/// What the application asks of the task.
+#[derive(Debug)]
+pub(crate) enum PunchClockRequest {
+    Clock(WorkStatus, Reply<PunchStored>),
+    Punch(Punch, Reply<PunchStored>),
+    Accept(Arc<WorkDay>, oneshot::Sender<()>),
+    RetryNow,
+    Close(oneshot::Sender<()>),
+}
+
+/// The ends of the channels that the client holds.
+pub(crate) type PunchClockChannels =
+    (mpsc::Sender<PunchClockRequest>, watch::Receiver<Arc<PunchClockSnapshot>>, broadcast::WeakSender<PunchClockEvent>);
+
+/// Starts the task of a client.
+pub(crate) fn start_task(
+    options: ClientOptions,
+    http: Arc<PunchClockRequests>,
+    outbox: CommandQueue<PunchStored>,
+) -> PunchClockChannels {
+    let credentials = Arc::new(Credentials::new(options.credential));
+    let network = Network::new(options.tls);
+    let codec = JsonCodec::new(&options.url, "api/session/live", &[], decode);
+    let core = ClientCore::over_sockets(network.clone(), credentials, codec, options.continues_locally);
+    let (requests, requested) = mpsc::channel(REQUESTS_MAX);
+    let (answers, answered) = mpsc::channel(ANSWERS_MAX);
+    let (events, _) = broadcast::channel(EVENTS_KEPT);
+    let snapshot = PunchClockSnapshot {
+        connection: ConnectionState::Connecting,
+        day: None,
+        seconds: LiveSeconds::default(),
+        times: Times::LastKnown,
+        pending: outbox.len(),
+        server_time: None,
+    };
+    let (snapshots, snapshot) = watch::channel(Arc::new(snapshot));
+    let channels = (requests, snapshot, events.downgrade());
+    let task = PunchClockTask {
+        requested,
+        answered,
+        answers,
+        snapshots,
+        events,
+        core,
+        time: HttpTime::new(network, options.url),
+        http,
+        outbox,
+        stored: None,
+        shown: None,
+        beat_at: Instant::now() + HEARTBEAT,
+    };
+    tokio::spawn(task.run());
+    channels
+}
+
+struct PunchClockTask {
+    requested: mpsc::Receiver<PunchClockRequest>,
+    answered: mpsc::Receiver<(String, Answer<PunchStored>)>,
+    answers: mpsc::Sender<(String, Answer<PunchStored>)>,
+    snapshots: watch::Sender<Arc<PunchClockSnapshot>>,
+    events: broadcast::Sender<PunchClockEvent>,
+    core: ClientCore<ServerMessage>,
+    time: HttpTime,
+    http: Arc<PunchClockRequests>,
+    outbox: CommandQueue<PunchStored>,
+    /// The day as the server has it.
+    stored: Option<Arc<WorkDay>>,
+    /// The day with the punches that wait, and what it was made from.
+    shown: Option<(Arc<WorkDay>, Vec<String>, Arc<WorkDay>)>,
+    /// When the next heartbeat is due.
+    beat_at: Instant,
+}
+
+impl PunchClockTask {
+    /// Serves the client until it is closed, or until its last clone is dropped.
+    async fn run(mut self) {
+        let now = Instant::now();
+        self.core.connection.open(now);
+        // A punch is dated by the server's time, also before there is a connection.
+        self.time.sync(&mut self.core.clock, now);
+        self.outbox.go_online();
+        let done = loop {
+            self.process_outputs(Instant::now());
+            self.flush().await;
+            let deadline = self.deadline(Instant::now());
+            tokio::select! {
+                request = self.requested.recv() => match request {
+                    Some(PunchClockRequest::Close(done)) => break Some(done),
+                    Some(request) => self.handle_request(request, Instant::now()),
+                    None => break None,
+                },
+                Some((id, answer)) = self.answered.recv() => self.handle_answer(&id, answer, Instant::now()),
+                Some(answer) = self.time.next() => self.core.handle_time(&self.time, answer, Instant::now()),
+                input = self.core.next_input(deadline) => self.handle_input(input, Instant::now()),
+            }
+        };
+        self.core.connection.close();
+        self.outbox.go_offline();
+        self.outbox.fail_all(None);
+        self.flush().await;
+        // The file is free for the next client.
+        drop(self.outbox);
+        if let Some(done) = done {
+            // The caller may have gone.
+            done.send(()).ok();
+        }
+    }
+
+    /// Stores and sends punches, publishes what has changed, and tells the outcomes of punches.
+    async fn flush(&mut self) {
+        if let Some(error) = self.outbox.prepare(Instant::now()).await {
+            self.notify(PunchClockEvent::Outbox(error));
+        }
+        let (http, answers) = (&self.http, &self.answers);
+        self.outbox.send(Instant::now(), |command| {
+            tokio::spawn(post(Arc::clone(http), command.clone(), answers.clone()));
+            true
+        });
+        self.publish(Instant::now());
+        for failed in self.outbox.deliver() {
+            self.notify(PunchClockEvent::Command(failed));
+        }
+    }
+
+    fn deadline(&self, now: Instant) -> Instant {
+        let beat = self.expects_ticks().then(|| self.core.clock.next_second(now).0);
+        [self.outbox.deadline(), beat].into_iter().flatten().fold(self.core.deadline(), Instant::min)
+    }
+
+    fn handle_request(&mut self, request: PunchClockRequest, now: Instant) {
+        match request {
+            PunchClockRequest::Clock(kind, reply) => {
+                let timestamp = self.core.clock.at(now).unwrap_or_else(machine_time);
+                let id = PunchId::Text(random_id());
+                self.submit(&Punch { id, timestamp, kind, time: None }, reply, now);
+            }
+            PunchClockRequest::Punch(punch, reply) => self.submit(&punch, reply, now),
+            PunchClockRequest::Accept(day, done) => {
+                self.accept(day);
+                self.publish(now);
+                // The caller may have gone.
+                done.send(()).ok();
+            }
+            PunchClockRequest::RetryNow => self.core.connection.open(now),
+            // The loop of the task ends with it.
+            PunchClockRequest::Close(_) => {}
+        }
+    }
+
+    fn submit(&mut self, punch: &Punch, reply: Reply<PunchStored>, now: Instant) {
+        let payload = json!({ "entries": [punch] });
+        let command = Command { id: random_id(), kind: "punch".to_owned(), payload };
+        self.outbox.submit(Submission { command, reply }, now);
+    }
+
+    fn handle_answer(&mut self, id: &str, answer: Answer<PunchStored>, now: Instant) {
+        if let Answer::Done(stored) = &answer {
+            self.accept(Arc::clone(&stored.day));
+        }
+        self.outbox.settle(id, answer, now);
+    }
+
+    fn handle_input(&mut self, input: Input<ServerMessage>, now: Instant) {
+        match input {
+            Input::Link(id, event) => {
+                if let Some(error) = self.core.handle_link_event(id, event, now) {
+                    self.notify(PunchClockEvent::Token(error));
+                }
+            }
+            Input::Token(token) => {
+                if let Some(error) = self.core.present_token(token, now) {
+                    self.notify(PunchClockEvent::Token(error));
+                }
+            }
+            Input::Deadline => self.handle_deadlines(now),
+        }
+    }
+
+    fn handle_deadlines(&mut self, now: Instant) {
+        self.outbox.handle_deadline(now);
+        if !self.core.handle_deadline(now) {
+            return;
+        }
+        self.time.sync(&mut self.core.clock, now);
+        if !self.core.connection.is_online() {
+            return;
+        }
+        let expects_ticks = self.expects_ticks();
+        if !expects_ticks {
+            // Without ticks the server is silent; the heartbeat and the clock use other connections.
+            self.core.monitor.receive(false);
+        }
+        self.core.check(expects_ticks, now);
+        if self.beat_at <= now {
+            self.beat_at = now + HEARTBEAT;
+            let http = Arc::clone(&self.http);
+            // The next one is due soon.
+            tokio::spawn(async move { http.beat().await.ok() });
+        }
+    }
+
+    fn process_outputs(&mut self, now: Instant) {
+        while let Some(output) = self.core.connection.take_output() {
+            match output {
+                Output::Early(message) => {
+                    if matches!(message, ServerMessage::Day(_)) {
+                        self.core.connection.complete(now);
+                        self.core.handle_online(now);
+                        self.time.sync(&mut self.core.clock, now);
+                        // A punch that pauses after a failure is sent now.
+                        self.outbox.go_online();
+                    }
+                    self.receive(message, now);
+                }
+                Output::Message(message) => {
+                    let is_tick = message.is_tick();
+                    self.receive(message, now);
+                    if is_tick {
+                        self.core.connection.drop_old();
+                    }
+                }
+                Output::Late(message) if message.is_tick() => self.receive(message, now),
+                Output::Late(_) | Output::NextFailed => {}
+                Output::StateChanged => self.core.handle_state(),
+            }
+        }
+        if !self.expects_ticks() {
+            self.core.connection.drop_old();
+        }
+    }
+
+    fn receive(&mut self, message: ServerMessage, now: Instant) {
+        self.core.monitor.receive(message.is_tick());
+        match message {
+            // The newest message of the server counts, also after its clock was set back.
+            ServerMessage::Day(day) => self.stored = Some(day),
+            ServerMessage::Tick => self.core.is_stale = false,
+            ServerMessage::Live(LiveMessage::Token { id, answer }) => {
+                if self.core.refresh.is_request(&id) {
+                    self.core.handle_token_answer(answer, now);
+                }
+            }
+            ServerMessage::Live(LiveMessage::Error { id, error }) => {
+                if let Some(error) = self.core.handle_error(id.as_deref(), error, now) {
+                    self.notify(PunchClockEvent::Server(error));
+                }
+            }
+            ServerMessage::Live(LiveMessage::Time(_)) => {}
+        }
+    }
+
+    /// Displays the day of an answer, unless a newer one has arrived.
+    fn accept(&mut self, day: Arc<WorkDay>) {
+        if self.stored.as_ref().is_none_or(|stored| stored.updated_at <= day.updated_at) {
+            self.stored = Some(day);
+        }
+    }
+
+    /// The server ticks once there is a punch.
+    fn expects_ticks(&self) -> bool {
+        self.stored.as_ref().is_some_and(|day| !day.entries.is_empty())
+    }
+
+    fn notify(&self, event: PunchClockEvent) {
+        // Nobody may have subscribed.
+        self.events.send(event).ok();
+    }
+
+    /// Returns the day with the punches that wait; the same one until either changes.
+    fn shown_day(&mut self) -> Option<Arc<WorkDay>> {
+        let stored = self.stored.as_ref()?;
+        let waiting: Vec<&Command> = self.outbox.commands().collect();
+        if let Some((source, ids, day)) = &self.shown
+            && Arc::ptr_eq(source, stored)
+            && waiting.iter().map(|command| &command.id).eq(ids)
+        {
+            return Some(Arc::clone(day));
+        }
+        let punches = waiting.iter().filter_map(|command| command.payload.pointer("/entries/0"));
+        let punches = punches.filter_map(|punch| serde_json::from_value(punch.clone()).ok());
+        let day = Arc::new(with_punches(stored, punches));
+        let ids = waiting.iter().map(|command| command.id.clone()).collect();
+        self.shown = Some((Arc::clone(stored), ids, Arc::clone(&day)));
+        Some(day)
+    }
+
+    /// Replaces the snapshot if it differs.
+    fn publish(&mut self, now: Instant) {
+        let day = self.shown_day();
+        let times = self.core.times(true, day.is_some());
+        let beat_ms = self.core.clock.at(now).map(|server_now| server_now.div_euclid(1000) * 1000);
+        let seconds = day.as_ref().zip(beat_ms).map(|(day, beat_ms)| live_seconds(day, beat_ms)).unwrap_or_default();
+        self.snapshots.send_if_modified(|current| {
+            let next = PunchClockSnapshot {
+                connection: self.core.connection.state().clone(),
+                day,
+                seconds: if times == Times::LastKnown { current.seconds } else { seconds },
+                times,
+                pending: self.outbox.len(),
+                server_time: self.core.clock.time(),
+            };
+            let is_same = next.is_same_as(current);
+            if !is_same {
+                *current = Arc::new(next);
+            }
+            !is_same
+        });
+    }
+}
+
+/// No punch is given up because a server is not reached or a login has expired: a repeated one is stored once.
+async fn post(http: Arc<PunchClockRequests>, command: Command, answers: mpsc::Sender<(String, Answer<PunchStored>)>) {
+    let answer = http.post(&command.payload).await.map_or_else(
+        |error| {
+            let retry = is_temporary(&error);
+            failed_answer(error, retry)
+        },
+        Answer::Done,
+    );
+    // The client may have gone.
+    answers.send((command.id, answer)).await.ok();
+}
+
+/// The date of this machine, for a punch before the server's time is known. The server corrects one in the future.
+fn machine_time() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    elapsed.as_millis().try_into().unwrap_or(i64::MAX)
+}
