@@ -19,6 +19,7 @@ use crate::link_monitor::{LinkCondition, LinkMonitor};
 use crate::network::Network;
 use crate::server_clock::ServerClock;
 use crate::socket::{Codec, SocketDialer};
+use crate::time_pings::{Pong, TimePings};
 use crate::times::Times;
 use crate::token_refresh::TokenRefresh;
 
@@ -142,9 +143,24 @@ impl<M> ClientCore<M> {
         failed
     }
 
-    /// Processes an answer to a request for the server's time.
+    /// Processes an answer to a request for the server's time by HTTP.
     pub(crate) fn handle_time(&mut self, time: &HttpTime, answer: TimeAnswer, now: Instant) {
         time.receive(answer, &mut self.clock);
+        self.handle_measurement(now);
+    }
+
+    /// Begins a measurement of the server's time on the connection if one is due.
+    pub(crate) fn ping_if_due(&mut self, pings: &mut TimePings, now: Instant) {
+        pings.sync(&mut self.clock, now, |text| self.connection.send(text));
+    }
+
+    /// Processes an answer to a request for the server's time on the connection.
+    pub(crate) fn handle_pong(&mut self, pings: &mut TimePings, pong: Pong, now: Instant) {
+        pings.receive(pong, &mut self.clock, now, |text| self.connection.send(text));
+        self.handle_measurement(now);
+    }
+
+    fn handle_measurement(&mut self, now: Instant) {
         if let Some(server_now) = self.clock.at(now) {
             self.refresh.handle_time(now, server_now);
         }
@@ -216,9 +232,19 @@ impl<M> ClientCore<M> {
         condition
     }
 
+    /// Tells whether the connection is online and delivers the ticks that are due.
+    pub(crate) fn is_live(&self) -> bool {
+        self.connection.is_online() && !self.is_stale
+    }
+
+    /// Tells whether displayed times continue by the local clock.
+    pub(crate) fn continues_locally(&self) -> bool {
+        self.continues_locally
+    }
+
     /// Returns where displayed times come from.
     pub(crate) fn times(&self, is_in_step: bool, is_known: bool) -> Times {
-        let is_live = self.connection.is_online() && !self.is_stale && is_in_step;
+        let is_live = self.is_live() && is_in_step;
         let is_known = is_known && *self.connection.state() != ConnectionState::Closed;
         match (is_live, is_known && self.continues_locally) {
             (true, _) => Times::Live,

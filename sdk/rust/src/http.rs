@@ -23,6 +23,9 @@ use crate::options::ClientOptions;
 /// A server that does not answer within this time counts as unreachable.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A request has ended by then, also if it was sent again with a fresh token.
+pub(crate) const REQUEST_MAX: Duration = Duration::from_secs(65);
+
 /// The server's time has to arrive sooner: a longer round trip says little about it.
 const TIME_TIMEOUT: Duration = Duration::from_secs(5);
 

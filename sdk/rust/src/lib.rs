@@ -9,6 +9,7 @@ mod credential;
 mod endpoint;
 mod error;
 mod events;
+pub mod focus;
 mod http;
 mod http_answer;
 mod http_time;
@@ -39,6 +40,7 @@ pub use error::{
     RoomErrorCode, ServerError,
 };
 pub use events::{Events, MissedEvents};
+pub use focus::FocusClient;
 pub use options::ClientOptions;
 pub use outbox::{FailedCommand, OutboxError};
 pub use punch_clock::PunchClockClient;

@@ -102,7 +102,7 @@ impl<T> Outbox<T> {
     }
 
     /// Returns the commands without an answer, oldest first.
-    pub(crate) fn commands(&self) -> impl Iterator<Item = &Command> {
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &Command> + Clone {
         self.entries.iter().map(|entry| &entry.command)
     }
 

@@ -2,6 +2,7 @@
 
 mod client;
 mod day;
+mod display;
 mod protocol;
 mod requests;
 mod task;

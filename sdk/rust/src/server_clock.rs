@@ -1,7 +1,7 @@
 //! The server's time, derived from the monotonic clock of this machine: measured now and then by requests, and compared
 //! with each server time in other messages. The date of this machine may be wrong by any amount.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
@@ -40,6 +40,12 @@ impl ServerTime {
     pub fn now(&self) -> i64 {
         self.at(Instant::now())
     }
+}
+
+/// Returns the date of this machine in milliseconds since 1970, for use before the server's time is known.
+pub(crate) fn machine_time() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    elapsed.as_millis().try_into().unwrap_or(i64::MAX)
 }
 
 /// Estimates the server's time.

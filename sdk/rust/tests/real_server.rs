@@ -6,6 +6,7 @@ mod real_server {
     mod client;
     mod clockit;
     mod examples;
+    mod focus;
     mod history;
     mod outbox;
     mod punch_clock;

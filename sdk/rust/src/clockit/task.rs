@@ -218,7 +218,7 @@ impl ClockitTask {
                 self.receive(message, now);
                 self.cancel_ping(now);
                 self.core.handle_online(now);
-                self.sync_clock(now);
+                self.core.ping_if_due(&mut self.pings, now);
                 // The command in flight is repeated, because its answer can be lost with the old link.
                 self.outbox.go_online();
             }
@@ -254,10 +254,7 @@ impl ClockitTask {
                     self.core.handle_token_answer(TokenAnswer::Accepted { expires_at }, now);
                 }
             }
-            ServerMessage::Time(pong) => {
-                let Self { pings, core: ClientCore { clock, connection, .. }, .. } = self;
-                pings.receive(pong, clock, now, |text| connection.send(text));
-            }
+            ServerMessage::Time(pong) => self.core.handle_pong(&mut self.pings, pong, now),
             // The server does not know the time at present; it answers without naming the request.
             ServerMessage::Error(error) if error.code == ErrorCode::TimeUncertain && self.pings.is_pending() => {
                 self.cancel_ping(now);
@@ -301,13 +298,8 @@ impl ClockitTask {
     /// Checks the link. Runs once a second.
     fn check(&mut self, now: Instant) {
         if self.core.connection.is_online() && self.core.check(self.model.has_running(), now) != LinkCondition::Dead {
-            self.sync_clock(now);
+            self.core.ping_if_due(&mut self.pings, now);
         }
-    }
-
-    fn sync_clock(&mut self, now: Instant) {
-        let Self { pings, core: ClientCore { clock, connection, .. }, .. } = self;
-        pings.sync(clock, now, |text| connection.send(text));
     }
 
     fn cancel_ping(&mut self, now: Instant) {

@@ -1,8 +1,6 @@
 //! An outbox and the file that keeps its commands. A command is stored before it is sent, and its answer before it is
 //! told, so that a process that ends at any instant neither loses a command nor sends it as another one.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use tokio::time::Instant;
 
 use crate::backoff::process_random;
@@ -10,6 +8,7 @@ use crate::error::RefusedError;
 use crate::outbox::{
     Answer, Command, FailedCommand, OpenedOutbox, Outbox, OutboxError, OutboxFile, OutboxLimits, Outcome, Submission,
 };
+use crate::server_clock::machine_time;
 
 /// See the module.
 pub(crate) struct CommandQueue<T> {
@@ -29,7 +28,7 @@ impl<T> CommandQueue<T> {
     pub(crate) fn of_file(limits: OutboxLimits, opened: OpenedOutbox) -> Self {
         let OpenedOutbox { file, commands, is_same_client } = opened;
         let mut outbox = Outbox::new(limits, true, process_random());
-        outbox.adopt(commands, is_same_client, Instant::now(), unix_now());
+        outbox.adopt(commands, is_same_client, Instant::now(), machine_time());
         Self { outbox, file: Some(file), has_failed: false }
     }
 
@@ -55,7 +54,7 @@ impl<T> CommandQueue<T> {
         self.outbox.len()
     }
 
-    pub(crate) fn commands(&self) -> impl Iterator<Item = &Command> {
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &Command> + Clone {
         self.outbox.commands()
     }
 
@@ -93,7 +92,7 @@ impl<T> CommandQueue<T> {
 
     async fn store(&mut self, now: Instant) -> Option<OutboxError> {
         let file = self.file.as_ref().filter(|_| self.outbox.is_changed)?;
-        match file.save(self.outbox.stored(now, unix_now())).await {
+        match file.save(self.outbox.stored(now, machine_time())).await {
             Ok(()) => {
                 self.outbox.handle_saved();
                 self.has_failed = false;
@@ -106,11 +105,6 @@ impl<T> CommandQueue<T> {
             }
         }
     }
-}
-
-fn unix_now() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    elapsed.as_millis().try_into().unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

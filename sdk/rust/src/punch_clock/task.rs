@@ -1,7 +1,7 @@
 //! The task of a client: it owns the connection, the day and the outbox, and publishes snapshots.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -20,9 +20,11 @@ use crate::network::Network;
 use crate::options::ClientOptions;
 use crate::outbox::{Answer, Command, CommandQueue, OutboxLimits, Reply, Submission};
 use crate::punch_clock::client::{PunchClockEvent, PunchClockSnapshot};
-use crate::punch_clock::day::{LiveSeconds, live_seconds, with_punches};
+use crate::punch_clock::day::{LiveSeconds, live_seconds};
+use crate::punch_clock::display::DayDisplay;
 use crate::punch_clock::protocol::{Punch, PunchId, PunchStored, ServerMessage, WorkDay, WorkStatus, decode};
 use crate::punch_clock::requests::PunchClockRequests;
+use crate::server_clock::machine_time;
 use crate::times::Times;
 
 /// How often the client says that it is there.
@@ -87,7 +89,7 @@ pub(crate) fn start_task(
         http,
         outbox,
         stored: None,
-        shown: None,
+        display: DayDisplay::default(),
         beat_at: Instant::now() + HEARTBEAT,
     };
     tokio::spawn(task.run());
@@ -106,8 +108,7 @@ struct PunchClockTask {
     outbox: CommandQueue<PunchStored>,
     /// The day as the server has it.
     stored: Option<Arc<WorkDay>>,
-    /// The day with the punches that wait, and what it was made from.
-    shown: Option<(Arc<WorkDay>, Vec<String>, Arc<WorkDay>)>,
+    display: DayDisplay,
     /// When the next heartbeat is due.
     beat_at: Instant,
 }
@@ -171,6 +172,7 @@ impl PunchClockTask {
     fn handle_request(&mut self, request: PunchClockRequest, now: Instant) {
         match request {
             PunchClockRequest::Clock(kind, reply) => {
+                // The server corrects a date in the future.
                 let timestamp = self.core.clock.at(now).unwrap_or_else(machine_time);
                 let id = PunchId::Text(random_id());
                 self.submit(&Punch { id, timestamp, kind, time: None }, reply, now);
@@ -307,27 +309,9 @@ impl PunchClockTask {
         self.events.send(event).ok();
     }
 
-    /// Returns the day with the punches that wait; the same one until either changes.
-    fn shown_day(&mut self) -> Option<Arc<WorkDay>> {
-        let stored = self.stored.as_ref()?;
-        let waiting: Vec<&Command> = self.outbox.commands().collect();
-        if let Some((source, ids, day)) = &self.shown
-            && Arc::ptr_eq(source, stored)
-            && waiting.iter().map(|command| &command.id).eq(ids)
-        {
-            return Some(Arc::clone(day));
-        }
-        let punches = waiting.iter().filter_map(|command| command.payload.pointer("/entries/0"));
-        let punches = punches.filter_map(|punch| serde_json::from_value(punch.clone()).ok());
-        let day = Arc::new(with_punches(stored, punches));
-        let ids = waiting.iter().map(|command| command.id.clone()).collect();
-        self.shown = Some((Arc::clone(stored), ids, Arc::clone(&day)));
-        Some(day)
-    }
-
     /// Replaces the snapshot if it differs.
     fn publish(&mut self, now: Instant) {
-        let day = self.shown_day();
+        let day = self.stored.as_ref().map(|stored| self.display.show(stored, self.outbox.commands()));
         let times = self.core.times(true, day.is_some());
         let beat_ms = self.core.clock.at(now).map(|server_now| server_now.div_euclid(1000) * 1000);
         let seconds = day.as_ref().zip(beat_ms).map(|(day, beat_ms)| live_seconds(day, beat_ms)).unwrap_or_default();
@@ -360,10 +344,4 @@ async fn post(http: Arc<PunchClockRequests>, command: Command, answers: mpsc::Se
     );
     // The client may have gone.
     answers.send((command.id, answer)).await.ok();
-}
-
-/// The date of this machine, for a punch before the server's time is known. The server corrects one in the future.
-fn machine_time() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    elapsed.as_millis().try_into().unwrap_or(i64::MAX)
 }

@@ -1,5 +1,7 @@
 //! The task of a client: it owns the connection, the model and the outbox, and publishes snapshots.
 
+mod returned;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,15 +18,16 @@ use crate::events::EVENTS_KEPT;
 use crate::http_time::HttpTime;
 use crate::network::Network;
 use crate::options::ClientOptions;
-use crate::outbox::{Answer, Command, CommandQueue, OutboxLimits, Submission};
+use crate::outbox::{CommandQueue, OutboxLimits, Submission};
 use crate::reloader::Reloader;
 use crate::socketio::{SocketIoCodec, SocketIoMessage, request_packet, token_answer};
 use crate::studio::calls::{StudioCalls, Written};
 use crate::studio::client::{StudioEvent, StudioSnapshot};
 use crate::studio::display::EntryDisplay;
 use crate::studio::model::StudioModel;
-use crate::studio::protocol::{EntryList, StudioMessage, TaskType, TimerEvent};
+use crate::studio::protocol::{StudioMessage, TaskType, TimerEvent};
 use crate::studio::recent_events::RecentEvents;
+use crate::studio::task::returned::{Returned, call, load};
 use crate::times::Times;
 
 /// A start or a stop takes effect when it arrives: one that waits for longer would record a wrong time. The server remembers
@@ -54,12 +57,6 @@ pub(crate) type StudioChannels =
 
 /// A message of the server.
 type Message = SocketIoMessage<StudioMessage>;
-
-/// What a request has returned.
-enum Returned {
-    Answer(String, Answer<Written>),
-    Loaded { task_types: Result<Vec<Arc<TaskType>>, HttpError>, entries: Result<EntryList, HttpError> },
-}
 
 /// Starts the task of a client.
 pub(crate) fn start_task(
@@ -289,60 +286,6 @@ impl StudioTask {
         }
     }
 
-    fn handle_returned(&mut self, returned: Returned, now: Instant) {
-        match returned {
-            Returned::Answer(id, answer) => {
-                if let Answer::Done(written) = &answer {
-                    self.apply_written(written, now);
-                }
-                self.outbox.settle(&id, answer, now);
-            }
-            Returned::Loaded { task_types, entries } => self.handle_loaded(task_types, entries, now),
-        }
-    }
-
-    /// Displays what a command has written. No event tells of a changed type.
-    fn apply_written(&mut self, written: &Written, now: Instant) {
-        match written {
-            Written::Entry(entry) => {
-                let task_type = self.task_types.iter().find(|task_type| task_type.id == entry.task_type_id).cloned();
-                self.model.put_entry(entry, task_type);
-            }
-            Written::TaskType(written) => {
-                let types = Arc::make_mut(&mut self.task_types);
-                types.retain(|task_type| task_type.id != written.id);
-                types.push(Arc::new(written.clone()));
-                types.sort_by_key(|task_type| (task_type.sort_order, task_type.id));
-                self.reload(now);
-            }
-        }
-    }
-
-    fn handle_loaded(
-        &mut self,
-        task_types: Result<Vec<Arc<TaskType>>, HttpError>,
-        entries: Result<EntryList, HttpError>,
-        now: Instant,
-    ) {
-        let mut failure = None;
-        match task_types {
-            Ok(task_types) => self.task_types = Arc::new(task_types),
-            Err(error) => failure = Some(error),
-        }
-        match entries {
-            Ok(list) => self.model.put_all(&list.entries, &self.asked),
-            Err(error) => failure = failure.or(Some(error)),
-        }
-        if let Some(error) = failure.as_ref().filter(|error| Some(*error) != self.load_error.as_ref()) {
-            self.notify(StudioEvent::Load(error.clone()));
-        }
-        let (is_loaded, is_online) = (failure.is_none(), self.core.connection.is_online());
-        self.load_error = failure;
-        self.is_loaded |= is_loaded;
-        self.is_current = is_online && (self.is_current || is_loaded);
-        self.reloader.finish(is_loaded, is_online, now);
-    }
-
     fn notify(&self, event: StudioEvent) {
         // Nobody may have subscribed.
         self.events.send(event).ok();
@@ -374,20 +317,4 @@ impl StudioTask {
             !is_same
         });
     }
-}
-
-async fn call(calls: Arc<StudioCalls>, command: Command, returns: mpsc::Sender<Returned>) {
-    let answer = calls.mutate(&command).await;
-    // The client may have gone.
-    returns.send(Returned::Answer(command.id, answer)).await.ok();
-}
-
-async fn load(calls: Arc<StudioCalls>, returns: mpsc::Sender<Returned>) {
-    let (all, running) = (json!({ "includeInactive": true }), json!({ "isRunning": true }));
-    let (task_types, entries) = tokio::join!(
-        calls.query("timeTracking.taskTypes.list", &all),
-        calls.query("timeTracking.timeEntries.list", &running),
-    );
-    // The client may have gone.
-    returns.send(Returned::Loaded { task_types, entries }).await.ok();
 }
