@@ -25,7 +25,7 @@ pub(crate) const LIMITS: OutboxLimits = OutboxLimits {
 };
 
 /// What a request has returned.
-pub(crate) enum Returned {
+pub(crate) enum FocusAnswer {
     Command(Command, Result<Arc<FocusSession>, HttpError>),
     Loaded(Loaded),
 }
@@ -51,16 +51,16 @@ pub(crate) fn answer(status: FocusStatus, result: Result<Arc<FocusSession>, Http
     }
 }
 
-pub(crate) async fn post(requests: Arc<FocusRequests>, command: Command, returns: mpsc::Sender<Returned>) {
+pub(crate) async fn post(requests: Arc<FocusRequests>, command: Command, returns: mpsc::Sender<FocusAnswer>) {
     let result = match StatusChange::deserialize(&command.payload) {
         Ok(change) => requests.set_status(&change.session_id, change.status).await,
         Err(error) => Err(HttpError::InvalidAnswer { message: error.to_string() }),
     };
     // The client may have gone.
-    returns.send(Returned::Command(command, result)).await.ok();
+    returns.send(FocusAnswer::Command(command, result)).await.ok();
 }
 
-pub(crate) async fn load(requests: Arc<FocusRequests>, due: Load, returns: mpsc::Sender<Returned>) {
+pub(crate) async fn load(requests: Arc<FocusRequests>, due: Load, returns: mpsc::Sender<FocusAnswer>) {
     let loaded = match due {
         Load::Current(id) => {
             let result = requests.get(&id).await;
@@ -73,5 +73,5 @@ pub(crate) async fn load(requests: Arc<FocusRequests>, due: Load, returns: mpsc:
         Load::Stats => Loaded::Stats(requests.stats().await),
     };
     // The client may have gone.
-    returns.send(Returned::Loaded(loaded)).await.ok();
+    returns.send(FocusAnswer::Loaded(loaded)).await.ok();
 }

@@ -147,7 +147,7 @@ pub(crate) struct FocusTick {
 
 /// A valid message of the server.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum ServerMessage {
+pub(crate) enum FocusMessage {
     Connected,
     Started {
         id: Option<String>,
@@ -161,27 +161,27 @@ pub(crate) enum ServerMessage {
     Live(LiveMessage),
 }
 
-impl ServerMessage {
+impl FocusMessage {
     pub(crate) fn is_tick(&self) -> bool {
         matches!(self, Self::Tick(_))
     }
 }
 
 /// Reads a text.
-pub(crate) fn decode(text: &str) -> Decoded<ServerMessage> {
+pub(crate) fn decode(text: &str) -> Decoded<FocusMessage> {
     live_message::decode(text, parse)
 }
 
-fn parse(message: Map<String, Value>) -> Option<ServerMessage> {
+fn parse(message: Map<String, Value>) -> Option<FocusMessage> {
     if let Some(message) = LiveMessage::parse(&message) {
-        return Some(ServerMessage::Live(message));
+        return Some(FocusMessage::Live(message));
     }
     let text = |field: &str| message.get(field).and_then(Value::as_str).map(str::to_owned);
     Some(match message.get("type")?.as_str()? {
-        "connected" => ServerMessage::Connected,
-        "started" => ServerMessage::Started { id: text("id"), session_id: text("sessionId")? },
-        "stopped" => ServerMessage::Stopped { session_id: text("sessionId")? },
-        "tick" => ServerMessage::Tick(serde_json::from_value(Value::Object(message)).ok()?),
+        "connected" => FocusMessage::Connected,
+        "started" => FocusMessage::Started { id: text("id"), session_id: text("sessionId")? },
+        "stopped" => FocusMessage::Stopped { session_id: text("sessionId")? },
+        "tick" => FocusMessage::Tick(serde_json::from_value(Value::Object(message)).ok()?),
         _ => return None,
     })
 }

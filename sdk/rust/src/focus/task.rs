@@ -16,11 +16,11 @@ use crate::credential::Credentials;
 use crate::error::{CommandError, ConnectionError, ErrorCode};
 use crate::events::EVENTS_KEPT;
 use crate::focus::client::{FocusEvent, FocusSnapshot, ended};
-use crate::focus::commands::{Returned, StatusChange, answer, load, post};
+use crate::focus::commands::{FocusAnswer, StatusChange, answer, load, post};
 use crate::focus::counting::{Context, Counting};
 use crate::focus::display::PendingStatus;
 use crate::focus::options::FocusOptions;
-use crate::focus::protocol::{FocusSession, FocusStatus, ServerMessage, decode};
+use crate::focus::protocol::{FocusMessage, FocusSession, FocusStatus, decode};
 use crate::focus::requests::FocusRequests;
 use crate::focus::score::explain_score;
 use crate::json_codec::JsonCodec;
@@ -89,11 +89,11 @@ pub(crate) fn start_task(
 
 struct FocusTask {
     requested: mpsc::Receiver<FocusRequest>,
-    returned: mpsc::Receiver<Returned>,
-    returns: mpsc::Sender<Returned>,
+    returned: mpsc::Receiver<FocusAnswer>,
+    returns: mpsc::Sender<FocusAnswer>,
     snapshots: watch::Sender<Arc<FocusSnapshot>>,
     events: broadcast::Sender<FocusEvent>,
-    core: ClientCore<ServerMessage>,
+    core: ClientCore<FocusMessage>,
     pings: TimePings,
     requests: Arc<FocusRequests>,
     outbox: CommandQueue<Arc<FocusSession>>,
@@ -214,15 +214,15 @@ impl FocusTask {
         reply.send(Err(rejected)).ok();
     }
 
-    fn handle_returned(&mut self, returned: Returned, now: Instant) {
+    fn handle_returned(&mut self, returned: FocusAnswer, now: Instant) {
         let context = self.context(now);
         match returned {
-            Returned::Loaded(loaded) => {
+            FocusAnswer::Loaded(loaded) => {
                 if let Some(error) = self.counting.receive_loaded(loaded, context) {
                     self.notify(FocusEvent::Load(error));
                 }
             }
-            Returned::Command(command, result) => {
+            FocusAnswer::Command(command, result) => {
                 let Ok(change) = StatusChange::deserialize(&command.payload) else {
                     // Somebody has changed it in the outbox file.
                     let error = CommandError::OutcomeUnknown;
@@ -242,7 +242,7 @@ impl FocusTask {
         }
     }
 
-    fn handle_input(&mut self, input: Input<ServerMessage>, now: Instant) {
+    fn handle_input(&mut self, input: Input<FocusMessage>, now: Instant) {
         match input {
             Input::Link(id, event) => {
                 if let Some(error) = self.core.handle_link_event(id, event, now) {

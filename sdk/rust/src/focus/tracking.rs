@@ -29,7 +29,7 @@ struct StartRequest {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum StartStep {
     /// The answer to a start is due.
     Timeout,
     /// A start is tried again.
@@ -47,7 +47,7 @@ pub(crate) struct Tracking {
     early: Option<StartRequest>,
     refused: Option<String>,
     attempts: u32,
-    next: Option<(Step, Instant)>,
+    next: Option<(StartStep, Instant)>,
     last_report_at: Option<Instant>,
     random: Random,
 }
@@ -90,7 +90,7 @@ impl Tracking {
     pub(crate) fn handle_deadline(&mut self, now: Instant) -> bool {
         let Some((step, _)) = self.next.take_if(|(_, at)| *at <= now) else { return false };
         self.request = None;
-        step == Step::Timeout
+        step == StartStep::Timeout
     }
 
     /// Starts the session that is wanted, unless the link has started it, a start waits for its repetition, or the server
@@ -102,20 +102,20 @@ impl Tracking {
         }) else {
             return;
         };
-        if self.request.is_none() && matches!(self.next, Some((Step::Retry, _))) {
+        if self.request.is_none() && matches!(self.next, Some((StartStep::Retry, _))) {
             return;
         }
         let request = StartRequest { id: random_id(), session_id: session_id.to_owned() };
         if send(request.message()) {
             self.request = Some(request);
-            self.next = Some((Step::Timeout, now + START_TIMEOUT));
+            self.next = Some((StartStep::Timeout, now + START_TIMEOUT));
         }
     }
 
     /// Starts a session again that was refused.
     pub(crate) fn urge(&mut self) {
         self.refused = None;
-        self.next.take_if(|(step, _)| *step == Step::Retry);
+        self.next.take_if(|(step, _)| *step == StartStep::Retry);
     }
 
     /// Reports activity, unless it was reported just now. Without a session it has no effect.
@@ -161,7 +161,7 @@ impl Tracking {
             return Some((error, false));
         };
         if error.retry {
-            self.next = Some((Step::Retry, now + RETRY.delay(self.attempts, &mut self.random)));
+            self.next = Some((StartStep::Retry, now + RETRY.delay(self.attempts, &mut self.random)));
             self.attempts = self.attempts.saturating_add(1);
             return None;
         }

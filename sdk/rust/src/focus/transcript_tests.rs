@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::focus::protocol::{FocusSession, FocusStats, ServerMessage, decode};
+use crate::focus::protocol::{FocusMessage, FocusSession, FocusStats, decode};
 use crate::focus::score::explain_score;
 use crate::link::LinkEvent;
 use crate::socket::Decoded;
@@ -45,8 +45,8 @@ fn the_client_follows_the_transcripts() {
     assert!(counts.messages > 20 && counts.sessions > 5 && counts.scores > 1 && counts.stats > 0, "{counts:?}");
 }
 
-fn compare_tick(message: &ServerMessage, text: &str) {
-    if let ServerMessage::Tick(tick) = message {
+fn compare_tick(message: &FocusMessage, text: &str) {
+    if let FocusMessage::Tick(tick) = message {
         let mut written = serde_json::to_value(tick.counters).unwrap();
         (written["idle"], written["type"]) = (tick.idle.into(), "tick".into());
         assert_eq!(written, serde_json::from_str::<Value>(text).unwrap());

@@ -156,31 +156,31 @@ pub struct DayLogPage {
 
 /// A valid message of the server.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum ServerMessage {
+pub(crate) enum PunchClockMessage {
     Day(Arc<WorkDay>),
     Tick,
     Live(LiveMessage),
 }
 
-impl ServerMessage {
+impl PunchClockMessage {
     pub(crate) fn is_tick(&self) -> bool {
         matches!(self, Self::Tick)
     }
 }
 
 /// Reads a text.
-pub(crate) fn decode(text: &str) -> Decoded<ServerMessage> {
+pub(crate) fn decode(text: &str) -> Decoded<PunchClockMessage> {
     live_message::decode(text, parse)
 }
 
-fn parse(mut message: Map<String, Value>) -> Option<ServerMessage> {
+fn parse(mut message: Map<String, Value>) -> Option<PunchClockMessage> {
     if let Some(message) = LiveMessage::parse(&message) {
-        return Some(ServerMessage::Live(message));
+        return Some(PunchClockMessage::Live(message));
     }
     match message.get("type")?.as_str()? {
-        "session" => serde_json::from_value(message.remove("payload")?).ok().map(ServerMessage::Day),
+        "session" => serde_json::from_value(message.remove("payload")?).ok().map(PunchClockMessage::Day),
         // Its seconds follow from the day.
-        "tick" => Some(ServerMessage::Tick),
+        "tick" => Some(PunchClockMessage::Tick),
         _ => None,
     }
 }

@@ -22,7 +22,7 @@ use crate::outbox::{Answer, Command, CommandQueue, OutboxLimits, Reply, Submissi
 use crate::punch_clock::client::{PunchClockEvent, PunchClockSnapshot};
 use crate::punch_clock::day::{LiveSeconds, live_seconds};
 use crate::punch_clock::display::DayDisplay;
-use crate::punch_clock::protocol::{Punch, PunchId, PunchStored, ServerMessage, WorkDay, WorkStatus, decode};
+use crate::punch_clock::protocol::{Punch, PunchClockMessage, PunchId, PunchStored, WorkDay, WorkStatus, decode};
 use crate::punch_clock::requests::PunchClockRequests;
 use crate::server_clock::machine_time;
 use crate::times::Times;
@@ -102,7 +102,7 @@ struct PunchClockTask {
     answers: mpsc::Sender<(String, Answer<PunchStored>)>,
     snapshots: watch::Sender<Arc<PunchClockSnapshot>>,
     events: broadcast::Sender<PunchClockEvent>,
-    core: ClientCore<ServerMessage>,
+    core: ClientCore<PunchClockMessage>,
     time: HttpTime,
     http: Arc<PunchClockRequests>,
     outbox: CommandQueue<PunchStored>,
@@ -203,7 +203,7 @@ impl PunchClockTask {
         self.outbox.settle(id, answer, now);
     }
 
-    fn handle_input(&mut self, input: Input<ServerMessage>, now: Instant) {
+    fn handle_input(&mut self, input: Input<PunchClockMessage>, now: Instant) {
         match input {
             Input::Link(id, event) => {
                 if let Some(error) = self.core.handle_link_event(id, event, now) {
@@ -246,7 +246,7 @@ impl PunchClockTask {
         while let Some(output) = self.core.connection.take_output() {
             match output {
                 Output::Early(message) => {
-                    if matches!(message, ServerMessage::Day(_)) {
+                    if matches!(message, PunchClockMessage::Day(_)) {
                         self.core.connection.complete(now);
                         self.core.handle_online(now);
                         self.time.sync(&mut self.core.clock, now);
@@ -272,23 +272,23 @@ impl PunchClockTask {
         }
     }
 
-    fn receive(&mut self, message: ServerMessage, now: Instant) {
+    fn receive(&mut self, message: PunchClockMessage, now: Instant) {
         self.core.monitor.receive(message.is_tick());
         match message {
             // The newest message of the server counts, also after its clock was set back.
-            ServerMessage::Day(day) => self.stored = Some(day),
-            ServerMessage::Tick => self.core.is_stale = false,
-            ServerMessage::Live(LiveMessage::Token { id, answer }) => {
+            PunchClockMessage::Day(day) => self.stored = Some(day),
+            PunchClockMessage::Tick => self.core.is_stale = false,
+            PunchClockMessage::Live(LiveMessage::Token { id, answer }) => {
                 if self.core.refresh.is_request(&id) {
                     self.core.handle_token_answer(answer, now);
                 }
             }
-            ServerMessage::Live(LiveMessage::Error { id, error }) => {
+            PunchClockMessage::Live(LiveMessage::Error { id, error }) => {
                 if let Some(error) = self.core.handle_error(id.as_deref(), error, now) {
                     self.notify(PunchClockEvent::Server(error));
                 }
             }
-            ServerMessage::Live(LiveMessage::Time(_)) => {}
+            PunchClockMessage::Live(LiveMessage::Time(_)) => {}
         }
     }
 

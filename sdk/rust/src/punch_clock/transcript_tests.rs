@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::link::LinkEvent;
 use crate::punch_clock::day::{LiveSeconds, live_seconds, with_punches};
-use crate::punch_clock::protocol::{DayLogPage, Punch, ServerMessage, WorkDay, decode};
+use crate::punch_clock::protocol::{DayLogPage, Punch, PunchClockMessage, WorkDay, decode};
 use crate::socket::Decoded;
 
 #[derive(Debug, Default)]
@@ -51,19 +51,19 @@ impl World {
         let value: Value = serde_json::from_str(text).unwrap();
         let Decoded::Event(LinkEvent::Message(message)) = decode(text) else { panic!("{text} is not understood") };
         match message {
-            ServerMessage::Day(day) => {
+            PunchClockMessage::Day(day) => {
                 assert_eq!(serde_json::to_value(&*day).unwrap(), value["payload"], "{text}");
                 self.compare_prediction(&day);
                 self.day = Some(WorkDay::clone(&day));
                 self.counts.days += 1;
             }
-            ServerMessage::Tick => {
+            PunchClockMessage::Tick => {
                 let LiveSeconds { work, pause } = live_seconds(self.day.as_ref().unwrap(), self.beat_ms);
                 let expected = ["liveWorkSeconds", "liveBreakSeconds"].map(|name| value["payload"][name].as_i64());
                 assert_eq!([Some(work), Some(pause)], expected, "{text}");
                 self.counts.ticks += 1;
             }
-            ServerMessage::Live(_) => {}
+            PunchClockMessage::Live(_) => {}
         }
     }
 

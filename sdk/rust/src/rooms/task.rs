@@ -42,7 +42,7 @@ pub(crate) type RoomsChannels =
     (mpsc::Sender<RoomsRequest>, watch::Receiver<Arc<RoomsSnapshot>>, broadcast::WeakSender<RoomsEvent>);
 
 /// A message of the server.
-type Message = SocketIoMessage<RoomMessage>;
+type RoomPacket = SocketIoMessage<RoomMessage>;
 
 /// Starts the task of a client.
 pub(crate) fn start_task(options: ClientOptions) -> RoomsChannels {
@@ -74,7 +74,7 @@ struct RoomsTask {
     requested: mpsc::Receiver<RoomsRequest>,
     snapshots: watch::Sender<Arc<RoomsSnapshot>>,
     events: broadcast::Sender<RoomsEvent>,
-    core: ClientCore<Message>,
+    core: ClientCore<RoomPacket>,
     time: HttpTime,
     membership: Membership,
 }
@@ -121,7 +121,7 @@ impl RoomsTask {
         Some(now + Duration::from_millis(wait_ms.unsigned_abs()))
     }
 
-    fn handle_input(&mut self, input: Input<Message>, now: Instant) {
+    fn handle_input(&mut self, input: Input<RoomPacket>, now: Instant) {
         match input {
             Input::Link(id, event) => {
                 if let Some(error) = self.core.handle_link_event(id, event, now) {
@@ -200,7 +200,7 @@ impl RoomsTask {
     }
 
     /// Processes a message before the link is of use: it is when it has joined the room.
-    fn receive_early(&mut self, message: Message, now: Instant) {
+    fn receive_early(&mut self, message: RoomPacket, now: Instant) {
         match message {
             SocketIoMessage::Connected => {
                 let Self { membership, core: ClientCore { connection, .. }, .. } = self;
@@ -234,7 +234,7 @@ impl RoomsTask {
         self.time.sync(&mut self.core.clock, now);
     }
 
-    fn receive(&mut self, message: Message, now: Instant) {
+    fn receive(&mut self, message: RoomPacket, now: Instant) {
         self.core.monitor.receive(is_tick(&message));
         match message {
             SocketIoMessage::Connected => {}
@@ -350,6 +350,6 @@ impl RoomsTask {
     }
 }
 
-fn is_tick(message: &Message) -> bool {
+fn is_tick(message: &RoomPacket) -> bool {
     matches!(message, SocketIoMessage::Event(RoomMessage::Event(RoomEvent::Tick(_))))
 }

@@ -27,7 +27,7 @@ use crate::studio::display::EntryDisplay;
 use crate::studio::model::StudioModel;
 use crate::studio::protocol::{StudioMessage, TaskType, TimerEvent};
 use crate::studio::recent_events::RecentEvents;
-use crate::studio::task::returned::{Returned, call, load};
+use crate::studio::task::returned::{StudioAnswer, call, load};
 use crate::times::Times;
 
 /// A start or a stop takes effect when it arrives: one that waits for longer would record a wrong time. The server remembers
@@ -56,7 +56,7 @@ pub(crate) type StudioChannels =
     (mpsc::Sender<StudioRequest>, watch::Receiver<Arc<StudioSnapshot>>, broadcast::WeakSender<StudioEvent>);
 
 /// A message of the server.
-type Message = SocketIoMessage<StudioMessage>;
+type StudioPacket = SocketIoMessage<StudioMessage>;
 
 /// Starts the task of a client.
 pub(crate) fn start_task(
@@ -110,11 +110,11 @@ pub(crate) fn start_task(
 
 struct StudioTask {
     requested: mpsc::Receiver<StudioRequest>,
-    returned: mpsc::Receiver<Returned>,
-    returns: mpsc::Sender<Returned>,
+    returned: mpsc::Receiver<StudioAnswer>,
+    returns: mpsc::Sender<StudioAnswer>,
     snapshots: watch::Sender<Arc<StudioSnapshot>>,
     events: broadcast::Sender<StudioEvent>,
-    core: ClientCore<Message>,
+    core: ClientCore<StudioPacket>,
     time: HttpTime,
     calls: Arc<StudioCalls>,
     outbox: CommandQueue<Written>,
@@ -189,7 +189,7 @@ impl StudioTask {
         others.into_iter().flatten().fold(self.core.deadline(), Instant::min)
     }
 
-    fn handle_input(&mut self, input: Input<Message>, now: Instant) {
+    fn handle_input(&mut self, input: Input<StudioPacket>, now: Instant) {
         match input {
             Input::Link(id, event) => {
                 if let Some(error) = self.core.handle_link_event(id, event, now) {
@@ -255,7 +255,7 @@ impl StudioTask {
         }
     }
 
-    fn receive(&mut self, message: Message, now: Instant) {
+    fn receive(&mut self, message: StudioPacket, now: Instant) {
         self.core.monitor.receive(false);
         match message {
             SocketIoMessage::Event(StudioMessage::Event(event)) => self.receive_event(event, now),

@@ -66,8 +66,8 @@ async fn devices_count_one_session_with_its_activity_and_its_score() {
     until("the return", &mut here, |snapshot| snapshot.times == Times::Live && snapshot.is_tracked).await;
     assert!(elapsed(&here.borrow()) >= before, "no counted second is lost");
 
-    assert_eq!(two.pause().await.unwrap().status, FocusStatus::Paused);
-    until("the pause", &mut here, |snapshot| status(snapshot) == Some(FocusStatus::Paused)).await;
+    assert_eq!(one.pause().await.unwrap().status, FocusStatus::Paused);
+    assert_eq!(status(&one.snapshot()), Some(FocusStatus::Paused));
     assert_eq!(one.resume().await.unwrap().status, FocusStatus::Active);
     for receiver in [&mut here, &mut there] {
         let counts = |snapshot: &Arc<FocusSnapshot>| snapshot.is_tracked && snapshot.times == Times::Live;

@@ -129,9 +129,9 @@ async fn fresh_tokens_keep_the_connection_open_and_a_token_of_nobody_is_refused(
     client.start(&entry(1, EntryTarget::Track(1))).await.unwrap();
     let lasts = |snapshot: &Arc<StudioSnapshot>| {
         phases.push(snapshot.connection.clone());
-        snapshot.entries.first().is_some_and(|running| running.elapsed_seconds >= 5)
+        snapshot.entries.first().is_some_and(|running| running.elapsed_seconds >= 4)
     };
-    until("five seconds", &mut snapshots, lasts).await;
+    until("four seconds", &mut snapshots, lasts).await;
     assert!(phases.iter().all(|phase| *phase == ConnectionState::Online), "{phases:?}");
 
     let stranger = StudioClient::open(options(node.public).credential(Credential::token("nonsense")));

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use crate::connection::Output;
 use crate::error::{ConnectionError, ErrorCode};
 use crate::focus::client::FocusEvent;
-use crate::focus::protocol::ServerMessage;
+use crate::focus::protocol::FocusMessage;
 use crate::focus::task::FocusTask;
 use crate::live_message::LiveMessage;
 
@@ -21,7 +21,7 @@ impl FocusTask {
                         self.core.connection.drop_old();
                     }
                 }
-                Output::Late(message @ (ServerMessage::Tick(_) | ServerMessage::Stopped { .. }))
+                Output::Late(message @ (FocusMessage::Tick(_) | FocusMessage::Stopped { .. }))
                     if self.counting.counts_late() =>
                 {
                     self.receive(message, now);
@@ -43,29 +43,29 @@ impl FocusTask {
     }
 
     /// Processes a message before the link replaces the current one: then it has started the session that is tracked.
-    fn receive_early(&mut self, message: ServerMessage, now: Instant) {
+    fn receive_early(&mut self, message: FocusMessage, now: Instant) {
         match message {
-            ServerMessage::Connected => {
+            FocusMessage::Connected => {
                 let (pending, context) = (self.pending(), self.context(now));
                 let Self { counting, core, .. } = self;
                 if !counting.start_early(pending, context, &mut |text| core.connection.send_early(text)) {
                     self.handle_online(None, now);
                 }
             }
-            ServerMessage::Started { id, session_id } if self.counting.tracking.is_early(id.as_deref()) => {
+            FocusMessage::Started { id, session_id } if self.counting.tracking.is_early(id.as_deref()) => {
                 self.handle_online(Some(session_id), now);
             }
-            ServerMessage::Live(LiveMessage::Error { id, error }) if self.counting.tracking.is_early(id.as_deref()) => {
+            FocusMessage::Live(LiveMessage::Error { id, error }) if self.counting.tracking.is_early(id.as_deref()) => {
                 if error.retry {
                     self.core.connection.fail_next(ConnectionError::lost(error), now);
                 } else {
                     self.handle_online(None, now);
                 }
             }
-            ServerMessage::Started { .. }
-            | ServerMessage::Tick(_)
-            | ServerMessage::Stopped { .. }
-            | ServerMessage::Live(_) => {}
+            FocusMessage::Started { .. }
+            | FocusMessage::Tick(_)
+            | FocusMessage::Stopped { .. }
+            | FocusMessage::Live(_) => {}
         }
     }
 
@@ -77,26 +77,26 @@ impl FocusTask {
         self.counting.handle_online(started, is_handover, now);
     }
 
-    fn receive(&mut self, message: ServerMessage, now: Instant) {
+    fn receive(&mut self, message: FocusMessage, now: Instant) {
         self.core.monitor.receive(message.is_tick());
         let context = self.context(now);
         match message {
-            ServerMessage::Connected => {}
-            ServerMessage::Started { id, session_id } => {
+            FocusMessage::Connected => {}
+            FocusMessage::Started { id, session_id } => {
                 self.counting.receive_started(id.as_deref(), session_id, context);
             }
-            ServerMessage::Tick(tick) => {
+            FocusMessage::Tick(tick) => {
                 self.core.is_stale = false;
                 self.counting.receive_tick(tick, context);
             }
-            ServerMessage::Stopped { session_id } => self.counting.receive_stopped(&session_id, now),
-            ServerMessage::Live(LiveMessage::Token { id, answer }) => {
+            FocusMessage::Stopped { session_id } => self.counting.receive_stopped(&session_id, now),
+            FocusMessage::Live(LiveMessage::Token { id, answer }) => {
                 if self.core.refresh.is_request(&id) {
                     self.core.handle_token_answer(answer, now);
                 }
             }
-            ServerMessage::Live(LiveMessage::Time(pong)) => self.core.handle_pong(&mut self.pings, pong, now),
-            ServerMessage::Live(LiveMessage::Error { id, error }) => {
+            FocusMessage::Live(LiveMessage::Time(pong)) => self.core.handle_pong(&mut self.pings, pong, now),
+            FocusMessage::Live(LiveMessage::Error { id, error }) => {
                 // The server does not know the time at present; it answers without naming the request.
                 if id.is_none() && error.code == ErrorCode::TimeUncertain && self.pings.is_pending() {
                     return self.pings.cancel(&mut self.core.clock, now);

@@ -14,21 +14,21 @@ use crate::studio::protocol::{EntryList, TaskType};
 use crate::studio::task::StudioTask;
 
 /// What a request has returned.
-pub(super) enum Returned {
+pub(super) enum StudioAnswer {
     Answer(String, Answer<Written>),
     Loaded { task_types: Result<Vec<Arc<TaskType>>, HttpError>, entries: Result<EntryList, HttpError> },
 }
 
 impl StudioTask {
-    pub(super) fn handle_returned(&mut self, returned: Returned, now: Instant) {
+    pub(super) fn handle_returned(&mut self, returned: StudioAnswer, now: Instant) {
         match returned {
-            Returned::Answer(id, answer) => {
+            StudioAnswer::Answer(id, answer) => {
                 if let Answer::Done(written) = &answer {
                     self.apply_written(written, now);
                 }
                 self.outbox.settle(&id, answer, now);
             }
-            Returned::Loaded { task_types, entries } => self.handle_loaded(task_types, entries, now),
+            StudioAnswer::Loaded { task_types, entries } => self.handle_loaded(task_types, entries, now),
         }
     }
 
@@ -75,18 +75,18 @@ impl StudioTask {
     }
 }
 
-pub(super) async fn call(calls: Arc<StudioCalls>, command: Command, returns: mpsc::Sender<Returned>) {
+pub(super) async fn call(calls: Arc<StudioCalls>, command: Command, returns: mpsc::Sender<StudioAnswer>) {
     let answer = calls.mutate(&command).await;
     // The client may have gone.
-    returns.send(Returned::Answer(command.id, answer)).await.ok();
+    returns.send(StudioAnswer::Answer(command.id, answer)).await.ok();
 }
 
-pub(super) async fn load(calls: Arc<StudioCalls>, returns: mpsc::Sender<Returned>) {
+pub(super) async fn load(calls: Arc<StudioCalls>, returns: mpsc::Sender<StudioAnswer>) {
     let (all, running) = (json!({ "includeInactive": true }), json!({ "isRunning": true }));
     let (task_types, entries) = tokio::join!(
         calls.query("timeTracking.taskTypes.list", &all),
         calls.query("timeTracking.timeEntries.list", &running),
     );
     // The client may have gone.
-    returns.send(Returned::Loaded { task_types, entries }).await.ok();
+    returns.send(StudioAnswer::Loaded { task_types, entries }).await.ok();
 }
