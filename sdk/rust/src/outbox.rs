@@ -29,6 +29,9 @@ const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 const RETRY: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(8) };
 
+/// The pause after a request whose credential was not accepted: the application has to renew it first.
+const LOGIN_PAUSE: Duration = Duration::from_secs(30);
+
 /// What the contract of a system allows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OutboxLimits {
@@ -162,6 +165,11 @@ impl<T> Outbox<T> {
                 self.retry_later(error, retry_after.unwrap_or_default(), now);
             }
             Answer::Failed { error, retry: false, .. } => self.finish(Err(error)),
+            Answer::Refused(_) if self.is_durable => {
+                self.tell_stored();
+                self.next = Some((Step::Resend, now + LOGIN_PAUSE));
+            }
+            Answer::Refused(error) => self.finish(Err(error)),
         }
     }
 
@@ -177,13 +185,7 @@ impl<T> Outbox<T> {
     pub(crate) fn fail_all(&mut self, refused: Option<&RefusedError>) {
         (self.next, self.prepared) = (None, None);
         if self.is_durable {
-            for entry in &mut self.entries {
-                if let Some(reply) = entry.reply.take() {
-                    let (command, result) = (entry.command.clone(), Err(CommandError::Stored));
-                    self.outcomes.push(Outcome { command, reply: Some(reply), result });
-                }
-            }
-            return;
+            return self.tell_stored();
         }
         for entry in self.entries.drain(..) {
             let error = match (entry.first_sent, refused) {
@@ -206,6 +208,16 @@ impl<T> Outbox<T> {
             Some((Step::Resend, _)) => {
                 self.next = None;
                 false
+            }
+        }
+    }
+
+    /// Tells the callers that their commands stay, and are sent later.
+    fn tell_stored(&mut self) {
+        for entry in &mut self.entries {
+            if let Some(reply) = entry.reply.take() {
+                let (command, result) = (entry.command.clone(), Err(CommandError::Stored));
+                self.outcomes.push(Outcome { command, reply: Some(reply), result });
             }
         }
     }

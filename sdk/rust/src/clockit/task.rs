@@ -243,7 +243,7 @@ impl ClockitTask {
                 Answer::Failed { error: CommandError::Rejected { code: ErrorCode::Unavailable, .. }, .. } => {
                     self.core.handle_token_answer(TokenAnswer::Unverified, now);
                 }
-                Answer::Failed { .. } => self.core.handle_token_answer(TokenAnswer::Rejected, now),
+                Answer::Failed { .. } | Answer::Refused(_) => self.core.handle_token_answer(TokenAnswer::Rejected, now),
                 Answer::Done(_) => {}
             },
             ServerMessage::Answer { id, answer } => {

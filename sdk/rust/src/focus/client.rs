@@ -145,6 +145,7 @@ impl FocusClient {
     /// sessions; if the session exists, it appears.
     pub async fn start(&self, session: &NewFocusSession) -> Result<Arc<FocusSession>, CommandError> {
         let _creating = self.creating.lock().await;
+        self.check_open()?;
         match self.http.create(session).await {
             Ok(session) => Ok(self.continue_with(session).await),
             Err(error @ HttpError::Status { status: ..500, .. }) => Err(CommandError::Http(error)),
@@ -160,6 +161,7 @@ impl FocusClient {
     /// # Errors
     /// There is no such session, it has ended, or there is no answer.
     pub async fn track(&self, session_id: &str) -> Result<Arc<FocusSession>, CommandError> {
+        self.check_open()?;
         let session = self.http.get(session_id).await.map_err(CommandError::Http)?;
         if session.status.is_open() { Ok(self.continue_with(session).await) } else { Err(ended()) }
     }
@@ -167,9 +169,9 @@ impl FocusClient {
     /// Stops the count until the session is resumed, on all devices.
     ///
     /// # Errors
-    /// There is no session, it has ended, or the client was closed. The future waits while the server cannot be reached or
-    /// does not accept the credential; a command whose future is dropped before it was sent is not sent, unless there is an
-    /// outbox file.
+    /// There is no session, it has ended, the server does not accept the credential, or the client was closed. The future
+    /// waits while the server cannot be reached; a command whose future is dropped before it was sent is not sent, unless
+    /// there is an outbox file.
     pub async fn pause(&self) -> Result<Arc<FocusSession>, CommandError> {
         self.submit("pause", FocusStatus::Paused).await
     }
@@ -226,6 +228,10 @@ impl FocusClient {
         self.http.remove(session_id).await?;
         self.ask(|done| FocusRequest::Removed(session_id.to_owned(), done)).await;
         Ok(())
+    }
+
+    fn check_open(&self) -> Result<(), CommandError> {
+        if self.requests.is_closed() { Err(CommandError::Closed) } else { Ok(()) }
     }
 
     async fn continue_with(&self, session: Arc<FocusSession>) -> Arc<FocusSession> {

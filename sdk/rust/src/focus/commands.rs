@@ -12,7 +12,7 @@ use crate::focus::documents::{Load, Loaded};
 use crate::focus::protocol::{FocusListQuery, FocusSession, FocusStatus};
 use crate::focus::requests::FocusRequests;
 use crate::http::REQUEST_MAX;
-use crate::http_answer::{failed_answer, is_temporary};
+use crate::http_answer::patient_answer;
 use crate::outbox::{Answer, Command, OutboxLimits};
 
 /// A command waits for as long as a person remembers it. Two requests at once could overtake the next command, because
@@ -38,16 +38,13 @@ pub(crate) struct StatusChange {
     pub(crate) status: FocusStatus,
 }
 
-/// Returns the answer to a command. No command is given up because a server is not reached or a login has expired.
+/// Returns the answer to a command. No command is given up because a server is not reached.
 pub(crate) fn answer(status: FocusStatus, result: Result<Arc<FocusSession>, HttpError>) -> Answer<Arc<FocusSession>> {
     match result {
         // Of two ends the first stands, and nothing reopens a session.
         Ok(session) if !status.is_open() || session.status == status => Answer::Done(session),
         Ok(_) => Answer::Failed { error: ended(), retry: false, retry_after: None },
-        Err(error) => {
-            let retry = is_temporary(&error);
-            failed_answer(error, retry)
-        }
+        Err(error) => patient_answer(error),
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) enum Answer<T> {
         /// The pause that the server asks for.
         retry_after: Option<Duration>,
     },
+    /// The server does not accept the credential.
+    Refused(CommandError),
 }
 
 /// A command that has failed and that no caller waits for: an earlier process has submitted it, or its caller has gone.

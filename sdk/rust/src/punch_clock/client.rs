@@ -142,8 +142,8 @@ impl PunchClockClient {
     /// Begins to work. The punch is dated now, by the server's time, however long it waits.
     ///
     /// # Errors
-    /// The server rejects the punch, or the client was closed. The future waits while the server cannot be reached or does
-    /// not accept the credential; a punch whose future is dropped before it was sent is not sent, unless there is an outbox
+    /// The server rejects the punch or does not accept the credential, or the client was closed. The future waits while the
+    /// server cannot be reached; a punch whose future is dropped before it was sent is not sent, unless there is an outbox
     /// file.
     pub async fn clock_in(&self) -> Result<PunchStored, CommandError> {
         self.request(|reply| PunchClockRequest::Clock(WorkStatus::In, reply)).await

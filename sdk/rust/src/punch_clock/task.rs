@@ -12,7 +12,7 @@ use crate::client_core::{ClientCore, Input, REQUESTS_MAX};
 use crate::connection::{ConnectionState, Output};
 use crate::credential::Credentials;
 use crate::events::EVENTS_KEPT;
-use crate::http_answer::{failed_answer, is_temporary};
+use crate::http_answer::patient_answer;
 use crate::http_time::HttpTime;
 use crate::json_codec::JsonCodec;
 use crate::live_message::LiveMessage;
@@ -333,15 +333,9 @@ impl PunchClockTask {
     }
 }
 
-/// No punch is given up because a server is not reached or a login has expired: a repeated one is stored once.
+/// No punch is given up because a server is not reached: a repeated one is stored once.
 async fn post(http: Arc<PunchClockRequests>, command: Command, answers: mpsc::Sender<(String, Answer<PunchStored>)>) {
-    let answer = http.post(&command.payload).await.map_or_else(
-        |error| {
-            let retry = is_temporary(&error);
-            failed_answer(error, retry)
-        },
-        Answer::Done,
-    );
+    let answer = http.post(&command.payload).await.map_or_else(patient_answer, Answer::Done);
     // The client may have gone.
     answers.send((command.id, answer)).await.ok();
 }

@@ -52,20 +52,24 @@ pub(crate) struct StudioModel {
 impl StudioModel {
     /// Applies an event.
     pub(crate) fn apply(&mut self, event: &TimerEvent) {
+        let (id, server_time) = (event.time_entry_id(), event.server_time());
+        let known = self.entries.get(&id);
+        // During a handover two links deliver events, and one of them can be late.
+        let is_newer = known.is_none_or(|known| known.changed_at <= server_time);
         match event {
-            TimerEvent::Stopped(stopped) => self.end(stopped.time_entry_id),
-            TimerEvent::Adjusted(adjusted) if adjusted.end_time.is_some() => self.end(adjusted.time_entry_id),
+            TimerEvent::Stopped(_) => self.end(id),
+            TimerEvent::Adjusted(adjusted) if adjusted.end_time.is_some() => self.end(id),
+            TimerEvent::Adjusted(_) | TimerEvent::Started(_) if !is_newer => {}
             TimerEvent::Adjusted(adjusted) => {
-                if let Some(known) = self.entries.get(&adjusted.time_entry_id) {
-                    let (start_time, changed_at) = (adjusted.start_time, adjusted.server_time);
-                    self.put(ActiveEntry { start_time, changed_at, ..ActiveEntry::clone(known) });
+                if let Some(known) = known {
+                    let start_time = adjusted.start_time;
+                    self.put(ActiveEntry { start_time, changed_at: server_time, ..ActiveEntry::clone(known) });
                 }
             }
             TimerEvent::Started(started) => {
-                let known = self.entries.get(&started.time_entry_id);
                 let rate = started.task_type.as_ref().map_or("0.00", |task_type| &task_type.hourly_rate);
                 self.put(ActiveEntry {
-                    id: started.time_entry_id,
+                    id,
                     task_type: started.task_type.clone(),
                     session_id: started.session_id,
                     project_id: started.project_id,
@@ -74,17 +78,24 @@ impl StudioModel {
                     user_id: known.map_or_else(|| started.user_id.clone(), |known| known.user_id.clone()),
                     hourly_rate: known.map_or_else(|| rate.to_owned(), |known| known.hourly_rate.clone()),
                     notes: known.and_then(|known| known.notes.clone()),
-                    changed_at: started.server_time,
+                    changed_at: server_time,
                 });
             }
         }
     }
 
     /// Tells whether an event is about an entry whose start this client has missed: its rate may have been another one, and
-    /// others have noted something.
+    /// others have noted something; or its correction overtakes its start.
     pub(crate) fn is_incomplete(&self, event: &TimerEvent, server_now: i64) -> bool {
-        matches!(event, TimerEvent::Started(started) if !self.entries.contains_key(&started.time_entry_id)
-            && server_now.saturating_sub(started.start_time) > NEW_MS)
+        let id = event.time_entry_id();
+        if self.entries.contains_key(&id) || self.ended.contains(&id) {
+            return false;
+        }
+        match event {
+            TimerEvent::Started(started) => server_now.saturating_sub(started.start_time) > NEW_MS,
+            TimerEvent::Adjusted(adjusted) => adjusted.end_time.is_none(),
+            TimerEvent::Stopped(_) => false,
+        }
     }
 
     /// Applies one entry that has been received as a whole, with its task type if that is known.

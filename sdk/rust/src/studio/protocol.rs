@@ -163,6 +163,14 @@ pub enum TimerEvent {
 }
 
 impl TimerEvent {
+    pub(crate) fn time_entry_id(&self) -> i64 {
+        match self {
+            Self::Started(started) => started.time_entry_id,
+            Self::Stopped(stopped) => stopped.time_entry_id,
+            Self::Adjusted(adjusted) => adjusted.time_entry_id,
+        }
+    }
+
     /// Returns the server's time when the event was sent.
     pub(crate) fn server_time(&self) -> i64 {
         match self {

@@ -119,6 +119,8 @@ async fn sessions_are_listed_changed_and_deleted_by_a_token_that_expires_meanwhi
         Err("Session not found (404)".to_owned())
     );
     assert_eq!(client.list(&FocusListQuery::default()).await.unwrap().len(), 1);
+    client.close().await;
+    assert_eq!(client.start(&NewFocusSession::new(25.0)).await, Err(CommandError::Closed));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -86,6 +86,9 @@ async fn a_punch_is_stored_once_and_the_day_has_a_theme_a_zone_a_reset_and_an_ar
     assert!(day.entries.is_empty() && day.current_theme == "dark");
     let stored = client.save(&DayChanges { entries: themed.day.entries.clone(), current_theme: None }).await.unwrap();
     assert_eq!((stored.day.entries.len(), stored.ignored.len()), (0, 1), "a deleted punch stays deleted");
+    let stranger = PunchClockClient::open(options(node.public).credential(Credential::token("no token")));
+    let error = within("the refusal", stranger.clock_in()).await.unwrap_err();
+    assert!(matches!(&error, CommandError::Http(error) if error.status() == Some(401)), "{error}");
 }
 
 #[tokio::test]

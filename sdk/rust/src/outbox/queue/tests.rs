@@ -138,3 +138,25 @@ async fn a_command_that_cannot_be_stored_fails_and_is_not_sent() {
     flush(&mut queue).await;
     assert_eq!((waiting.try_recv().unwrap(), stored(folder.path())), (Ok(1), Vec::new()));
 }
+
+#[tokio::test]
+async fn a_stored_command_outlives_a_credential_that_is_not_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut queue = open(&folder, None);
+    queue.go_online();
+    let mut waiting = submit(&mut queue, "a");
+    flush(&mut queue).await;
+    let refusal = || Answer::Refused(CommandError::NoAnswer);
+    queue.settle("a", refusal(), Instant::now());
+    assert!(flush(&mut queue).await.0.is_empty() && stored(folder.path()) == [("a".to_owned(), true)]);
+    assert_eq!(waiting.try_recv().unwrap(), Err(CommandError::Stored));
+    queue.handle_deadline(Instant::now() + Duration::from_secs(31));
+    assert_eq!(flush(&mut queue).await.0, ["a"], "the application may have renewed it");
+    let mut in_memory = CommandQueue::in_memory(LIMITS);
+    in_memory.go_online();
+    let mut failed = submit(&mut in_memory, "a");
+    flush(&mut in_memory).await;
+    in_memory.settle("a", refusal(), Instant::now());
+    flush(&mut in_memory).await;
+    assert_eq!(failed.try_recv().unwrap(), Err(CommandError::NoAnswer));
+}

@@ -39,6 +39,8 @@ fn events_that_arrive_while_a_list_is_on_its_way_are_newer_than_the_list() {
     let starts: Vec<(i64, i64)> = model.entries.values().map(|entry| (entry.id, entry.start_time)).collect();
     assert_eq!(starts, [(2, NOW - 60_000), (4, NOW)]);
     assert_eq!(model.entries[&2].notes.as_deref(), Some("first"));
+    model.apply(&event("timer:started", 2, NOW, None, NOW));
+    assert_eq!(model.entries[&2].start_time, NOW - 60_000, "an event of the other link can be late");
     model.apply(&event("timer:started", 1, NOW, None, NOW + 6));
     assert!(!model.entries.contains_key(&1), "what has ended never runs again");
 }
@@ -58,6 +60,8 @@ fn a_start_that_was_missed_needs_the_list_and_nonsense_is_no_event() {
     assert!(model.is_incomplete(&event("timer:started", 1, NOW - 60_000, None, NOW), NOW));
     assert!(!model.is_incomplete(&event("timer:started", 1, NOW - 1_000, None, NOW), NOW));
     assert!(!model.is_incomplete(&event("timer:stopped", 1, NOW, Some(NOW), NOW), NOW));
+    assert!(model.is_incomplete(&event("timer:adjusted", 1, NOW, None, NOW), NOW), "it overtakes the start");
+    assert!(!model.is_incomplete(&event("timer:adjusted", 1, NOW, Some(NOW), NOW), NOW));
     for (name, payload) in [
         ("timer:started", json!(null)),
         ("timer:started", json!({ "timeEntryId": 1, "serverTime": NOW, "startTime": "soon" })),
