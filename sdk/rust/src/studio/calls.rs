@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::HttpError;
+use crate::error::{CommandError, HttpError};
 use crate::http::{HttpClient, HttpRequest};
 use crate::http_answer::failed_answer;
 use crate::options::ClientOptions;
@@ -76,6 +76,7 @@ impl StudioCalls {
 
 fn failed(error: HttpError) -> Answer<Written> {
     let retry = match &error {
+        HttpError::Status { status: 401, .. } => return Answer::Refused(CommandError::Http(error)),
         // An answer of something between the client and the server says nothing about the call.
         HttpError::NoAnswer(_) | HttpError::InvalidAnswer { .. } => true,
         HttpError::Status { status, .. } => RETRIED.contains(status),
