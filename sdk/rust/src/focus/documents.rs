@@ -219,3 +219,6 @@ impl FocusDocuments {
 fn beat_ms(server_now: i64) -> i64 {
     server_now.saturating_add(EARLY_MS).div_euclid(1000) * 1000
 }
+
+#[cfg(test)]
+mod tests;

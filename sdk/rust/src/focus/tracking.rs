@@ -230,3 +230,6 @@ impl StartRequest {
         json!({ "type": "start", "id": self.id, "sessionId": self.session_id }).to_string()
     }
 }
+
+#[cfg(test)]
+mod tests;
