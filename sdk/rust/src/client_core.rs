@@ -25,9 +25,6 @@ use crate::token_refresh::TokenRefresh;
 
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Requests of the application that wait for the task; it takes them at once.
-pub(crate) const REQUESTS_MAX: usize = 16;
-
 /// What a task processes, besides the requests of the application.
 #[derive(Debug)]
 pub(crate) enum Input<M> {

@@ -108,6 +108,12 @@ struct Tokens {
     rejected: Option<String>,
 }
 
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.credential.fmt(f)
+    }
+}
+
 impl Credentials {
     pub(crate) fn new(credential: Credential) -> Self {
         Self { credential, tokens: Mutex::default() }

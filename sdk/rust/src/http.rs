@@ -33,6 +33,7 @@ const TIME_TIMEOUT: Duration = Duration::from_secs(5);
 const TIME_BYTES_MAX: usize = 4 * 1024;
 
 /// Sends requests as one user.
+#[derive(Debug)]
 pub(crate) struct HttpClient {
     network: Network,
     url: ServerUrl,

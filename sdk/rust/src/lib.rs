@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backoff;
+mod client_channels;
 mod client_core;
 pub mod clockit;
 mod close_policy;

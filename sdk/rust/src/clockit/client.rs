@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::watch;
 
 use crate::backoff::random_id;
+use crate::client_channels::Snapshot;
 use crate::clockit::change::SessionChange;
 use crate::clockit::model::Session;
 use crate::clockit::protocol::{Acknowledged, Goal, SessionStart};
@@ -43,9 +44,11 @@ impl ClockitSnapshot {
     pub fn session(&self, id: &str) -> Option<&Session> {
         self.sessions.iter().find(|session| session.state.session_id == id)
     }
+}
 
-    /// Tells whether nothing has changed. A change of the sessions replaces their list.
-    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+/// A change of the sessions replaces their list.
+impl Snapshot for ClockitSnapshot {
+    fn is_same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.sessions, &other.sessions)
             && self.is_loaded == other.is_loaded
             && self.times == other.times
@@ -78,9 +81,7 @@ pub enum ClockitEvent {
 /// Clones share one connection. It ends when all of them are dropped, or with [`ClockitClient::close`].
 #[derive(Clone, Debug)]
 pub struct ClockitClient {
-    requests: mpsc::Sender<Request>,
-    snapshots: watch::Receiver<Arc<ClockitSnapshot>>,
-    events: broadcast::WeakSender<ClockitEvent>,
+    channels: Channels,
 }
 
 impl ClockitClient {
@@ -111,40 +112,36 @@ impl ClockitClient {
         Ok(Self::over(start_task(options, &client_id, CommandQueue::of_file(LIMITS, opened))))
     }
 
-    pub(crate) fn over((requests, snapshots, events): Channels) -> Self {
-        Self { requests, snapshots, events }
+    pub(crate) fn over(channels: Channels) -> Self {
+        Self { channels }
     }
 
     /// Returns what the client knows.
     #[must_use]
     pub fn snapshot(&self) -> Arc<ClockitSnapshot> {
-        Arc::clone(&self.snapshots.borrow())
+        self.channels.snapshot()
     }
 
     /// Returns a receiver of snapshots, which changes each second while something runs.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<ClockitSnapshot>> {
-        self.snapshots.clone()
+        self.channels.subscribe()
     }
 
     /// Returns a receiver of changes and errors.
     #[must_use]
     pub fn events(&self) -> Events<ClockitEvent> {
-        Events::new(self.events.upgrade())
+        self.channels.events()
     }
 
     /// Connects at once instead of at the next attempt, also after a refusal.
     pub async fn retry_now(&self) {
-        // A client that was closed does not connect.
-        self.requests.send(Request::RetryNow).await.ok();
+        self.channels.send(Request::RetryNow).await;
     }
 
     /// Disconnects. Commands without an answer fail, or wait in the outbox file for the next client.
     pub async fn close(&self) {
-        let (done, closed) = oneshot::channel();
-        if self.requests.send(Request::Close(done)).await.is_ok() {
-            closed.await.ok();
-        }
+        self.channels.ask(Request::Close).await;
     }
 
     /// Starts a session. A running session of that id takes the new texts and goals; a paused or stopped one starts
@@ -209,9 +206,7 @@ impl ClockitClient {
         // A payload of the library's own types is JSON.
         let payload = serde_json::to_value(payload).unwrap_or_default();
         let command = Command { id: random_id(), kind: kind.to_owned(), payload };
-        let (reply, answered) = oneshot::channel();
-        let request = Request::Submit(Submission { command, reply });
-        self.requests.send(request).await.map_err(|_| CommandError::Closed)?;
-        answered.await.unwrap_or(Err(CommandError::Closed))
+        let request = |reply| Request::Submit(Submission { command, reply });
+        self.channels.ask(request).await.unwrap_or(Err(CommandError::Closed))
     }
 }

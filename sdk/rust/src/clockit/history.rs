@@ -123,6 +123,7 @@ pub enum ImportError {
 }
 
 /// Reads and writes the finished sessions of a user.
+#[derive(Debug)]
 pub struct ClockitHistory {
     http: HttpClient,
 }

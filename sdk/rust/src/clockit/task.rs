@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::client_core::{ClientCore, Input, REQUESTS_MAX, TokenAnswer};
+use crate::client_channels::{ClientChannels, TaskChannels, channels, confirm};
+use crate::client_core::{ClientCore, Input, TokenAnswer};
 use crate::clockit::change::changes;
 use crate::clockit::client::{ClockitEvent, ClockitSnapshot};
 use crate::clockit::model::Model;
@@ -15,7 +16,6 @@ use crate::close_policy::TOO_LARGE;
 use crate::connection::{ConnectionState, Output};
 use crate::credential::Credentials;
 use crate::error::{CommandError, ConnectionError, ErrorCode};
-use crate::events::EVENTS_KEPT;
 use crate::json_codec::JsonCodec;
 use crate::link_monitor::LinkCondition;
 use crate::network::Network;
@@ -32,9 +32,8 @@ pub(crate) enum Request {
     Close(oneshot::Sender<()>),
 }
 
-/// The ends of the channels that the client holds.
-pub(crate) type Channels =
-    (mpsc::Sender<Request>, watch::Receiver<Arc<ClockitSnapshot>>, broadcast::WeakSender<ClockitEvent>);
+/// The channels of a client.
+pub(crate) type Channels = ClientChannels<Request, ClockitSnapshot, ClockitEvent>;
 
 /// Nobody expects a timer to start by a command of the day before. The server remembers an id for 5 minutes, so that an
 /// older command could be carried out twice. It fails a command after 5 s and reports it; a longer silence means that the
@@ -56,22 +55,16 @@ pub(crate) fn start_task(options: ClientOptions, client_id: &str, outbox: Comman
 
 /// Starts a task on a core.
 pub(crate) fn start_task_with(core: ClientCore<ServerMessage>, outbox: CommandQueue<Acknowledged>) -> Channels {
-    let (requests, requested) = mpsc::channel(REQUESTS_MAX);
-    let (events, _) = broadcast::channel(EVENTS_KEPT);
-    let snapshot = ClockitSnapshot {
+    let (client, channels) = channels(ClockitSnapshot {
         connection: ConnectionState::Connecting,
         sessions: Arc::default(),
         is_loaded: false,
         times: Times::LastKnown,
         pending: outbox.len(),
         server_time: None,
-    };
-    let (snapshots, snapshot) = watch::channel(Arc::new(snapshot));
-    let channels = (requests, snapshot, events.downgrade());
+    });
     let task = ClockitTask {
-        requested,
-        snapshots,
-        events,
+        channels,
         core,
         outbox,
         pings: TimePings::default(),
@@ -79,13 +72,11 @@ pub(crate) fn start_task_with(core: ClientCore<ServerMessage>, outbox: CommandQu
         has_received_since_send: true,
     };
     tokio::spawn(task.run());
-    channels
+    client
 }
 
 struct ClockitTask {
-    requested: mpsc::Receiver<Request>,
-    snapshots: watch::Sender<Arc<ClockitSnapshot>>,
-    events: broadcast::Sender<ClockitEvent>,
+    channels: TaskChannels<Request, ClockitSnapshot, ClockitEvent>,
     core: ClientCore<ServerMessage>,
     outbox: CommandQueue<Acknowledged>,
     pings: TimePings,
@@ -102,7 +93,7 @@ impl ClockitTask {
             self.flush().await;
             let deadline = self.deadline();
             tokio::select! {
-                request = self.requested.recv() => match request {
+                request = self.channels.next_request() => match request {
                     Some(Request::Submit(submission)) => self.submit(submission, Instant::now()),
                     Some(Request::RetryNow) => self.core.connection.open(Instant::now()),
                     Some(Request::Close(done)) => break Some(done),
@@ -118,15 +109,14 @@ impl ClockitTask {
         // The file is free for the next client.
         drop(self.outbox);
         if let Some(done) = done {
-            // The caller may have gone.
-            done.send(()).ok();
+            confirm(done);
         }
     }
 
     /// Stores and sends commands, publishes what has changed, and tells the outcomes of commands.
     async fn flush(&mut self) {
         if let Some(error) = self.outbox.prepare(Instant::now()).await {
-            self.notify(ClockitEvent::Outbox(error));
+            self.channels.notify(ClockitEvent::Outbox(error));
         }
         let Self { outbox, core: ClientCore { connection, .. }, has_received_since_send, .. } = self;
         outbox.send(Instant::now(), |command| {
@@ -135,7 +125,7 @@ impl ClockitTask {
         });
         self.publish();
         for failed in self.outbox.deliver() {
-            self.notify(ClockitEvent::Command(failed));
+            self.channels.notify(ClockitEvent::Command(failed));
         }
     }
 
@@ -149,12 +139,12 @@ impl ClockitTask {
         match input {
             Input::Link(id, event) => {
                 if let Some(error) = self.core.handle_link_event(id, event, now) {
-                    self.notify(ClockitEvent::Token(error));
+                    self.channels.notify(ClockitEvent::Token(error));
                 }
             }
             Input::Token(token) => {
                 if let Some(error) = self.core.present_token(token, now) {
-                    self.notify(ClockitEvent::Token(error));
+                    self.channels.notify(ClockitEvent::Token(error));
                 }
             }
             Input::Deadline => self.handle_deadlines(now),
@@ -223,7 +213,7 @@ impl ClockitTask {
                 self.outbox.go_online();
             }
             ServerMessage::Error(error) if !self.core.connection.is_online() => {
-                self.notify(ClockitEvent::Server(error));
+                self.channels.notify(ClockitEvent::Server(error));
             }
             ServerMessage::Snapshot { .. }
             | ServerMessage::Update { .. }
@@ -259,7 +249,7 @@ impl ClockitTask {
             ServerMessage::Error(error) if error.code == ErrorCode::TimeUncertain && self.pings.is_pending() => {
                 self.cancel_ping(now);
             }
-            ServerMessage::Error(error) => self.notify(ClockitEvent::Server(error)),
+            ServerMessage::Error(error) => self.channels.notify(ClockitEvent::Server(error)),
             ServerMessage::Ready { server_time, .. } | ServerMessage::Snapshot { server_time, .. } => {
                 self.core.clock.observe(server_time, now);
                 self.change_model(|model| model.apply(message));
@@ -310,14 +300,9 @@ impl ClockitTask {
         let before = self.model.clone();
         if change(&mut self.model) {
             for change in changes(&before, &self.model) {
-                self.notify(ClockitEvent::Session(change));
+                self.channels.notify(ClockitEvent::Session(change));
             }
         }
-    }
-
-    fn notify(&self, event: ClockitEvent) {
-        // Nobody may have subscribed.
-        self.events.send(event).ok();
     }
 
     fn times(&self) -> Times {
@@ -334,13 +319,7 @@ impl ClockitTask {
             pending: self.outbox.len(),
             server_time: self.core.clock.time(),
         };
-        self.snapshots.send_if_modified(|current| {
-            let is_same = next.is_same_as(current);
-            if !is_same {
-                *current = Arc::new(next);
-            }
-            !is_same
-        });
+        self.channels.publish(next);
     }
 }
 

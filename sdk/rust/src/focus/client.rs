@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, watch};
 
+use crate::client_channels::Snapshot;
 use crate::connection::ConnectionState;
 use crate::error::{CommandError, ConnectionError, ErrorCode, HttpError, ServerError};
 use crate::events::Events;
@@ -48,6 +49,12 @@ pub struct FocusSnapshot {
     pub server_time: Option<ServerTime>,
 }
 
+impl Snapshot for FocusSnapshot {
+    fn is_same_as(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
 /// What a client notifies of.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -69,11 +76,9 @@ pub enum FocusEvent {
 /// It reconnects by itself, follows the advice of servers that stop, and moves to another node before its node closes the
 /// connection. The application reports activity and tab switches. Clones share one connection. It ends when all of them are
 /// dropped, or with [`FocusClient::close`]; the server counts for 30 seconds more if a client returns by then.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct FocusClient {
-    requests: mpsc::Sender<FocusRequest>,
-    snapshots: watch::Receiver<Arc<FocusSnapshot>>,
-    events: broadcast::WeakSender<FocusEvent>,
+    channels: FocusChannels,
     http: Arc<FocusRequests>,
     /// Held while a session is created: of two the second becomes the current one.
     creating: Arc<Mutex<()>>,
@@ -105,37 +110,35 @@ impl FocusClient {
 
     fn over(options: FocusOptions, outbox: CommandQueue<Arc<FocusSession>>) -> Self {
         let http = Arc::new(FocusRequests::new(&options));
-        let (requests, snapshots, events): FocusChannels = start_task(options, Arc::clone(&http), outbox);
-        Self { requests, snapshots, events, http, creating: Arc::default() }
+        Self { channels: start_task(options, Arc::clone(&http), outbox), http, creating: Arc::default() }
     }
 
     /// Returns what the client knows.
     #[must_use]
     pub fn snapshot(&self) -> Arc<FocusSnapshot> {
-        Arc::clone(&self.snapshots.borrow())
+        self.channels.snapshot()
     }
 
     /// Returns a receiver of snapshots, which changes each second while seconds are counted.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<FocusSnapshot>> {
-        self.snapshots.clone()
+        self.channels.subscribe()
     }
 
     /// Returns a receiver of errors.
     #[must_use]
     pub fn events(&self) -> Events<FocusEvent> {
-        Events::new(self.events.upgrade())
+        self.channels.events()
     }
 
     /// Connects at once instead of at the next attempt, also after a refusal.
     pub async fn retry_now(&self) {
-        // A client that was closed does not connect.
-        self.requests.send(FocusRequest::RetryNow).await.ok();
+        self.channels.send(FocusRequest::RetryNow).await;
     }
 
     /// Disconnects. Commands without an answer fail, or wait in the outbox file for the next client.
     pub async fn close(&self) {
-        self.ask(FocusRequest::Close).await;
+        self.channels.ask(FocusRequest::Close).await;
     }
 
     /// Creates a session and counts its seconds.
@@ -150,7 +153,7 @@ impl FocusClient {
             Ok(session) => Ok(self.continue_with(session).await),
             Err(error @ HttpError::Status { status: ..500, .. }) => Err(CommandError::Http(error)),
             Err(HttpError::Status { .. } | HttpError::NoAnswer(_) | HttpError::InvalidAnswer { .. }) => {
-                self.ask(FocusRequest::Doubt).await;
+                self.channels.ask(FocusRequest::Doubt).await;
                 Err(CommandError::OutcomeUnknown)
             }
         }
@@ -194,12 +197,12 @@ impl FocusClient {
 
     /// Tells that the person is active. It is sent once a second at most, and only while seconds count.
     pub async fn report_activity(&self) {
-        self.requests.send(FocusRequest::Activity).await.ok();
+        self.channels.send(FocusRequest::Activity).await;
     }
 
     /// Tells that the person has left the work for another page or window.
     pub async fn report_tab_switch(&self) {
-        self.requests.send(FocusRequest::TabSwitch).await.ok();
+        self.channels.send(FocusRequest::TabSwitch).await;
     }
 
     /// Returns sessions, newest first: all of them without a limit.
@@ -216,7 +219,7 @@ impl FocusClient {
     /// As [`Self::list`].
     pub async fn update(&self, session_id: &str, change: &FocusSessionChange) -> Result<Arc<FocusSession>, HttpError> {
         let session = self.http.change(session_id, change).await?;
-        self.ask(|done| FocusRequest::Apply(Arc::clone(&session), done)).await;
+        self.channels.ask(|done| FocusRequest::Apply(Arc::clone(&session), done)).await;
         Ok(session)
     }
 
@@ -226,32 +229,22 @@ impl FocusClient {
     /// As [`Self::list`].
     pub async fn remove(&self, session_id: &str) -> Result<(), HttpError> {
         self.http.remove(session_id).await?;
-        self.ask(|done| FocusRequest::Removed(session_id.to_owned(), done)).await;
+        self.channels.ask(|done| FocusRequest::Removed(session_id.to_owned(), done)).await;
         Ok(())
     }
 
     fn check_open(&self) -> Result<(), CommandError> {
-        if self.requests.is_closed() { Err(CommandError::Closed) } else { Ok(()) }
+        if self.channels.is_closed() { Err(CommandError::Closed) } else { Ok(()) }
     }
 
     async fn continue_with(&self, session: Arc<FocusSession>) -> Arc<FocusSession> {
-        self.ask(|done| FocusRequest::Continue(Arc::clone(&session), done)).await;
+        self.channels.ask(|done| FocusRequest::Continue(Arc::clone(&session), done)).await;
         session
     }
 
     async fn submit(&self, kind: &'static str, status: FocusStatus) -> Result<Arc<FocusSession>, CommandError> {
-        let (reply, answered) = oneshot::channel();
-        let request = FocusRequest::Submit { kind, status, reply };
-        self.requests.send(request).await.map_err(|_| CommandError::Closed)?;
-        answered.await.unwrap_or(Err(CommandError::Closed))
-    }
-
-    /// Waits until the snapshot has the effect of a request, if the client is open.
-    async fn ask(&self, request: impl FnOnce(oneshot::Sender<()>) -> FocusRequest) {
-        let (done, answered) = oneshot::channel();
-        if self.requests.send(request(done)).await.is_ok() {
-            answered.await.ok();
-        }
+        let request = |reply| FocusRequest::Submit { kind, status, reply };
+        self.channels.ask(request).await.unwrap_or(Err(CommandError::Closed))
     }
 }
 

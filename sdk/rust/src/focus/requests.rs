@@ -18,6 +18,7 @@ use crate::http::{HttpClient, HttpRequest};
 const SESSIONS: [&str; 2] = ["api", "sessions"];
 
 /// See the module.
+#[derive(Debug)]
 pub(crate) struct FocusRequests {
     http: HttpClient,
     zone: Option<HeaderValue>,

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::backoff::random_id;
-use crate::client_core::{ClientCore, Input, REQUESTS_MAX};
+use crate::client_channels::{ClientChannels, TaskChannels, channels, confirm};
+use crate::client_core::{ClientCore, Input};
 use crate::connection::ConnectionState;
 use crate::credential::Credentials;
 use crate::error::{CommandError, ConnectionError, ErrorCode};
-use crate::events::EVENTS_KEPT;
 use crate::focus::client::{FocusEvent, FocusSnapshot, ended};
 use crate::focus::commands::{FocusAnswer, StatusChange, answer, load, post};
 use crate::focus::counting::{Context, Counting};
@@ -47,9 +47,8 @@ pub(crate) enum FocusRequest {
     Close(oneshot::Sender<()>),
 }
 
-/// The ends of the channels that the client holds.
-pub(crate) type FocusChannels =
-    (mpsc::Sender<FocusRequest>, watch::Receiver<Arc<FocusSnapshot>>, broadcast::WeakSender<FocusEvent>);
+/// The channels of a client.
+pub(crate) type FocusChannels = ClientChannels<FocusRequest, FocusSnapshot, FocusEvent>;
 
 /// Starts the task of a client.
 pub(crate) fn start_task(
@@ -63,10 +62,8 @@ pub(crate) fn start_task(
     let codec = JsonCodec::new(&options.url, "ws/sessions", &[], decode);
     let network = Network::new(options.tls);
     let core = ClientCore::over_sockets(network, credentials, codec, options.continues_locally);
-    let (asks, requested) = mpsc::channel(REQUESTS_MAX);
     let (returns, returned) = mpsc::channel(ANSWERS_MAX);
-    let (events, _) = broadcast::channel(EVENTS_KEPT);
-    let snapshot = FocusSnapshot {
+    let (client, channels) = channels(FocusSnapshot {
         connection: ConnectionState::Connecting,
         is_loaded: false,
         session: None,
@@ -78,21 +75,17 @@ pub(crate) fn start_task(
         times: Times::LastKnown,
         pending: outbox.len(),
         server_time: None,
-    };
-    let (snapshots, snapshot) = watch::channel(Arc::new(snapshot));
-    let channels = (asks, snapshot, events.downgrade());
+    });
     let pings = TimePings::default();
-    let task = FocusTask { requested, returned, returns, snapshots, events, core, pings, requests, outbox, counting };
+    let task = FocusTask { channels, returned, returns, core, pings, requests, outbox, counting };
     tokio::spawn(task.run());
-    channels
+    client
 }
 
 struct FocusTask {
-    requested: mpsc::Receiver<FocusRequest>,
+    channels: TaskChannels<FocusRequest, FocusSnapshot, FocusEvent>,
     returned: mpsc::Receiver<FocusAnswer>,
     returns: mpsc::Sender<FocusAnswer>,
-    snapshots: watch::Sender<Arc<FocusSnapshot>>,
-    events: broadcast::Sender<FocusEvent>,
     core: ClientCore<FocusMessage>,
     pings: TimePings,
     requests: Arc<FocusRequests>,
@@ -110,7 +103,7 @@ impl FocusTask {
             self.flush().await;
             let deadline = self.deadline();
             tokio::select! {
-                request = self.requested.recv() => match request {
+                request = self.channels.next_request() => match request {
                     Some(FocusRequest::Close(done)) => break Some(done),
                     Some(request) => self.handle_request(request, Instant::now()),
                     None => break None,
@@ -126,15 +119,14 @@ impl FocusTask {
         // The file is free for the next client.
         drop(self.outbox);
         if let Some(done) = done {
-            // The caller may have gone.
-            done.send(()).ok();
+            confirm(done);
         }
     }
 
     /// Stores and sends commands, begins what is due, publishes what has changed, and tells the outcomes of commands.
     async fn flush(&mut self) {
         if let Some(error) = self.outbox.prepare(Instant::now()).await {
-            self.notify(FocusEvent::Outbox(error));
+            self.channels.notify(FocusEvent::Outbox(error));
         }
         let (requests, returns) = (&self.requests, &self.returns);
         self.outbox.send(Instant::now(), |command| {
@@ -149,7 +141,7 @@ impl FocusTask {
         }
         self.publish();
         for failed in self.outbox.deliver() {
-            self.notify(FocusEvent::Command(failed));
+            self.channels.notify(FocusEvent::Command(failed));
         }
     }
 
@@ -189,8 +181,7 @@ impl FocusTask {
             }
         };
         self.publish();
-        // The caller may have gone.
-        done.send(()).ok();
+        confirm(done);
     }
 
     fn submit(&mut self, kind: &str, status: FocusStatus, reply: Reply<Arc<FocusSession>>, now: Instant) {
@@ -219,7 +210,7 @@ impl FocusTask {
         match returned {
             FocusAnswer::Loaded(loaded) => {
                 if let Some(error) = self.counting.receive_loaded(loaded, context) {
-                    self.notify(FocusEvent::Load(error));
+                    self.channels.notify(FocusEvent::Load(error));
                 }
             }
             FocusAnswer::Command(command, result) => {
@@ -246,12 +237,12 @@ impl FocusTask {
         match input {
             Input::Link(id, event) => {
                 if let Some(error) = self.core.handle_link_event(id, event, now) {
-                    self.notify(FocusEvent::Token(error));
+                    self.channels.notify(FocusEvent::Token(error));
                 }
             }
             Input::Token(token) => {
                 if let Some(error) = self.core.present_token(token, now) {
-                    self.notify(FocusEvent::Token(error));
+                    self.channels.notify(FocusEvent::Token(error));
                 }
             }
             Input::Deadline => self.handle_deadlines(now),
@@ -285,11 +276,6 @@ impl FocusTask {
         Context { now, time: self.core.clock.time(), is_live: self.core.is_live(), is_closed }
     }
 
-    fn notify(&self, event: FocusEvent) {
-        // Nobody may have subscribed.
-        self.events.send(event).ok();
-    }
-
     /// Replaces the snapshot if it differs.
     fn publish(&mut self) {
         let (pending, context) = (self.pending(), self.context(Instant::now()));
@@ -318,12 +304,6 @@ impl FocusTask {
             pending: self.outbox.len(),
             server_time: self.core.clock.time(),
         };
-        self.snapshots.send_if_modified(|current| {
-            let is_same = next == **current;
-            if !is_same {
-                *current = Arc::new(next);
-            }
-            !is_same
-        });
+        self.channels.publish(next);
     }
 }

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::watch;
 
+use crate::client_channels::Snapshot;
 use crate::connection::ConnectionState;
 use crate::error::{CommandError, ConnectionError, HttpError, ServerError};
 use crate::events::Events;
@@ -34,9 +35,9 @@ pub struct PunchClockSnapshot {
     pub server_time: Option<ServerTime>,
 }
 
-impl PunchClockSnapshot {
-    /// Tells whether nothing has changed. A change of the day replaces it.
-    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+/// A change of the day replaces it.
+impl Snapshot for PunchClockSnapshot {
+    fn is_same_as(&self, other: &Self) -> bool {
         let is_same_day = match (&self.day, &other.day) {
             (Some(day), Some(other)) => Arc::ptr_eq(day, other),
             (None, None) => true,
@@ -70,11 +71,9 @@ pub enum PunchClockEvent {
 /// It reconnects by itself, follows the advice of servers that stop, moves to another node before its node closes the
 /// connection, and repeats a punch until it is stored, once. Clones share one connection. It ends when all of them are
 /// dropped, or with [`PunchClockClient::close`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct PunchClockClient {
-    requests: mpsc::Sender<PunchClockRequest>,
-    snapshots: watch::Receiver<Arc<PunchClockSnapshot>>,
-    events: broadcast::WeakSender<PunchClockEvent>,
+    channels: PunchClockChannels,
     http: Arc<PunchClockRequests>,
 }
 
@@ -103,40 +102,35 @@ impl PunchClockClient {
 
     fn over(options: ClientOptions, outbox: CommandQueue<PunchStored>) -> Self {
         let http = Arc::new(PunchClockRequests::new(&options));
-        let (requests, snapshots, events): PunchClockChannels = start_task(options, Arc::clone(&http), outbox);
-        Self { requests, snapshots, events, http }
+        Self { channels: start_task(options, Arc::clone(&http), outbox), http }
     }
 
     /// Returns what the client knows.
     #[must_use]
     pub fn snapshot(&self) -> Arc<PunchClockSnapshot> {
-        Arc::clone(&self.snapshots.borrow())
+        self.channels.snapshot()
     }
 
     /// Returns a receiver of snapshots, which changes each second while the day has a punch.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<PunchClockSnapshot>> {
-        self.snapshots.clone()
+        self.channels.subscribe()
     }
 
     /// Returns a receiver of errors.
     #[must_use]
     pub fn events(&self) -> Events<PunchClockEvent> {
-        Events::new(self.events.upgrade())
+        self.channels.events()
     }
 
     /// Connects at once instead of at the next attempt, also after a refusal.
     pub async fn retry_now(&self) {
-        // A client that was closed does not connect.
-        self.requests.send(PunchClockRequest::RetryNow).await.ok();
+        self.channels.send(PunchClockRequest::RetryNow).await;
     }
 
     /// Disconnects. Punches without an answer fail, or wait in the outbox file for the next client.
     pub async fn close(&self) {
-        let (done, closed) = oneshot::channel();
-        if self.requests.send(PunchClockRequest::Close(done)).await.is_ok() {
-            closed.await.ok();
-        }
+        self.channels.ask(PunchClockRequest::Close).await;
     }
 
     /// Begins to work. The punch is dated now, by the server's time, however long it waits.
@@ -223,18 +217,13 @@ impl PunchClockClient {
 
     /// Displays the day of an answer, if the client is open.
     async fn accept(&self, day: &Arc<WorkDay>) {
-        let (done, shown) = oneshot::channel();
-        if self.requests.send(PunchClockRequest::Accept(Arc::clone(day), done)).await.is_ok() {
-            shown.await.ok();
-        }
+        self.channels.ask(|done| PunchClockRequest::Accept(Arc::clone(day), done)).await;
     }
 
     async fn request(
         &self,
         request: impl FnOnce(Reply<PunchStored>) -> PunchClockRequest,
     ) -> Result<PunchStored, CommandError> {
-        let (reply, answered) = oneshot::channel();
-        self.requests.send(request(reply)).await.map_err(|_| CommandError::Closed)?;
-        answered.await.unwrap_or(Err(CommandError::Closed))
+        self.channels.ask(request).await.unwrap_or(Err(CommandError::Closed))
     }
 }

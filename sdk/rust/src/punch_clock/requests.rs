@@ -16,6 +16,7 @@ use crate::punch_clock::protocol::{DayChanges, DayLogPage, DayLogQuery, Ignored,
 const SESSION: &[&str] = &["api", "session"];
 
 /// See the module.
+#[derive(Debug)]
 pub(crate) struct PunchClockRequests {
     http: HttpClient,
 }

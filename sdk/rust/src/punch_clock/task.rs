@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::backoff::random_id;
-use crate::client_core::{ClientCore, Input, REQUESTS_MAX};
+use crate::client_channels::{ClientChannels, TaskChannels, channels, confirm};
+use crate::client_core::{ClientCore, Input};
 use crate::connection::{ConnectionState, Output};
 use crate::credential::Credentials;
-use crate::events::EVENTS_KEPT;
 use crate::http_answer::patient_answer;
 use crate::http_time::HttpTime;
 use crate::json_codec::JsonCodec;
@@ -51,9 +51,8 @@ pub(crate) enum PunchClockRequest {
     Close(oneshot::Sender<()>),
 }
 
-/// The ends of the channels that the client holds.
-pub(crate) type PunchClockChannels =
-    (mpsc::Sender<PunchClockRequest>, watch::Receiver<Arc<PunchClockSnapshot>>, broadcast::WeakSender<PunchClockEvent>);
+/// The channels of a client.
+pub(crate) type PunchClockChannels = ClientChannels<PunchClockRequest, PunchClockSnapshot, PunchClockEvent>;
 
 /// Starts the task of a client.
 pub(crate) fn start_task(
@@ -65,25 +64,19 @@ pub(crate) fn start_task(
     let network = Network::new(options.tls);
     let codec = JsonCodec::new(&options.url, "api/session/live", &[], decode);
     let core = ClientCore::over_sockets(network.clone(), credentials, codec, options.continues_locally);
-    let (requests, requested) = mpsc::channel(REQUESTS_MAX);
     let (answers, answered) = mpsc::channel(ANSWERS_MAX);
-    let (events, _) = broadcast::channel(EVENTS_KEPT);
-    let snapshot = PunchClockSnapshot {
+    let (client, channels) = channels(PunchClockSnapshot {
         connection: ConnectionState::Connecting,
         day: None,
         seconds: LiveSeconds::default(),
         times: Times::LastKnown,
         pending: outbox.len(),
         server_time: None,
-    };
-    let (snapshots, snapshot) = watch::channel(Arc::new(snapshot));
-    let channels = (requests, snapshot, events.downgrade());
+    });
     let task = PunchClockTask {
-        requested,
+        channels,
         answered,
         answers,
-        snapshots,
-        events,
         core,
         time: HttpTime::new(network, options.url),
         http,
@@ -93,15 +86,13 @@ pub(crate) fn start_task(
         beat_at: Instant::now() + HEARTBEAT,
     };
     tokio::spawn(task.run());
-    channels
+    client
 }
 
 struct PunchClockTask {
-    requested: mpsc::Receiver<PunchClockRequest>,
+    channels: TaskChannels<PunchClockRequest, PunchClockSnapshot, PunchClockEvent>,
     answered: mpsc::Receiver<(String, Answer<PunchStored>)>,
     answers: mpsc::Sender<(String, Answer<PunchStored>)>,
-    snapshots: watch::Sender<Arc<PunchClockSnapshot>>,
-    events: broadcast::Sender<PunchClockEvent>,
     core: ClientCore<PunchClockMessage>,
     time: HttpTime,
     http: Arc<PunchClockRequests>,
@@ -126,7 +117,7 @@ impl PunchClockTask {
             self.flush().await;
             let deadline = self.deadline(Instant::now());
             tokio::select! {
-                request = self.requested.recv() => match request {
+                request = self.channels.next_request() => match request {
                     Some(PunchClockRequest::Close(done)) => break Some(done),
                     Some(request) => self.handle_request(request, Instant::now()),
                     None => break None,
@@ -143,15 +134,14 @@ impl PunchClockTask {
         // The file is free for the next client.
         drop(self.outbox);
         if let Some(done) = done {
-            // The caller may have gone.
-            done.send(()).ok();
+            confirm(done);
         }
     }
 
     /// Stores and sends punches, publishes what has changed, and tells the outcomes of punches.
     async fn flush(&mut self) {
         if let Some(error) = self.outbox.prepare(Instant::now()).await {
-            self.notify(PunchClockEvent::Outbox(error));
+            self.channels.notify(PunchClockEvent::Outbox(error));
         }
         let (http, answers) = (&self.http, &self.answers);
         self.outbox.send(Instant::now(), |command| {
@@ -160,7 +150,7 @@ impl PunchClockTask {
         });
         self.publish(Instant::now());
         for failed in self.outbox.deliver() {
-            self.notify(PunchClockEvent::Command(failed));
+            self.channels.notify(PunchClockEvent::Command(failed));
         }
     }
 
@@ -181,8 +171,7 @@ impl PunchClockTask {
             PunchClockRequest::Accept(day, done) => {
                 self.accept(day);
                 self.publish(now);
-                // The caller may have gone.
-                done.send(()).ok();
+                confirm(done);
             }
             PunchClockRequest::RetryNow => self.core.connection.open(now),
             // The loop of the task ends with it.
@@ -207,12 +196,12 @@ impl PunchClockTask {
         match input {
             Input::Link(id, event) => {
                 if let Some(error) = self.core.handle_link_event(id, event, now) {
-                    self.notify(PunchClockEvent::Token(error));
+                    self.channels.notify(PunchClockEvent::Token(error));
                 }
             }
             Input::Token(token) => {
                 if let Some(error) = self.core.present_token(token, now) {
-                    self.notify(PunchClockEvent::Token(error));
+                    self.channels.notify(PunchClockEvent::Token(error));
                 }
             }
             Input::Deadline => self.handle_deadlines(now),
@@ -285,7 +274,7 @@ impl PunchClockTask {
             }
             PunchClockMessage::Live(LiveMessage::Error { id, error }) => {
                 if let Some(error) = self.core.handle_error(id.as_deref(), error, now) {
-                    self.notify(PunchClockEvent::Server(error));
+                    self.channels.notify(PunchClockEvent::Server(error));
                 }
             }
             PunchClockMessage::Live(LiveMessage::Time(_)) => {}
@@ -304,31 +293,19 @@ impl PunchClockTask {
         self.stored.as_ref().is_some_and(|day| !day.entries.is_empty())
     }
 
-    fn notify(&self, event: PunchClockEvent) {
-        // Nobody may have subscribed.
-        self.events.send(event).ok();
-    }
-
     /// Replaces the snapshot if it differs.
     fn publish(&mut self, now: Instant) {
         let day = self.stored.as_ref().map(|stored| self.display.show(stored, self.outbox.commands()));
         let times = self.core.times(true, day.is_some());
         let beat_ms = self.core.clock.at(now).map(|server_now| server_now.div_euclid(1000) * 1000);
         let seconds = day.as_ref().zip(beat_ms).map(|(day, beat_ms)| live_seconds(day, beat_ms)).unwrap_or_default();
-        self.snapshots.send_if_modified(|current| {
-            let next = PunchClockSnapshot {
-                connection: self.core.connection.state().clone(),
-                day,
-                seconds: if times == Times::LastKnown { current.seconds } else { seconds },
-                times,
-                pending: self.outbox.len(),
-                server_time: self.core.clock.time(),
-            };
-            let is_same = next.is_same_as(current);
-            if !is_same {
-                *current = Arc::new(next);
-            }
-            !is_same
+        self.channels.publish(PunchClockSnapshot {
+            connection: self.core.connection.state().clone(),
+            day,
+            seconds: if times == Times::LastKnown { self.channels.published().seconds } else { seconds },
+            times,
+            pending: self.outbox.len(),
+            server_time: self.core.clock.time(),
         });
     }
 }

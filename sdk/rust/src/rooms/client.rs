@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::watch;
 
+use crate::client_channels::Snapshot;
 use crate::connection::ConnectionState;
 use crate::error::{ConnectionError, RoomError};
 use crate::events::Events;
 use crate::options::ClientOptions;
 use crate::rooms::protocol::{Room, RoomEvent, TimerState};
 use crate::rooms::request::{RoomCommand, RoomReply, Target};
-use crate::rooms::task::{RoomsRequest, start_task};
+use crate::rooms::task::{RoomsChannels, RoomsRequest, start_task};
 use crate::server_clock::ServerTime;
 use crate::times::Times;
 
@@ -68,6 +69,12 @@ impl RoomsSnapshot {
     }
 }
 
+impl Snapshot for RoomsSnapshot {
+    fn is_same_as(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
 /// What a client notifies of.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -87,9 +94,7 @@ pub enum RoomsEvent {
 /// ends when all of them are dropped, or with [`RoomsClient::close`].
 #[derive(Clone, Debug)]
 pub struct RoomsClient {
-    requests: mpsc::Sender<RoomsRequest>,
-    snapshots: watch::Receiver<Arc<RoomsSnapshot>>,
-    events: broadcast::WeakSender<RoomsEvent>,
+    channels: RoomsChannels,
 }
 
 impl RoomsClient {
@@ -99,40 +104,35 @@ impl RoomsClient {
     /// Outside of a Tokio runtime.
     #[must_use]
     pub fn open(options: ClientOptions) -> Self {
-        let (requests, snapshots, events) = start_task(options);
-        Self { requests, snapshots, events }
+        Self { channels: start_task(options) }
     }
 
     /// Returns what the client knows.
     #[must_use]
     pub fn snapshot(&self) -> Arc<RoomsSnapshot> {
-        Arc::clone(&self.snapshots.borrow())
+        self.channels.snapshot()
     }
 
     /// Returns a receiver of snapshots, which changes with each displayed second.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<RoomsSnapshot>> {
-        self.snapshots.clone()
+        self.channels.subscribe()
     }
 
     /// Returns a receiver of changes and errors.
     #[must_use]
     pub fn events(&self) -> Events<RoomsEvent> {
-        Events::new(self.events.upgrade())
+        self.channels.events()
     }
 
     /// Connects at once instead of at the next attempt, also after a refusal.
     pub async fn retry_now(&self) {
-        // A client that was closed does not connect.
-        self.requests.send(RoomsRequest::RetryNow).await.ok();
+        self.channels.send(RoomsRequest::RetryNow).await;
     }
 
     /// Disconnects. The membership lasts for some seconds more; [`Self::leave`] ends it at once.
     pub async fn close(&self) {
-        let (done, closed) = oneshot::channel();
-        if self.requests.send(RoomsRequest::Close(done)).await.is_ok() {
-            closed.await.ok();
-        }
+        self.channels.ask(RoomsRequest::Close).await;
     }
 
     /// Creates a room and joins it. Waits for a connection, and for a server whose store is available.
@@ -183,8 +183,6 @@ impl RoomsClient {
     }
 
     async fn request<T>(&self, request: impl FnOnce(RoomReply<T>) -> RoomsRequest) -> Result<T, RoomError> {
-        let (reply, answered) = oneshot::channel();
-        self.requests.send(request(reply)).await.map_err(|_| RoomError::Closed)?;
-        answered.await.unwrap_or(Err(RoomError::Closed))
+        self.channels.ask(request).await.unwrap_or(Err(RoomError::Closed))
     }
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::client_core::{ClientCore, Input, REQUESTS_MAX};
+use crate::client_channels::{ClientChannels, TaskChannels, channels, confirm};
+use crate::client_core::{ClientCore, Input};
 use crate::connection::{ConnectionState, Output};
 use crate::credential::Credentials;
 use crate::error::{ConnectionError, RoomError, RoomErrorCode};
-use crate::events::EVENTS_KEPT;
 use crate::http_time::HttpTime;
 use crate::link_monitor::LinkCondition;
 use crate::network::Network;
@@ -37,9 +37,8 @@ pub(crate) enum RoomsRequest {
     Close(oneshot::Sender<()>),
 }
 
-/// The ends of the channels that the client holds.
-pub(crate) type RoomsChannels =
-    (mpsc::Sender<RoomsRequest>, watch::Receiver<Arc<RoomsSnapshot>>, broadcast::WeakSender<RoomsEvent>);
+/// The channels of a client.
+pub(crate) type RoomsChannels = ClientChannels<RoomsRequest, RoomsSnapshot, RoomsEvent>;
 
 /// A message of the server.
 type RoomPacket = SocketIoMessage<RoomMessage>;
@@ -50,9 +49,7 @@ pub(crate) fn start_task(options: ClientOptions) -> RoomsChannels {
     let network = Network::new(options.tls);
     let codec = SocketIoCodec::new(options.url.clone(), RoomMessage::parse);
     let core = ClientCore::over_sockets(network.clone(), credentials, codec, options.continues_locally);
-    let (requests, requested) = mpsc::channel(REQUESTS_MAX);
-    let (events, _) = broadcast::channel(EVENTS_KEPT);
-    let snapshot = RoomsSnapshot {
+    let (client, channels) = channels(RoomsSnapshot {
         connection: ConnectionState::Connecting,
         room: None,
         is_joined: false,
@@ -61,19 +58,15 @@ pub(crate) fn start_task(options: ClientOptions) -> RoomsChannels {
         times: Times::LastKnown,
         join_error: None,
         server_time: None,
-    };
-    let (snapshots, snapshot) = watch::channel(Arc::new(snapshot));
-    let channels = (requests, snapshot, events.downgrade());
+    });
     let time = HttpTime::new(network, options.url);
     let membership = Membership::default();
-    tokio::spawn(RoomsTask { requested, snapshots, events, core, time, membership }.run());
-    channels
+    tokio::spawn(RoomsTask { channels, core, time, membership }.run());
+    client
 }
 
 struct RoomsTask {
-    requested: mpsc::Receiver<RoomsRequest>,
-    snapshots: watch::Sender<Arc<RoomsSnapshot>>,
-    events: broadcast::Sender<RoomsEvent>,
+    channels: TaskChannels<RoomsRequest, RoomsSnapshot, RoomsEvent>,
     core: ClientCore<RoomPacket>,
     time: HttpTime,
     membership: Membership,
@@ -90,7 +83,7 @@ impl RoomsTask {
             self.membership.flush_replies();
             let deadline = self.deadline(now);
             tokio::select! {
-                request = self.requested.recv() => match request {
+                request = self.channels.next_request() => match request {
                     Some(RoomsRequest::Close(done)) => break Some(done),
                     Some(request) => self.handle_request(request, Instant::now()),
                     None => break None,
@@ -105,8 +98,7 @@ impl RoomsTask {
         self.publish(Instant::now());
         self.membership.flush_replies();
         if let Some(done) = done {
-            // The caller may have gone.
-            done.send(()).ok();
+            confirm(done);
         }
     }
 
@@ -125,7 +117,7 @@ impl RoomsTask {
         match input {
             Input::Link(id, event) => {
                 if let Some(error) = self.core.handle_link_event(id, event, now) {
-                    self.notify(RoomsEvent::Token(error));
+                    self.channels.notify(RoomsEvent::Token(error));
                 }
             }
             Input::Token(token) => self.handle_token(token, now),
@@ -160,7 +152,7 @@ impl RoomsTask {
 
     fn handle_token(&mut self, token: Result<String, ConnectionError>, now: Instant) {
         if let Err(error) = &token {
-            self.notify(RoomsEvent::Token(error.clone()));
+            self.channels.notify(RoomsEvent::Token(error.clone()));
         }
         if let Some(token) = self.core.refresh.handle_fetched(token, now) {
             let id = self.membership.next_id();
@@ -192,7 +184,7 @@ impl RoomsTask {
             self.core.connection.drop_old();
         }
         while let Some(notice) = self.membership.take_notice() {
-            self.notify(match notice {
+            self.channels.notify(match notice {
                 Notice::Event(event) => RoomsEvent::Room(event),
                 Notice::Fault(fault) => RoomsEvent::Server(fault.into()),
             });
@@ -302,11 +294,6 @@ impl RoomsTask {
         act(membership, &mut |text| connection.send(text))
     }
 
-    fn notify(&self, event: RoomsEvent) {
-        // Nobody may have subscribed.
-        self.events.send(event).ok();
-    }
-
     fn is_running(&self) -> bool {
         self.membership.model.room.as_ref().is_some_and(|room| room.state.is_running)
     }
@@ -326,26 +313,20 @@ impl RoomsTask {
         let times = self.core.times(self.membership.is_joined, self.membership.model.room.is_some());
         let is_frozen = times == Times::LastKnown && self.membership.model.room.is_some();
         let fault = self.membership.join_error.clone();
-        self.snapshots.send_if_modified(|current| {
-            let remaining = self.membership.model.room.as_ref().map(|room| {
-                let server_now = self.core.clock.at(now).unwrap_or(room.state.server_time);
-                remaining_seconds(&room.state, server_now, current.displayed())
-            });
-            let next = RoomsSnapshot {
-                connection: self.core.connection.state().clone(),
-                room: self.membership.model.room.clone(),
-                is_joined: self.membership.is_joined,
-                remaining_seconds: if is_frozen { current.remaining_seconds } else { remaining },
-                completed_at: self.membership.model.completed_at,
-                times,
-                join_error: fault.map(RoomError::from),
-                server_time: self.core.clock.time(),
-            };
-            let is_same = next == **current;
-            if !is_same {
-                *current = Arc::new(next);
-            }
-            !is_same
+        let last = self.channels.published();
+        let remaining = self.membership.model.room.as_ref().map(|room| {
+            let server_now = self.core.clock.at(now).unwrap_or(room.state.server_time);
+            remaining_seconds(&room.state, server_now, last.displayed())
+        });
+        self.channels.publish(RoomsSnapshot {
+            connection: self.core.connection.state().clone(),
+            room: self.membership.model.room.clone(),
+            is_joined: self.membership.is_joined,
+            remaining_seconds: if is_frozen { last.remaining_seconds } else { remaining },
+            completed_at: self.membership.model.completed_at,
+            times,
+            join_error: fault.map(RoomError::from),
+            server_time: self.core.clock.time(),
         });
     }
 }

@@ -24,6 +24,7 @@ pub(crate) enum Written {
 }
 
 /// See the module.
+#[derive(Debug)]
 pub(crate) struct StudioCalls {
     http: HttpClient,
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::watch;
 
 use crate::backoff::random_id;
+use crate::client_channels::Snapshot;
 use crate::connection::ConnectionState;
 use crate::error::{CommandError, ConnectionError, HttpError, ServerError};
 use crate::events::Events;
@@ -48,9 +49,11 @@ impl StudioSnapshot {
     pub fn entry(&self, id: i64) -> Option<&RunningEntry> {
         self.entries.iter().find(|running| running.entry.id == id)
     }
+}
 
-    /// Tells whether nothing has changed. A change of a list replaces it.
-    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+/// A change of a list replaces it.
+impl Snapshot for StudioSnapshot {
+    fn is_same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.entries, &other.entries)
             && Arc::ptr_eq(&self.task_types, &other.task_types)
             && self.is_loaded == other.is_loaded
@@ -85,11 +88,9 @@ pub enum StudioEvent {
 /// It needs a token that names the organisation. It reconnects by itself, follows the advice of servers that stop, moves
 /// to another node before its node closes the connection, and repeats a call without an answer under its id. Clones share
 /// one connection. It ends when all of them are dropped, or with [`StudioClient::close`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct StudioClient {
-    requests: mpsc::Sender<StudioRequest>,
-    snapshots: watch::Receiver<Arc<StudioSnapshot>>,
-    events: broadcast::WeakSender<StudioEvent>,
+    channels: StudioChannels,
     calls: Arc<StudioCalls>,
 }
 
@@ -118,45 +119,40 @@ impl StudioClient {
 
     fn over(options: ClientOptions, outbox: CommandQueue<Written>) -> Self {
         let calls = Arc::new(StudioCalls::new(&options));
-        let (requests, snapshots, events): StudioChannels = start_task(options, Arc::clone(&calls), outbox);
-        Self { requests, snapshots, events, calls }
+        Self { channels: start_task(options, Arc::clone(&calls), outbox), calls }
     }
 
     /// Returns what the client knows.
     #[must_use]
     pub fn snapshot(&self) -> Arc<StudioSnapshot> {
-        Arc::clone(&self.snapshots.borrow())
+        self.channels.snapshot()
     }
 
     /// Returns a receiver of snapshots, which changes each second while an entry runs.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<StudioSnapshot>> {
-        self.snapshots.clone()
+        self.channels.subscribe()
     }
 
     /// Returns a receiver of events and errors.
     #[must_use]
     pub fn events(&self) -> Events<StudioEvent> {
-        Events::new(self.events.upgrade())
+        self.channels.events()
     }
 
     /// Connects at once instead of at the next attempt, also after a refusal.
     pub async fn retry_now(&self) {
-        // A client that was closed does not connect.
-        self.requests.send(StudioRequest::RetryNow).await.ok();
+        self.channels.send(StudioRequest::RetryNow).await;
     }
 
     /// Loads the entries that run and the task types again, for example after another client has changed a type.
     pub async fn reload(&self) {
-        self.requests.send(StudioRequest::Reload).await.ok();
+        self.channels.send(StudioRequest::Reload).await;
     }
 
     /// Disconnects. Commands without an answer fail, or wait in the outbox file for the next client.
     pub async fn close(&self) {
-        let (done, closed) = oneshot::channel();
-        if self.requests.send(StudioRequest::Close(done)).await.is_ok() {
-            closed.await.ok();
-        }
+        self.channels.ask(StudioRequest::Close).await;
     }
 
     /// Starts an entry.
@@ -232,10 +228,8 @@ impl StudioClient {
 
     async fn submit(&self, procedure: &str, payload: Value) -> Result<Written, CommandError> {
         let command = Command { id: random_id(), kind: format!("timeTracking.{procedure}"), payload };
-        let (reply, answered) = oneshot::channel();
-        let request = StudioRequest::Submit(Submission { command, reply });
-        self.requests.send(request).await.map_err(|_| CommandError::Closed)?;
-        answered.await.unwrap_or(Err(CommandError::Closed))
+        let request = |reply| StudioRequest::Submit(Submission { command, reply });
+        self.channels.ask(request).await.unwrap_or(Err(CommandError::Closed))
     }
 }
 

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::backoff::process_random;
-use crate::client_core::{ClientCore, Input, REQUESTS_MAX};
+use crate::client_channels::{ClientChannels, TaskChannels, channels, confirm};
+use crate::client_core::{ClientCore, Input};
 use crate::connection::{ConnectionState, Output};
 use crate::credential::Credentials;
 use crate::error::{ConnectionError, HttpError};
-use crate::events::EVENTS_KEPT;
 use crate::http_time::HttpTime;
 use crate::network::Network;
 use crate::options::ClientOptions;
@@ -51,9 +51,8 @@ pub(crate) enum StudioRequest {
     Close(oneshot::Sender<()>),
 }
 
-/// The ends of the channels that the client holds.
-pub(crate) type StudioChannels =
-    (mpsc::Sender<StudioRequest>, watch::Receiver<Arc<StudioSnapshot>>, broadcast::WeakSender<StudioEvent>);
+/// The channels of a client.
+pub(crate) type StudioChannels = ClientChannels<StudioRequest, StudioSnapshot, StudioEvent>;
 
 /// A message of the server.
 type StudioPacket = SocketIoMessage<StudioMessage>;
@@ -68,10 +67,8 @@ pub(crate) fn start_task(
     let network = Network::new(options.tls);
     let codec = SocketIoCodec::new(options.url.clone(), StudioMessage::parse);
     let core = ClientCore::over_sockets(network.clone(), credentials, codec, options.continues_locally);
-    let (requests, requested) = mpsc::channel(REQUESTS_MAX);
     let (returns, returned) = mpsc::channel(ANSWERS_MAX);
-    let (events, _) = broadcast::channel(EVENTS_KEPT);
-    let snapshot = StudioSnapshot {
+    let (client, channels) = channels(StudioSnapshot {
         connection: ConnectionState::Connecting,
         entries: Arc::default(),
         task_types: Arc::default(),
@@ -80,15 +77,11 @@ pub(crate) fn start_task(
         times: Times::LastKnown,
         pending: outbox.len(),
         server_time: None,
-    };
-    let (snapshots, snapshot) = watch::channel(Arc::new(snapshot));
-    let channels = (requests, snapshot, events.downgrade());
+    });
     let task = StudioTask {
-        requested,
+        channels,
         returned,
         returns,
-        snapshots,
-        events,
         core,
         time: HttpTime::new(network, options.url),
         calls,
@@ -105,15 +98,13 @@ pub(crate) fn start_task(
         last_request: 0,
     };
     tokio::spawn(task.run());
-    channels
+    client
 }
 
 struct StudioTask {
-    requested: mpsc::Receiver<StudioRequest>,
+    channels: TaskChannels<StudioRequest, StudioSnapshot, StudioEvent>,
     returned: mpsc::Receiver<StudioAnswer>,
     returns: mpsc::Sender<StudioAnswer>,
-    snapshots: watch::Sender<Arc<StudioSnapshot>>,
-    events: broadcast::Sender<StudioEvent>,
     core: ClientCore<StudioPacket>,
     time: HttpTime,
     calls: Arc<StudioCalls>,
@@ -142,7 +133,7 @@ impl StudioTask {
             self.flush().await;
             let deadline = self.deadline(Instant::now());
             tokio::select! {
-                request = self.requested.recv() => match request {
+                request = self.channels.next_request() => match request {
                     Some(StudioRequest::Submit(submission)) => self.outbox.submit(submission, Instant::now()),
                     Some(StudioRequest::Reload) => self.reload(Instant::now()),
                     Some(StudioRequest::RetryNow) => self.core.connection.open(Instant::now()),
@@ -161,15 +152,14 @@ impl StudioTask {
         // The file is free for the next client.
         drop(self.outbox);
         if let Some(done) = done {
-            // The caller may have gone.
-            done.send(()).ok();
+            confirm(done);
         }
     }
 
     /// Stores and sends commands, publishes what has changed, and tells the outcomes of commands.
     async fn flush(&mut self) {
         if let Some(error) = self.outbox.prepare(Instant::now()).await {
-            self.notify(StudioEvent::Outbox(error));
+            self.channels.notify(StudioEvent::Outbox(error));
         }
         let (calls, returns) = (&self.calls, &self.returns);
         self.outbox.send(Instant::now(), |command| {
@@ -178,7 +168,7 @@ impl StudioTask {
         });
         self.publish(Instant::now());
         for failed in self.outbox.deliver() {
-            self.notify(StudioEvent::Command(failed));
+            self.channels.notify(StudioEvent::Command(failed));
         }
     }
 
@@ -193,7 +183,7 @@ impl StudioTask {
         match input {
             Input::Link(id, event) => {
                 if let Some(error) = self.core.handle_link_event(id, event, now) {
-                    self.notify(StudioEvent::Token(error));
+                    self.channels.notify(StudioEvent::Token(error));
                 }
             }
             Input::Token(token) => self.handle_token(token, now),
@@ -217,7 +207,7 @@ impl StudioTask {
 
     fn handle_token(&mut self, token: Result<String, ConnectionError>, now: Instant) {
         if let Err(error) = &token {
-            self.notify(StudioEvent::Token(error.clone()));
+            self.channels.notify(StudioEvent::Token(error.clone()));
         }
         if let Some(token) = self.core.refresh.handle_fetched(token, now) {
             self.last_request += 1;
@@ -259,7 +249,7 @@ impl StudioTask {
         self.core.monitor.receive(false);
         match message {
             SocketIoMessage::Event(StudioMessage::Event(event)) => self.receive_event(event, now),
-            SocketIoMessage::Event(StudioMessage::Error(error)) => self.notify(StudioEvent::Server(error)),
+            SocketIoMessage::Event(StudioMessage::Error(error)) => self.channels.notify(StudioEvent::Server(error)),
             SocketIoMessage::Ack { id, answer } if self.core.refresh.is_request(&id.to_string()) => {
                 self.core.handle_token_answer(token_answer(&answer), now);
             }
@@ -277,18 +267,13 @@ impl StudioTask {
         if needs_reload {
             self.reload(now);
         }
-        self.notify(StudioEvent::Timer(event));
+        self.channels.notify(StudioEvent::Timer(event));
     }
 
     fn reload(&mut self, now: Instant) {
         if self.core.connection.is_online() {
             self.reloader.request(now);
         }
-    }
-
-    fn notify(&self, event: StudioEvent) {
-        // Nobody may have subscribed.
-        self.events.send(event).ok();
     }
 
     /// Replaces the snapshot if it differs.
@@ -309,12 +294,6 @@ impl StudioTask {
             pending: self.outbox.len(),
             server_time: self.core.clock.time(),
         };
-        self.snapshots.send_if_modified(|current| {
-            let is_same = next.is_same_as(current);
-            if !is_same {
-                *current = Arc::new(next);
-            }
-            !is_same
-        });
+        self.channels.publish(next);
     }
 }

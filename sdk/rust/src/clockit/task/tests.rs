@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio::time::advance;
 
 use super::*;

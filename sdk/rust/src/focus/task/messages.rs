@@ -104,7 +104,7 @@ impl FocusTask {
                 let error = self.core.handle_error(id.as_deref(), error, now);
                 let error = error.and_then(|error| self.counting.receive_error(id.as_deref(), error, now));
                 if let Some(error) = error {
-                    self.notify(FocusEvent::Server(error));
+                    self.channels.notify(FocusEvent::Server(error));
                 }
             }
         }

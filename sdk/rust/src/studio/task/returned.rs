@@ -65,7 +65,7 @@ impl StudioTask {
             Err(error) => failure = failure.or(Some(error)),
         }
         if let Some(error) = failure.as_ref().filter(|error| Some(*error) != self.load_error.as_ref()) {
-            self.notify(StudioEvent::Load(error.clone()));
+            self.channels.notify(StudioEvent::Load(error.clone()));
         }
         let (is_loaded, is_online) = (failure.is_none(), self.core.connection.is_online());
         self.load_error = failure;
