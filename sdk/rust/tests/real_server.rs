@@ -13,4 +13,5 @@ mod real_server {
     mod restart;
     mod rooms;
     mod studio;
+    mod tokens;
 }

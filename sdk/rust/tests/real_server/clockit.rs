@@ -1,17 +1,14 @@
-//! Clockit: devices of one user, guests and tokens.
+//! Clockit: devices of one user, and guests.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use harness::Node;
-use serde_json::json;
 use tickcast_client::clockit::{ChangeKind, ClockitEvent, ClockitSnapshot, Goal, SessionPhase, SessionStart};
 use tickcast_client::{
     ClockitClient, CommandError, ConnectionState, Credential, ErrorCode, RefusalReason, RoomError, RoomsClient, Times,
-    TokenRequest,
 };
 
-use super::client::{TOKEN_SETTINGS, ada, options, sign, unix_ms, until, within};
+use super::client::{ada, options, unix_ms, until, within};
 
 #[tokio::test]
 async fn two_clients_of_a_user_show_the_same_and_each_learns_what_the_other_does() {
@@ -67,27 +64,4 @@ async fn a_guest_has_timers_and_a_client_without_a_valid_token_is_refused() {
     let member = RoomsClient::open(options(node.public).credential(Credential::token("no token")));
     let error = within("the refusal", member.join("r", None)).await.unwrap_err();
     assert!(matches!(error, RoomError::Refused(ref refused) if refused.code == 4401), "{error:?}");
-}
-
-#[tokio::test]
-async fn a_fresh_token_keeps_the_connection_open() {
-    let node = Node::start_with(&TOKEN_SETTINGS).await;
-    let count = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&count);
-    let provider = move |_: TokenRequest| {
-        // The first token expires soon, and the others do not.
-        let lifetime = if counted.fetch_add(1, Ordering::Relaxed) == 0 { 3 } else { 3_600 };
-        async move { Ok(sign(json!({ "sub": "ada" }), lifetime)) }
-    };
-    let client = ClockitClient::open(options(node.public).credential(Credential::token_provider(provider)));
-    let id = within("the start", client.start(&SessionStart::new("Write"))).await.unwrap().session_id;
-    let mut snapshots = client.subscribe();
-    let mut phases = Vec::new();
-    let lasts = |snapshot: &Arc<ClockitSnapshot>| {
-        phases.push(snapshot.connection.clone());
-        snapshot.session(&id).is_some_and(|session| session.elapsed_ms > 4_000)
-    };
-    until("four seconds", &mut snapshots, lasts).await;
-    assert!(phases.iter().all(|phase| *phase == ConnectionState::Online), "{phases:?}");
-    assert_eq!(count.load(Ordering::Relaxed), 2);
 }
