@@ -99,7 +99,8 @@ impl ClockitClient {
     /// process, and this client sends those that an earlier one has left. Each takes effect once.
     ///
     /// The file belongs to one user of one server, and one client at a time uses it. With it, a command is kept when its
-    /// future is dropped, and fails with [`CommandError::Stored`] when the client is closed or refused.
+    /// future is dropped, and fails with [`CommandError::Stored`] when the client is closed or refused. This function reads
+    /// and writes the file before it returns; the client does so on a thread for blocking work.
     ///
     /// # Errors
     /// Another client uses the file, it is damaged, has the commands of another user, or cannot be written.

@@ -18,6 +18,7 @@ pub struct FocusOptions {
 }
 
 impl FocusOptions {
+    /// Returns the options of a client that counts the newest active session.
     pub fn new(client: ClientOptions) -> Self {
         Self { client, continues_on_open: true, idle_after: IDLE_AFTER, zone: None }
     }

@@ -11,7 +11,6 @@ use crate::error::{CommandError, ConnectionError, HttpError, ServerError};
 use crate::events::Events;
 use crate::options::ClientOptions;
 use crate::outbox::{CommandQueue, FailedCommand, FileOwner, OutboxError, OutboxFile, Reply};
-use crate::punch_clock::day::LiveSeconds;
 use crate::punch_clock::protocol::{DayChanges, DayLogPage, DayLogQuery, Punch, PunchStored, WorkDay, WorkStatus};
 use crate::punch_clock::requests::PunchClockRequests;
 use crate::punch_clock::task::{LIMITS, PunchClockChannels, PunchClockRequest, start_task};
@@ -25,8 +24,10 @@ pub struct PunchClockSnapshot {
     pub connection: ConnectionState,
     /// The day, with the punches that wait; `None` before it is loaded. It stays while the connection is lost.
     pub day: Option<Arc<WorkDay>>,
-    /// The seconds of the current run of work or of the current break.
-    pub seconds: LiveSeconds,
+    /// The seconds of the current run of work; 0 during a break.
+    pub work_seconds: i64,
+    /// The seconds of the current break; 0 while the person works.
+    pub break_seconds: i64,
     /// Where the displayed seconds come from.
     pub times: Times,
     /// The number of punches without an answer.
@@ -44,7 +45,8 @@ impl Snapshot for PunchClockSnapshot {
             (Some(_), None) | (None, Some(_)) => false,
         };
         is_same_day
-            && self.seconds == other.seconds
+            && self.work_seconds == other.work_seconds
+            && self.break_seconds == other.break_seconds
             && self.times == other.times
             && self.pending == other.pending
             && self.server_time == other.server_time

@@ -5,8 +5,8 @@ use crate::punch_clock::protocol::{Punch, WorkDay, WorkStatus};
 /// The seconds of the current run of work, or of the current break; the other is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LiveSeconds {
-    pub work: i64,
-    pub pause: i64,
+    pub work_seconds: i64,
+    pub break_seconds: i64,
 }
 
 /// Returns the day with punches that the server has not answered yet.
@@ -33,8 +33,8 @@ pub(crate) fn with_punches(day: &WorkDay, punches: impl IntoIterator<Item = Punc
 pub fn live_seconds(day: &WorkDay, beat_ms: i64) -> LiveSeconds {
     let seconds = |since: Option<i64>| since.map_or(0, |since| beat_ms.saturating_sub(since).max(0) / 1000);
     match day.current_status {
-        WorkStatus::In => LiveSeconds { work: seconds(day.session_start_time), pause: 0 },
-        WorkStatus::Out => LiveSeconds { work: 0, pause: seconds(break_start(&day.entries)) },
+        WorkStatus::In => LiveSeconds { work_seconds: seconds(day.session_start_time), break_seconds: 0 },
+        WorkStatus::Out => LiveSeconds { work_seconds: 0, break_seconds: seconds(break_start(&day.entries)) },
     }
 }
 

@@ -68,7 +68,8 @@ pub(crate) fn start_task(
     let (client, channels) = channels(PunchClockSnapshot {
         connection: ConnectionState::Connecting,
         day: None,
-        seconds: LiveSeconds::default(),
+        work_seconds: 0,
+        break_seconds: 0,
         times: Times::LastKnown,
         pending: outbox.len(),
         server_time: None,
@@ -298,11 +299,18 @@ impl PunchClockTask {
         let day = self.stored.as_ref().map(|stored| self.display.show(stored, self.outbox.commands()));
         let times = self.core.times(true, day.is_some());
         let beat_ms = self.core.clock.at(now).map(|server_now| server_now.div_euclid(1000) * 1000);
-        let seconds = day.as_ref().zip(beat_ms).map(|(day, beat_ms)| live_seconds(day, beat_ms)).unwrap_or_default();
+        let LiveSeconds { work_seconds, break_seconds } = match day.as_ref().zip(beat_ms) {
+            Some((day, beat_ms)) if times != Times::LastKnown => live_seconds(day, beat_ms),
+            Some(_) | None => {
+                let last = self.channels.published();
+                LiveSeconds { work_seconds: last.work_seconds, break_seconds: last.break_seconds }
+            }
+        };
         self.channels.publish(PunchClockSnapshot {
             connection: self.core.connection.state().clone(),
             day,
-            seconds: if times == Times::LastKnown { self.channels.published().seconds } else { seconds },
+            work_seconds,
+            break_seconds,
             times,
             pending: self.outbox.len(),
             server_time: self.core.clock.time(),

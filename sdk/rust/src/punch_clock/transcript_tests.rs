@@ -58,9 +58,10 @@ impl World {
                 self.counts.days += 1;
             }
             PunchClockMessage::Tick => {
-                let LiveSeconds { work, pause } = live_seconds(self.day.as_ref().unwrap(), self.beat_ms);
+                let LiveSeconds { work_seconds, break_seconds } =
+                    live_seconds(self.day.as_ref().unwrap(), self.beat_ms);
                 let expected = ["liveWorkSeconds", "liveBreakSeconds"].map(|name| value["payload"][name].as_i64());
-                assert_eq!([Some(work), Some(pause)], expected, "{text}");
+                assert_eq!([Some(work_seconds), Some(break_seconds)], expected, "{text}");
                 self.counts.ticks += 1;
             }
             PunchClockMessage::Live(_) => {}

@@ -30,7 +30,7 @@ async fn devices_show_one_day_and_a_punch_waits_for_the_server_under_the_time_of
     let stored = within("the punch", one.clock_in()).await.unwrap();
     assert_eq!((kinds(&stored.day), stored.ignored), (vec![WorkStatus::In], Vec::new()));
     let (mut here, mut there) = (one.subscribe(), two.subscribe());
-    let counts = |snapshot: &Arc<PunchClockSnapshot>| snapshot.seconds.work >= 2 && snapshot.times == Times::Live;
+    let counts = |snapshot: &Arc<PunchClockSnapshot>| snapshot.work_seconds >= 2 && snapshot.times == Times::Live;
     until("two seconds", &mut here, counts).await;
     until("two seconds there", &mut there, counts).await;
 
@@ -41,7 +41,7 @@ async fn devices_show_one_day_and_a_punch_waits_for_the_server_under_the_time_of
     let leaving = one.clone();
     let left = tokio::spawn(async move { leaving.clock_out().await });
     let pauses = |snapshot: &Arc<PunchClockSnapshot>| {
-        status(snapshot) == Some(WorkStatus::Out) && snapshot.seconds.pause >= 1 && snapshot.pending == 1
+        status(snapshot) == Some(WorkStatus::Out) && snapshot.break_seconds >= 1 && snapshot.pending == 1
     };
     assert_eq!(until("a second of the break", &mut here, pauses).await.times, Times::Continued);
     let restored_at = unix_ms();

@@ -72,7 +72,7 @@ async fn day(options: ClientOptions) {
     let client = PunchClockClient::open(options);
     until("the day", &mut client.subscribe(), |snapshot| snapshot.day.is_some()).await;
     client.clock_in().await.unwrap();
-    outlives("Punch clock", client.subscribe(), |snapshot| (snapshot.seconds.work, &snapshot.connection)).await;
+    outlives("Punch clock", client.subscribe(), |snapshot| (snapshot.work_seconds, &snapshot.connection)).await;
 }
 
 async fn focus(options: ClientOptions) {
