@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use harness::{Node, Proxy, RedisServer};
 use tickcast_client::clockit::{ClockitSnapshot, SessionStart};
+use tickcast_client::punch_clock::PunchClockSnapshot;
 use tickcast_client::rooms::{CountdownCommand, NewRoom, RoomsSnapshot};
-use tickcast_client::{ClockitClient, ConnectionState, Credential, RoomsClient};
+use tickcast_client::{ClockitClient, ConnectionState, Credential, PunchClockClient, RoomsClient};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -71,6 +72,11 @@ async fn no_second_is_missing_and_no_member_leaves_while_all_nodes_restart() {
     });
     let (countdown, _counting) =
         record(member.subscribe(), |snapshot: &RoomsSnapshot| (snapshot.remaining_seconds, &snapshot.connection));
+    // The seconds of a working day follow from the clock, so that only its connection tells what was missed.
+    let worker = PunchClockClient::open(options(proxy.port()).credential(Credential::user("ada")));
+    within("the punch", worker.clock_in()).await.unwrap();
+    until("the day", &mut worker.subscribe(), |snapshot| snapshot.connection == ConnectionState::Online).await;
+    let (day, _working) = record(worker.subscribe(), |snapshot: &PunchClockSnapshot| (None, &snapshot.connection));
     let mut snapshots = device.subscribe();
     let ports = [two.public, one.public];
     for (node, other) in [&mut one, &mut two].into_iter().zip(ports) {
@@ -82,7 +88,7 @@ async fn no_second_is_missing_and_no_member_leaves_while_all_nodes_restart() {
     let shown = snapshots.borrow().session(&id).unwrap().elapsed_ms;
     let goes_on = |snapshot: &Arc<ClockitSnapshot>| snapshot.session(&id).unwrap().elapsed_ms > shown + 1_000;
     until("two more seconds", &mut snapshots, goes_on).await;
-    for (log, step) in [(ticks, 1), (countdown, -1)] {
+    for (log, step) in [(ticks, 1), (countdown, -1), (day, 0)] {
         let seconds = seconds(&log);
         let expected: Vec<i64> = (0..).map(|nth| seconds[0] + nth * step).take(seconds.len()).collect();
         assert_eq!(seconds, expected);
