@@ -27,6 +27,10 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 const MESSAGE_BYTES: usize = 1000;
 
+/// Events of a flood, and the size of each: together more than the kernel takes at once.
+const FLOOD: usize = 2000;
+const FLOOD_BYTES: usize = 8192;
+
 const WITHIN: Duration = Duration::from_secs(10);
 
 type Client = WebSocketStream<TcpStream>;
@@ -54,7 +58,12 @@ impl SocketIoHandler for Echo {
                 let answer = match socket.next(true).await {
                     Ok(Some(Packet::Connect(_))) => packet::connect("id"),
                     Ok(Some(Packet::Event { name, .. })) if name == "close" => {
+                        socket.sender().send_last(&packet::disconnect());
                         break Disconnected::Close(CloseReason::Forbidden);
+                    }
+                    Ok(Some(Packet::Event { name, .. })) if name == "flood" => {
+                        flood(&mut socket).await;
+                        continue;
                     }
                     Ok(Some(Packet::Event { payload, ack, .. })) => packet::ack(ack.unwrap(), &payload.unwrap()),
                     Ok(Some(Packet::ConnectNamespace(namespace))) => packet::connect_error(Some(namespace), "unknown"),
@@ -78,6 +87,20 @@ impl SocketIoHandler for Echo {
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         tokio::spawn(task);
+    }
+}
+
+/// Sends [`FLOOD`] events as the client takes them.
+async fn flood(socket: &mut Socket) {
+    let text = "x".repeat(FLOOD_BYTES);
+    let mut packets: VecDeque<_> =
+        (0..FLOOD).map(|nth| packet::event(&nth.to_string(), &format!("{text:?}"))).collect();
+    socket.sender().send(&mut packets);
+    assert!(!packets.is_empty(), "the node holds a part of them for this client alone");
+    while !packets.is_empty() {
+        // What the client sends meanwhile is not read.
+        assert!(socket.next(false).await.unwrap().is_none());
+        socket.sender().send(&mut packets);
     }
 }
 
@@ -188,6 +211,7 @@ async fn a_session_is_closed_with_the_code_of_its_reason() {
     let mut server = Server::start(false).await;
     let mut client = server.connect().await;
     client.send(Message::text(r#"42["close"]"#)).await.unwrap();
+    assert_eq!(next_text(&mut client).await, "41");
     assert_eq!(close_code(&mut client).await, 4403);
     drop(client);
     assert_eq!(server.next_closed().await, Some(CloseReason::Forbidden));
@@ -228,6 +252,33 @@ async fn an_upgrade_loses_and_repeats_no_packet() {
     for method in ["GET", "POST"] {
         let refused = server.poll(method, &sid, "").await;
         assert!(refused.starts_with("HTTP/1.1 400 ") && refused.contains(r#""code":3"#), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_closes_while_it_changes_to_a_websocket_ends_by_that() {
+    let mut server = Server::start(false).await;
+    let sid = format!("&sid={}", server.open().await);
+    assert!(server.poll("POST", &sid, "40").await.ends_with("ok"));
+    assert!(server.poll("GET", &sid, "").await.ends_with(r#"40{"sid":"id"}"#));
+    let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket{sid}", server.address);
+    let (mut client, _) = client_async(url, TcpStream::connect(server.address).await.unwrap()).await.unwrap();
+    client.send(Message::text("2probe")).await.unwrap();
+    assert_eq!(next_text(&mut client).await, "3probe");
+    assert!(server.poll("POST", &sid, r#"42["close"]"#).await.ends_with("ok"));
+    assert_eq!(server.next_closed().await, Some(CloseReason::Forbidden));
+    client.send(Message::text("5")).await.unwrap();
+    assert_eq!(next_text(&mut client).await, "41");
+    assert_eq!(close_code(&mut client).await, 4403);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_is_sent_everything_in_order() {
+    let server = Server::start(false).await;
+    let mut client = server.connect().await;
+    client.send(Message::text(r#"42["flood"]"#)).await.unwrap();
+    for nth in 0..FLOOD {
+        assert!(next_text(&mut client).await.starts_with(&format!(r#"42["{nth}","#)));
     }
 }
 

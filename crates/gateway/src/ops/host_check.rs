@@ -35,7 +35,10 @@ fn foreign_name(request: &Request, allowed: &[String]) -> Option<String> {
 
 /// Allows `localhost`, IP addresses, of which no page can have its name, and the configured names; with any port.
 fn is_allowed(authority: &str, allowed: &[String]) -> bool {
-    let Ok(authority) = authority.parse::<Authority>() else { return false };
+    // No client sends the name of a user.
+    let Some(authority) = authority.parse::<Authority>().ok().filter(|name| !name.as_str().contains('@')) else {
+        return false;
+    };
     let host = authority.host().to_ascii_lowercase();
     let unbracketed = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || unbracketed.parse::<IpAddr>().is_ok() || allowed.contains(&host)

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use engineioxide_core::{Packet as EnginePacket, ProtocolVersion};
 use parking_lot::Mutex;
 use socketioxide_core::Str;
@@ -94,6 +95,8 @@ struct PollingState {
     websocket: Option<Box<WebSocket>>,
     /// Why the session ends, until the client's task takes it.
     end: Option<Disconnected>,
+    /// Why the session closes while the client changes to a WebSocket, whose close frame tells it.
+    reason_of_switching: Option<CloseReason>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +126,7 @@ impl Polling {
             full_since: None,
             websocket: None,
             end: None,
+            reason_of_switching: None,
         };
         Self { state: Mutex::new(state), poll: Notify::new(), task: Notify::new(), requests: Notify::new() }
     }
@@ -151,13 +155,13 @@ impl Polling {
         }
     }
 
-    /// Queues a ping, which needs no capacity: without a ping, a session would end whose client reads.
-    pub(super) fn push_ping(&self) -> Queued {
+    /// Queues a packet that needs no capacity: a ping, without which a session would end whose client reads, or the last one.
+    pub(super) fn push_unbounded(&self, packet: &EncodedPacket) -> Queued {
         let mut state = self.state.lock();
         if state.phase == Phase::Upgraded {
             return Queued::Upgraded;
         }
-        state.outbound.push_back(EncodedPacket::new(EnginePacket::Ping));
+        state.outbound.push_back(packet.clone());
         self.poll.notify_one();
         Queued::Yes
     }
@@ -250,6 +254,32 @@ impl Polling {
     /// Waits until the session closes.
     pub(super) async fn closing(&self) {
         self.wait_until(PollingState::is_closing).await;
+    }
+
+    /// Returns why the session closes, if it does while the client changes to a WebSocket and has ended its polls.
+    pub(super) fn reason_of_switching(&self) -> Option<CloseReason> {
+        self.state.lock().reason_of_switching.clone()
+    }
+
+    /// Takes the packets that wait for a poll, for a client that polls no more.
+    pub(super) fn take_waiting(&self) -> Vec<Bytes> {
+        let mut state = self.state.lock();
+        self.task.notify_one();
+        std::mem::take(&mut state.outbound).iter().map(EncodedPacket::to_bytes).collect()
+    }
+
+    /// Records that the client has sent something, which may wait until it is taken.
+    pub(super) fn record_heard(&self) {
+        self.state.lock().was_heard = true;
+        self.task.notify_one();
+    }
+
+    /// Returns a claim for a WebSocket that is not used.
+    pub(super) fn release_upgrade(&self) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Claimed {
+            state.phase = Phase::Open;
+        }
     }
 
     async fn wait_until(&self, is_reached: impl Fn(&PollingState) -> bool) {
@@ -382,12 +412,20 @@ impl Polling {
         self.state.lock().websocket.take()
     }
 
-    /// Sends the last packets with the client's next poll. The client then reconnects, unlike after a disconnect packet.
-    pub(super) async fn close(&self) {
+    /// Sends the last packets with the client's next poll, or by the WebSocket that it is about to use. The client then
+    /// reconnects, unlike after a disconnect packet. Returns a WebSocket that has just taken over.
+    pub(super) async fn close(&self, reason: &CloseReason) -> Option<Box<WebSocket>> {
         {
             let mut state = self.state.lock();
+            if let Some(websocket) = state.websocket.take() {
+                return Some(websocket);
+            }
+            if state.phase == Phase::Upgrading {
+                state.reason_of_switching = Some(reason.clone());
+            } else {
+                state.outbound.push_back(EncodedPacket::new(EnginePacket::Close));
+            }
             state.phase = Phase::Closing;
-            state.outbound.push_back(EncodedPacket::new(EnginePacket::Close));
             self.poll.notify_one();
             self.requests.notify_waiters();
         }
@@ -398,6 +436,7 @@ impl Polling {
         };
         timeout(CLOSE_TIMEOUT, taken).await.ok();
         self.abandon();
+        None
     }
 
     /// Ends the session without its last packets.
@@ -511,7 +550,10 @@ mod tests {
             assert!(matches!(polling.push(&packet(&nth.to_string())), Queued::Yes));
         }
         assert!(matches!(polling.push(&packet("more")), Queued::Full));
-        assert!(matches!(polling.push_ping(), Queued::Yes), "a ping needs no capacity");
+        assert!(
+            matches!(polling.push_unbounded(&EncodedPacket::new(EnginePacket::Ping)), Queued::Yes),
+            "a ping needs no capacity"
+        );
         let taken = String::from_utf8(polling.poll().await.unwrap()).unwrap();
         let texts: Vec<&str> = taken.split('\x1e').collect();
         assert_eq!((texts.len(), texts[0], texts[31], texts[32]), (OUTBOUND_MAX + 1, "40", "431", "2"));
@@ -532,7 +574,7 @@ mod tests {
         let waiting = tokio::spawn(async move { of_request.poll().await });
         tokio::task::yield_now().await;
         polling.push(&packet("1"));
-        timeout(WITHIN, polling.close()).await.expect("the packets are taken");
+        timeout(WITHIN, polling.close(&CloseReason::Forbidden)).await.expect("the packets are taken");
         let mut taken = waiting.await.unwrap().unwrap();
         if taken == b"41" {
             taken = polling.poll().await.unwrap_or_default();

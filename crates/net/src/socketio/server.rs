@@ -22,7 +22,7 @@ use crate::server::HTTP_CONNECTIONS_MAX;
 use crate::socketio::polling::{Polling, PollingError, SEPARATOR};
 use crate::socketio::session::{Session, Sessions};
 use crate::socketio::socket::Socket;
-use crate::socketio::upgrade::upgrade;
+use crate::socketio::upgrade::UpgradeClaim;
 use crate::socketio::{EncodedPacket, SocketIoHandler, SocketIoOptions};
 use crate::websocket::{CloseReason, Disconnected, Handshake, HeartbeatTimer, WebSocket};
 
@@ -174,6 +174,8 @@ impl SocketIoServer {
             polling.end(Disconnected::Close(CloseReason::TooManyMessages));
             return error(StatusCode::TOO_MANY_REQUESTS, "Too many messages", "send fewer messages");
         }
+        // The client lives, even if its packets have to wait.
+        polling.record_heard();
         if timeout(within, polling.wait_for_capacity()).await.is_err() {
             self.handler.refused(NetLimit::Time);
             let message = "earlier messages are still being processed";
@@ -188,10 +190,8 @@ impl SocketIoServer {
             Ok(handshake) => handshake,
             Err(refused) => return *refused,
         };
-        if !session.polling().is_some_and(Polling::claim_upgrade) {
-            return wrong_transport();
-        }
-        let serve = move |websocket| async move { upgrade(session, Box::new(websocket)).await };
+        let Some(claim) = UpgradeClaim::of(session) else { return wrong_transport() };
+        let serve = move |websocket| async move { claim.upgrade(Box::new(websocket)).await };
         handshake.accept(&self.options.limits, |task| self.handler.spawn(task), serve)
     }
 }

@@ -11,6 +11,10 @@ use crate::socketio::EncodedPacket;
 use crate::socketio::polling::{Polling, Queued};
 use crate::websocket::{Heartbeat, SocketWriter, WebSocket, WriteResult};
 
+/// Bytes that are written at once. What the kernel does not accept of them is a copy for this client alone, while packets that
+/// wait are shared by all clients.
+const WRITE_BYTES: usize = 64 * 1024;
+
 /// One client, whatever its transport.
 pub(super) struct Session {
     pub(super) heartbeat: Heartbeat,
@@ -62,24 +66,22 @@ impl Session {
     }
 
     /// Sends the packets for which there is capacity, and removes them. Never waits. Only the client's task sends so: a
-    /// WebSocket takes all packets, unless the kernel has not accepted those before.
+    /// WebSocket takes packets until the kernel does not accept them at once.
     pub(super) fn send(&self, packets: &mut VecDeque<EncodedPacket>) {
         while let Some(packet) = packets.front() {
             match self.queue(|polling| polling.push(packet)) {
                 Some(WriteResult::Written) => drop(packets.pop_front()),
                 Some(WriteResult::InFlight | WriteResult::Refused) => return,
-                None if self.writer.get().is_some_and(|writer| writer.is_flushed()) => {
-                    return self.write(&std::mem::take(packets));
-                }
+                None if self.writer.get().is_some_and(|writer| writer.is_flushed()) => self.write_some(packets),
                 None => return,
             }
         }
     }
 
-    /// Sends a ping.
-    pub(super) fn ping(&self) {
-        if self.queue(Polling::push_ping).is_none() {
-            self.write(&VecDeque::from([EncodedPacket::new(EnginePacket::Ping)]));
+    /// Sends a packet that needs no capacity, behind all others.
+    pub(super) fn send_unbounded(&self, packet: &EncodedPacket) {
+        if self.queue(|polling| polling.push_unbounded(packet)).is_none() {
+            self.write(packet.frame());
         }
     }
 
@@ -95,13 +97,23 @@ impl Session {
         }
     }
 
-    fn write(&self, packets: &VecDeque<EncodedPacket>) {
-        let Some(writer) = self.writer.get() else { return };
+    /// Writes the first packets, and removes them.
+    fn write_some(&self, packets: &mut VecDeque<EncodedPacket>) {
+        let Some(first) = packets.pop_front() else { return };
+        let has_room = |size: usize| move |next: &EncodedPacket| size + next.frame().len() <= WRITE_BYTES;
+        if !packets.front().is_some_and(has_room(first.frame().len())) {
+            return self.write(first.frame());
+        }
+        let mut frames = first.frame().to_vec();
+        while packets.front().is_some_and(has_room(frames.len())) {
+            frames.extend(packets.pop_front().iter().flat_map(|packet| packet.frame()));
+        }
+        self.write(&frames);
+    }
+
+    fn write(&self, frames: &[u8]) {
         // The client's task finds an error when it reads.
-        match packets.len() {
-            1 => writer.write(packets[0].frame()).ok(),
-            _ => writer.write(&packets.iter().map(EncodedPacket::frame).collect::<Vec<_>>().concat()).ok(),
-        };
+        self.writer.get().map(|writer| writer.write(frames).ok());
     }
 }
 

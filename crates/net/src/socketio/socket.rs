@@ -64,7 +64,9 @@ impl Socket {
                 // Whether a client of long polling lives is known without reading its packets.
                 let sees_answers = self.websocket.as_ref().is_none_or(|socket| is_reading && socket.is_flushed());
                 match self.timer.fire(&self.entry.session.heartbeat, sees_answers) {
-                    HeartbeatAction::Ping => self.entry.session.ping(),
+                    HeartbeatAction::Ping => {
+                        self.entry.session.send_unbounded(&EncodedPacket::new(EnginePacket::Ping));
+                    }
                     HeartbeatAction::Timeout => return Err(Disconnected::Close(CloseReason::HeartbeatTimeout)),
                 }
                 Ok(None)
@@ -78,10 +80,13 @@ impl Socket {
                 self.heard();
                 Ok(None)
             }
-            SocketEvent::Written | SocketEvent::Polling(PollingEvent::Polled) => {
+            SocketEvent::Written => {
                 self.stuck_since = None;
+                // A ping may be the last of what was left.
+                self.timer.written_late();
                 Ok(None)
             }
+            SocketEvent::Polling(PollingEvent::Polled) => Ok(None),
             SocketEvent::Polling(PollingEvent::Upgraded(websocket)) => {
                 self.websocket = Some(websocket);
                 Ok(None)
@@ -201,8 +206,10 @@ impl Socket {
         // These clients do not poll.
         let is_gone =
             matches!(reason, CloseReason::TooSlow | CloseReason::HeartbeatTimeout | CloseReason::ClosedByClient);
-        if let Some(polling) = polling.filter(|_| !is_gone) {
-            polling.close().await;
+        if let Some(polling) = polling.filter(|_| !is_gone)
+            && let Some(websocket) = polling.close(reason).await
+        {
+            websocket.close(reason).await;
         }
     }
 }
@@ -221,5 +228,10 @@ impl PacketSender {
     /// [`Socket::next`] returns when there may be capacity again. Packets to a session that has ended are dropped.
     pub fn send(&self, packets: &mut VecDeque<EncodedPacket>) {
         self.0.send(packets);
+    }
+
+    /// Sends the last packet of a session, whether or not there is capacity for it.
+    pub fn send_last(&self, packet: &EncodedPacket) {
+        self.0.send_unbounded(packet);
     }
 }

@@ -102,6 +102,13 @@ impl HeartbeatTimer {
         }
     }
 
+    /// Restarts the time for an answer that is awaited, because the kernel has only just accepted what was written before.
+    pub(crate) fn written_late(&mut self) {
+        if self.awaits_answer {
+            self.set(self.options.within, true);
+        }
+    }
+
     /// Restarts the time for the answer, because the ping has only just been written.
     pub fn ping_written(&mut self) {
         self.set(self.options.within, true);
@@ -134,6 +141,18 @@ mod tests {
             heartbeat.set_ping_pending(true);
         }
         pings
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_for_an_answer_begins_when_the_ping_leaves_the_node() {
+        let (mut timer, heartbeat) = HeartbeatTimer::new(OPTIONS, Instant::now());
+        tokio::time::sleep_until(timer.deadline()).await;
+        timer.written_late();
+        assert!(timer.deadline() <= Instant::now(), "no answer is awaited");
+        assert_eq!(timer.fire(&heartbeat, false), HeartbeatAction::Ping);
+        tokio::time::advance(OPTIONS.within - Duration::from_secs(1)).await;
+        timer.written_late();
+        assert!(timer.deadline() >= Instant::now() + OPTIONS.within);
     }
 
     #[tokio::test(start_paused = true)]

@@ -225,7 +225,9 @@ impl SocketIoConnection {
     pub(super) fn dismiss(&mut self, reason: CloseReason) -> CloseReason {
         let may_return = matches!(reason, CloseReason::Overloaded(_));
         if self.unauthenticated_since.is_none() && !may_return {
-            self.push(packet::disconnect());
+            self.deliver(true);
+            self.outbox.send_last(&packet::disconnect());
+            self.flush(self.dialect());
         }
         // The client does not return, so its fellow members need not wait for it.
         if reason == CloseReason::Forbidden {

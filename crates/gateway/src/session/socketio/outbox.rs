@@ -49,6 +49,16 @@ impl Outbox {
         }
     }
 
+    /// Sends the last packet of a session. Packets that wait for capacity are dropped, since the client gets no time to take
+    /// them.
+    pub(super) fn send_last(&self, packet: &EncodedPacket) {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        let mut waiting = self.waiting.lock();
+        self.sender.send(&mut waiting);
+        *waiting = VecDeque::new();
+        self.sender.send_last(packet);
+    }
+
     /// Tells whether no packet waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.lock().is_empty()

@@ -45,6 +45,7 @@ impl SocketIoConnection {
         let authentication = authentication.map(|since| until(since + authenticate_within) + CHECK_PAUSE);
         let handlers = self.handlers.iter().filter(|_| self.in_flight.is_none());
         let handlers = handlers.filter_map(|handler| handler.check_at()).map(until);
-        authentication.into_iter().chain(handlers).min()
+        let ended = self.ended_since.map(|since| until(since + LAST_MESSAGES_WITHIN) + CHECK_PAUSE);
+        [authentication, ended].into_iter().flatten().chain(handlers).min()
     }
 }
