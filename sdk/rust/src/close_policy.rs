@@ -15,7 +15,7 @@ pub(crate) const TOO_LARGE: u16 = 4413;
 pub(crate) const TOO_MANY: u16 = 4429;
 
 /// Longer delays are treated as invalid and cut, because the client would seem dead for too long.
-const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
 
 /// Backoff steps to skip after the server reported too many connections or messages.
 const RATE_LIMITED_STEPS: u32 = 3;

@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use url::{Position, Url};
 
+use crate::close_policy::RETRY_AFTER_MAX;
 use crate::error::ConnectionError;
 use crate::http::HttpRequest;
 use crate::network::Network;
@@ -34,9 +35,10 @@ pub(crate) async fn exchange(
     answered.map_err(|_| ConnectionError::lost("no answer in time"))?
 }
 
-/// Returns the delay that an answer asks for.
+/// Returns the delay that an answer asks for, within the limit of delays.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
 }
 
 async fn exchange_without_limit(
@@ -63,5 +65,23 @@ async fn exchange_without_limit(
     tokio::select! {
         answered = answered => answered,
         Err(error) = connection => Err(ConnectionError::lost(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_delay_of_an_answer_is_limited() {
+        let cases =
+            [("7", Some(7)), ("301", Some(300)), ("18446744073709551615", Some(300)), ("-1", None), ("soon", None)];
+        for (text, seconds) in cases {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
+            assert_eq!(retry_after(&headers), seconds.map(Duration::from_secs), "{text}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
     }
 }
