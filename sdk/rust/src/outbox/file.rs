@@ -69,13 +69,13 @@ pub(crate) struct OpenedOutbox {
     pub(crate) is_same_client: bool,
 }
 
-/// See the module. It is unlocked when dropped.
+/// See the module. It is unlocked when it is dropped and nothing is being written.
 #[derive(Debug)]
 pub(crate) struct OutboxFile {
     path: Arc<Path>,
     owner: FileOwner,
     client_id: String,
-    _lock: File,
+    lock: Arc<File>,
 }
 
 impl OutboxFile {
@@ -94,7 +94,7 @@ impl OutboxFile {
             content.map_or((None, Vec::new()), |content| (Some(content.client_id), content.commands));
         let is_same_client = client_id.is_none() || client_id == known_id;
         let client_id = client_id.or(known_id).unwrap_or_else(random_id);
-        let file = Self { path: path.into(), owner, client_id, _lock: lock };
+        let file = Self { path: path.into(), owner, client_id, lock: Arc::new(lock) };
         // A path that cannot be written is reported now, not when a command has to be stored.
         file.write(commands.clone())?;
         Ok(OpenedOutbox { file, commands, is_same_client })
@@ -106,9 +106,14 @@ impl OutboxFile {
 
     /// Replaces the commands of the file. They are on the disk when it returns.
     pub(crate) async fn save(&self, commands: Vec<StoredCommand>) -> Result<(), OutboxError> {
-        let (path, text) = (Arc::clone(&self.path), self.render(commands)?);
-        let written = spawn_blocking(move || replace(&path, &text).map_err(|error| io_error(&path, &error))).await;
-        written.map_err(|error| io_error(&self.path, &error))?
+        let (path, lock, text) = (Arc::clone(&self.path), Arc::clone(&self.lock), self.render(commands)?);
+        let write = move || {
+            let written = replace(&path, &text).map_err(|error| io_error(&path, &error));
+            // It is written also when the client has gone; until then, the file is not the next client's.
+            drop(lock);
+            written
+        };
+        spawn_blocking(write).await.map_err(|error| io_error(&self.path, &error))?
     }
 
     fn write(&self, commands: Vec<StoredCommand>) -> Result<(), OutboxError> {

@@ -71,3 +71,26 @@ fn a_path_that_cannot_be_written_is_named() {
     let error = OutboxFile::open(path.clone(), owner(), None).err().unwrap();
     assert!(matches!(&error, OutboxError::Io { path: named, .. } if *named == path), "{error}");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_stays_locked_until_it_is_written_also_when_its_client_has_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox");
+    let opened = open(&folder).unwrap();
+    // Nothing is written to a pipe before it is read.
+    let pipe = folder.path().join("outbox.new");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut save = Box::pin(opened.file.save(vec![stored("a")]));
+    assert!(futures_util::poll!(save.as_mut()).is_pending());
+    drop(save);
+    drop(opened);
+    assert!(matches!(lock(&path), Err(OutboxError::InUse { .. })));
+    let reader = std::thread::spawn(move || std::fs::read(pipe).unwrap());
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while lock(&path).is_err() {
+        assert!(std::time::Instant::now() < deadline, "the file stays locked");
+        tokio::task::yield_now().await;
+    }
+    assert!(String::from_utf8(reader.join().unwrap()).unwrap().contains("session-stop"));
+}
