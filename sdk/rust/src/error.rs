@@ -89,6 +89,18 @@ impl HttpError {
         of_procedure.or_else(|| details.get("code")).and_then(Value::as_str)
     }
 
+    /// Tells whether this is the answer of something between the client and the server, such as a login page of the
+    /// network: Tickcast redirects no request, and names each error of a client in JSON.
+    pub(crate) fn is_of_intermediary(&self) -> bool {
+        let Self::Status { status, details, .. } = self else { return false };
+        let is_named = |details: &Value| ["error", "message"].iter().any(|name| details.get(name).is_some());
+        match status {
+            300..400 => true,
+            400..500 => !details.as_ref().is_some_and(is_named),
+            _ => false,
+        }
+    }
+
     /// Returns the pause that the server asks for.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -13,7 +13,7 @@ use crate::options::ClientOptions;
 use crate::outbox::{Answer, Command};
 use crate::studio::protocol::{TaskType, TimeEntry};
 
-/// Statuses after which the same call can succeed: none of them says that the call is wrong.
+/// Statuses of the server after which the same call can succeed: none of them says that the call is wrong.
 const RETRIED: [u16; 5] = [408, 429, 502, 503, 504];
 
 /// What a mutation returns.
@@ -77,10 +77,31 @@ impl StudioCalls {
 
 fn failed(error: HttpError) -> Answer<Written> {
     let retry = match &error {
+        // It says nothing about the call.
+        error if error.is_of_intermediary() => true,
         HttpError::Status { status: 401, .. } => return Answer::Refused(CommandError::Http(error)),
-        // An answer of something between the client and the server says nothing about the call.
         HttpError::NoAnswer(_) | HttpError::InvalidAnswer { .. } => true,
         HttpError::Status { status, .. } => RETRIED.contains(status),
     };
     failed_answer(error, retry)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_of_an_intermediary_ends_no_call_and_one_of_the_server_does() {
+        let of_server = || Some(json!({ "error": { "message": "no", "code": -32600 } }));
+        for (status, details, is_repeated) in
+            [(302, None, true), (401, None, true), (404, None, true), (404, of_server(), false), (503, None, true)]
+        {
+            let error = HttpError::Status { status, message: String::new(), details, retry_after: None };
+            assert!(matches!(failed(error), Answer::Failed { retry, .. } if retry == is_repeated), "{status}");
+        }
+        let error = HttpError::Status { status: 401, message: String::new(), details: of_server(), retry_after: None };
+        assert!(matches!(failed(error), Answer::Refused(_)));
+    }
 }
