@@ -5,11 +5,9 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde_json::Value;
-
+use crate::bound_user::BoundUser;
 use crate::error::ConnectionError;
+use crate::token_claims::{expiry, user_id};
 
 /// What a token provider returns.
 pub type TokenFuture = Pin<Box<dyn Future<Output = Result<String, Box<dyn Error + Send + Sync>>> + Send>>;
@@ -26,7 +24,11 @@ pub struct TokenRequest {
 
 /// Who a client is.
 #[derive(Clone, Default)]
-pub struct Credential(Kind);
+pub struct Credential {
+    kind: Kind,
+    /// The user that tokens have to name.
+    bound: Option<Arc<BoundUser>>,
+}
 
 #[derive(Clone, Default)]
 enum Kind {
@@ -47,13 +49,13 @@ impl Credential {
     /// Returns a user id without proof, which servers accept in development.
     #[must_use]
     pub fn user(id: impl Into<String>) -> Self {
-        Self(Kind::User(id.into()))
+        Kind::User(id.into()).into()
     }
 
     /// Returns a token that does not change. When it expires, the server refuses the client.
     #[must_use]
     pub fn token(token: impl Into<String>) -> Self {
-        Self(Kind::Token(token.into()))
+        Kind::Token(token.into()).into()
     }
 
     /// Returns a function that is called for a token for each connection, and before a token expires.
@@ -62,24 +64,40 @@ impl Credential {
     where
         F: Future<Output = Result<String, Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
-        Self(Kind::Provider(Arc::new(move |request| Box::pin(provider(request)))))
+        Kind::Provider(Arc::new(move |request| Box::pin(provider(request)))).into()
     }
 }
 
 impl Credential {
-    /// Returns the id of the user, if it is known without a token.
+    /// Returns the id of the user, if it is known before a provider is asked.
     pub(crate) fn user_id(&self) -> Option<String> {
-        match &self.0 {
+        match &self.kind {
             Kind::User(id) => Some(id.clone()),
-            Kind::Guest | Kind::Token(_) | Kind::Provider(_) => None,
+            Kind::Token(token) => user_id(token),
+            Kind::Guest | Kind::Provider(_) => None,
         }
+    }
+
+    pub(crate) fn is_guest(&self) -> bool {
+        matches!(self.kind, Kind::Guest)
+    }
+
+    /// Returns a credential whose provider's tokens are presented only if they are this user's.
+    pub(crate) fn bound_to(self, user: Arc<BoundUser>) -> Self {
+        Self { bound: Some(user), ..self }
+    }
+}
+
+impl From<Kind> for Credential {
+    fn from(kind: Kind) -> Self {
+        Self { kind, bound: None }
     }
 }
 
 impl fmt::Debug for Credential {
     /// Writes no token, because logs are read by more people than tokens are for.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.kind {
             Kind::Guest => f.write_str("Guest"),
             Kind::User(id) => f.debug_tuple("User").field(id).finish(),
             Kind::Token(_) => f.write_str("Token"),
@@ -121,12 +139,12 @@ impl Credentials {
 
     /// Tells whether a refused client can present another token.
     pub(crate) fn is_renewable(&self) -> bool {
-        matches!(self.credential.0, Kind::Provider(_))
+        matches!(self.credential.kind, Kind::Provider(_))
     }
 
     /// Returns what the next link presents.
     pub(crate) async fn present(&self) -> Result<Identity, ConnectionError> {
-        Ok(match &self.credential.0 {
+        Ok(match &self.credential.kind {
             Kind::Guest => Identity::Guest,
             Kind::User(id) => Identity::User(id.clone()),
             Kind::Token(token) => Identity::Token(token.clone()),
@@ -136,7 +154,7 @@ impl Credentials {
 
     /// Returns a fresh token; `None` if the credential has no provider.
     pub(crate) async fn fresh_token(&self) -> Option<Result<String, ConnectionError>> {
-        match &self.credential.0 {
+        match &self.credential.kind {
             Kind::Provider(provider) => Some(self.ask(provider).await),
             Kind::Guest | Kind::User(_) | Kind::Token(_) => None,
         }
@@ -161,6 +179,9 @@ impl Credentials {
         let rejected = self.update(|tokens| tokens.rejected.clone());
         let token = provider(TokenRequest { rejected }).await;
         let token = token.map_err(|error| ConnectionError::Token { message: error.to_string() })?;
+        if let Some(user) = &self.credential.bound {
+            user.check(&token)?;
+        }
         self.update(|tokens| tokens.presented = Some(token.clone()));
         Ok(token)
     }
@@ -170,27 +191,10 @@ impl Credentials {
     }
 }
 
-/// Returns when a JSON Web Token expires, in ms since 1970, or `None` for other tokens. Nothing is verified.
-fn expiry(token: &str) -> Option<i64> {
-    let claims = token.split('.').nth(1)?;
-    let claims = BASE64_URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?;
-    let claims: Value = serde_json::from_slice(&claims).ok()?;
-    let seconds = claims.get("exp")?.as_f64()?;
-    Some((seconds * 1000.0) as i64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_expiry_of_a_token_is_read_if_it_has_one() {
-        let token = |claims: &str| format!("e30.{}.x", BASE64_URL_SAFE_NO_PAD.encode(claims));
-        assert_eq!(expiry(&token(r#"{"exp":1700000000}"#)), Some(1_700_000_000_000));
-        for token in ["", "opaque", "a.b.c", &token("{}"), &token("[]"), &token(r#"{"exp":"soon"}"#)] {
-            assert_eq!(expiry(token), None, "{token}");
-        }
-    }
+    use crate::token_claims::example_token;
 
     #[tokio::test]
     async fn a_provider_learns_which_token_was_rejected() {
@@ -209,6 +213,24 @@ mod tests {
         let credentials = Credentials::new(Credential::token_provider(provider));
         assert_eq!(credentials.present().await, Err(ConnectionError::Token { message: "no keychain".to_owned() }));
         assert!(!Credentials::new(Credential::token("x")).is_renewable());
+    }
+
+    #[tokio::test]
+    async fn a_token_of_another_user_than_the_first_is_not_presented_with_an_outbox_file() {
+        let tokens = [r#"{"sub":"ada"}"#, r#"{"sub":"ben"}"#, "{}", r#"{"id":"ada"}"#].map(example_token);
+        let given = Arc::new(Mutex::new(tokens.clone().into_iter()));
+        let provider = move |_| {
+            let token = given.lock().unwrap().next().unwrap();
+            async move { Ok(token) }
+        };
+        let user = Arc::new(BoundUser::default());
+        let credentials = Credentials::new(Credential::token_provider(provider).bound_to(Arc::clone(&user)));
+        assert_eq!(credentials.present().await, Ok(Identity::Token(tokens[0].clone())));
+        let Err(ConnectionError::Token { message }) = credentials.present().await else { panic!("it is presented") };
+        assert_eq!(message, "the token is for the user `ben`, and the outbox file has commands of `ada`");
+        assert_eq!(credentials.present().await, Ok(Identity::Token(tokens[2].clone())), "it names no user");
+        assert_eq!(credentials.present().await, Ok(Identity::Token(tokens[3].clone())));
+        assert_eq!(user.get(), Some("ada"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backoff;
+mod bound_user;
 mod client_channels;
 mod client_core;
 pub mod clockit;
@@ -31,6 +32,7 @@ mod socketio;
 pub mod studio;
 mod time_pings;
 mod times;
+mod token_claims;
 mod token_refresh;
 
 pub use clockit::ClockitClient;

@@ -110,6 +110,7 @@ impl ClockitClient {
     pub fn open_with_outbox(options: ClientOptions, file: impl Into<PathBuf>) -> Result<Self, OutboxError> {
         let opened = OutboxFile::open(file.into(), FileOwner::of("clockit", &options), options.client_id.clone())?;
         let client_id = opened.file.client_id().to_owned();
+        let options = opened.file.bind(options);
         Ok(Self::over(start_task(options, &client_id, CommandQueue::of_file(LIMITS, opened))))
     }
 

@@ -103,8 +103,9 @@ impl FocusClient {
     /// # Panics
     /// Outside of a Tokio runtime.
     pub fn open_with_outbox(options: impl Into<FocusOptions>, file: impl Into<PathBuf>) -> Result<Self, OutboxError> {
-        let options = options.into();
+        let mut options = options.into();
         let opened = OutboxFile::open(file.into(), FileOwner::of("focus", &options.client), None)?;
+        options.client = opened.file.bind(options.client);
         Ok(Self::over(options, CommandQueue::of_file(LIMITS, opened)))
     }
 

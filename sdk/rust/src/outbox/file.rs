@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use thiserror::Error;
 use tokio::task::spawn_blocking;
 
 use crate::backoff::random_id;
+use crate::bound_user::BoundUser;
 use crate::options::ClientOptions;
 use crate::outbox::StoredCommand;
 
@@ -40,14 +42,17 @@ pub enum OutboxError {
 pub(crate) struct FileOwner {
     pub(crate) system: String,
     pub(crate) server: String,
-    /// The id of the user, if it is known without a token.
+    /// The id of the user, if it is known.
     pub(crate) user: Option<String>,
+    /// Whether it is certainly no user.
+    #[serde(skip)]
+    pub(crate) is_guest: bool,
 }
 
 impl FileOwner {
     pub(crate) fn of(system: &str, options: &ClientOptions) -> Self {
         let (server, user) = (options.url.as_str().to_owned(), options.credential.user_id());
-        Self { system: system.to_owned(), server, user }
+        Self { system: system.to_owned(), server, user, is_guest: options.credential.is_guest() }
     }
 }
 
@@ -74,6 +79,9 @@ pub(crate) struct OpenedOutbox {
 pub(crate) struct OutboxFile {
     path: Arc<Path>,
     owner: FileOwner,
+    user: Arc<BoundUser>,
+    /// Whether the file names its user.
+    has_stored_user: AtomicBool,
     client_id: String,
     lock: Arc<File>,
 }
@@ -87,14 +95,19 @@ impl OutboxFile {
     ) -> Result<OpenedOutbox, OutboxError> {
         let lock = lock(&path)?;
         let content = read(&path)?;
+        let mut user = owner.user.clone();
         if let Some(content) = content.as_ref().filter(|content| !content.commands.is_empty()) {
             check_owner(&path, &content.owner, &owner)?;
+            // What a token names is checked when there is one.
+            user = user.or_else(|| content.owner.user.clone());
         }
+        let (user, has_stored_user) = (Arc::new(BoundUser::new(user)), AtomicBool::default());
         let (known_id, commands) =
             content.map_or((None, Vec::new()), |content| (Some(content.client_id), content.commands));
         let is_same_client = client_id.is_none() || client_id == known_id;
         let client_id = client_id.or(known_id).unwrap_or_else(random_id);
-        let file = Self { path: path.into(), owner, client_id, lock: Arc::new(lock) };
+        let (path, lock) = (path.into(), Arc::new(lock));
+        let file = Self { path, owner, user, has_stored_user, client_id, lock };
         // A path that cannot be written is reported now, not when a command has to be stored.
         file.write(commands.clone())?;
         Ok(OpenedOutbox { file, commands, is_same_client })
@@ -104,8 +117,20 @@ impl OutboxFile {
         &self.client_id
     }
 
+    /// Returns the options of a client that sends the commands: as no other user.
+    pub(crate) fn bind(&self, options: ClientOptions) -> ClientOptions {
+        let credential = options.credential.clone().bound_to(Arc::clone(&self.user));
+        options.credential(credential)
+    }
+
+    /// Tells whether the file has to be written, because its user has become known.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.user.get().is_some() && !self.has_stored_user.load(Ordering::Relaxed)
+    }
+
     /// Replaces the commands of the file. They are on the disk when it returns.
     pub(crate) async fn save(&self, commands: Vec<StoredCommand>) -> Result<(), OutboxError> {
+        let names_user = self.user.get().is_some();
         let (path, lock, text) = (Arc::clone(&self.path), Arc::clone(&self.lock), self.render(commands)?);
         let write = move || {
             let written = replace(&path, &text).map_err(|error| io_error(&path, &error));
@@ -113,15 +138,21 @@ impl OutboxFile {
             drop(lock);
             written
         };
-        spawn_blocking(write).await.map_err(|error| io_error(&self.path, &error))?
+        spawn_blocking(write).await.map_err(|error| io_error(&self.path, &error))??;
+        self.has_stored_user.store(names_user, Ordering::Relaxed);
+        Ok(())
     }
 
     fn write(&self, commands: Vec<StoredCommand>) -> Result<(), OutboxError> {
-        replace(&self.path, &self.render(commands)?).map_err(|error| io_error(&self.path, &error))
+        let names_user = self.user.get().is_some();
+        replace(&self.path, &self.render(commands)?).map_err(|error| io_error(&self.path, &error))?;
+        self.has_stored_user.store(names_user, Ordering::Relaxed);
+        Ok(())
     }
 
     fn render(&self, commands: Vec<StoredCommand>) -> Result<String, OutboxError> {
-        let (owner, client_id) = (self.owner.clone(), self.client_id.clone());
+        let owner = FileOwner { user: self.user.get().map(str::to_owned), ..self.owner.clone() };
+        let client_id = self.client_id.clone();
         let content = Content { version: VERSION, owner, client_id, commands };
         serde_json::to_string(&content).map_err(|error| io_error(&self.path, &error))
     }
@@ -170,9 +201,9 @@ fn set_aside(path: &Path, error: &serde_json::Error) -> OutboxError {
 }
 
 fn check_owner(path: &Path, found: &FileOwner, expected: &FileOwner) -> Result<(), OutboxError> {
+    let foreign = |reason: String| Err(OutboxError::Foreign { path: path.to_owned(), reason });
     let differs = |what: &str, found: &str, expected: &str| {
-        let reason = format!("has commands for the {what} `{found}`, not for `{expected}`");
-        Err(OutboxError::Foreign { path: path.to_owned(), reason })
+        foreign(format!("has commands for the {what} `{found}`, not for `{expected}`"))
     };
     if found.system != expected.system {
         return differs("system", &found.system, &expected.system);
@@ -182,6 +213,9 @@ fn check_owner(path: &Path, found: &FileOwner, expected: &FileOwner) -> Result<(
     }
     match (&found.user, &expected.user) {
         (Some(found), Some(expected)) if found != expected => differs("user", found, expected),
+        (Some(found), None) if expected.is_guest => {
+            foreign(format!("has commands for the user `{found}`, not for a guest"))
+        }
         (Some(_) | None, _) => Ok(()),
     }
 }

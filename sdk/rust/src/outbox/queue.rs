@@ -91,7 +91,7 @@ impl<T> CommandQueue<T> {
     }
 
     async fn store(&mut self, now: Instant) -> Option<OutboxError> {
-        let file = self.file.as_ref().filter(|_| self.outbox.is_changed)?;
+        let file = self.file.as_ref().filter(|file| self.outbox.is_changed || file.is_outdated())?;
         match file.save(self.outbox.stored(now, machine_time())).await {
             Ok(()) => {
                 self.outbox.handle_saved();

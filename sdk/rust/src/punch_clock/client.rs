@@ -99,7 +99,7 @@ impl PunchClockClient {
     /// Outside of a Tokio runtime.
     pub fn open_with_outbox(options: ClientOptions, file: impl Into<PathBuf>) -> Result<Self, OutboxError> {
         let opened = OutboxFile::open(file.into(), FileOwner::of("punch-clock", &options), None)?;
-        Ok(Self::over(options, CommandQueue::of_file(LIMITS, opened)))
+        Ok(Self::over(opened.file.bind(options), CommandQueue::of_file(LIMITS, opened)))
     }
 
     fn over(options: ClientOptions, outbox: CommandQueue<PunchStored>) -> Self {

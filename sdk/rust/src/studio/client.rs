@@ -114,7 +114,7 @@ impl StudioClient {
     /// Outside of a Tokio runtime.
     pub fn open_with_outbox(options: ClientOptions, file: impl Into<PathBuf>) -> Result<Self, OutboxError> {
         let opened = OutboxFile::open(file.into(), FileOwner::of("studio", &options), options.client_id.clone())?;
-        Ok(Self::over(options, CommandQueue::of_file(LIMITS, opened)))
+        Ok(Self::over(opened.file.bind(options), CommandQueue::of_file(LIMITS, opened)))
     }
 
     fn over(options: ClientOptions, outbox: CommandQueue<Written>) -> Self {

@@ -2,10 +2,14 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::credential::{Credential, Credentials};
+use crate::error::ConnectionError;
 use crate::outbox::Command;
+use crate::token_claims::example_token;
 
 fn owner() -> FileOwner {
-    FileOwner { system: "clockit".to_owned(), server: "http://a/".to_owned(), user: Some("ada".to_owned()) }
+    let (system, server) = ("clockit".to_owned(), "http://a/".to_owned());
+    FileOwner { system, server, user: Some("ada".to_owned()), is_guest: false }
 }
 
 fn stored(id: &str) -> StoredCommand {
@@ -53,6 +57,7 @@ async fn commands_of_another_owner_or_format_are_not_taken_and_stay() {
         (FileOwner { system: "focus".to_owned(), ..owner() }, "the system `clockit`, not for `focus`"),
         (FileOwner { server: "http://b/".to_owned(), ..owner() }, "the server `http://a/`, not for `http://b/`"),
         (FileOwner { user: Some("ben".to_owned()), ..owner() }, "the user `ada`, not for `ben`"),
+        (FileOwner { user: None, is_guest: true, ..owner() }, "the user `ada`, not for a guest"),
     ];
     for (other, reason) in others {
         let error = OutboxFile::open(path.clone(), other, None).err().unwrap().to_string();
@@ -62,6 +67,38 @@ async fn commands_of_another_owner_or_format_are_not_taken_and_stay() {
     std::fs::write(&path, r#"{"version":2}"#).unwrap();
     assert!(open(&folder).err().unwrap().to_string().contains("the format 2 of a later version"));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), r#"{"version":2}"#);
+}
+
+#[tokio::test]
+async fn the_user_of_a_file_stays_known_and_is_learned_from_the_first_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox");
+    let unknown = || FileOwner { user: None, ..owner() };
+    let user_in_file = || {
+        let content: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        content["user"].clone()
+    };
+    let first = OutboxFile::open(path.clone(), unknown(), None).unwrap().file;
+    first.save(vec![stored("a")]).await.unwrap();
+    assert!(user_in_file().is_null() && !first.is_outdated());
+    first.user.check(&example_token(r#"{"sub":"ada"}"#)).unwrap();
+    assert!(first.is_outdated());
+    first.save(vec![stored("a")]).await.unwrap();
+    assert!(user_in_file() == "ada" && !first.is_outdated());
+    drop(first);
+    let second = OutboxFile::open(path.clone(), unknown(), None).unwrap().file;
+    assert!(user_in_file() == "ada", "an unknown user replaces no known one");
+    let options = second.bind(
+        ClientOptions::new("http://a")
+            .unwrap()
+            .credential(Credential::token_provider(|_| async { Ok(example_token(r#"{"sub":"ben"}"#)) })),
+    );
+    let presented = Credentials::new(options.credential).present().await;
+    assert!(matches!(presented, Err(ConnectionError::Token { message }) if message.contains("`ben`")));
+    drop(second);
+    let token = Credential::token(example_token(r#"{"sub":"ben"}"#));
+    let owner = FileOwner::of("clockit", &ClientOptions::new("http://a").unwrap().credential(token));
+    assert!(matches!(OutboxFile::open(path.clone(), owner, None), Err(OutboxError::Foreign { .. })));
 }
 
 #[test]

@@ -19,7 +19,7 @@ const LIMITS: OutboxLimits = OutboxLimits {
 type Answered = oneshot::Receiver<Result<u64, CommandError>>;
 
 fn open(folder: &TempDir, client_id: Option<&str>) -> CommandQueue<u64> {
-    let owner = FileOwner { system: "clockit".to_owned(), server: "http://a/".to_owned(), user: None };
+    let owner = FileOwner { system: "clockit".to_owned(), server: "http://a/".to_owned(), user: None, is_guest: true };
     let opened = OutboxFile::open(folder.path().join("outbox"), owner, client_id.map(str::to_owned)).unwrap();
     CommandQueue::of_file(LIMITS, opened)
 }
