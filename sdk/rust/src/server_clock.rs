@@ -17,8 +17,11 @@ const MOVED_MS: f64 = 60_000.0;
 /// Validity of a measurement; a bad local clock drifts by some ten milliseconds in that time.
 const SYNC_INTERVAL: Duration = Duration::from_mins(10);
 
-/// Delay after a measurement without an answer.
+/// Delay after a measurement without an answer; each further one doubles it.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// A server whose time cannot be requested is asked this seldom.
+const RETRY_MAX: Duration = Duration::from_mins(5);
 
 /// The server's time, for values that an application derives from dates of sessions.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,6 +62,10 @@ pub(crate) struct ServerClock {
     offset_ms: Option<f64>,
     /// Half the round trip of the measurement; infinite before the first.
     error_ms: f64,
+    /// Measurements without an answer since the last one with an answer.
+    failures: u32,
+    /// The time at `epoch` by which values are displayed while the server's is not known.
+    assumed_ms: f64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,7 +82,15 @@ struct Sample {
 
 impl ServerClock {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { epoch: now, next_sync_at: now, measurement: None, offset_ms: None, error_ms: f64::INFINITY }
+        Self {
+            epoch: now,
+            next_sync_at: now,
+            measurement: None,
+            offset_ms: None,
+            error_ms: f64::INFINITY,
+            failures: 0,
+            assumed_ms: f64::NEG_INFINITY,
+        }
     }
 
     /// Returns the estimated time of the server at an instant, in milliseconds since 1970; `None` before its first
@@ -87,6 +102,17 @@ impl ServerClock {
     /// Returns the current estimate.
     pub(crate) fn time(&self) -> Option<ServerTime> {
         self.offset_ms.map(|at_epoch_ms| ServerTime { epoch: self.epoch, at_epoch_ms })
+    }
+
+    /// Returns the time by which values are displayed: the server's, or while that cannot be measured the date of this
+    /// machine, but no earlier than what the server has told of.
+    pub(crate) fn display_time(&mut self, told_ms: i64, unix_now: i64, now: Instant) -> Option<i64> {
+        if self.offset_ms.is_some() || self.failures == 0 {
+            return self.at(now);
+        }
+        let local_ms = self.local_ms(now);
+        self.assumed_ms = self.assumed_ms.max(unix_now.max(told_ms) as f64 - local_ms);
+        Some((self.assumed_ms + local_ms).floor() as i64)
     }
 
     /// Returns when the server's time reaches its next whole second, and that second.
@@ -150,9 +176,12 @@ impl ServerClock {
     }
 
     fn finish(&mut self, measurement: Measurement, now: Instant) {
-        self.next_sync_at = now + if measurement.best.is_some() { SYNC_INTERVAL } else { RETRY };
         if let Some(best) = measurement.best {
-            (self.offset_ms, self.error_ms) = (Some(best.offset_ms), best.error_ms);
+            (self.offset_ms, self.error_ms, self.failures) = (Some(best.offset_ms), best.error_ms, 0);
+            self.next_sync_at = now + SYNC_INTERVAL;
+        } else {
+            self.next_sync_at = now + RETRY.saturating_mul(2_u32.saturating_pow(self.failures)).min(RETRY_MAX);
+            self.failures = self.failures.saturating_add(1);
         }
     }
 
@@ -215,5 +244,39 @@ mod tests {
         clock.observe(9_300, start);
         assert_eq!(clock.next_second(start), (start + MS * 700, 10_000));
         assert_eq!(clock.next_second(start + MS * 700), (start + MS * 1_700, 11_000));
+    }
+
+    #[test]
+    fn a_time_that_is_not_answered_is_requested_less_often_until_it_is() {
+        let mut now = Instant::now();
+        let mut clock = ServerClock::new(now);
+        for seconds in [5, 10, 20, 40, 80, 160, 300, 300] {
+            assert!(clock.begin_if_due(now));
+            clock.fail(now);
+            now += Duration::from_secs(seconds) - MS;
+            assert!(!clock.begin_if_due(now), "{seconds} s");
+            now += MS;
+        }
+        assert!(clock.begin_if_due(now));
+        while clock.sample(now, 9_000.0, now) {}
+        now += SYNC_INTERVAL;
+        assert!(clock.begin_if_due(now));
+        clock.fail(now);
+        assert!(clock.begin_if_due(now + RETRY));
+    }
+
+    #[test]
+    fn without_the_servers_time_values_are_displayed_by_the_date_and_not_before_what_the_server_has_told() {
+        let start = Instant::now();
+        let mut clock = ServerClock::new(start);
+        assert_eq!(clock.display_time(0, 70_000, start), None, "the answer can arrive");
+        clock.begin_if_due(start);
+        clock.fail(start);
+        assert_eq!(clock.display_time(0, 70_000, start), Some(70_000));
+        assert_eq!(clock.display_time(90_000, 71_000, start + MS * 1_000), Some(90_000));
+        assert_eq!(clock.display_time(90_000, 72_000, start + MS * 2_000), Some(91_000));
+        assert_eq!(clock.at(start), None, "the server's time is not known");
+        clock.observe(80_000, start + MS * 3_000);
+        assert_eq!(clock.display_time(90_000, 73_000, start + MS * 3_000), Some(80_000));
     }
 }

@@ -214,7 +214,9 @@ impl PunchClockTask {
         if !self.core.handle_deadline(now) {
             return;
         }
-        self.time.sync(&mut self.core.clock, now);
+        if !matches!(self.core.connection.state(), ConnectionState::Refused(_)) {
+            self.time.sync(&mut self.core.clock, now);
+        }
         if !self.core.connection.is_online() {
             return;
         }
@@ -298,7 +300,9 @@ impl PunchClockTask {
     fn publish(&mut self, now: Instant) {
         let day = self.stored.as_ref().map(|stored| self.display.show(stored, self.outbox.commands()));
         let times = self.core.times(true, day.is_some());
-        let beat_ms = self.core.clock.at(now).map(|server_now| server_now.div_euclid(1000) * 1000);
+        let told_ms = day.as_ref().map_or(0, |day| day.updated_at);
+        let display_time = self.core.clock.display_time(told_ms, machine_time(), now);
+        let beat_ms = display_time.map(|display_time| display_time.div_euclid(1000) * 1000);
         let LiveSeconds { work_seconds, break_seconds } = match day.as_ref().zip(beat_ms) {
             Some((day, beat_ms)) if times != Times::LastKnown => live_seconds(day, beat_ms),
             Some(_) | None => {

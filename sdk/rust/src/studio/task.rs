@@ -20,6 +20,7 @@ use crate::network::Network;
 use crate::options::ClientOptions;
 use crate::outbox::{CommandQueue, OutboxLimits, Submission};
 use crate::reloader::Reloader;
+use crate::server_clock::machine_time;
 use crate::socketio::{SocketIoCodec, SocketIoMessage, request_packet, token_answer};
 use crate::studio::calls::{StudioCalls, Written};
 use crate::studio::client::{StudioEvent, StudioSnapshot};
@@ -279,7 +280,9 @@ impl StudioTask {
     /// Replaces the snapshot if it differs.
     fn publish(&mut self, now: Instant) {
         let times = self.core.times(self.is_current, self.is_loaded);
-        let beat_ms = self.core.clock.at(now).map(|server_now| server_now.div_euclid(1000) * 1000);
+        let told_ms = self.model.entries.values().map(|entry| entry.start_time).max().unwrap_or_default();
+        let display_time = self.core.clock.display_time(told_ms, machine_time(), now);
+        let beat_ms = display_time.map(|display_time| display_time.div_euclid(1000) * 1000);
         let is_closed = *self.core.connection.state() == ConnectionState::Closed;
         if let Some(beat_ms) = beat_ms.filter(|_| !is_closed && (times != Times::LastKnown || !self.is_loaded)) {
             self.display.show(&self.model, beat_ms);
