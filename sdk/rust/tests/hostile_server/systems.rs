@@ -66,10 +66,19 @@ async fn an_organisation_survives_nonsense_and_is_loaded_when_the_server_has_it(
     assert!(failures[..3].iter().all(is_invalid) && failures[3].status() == Some(503), "{failures:?}");
     let mut snapshots = client.subscribe();
     let loaded = timeout(DEADLINE, snapshots.wait_for(|snapshot| snapshot.is_loaded)).await.unwrap().unwrap().clone();
-    assert!(loaded.load_error.is_none() && loaded.entries.is_empty() && loaded.task_types.is_empty());
+    assert!(loaded.load_error.is_none() && loaded.task_types.is_empty());
+    // This server does not tell its time.
+    let shows_entry = snapshots.wait_for(|snapshot| snapshot.entries.iter().any(|entry| entry.entry.id == 1));
+    assert!(timeout(DEADLINE, shows_entry).await.unwrap().unwrap().server_time.is_none());
 }
 
 async fn serve_organisation(stream: TcpStream, loads: Arc<AtomicUsize>) {
+    let started = "2026-11-20T11:00:00.000Z";
+    let entry = json!({
+        "id": 1, "taskTypeId": 2, "sessionId": 12, "projectId": null, "trackId": null, "startTime": started, "endTime": null,
+        "durationMinutes": null, "hourlyRateSnapshot": "60.00", "manuallyAdjusted": false, "billable": true, "notes": null,
+        "createdBy": null, "createdAt": started, "updatedAt": started,
+    });
     let answer = |line: &str, _: &str| {
         let success = |data: Value| (200, json!({ "result": { "data": data } }).to_string());
         if line.contains("taskTypes.list") {
@@ -80,7 +89,7 @@ async fn serve_organisation(stream: TcpStream, loads: Arc<AtomicUsize>) {
             1 => success(json!({ "entries": [{ "id": 1, "startTime": "soon" }] })),
             2 => success(json!(null)),
             3 => (503, "not JSON".to_owned()),
-            _ => success(json!({ "entries": [], "stats": { "totalHours": 0, "totalCost": 0 } })),
+            _ => success(json!({ "entries": [entry], "stats": { "totalHours": 0, "totalCost": 0 } })),
         }
     };
     let Some(stream) = answer_http(stream, answer).await else { return };
@@ -106,13 +115,16 @@ async fn a_punch_is_repeated_under_its_id_after_an_answer_that_is_none() {
     let posted = posted.lock().unwrap().clone();
     assert!(posted.len() >= 2 && posted.iter().all(|body| *body == posted[0]), "{posted:?}");
     assert_eq!(stored.day.entries.len(), 0);
+    // This server does not tell its time. The run of work began an hour before the last change.
+    let counts = snapshots.wait_for(|snapshot| snapshot.work_seconds >= 3_600);
+    assert!(timeout(DEADLINE, counts).await.unwrap().unwrap().server_time.is_none());
 }
 
 async fn serve_day(stream: TcpStream, posted: Arc<Mutex<Vec<String>>>) {
     let day = json!({
-        "userId": "ada", "userEmail": "", "userName": "", "currentStatus": "OUT", "entries": [],
+        "userId": "ada", "userEmail": "", "userName": "", "currentStatus": "IN", "entries": [],
         "dailyStats": { "totalWorkMinutes": 0, "totalBreakMinutes": 0, "isComplete": false }, "currentTheme": "minimal",
-        "lastActiveDate": "2026-11-20", "lastActivity": "2026-11-20T12:00:00.000Z", "sessionStartTime": null,
+        "lastActiveDate": "2026-11-20", "lastActivity": "2026-11-20T12:00:00.000Z", "sessionStartTime": 1_795_172_400_000_i64,
         "createdAt": "2026-11-20T12:00:00.000Z", "updatedAt": "2026-11-20T12:00:00.000Z",
     });
     let answer = |line: &str, body: &str| {
