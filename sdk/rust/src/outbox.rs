@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use command::FailedCommand;
-pub(crate) use command::{Answer, Command, Outcome, Reply, StoredCommand, Submission};
+pub(crate) use command::{Answer, Command, Outcome, Present, Reply, StoredCommand, Submission};
 pub use file::OutboxError;
 pub(crate) use file::{FileOwner, OpenedOutbox, OutboxFile};
 pub(crate) use queue::CommandQueue;
@@ -114,12 +114,12 @@ impl<T> Outbox<T> {
     }
 
     /// Takes over the commands of an earlier process. Those that it has sent as another client are not repeated.
-    pub(crate) fn adopt(&mut self, stored: Vec<StoredCommand>, is_same_client: bool, now: Instant, unix_now: i64) {
-        let sent = |at| if is_same_client { Moment::stored(at, now, unix_now) } else { Moment::forgotten(now) };
+    pub(crate) fn adopt(&mut self, stored: Vec<StoredCommand>, is_same_client: bool, now: Present) {
+        let sent = |at| if is_same_client { Moment::stored_attempt(at, now) } else { Moment::forgotten(now) };
         self.entries.extend(stored.into_iter().map(|stored| Entry {
             command: stored.command,
             reply: None,
-            created: Moment::stored(stored.created_at, now, unix_now),
+            created: Moment::stored(stored.created_at, now),
             first_sent: stored.first_sent_at.map(sent),
             attempts: 0,
             is_stored: true,
@@ -127,7 +127,7 @@ impl<T> Outbox<T> {
     }
 
     /// Queues a command.
-    pub(crate) fn submit(&mut self, submission: Submission<T>, now: Instant) {
+    pub(crate) fn submit(&mut self, submission: Submission<T>, now: Present) {
         let Submission { command, reply } = submission;
         let rejected = if self.entries.len() >= WAITING_MAX {
             Some(CommandError::QueueFull)
@@ -223,7 +223,7 @@ impl<T> Outbox<T> {
     }
 
     /// Marks the command that is to be sent now, and ends those that are too old.
-    fn prepare(&mut self, now: Instant) {
+    fn prepare(&mut self, now: Present) {
         if !self.is_online || self.next.is_some() {
             return;
         }
@@ -287,11 +287,11 @@ impl<T> Outbox<T> {
         self.entries.iter_mut().for_each(|entry| entry.is_stored = true);
     }
 
-    fn stored(&self, now: Instant, unix_now: i64) -> Vec<StoredCommand> {
+    fn stored(&self) -> Vec<StoredCommand> {
         let stored = |entry: &Entry<T>| StoredCommand {
             command: entry.command.clone(),
-            created_at: entry.created.unix_ms(now, unix_now),
-            first_sent_at: entry.first_sent.map(|sent| sent.unix_ms(now, unix_now)),
+            created_at: entry.created.stored_date(),
+            first_sent_at: entry.first_sent.map(Moment::stored_date),
         };
         self.entries.iter().map(stored).collect()
     }

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::error::CommandError;
+use crate::server_clock::machine_time;
 
 /// A clock that was set back by more could hide that the server has forgotten an id.
 const SET_BACK_MAX_MS: i64 = 60_000;
@@ -93,38 +94,81 @@ pub(crate) struct StoredCommand {
     pub(crate) first_sent_at: Option<i64>,
 }
 
+/// The present, by both clocks of the machine: the monotonic one stops while the machine sleeps, and the date can be set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Present {
+    pub(crate) instant: Instant,
+    /// In milliseconds since 1970.
+    pub(crate) date: i64,
+}
+
+impl Present {
+    /// Returns the present at an instant of now.
+    pub(crate) fn at(instant: Instant) -> Self {
+        Self { instant, date: machine_time() }
+    }
+}
+
 /// An event whose age counts: it happened at an instant, or in an earlier process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
+    /// When it happened, or when its date was read from a file.
     since: Instant,
-    /// The age at `since`.
-    earlier: Duration,
+    /// The date of the machine when it happened; `None` if it is too long ago for anything.
+    date: Option<i64>,
 }
 
 impl Moment {
-    pub(crate) fn at(now: Instant) -> Self {
-        Self { since: now, earlier: Duration::ZERO }
+    pub(crate) fn at(now: Present) -> Self {
+        Self { since: now.instant, date: Some(now.date) }
     }
 
-    /// Returns an event of an earlier process.
-    pub(crate) fn stored(unix_ms: i64, now: Instant, unix_now: i64) -> Self {
-        let age_ms = unix_now.saturating_sub(unix_ms);
-        if age_ms < -SET_BACK_MAX_MS {
-            return Self::forgotten(now);
-        }
-        Self { since: now, earlier: Duration::from_millis(age_ms.max(0).unsigned_abs()) }
+    /// Returns an event of an earlier process. After the date was set back, it has just happened.
+    pub(crate) fn stored(date: i64, now: Present) -> Self {
+        Self { since: now.instant, date: Some(date) }
+    }
+
+    /// Returns the first attempt of a command of an earlier process. After the date was set back, nothing tells how long
+    /// ago that was.
+    pub(crate) fn stored_attempt(date: i64, now: Present) -> Self {
+        if date.saturating_sub(now.date) > SET_BACK_MAX_MS { Self::forgotten(now) } else { Self::stored(date, now) }
     }
 
     /// Returns an event that is too long ago for anything.
-    pub(crate) fn forgotten(now: Instant) -> Self {
-        Self { since: now, earlier: Duration::MAX }
+    pub(crate) fn forgotten(now: Present) -> Self {
+        Self { since: now.instant, date: None }
     }
 
-    pub(crate) fn age(self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.since).saturating_add(self.earlier)
+    /// Returns the longer of the ages by the two clocks.
+    pub(crate) fn age(self, now: Present) -> Duration {
+        let Some(date) = self.date else { return Duration::MAX };
+        let by_date = Duration::from_millis(now.date.saturating_sub(date).max(0).unsigned_abs());
+        now.instant.saturating_duration_since(self.since).max(by_date)
     }
 
-    pub(crate) fn unix_ms(self, now: Instant, unix_now: i64) -> i64 {
-        unix_now.saturating_sub(self.age(now).as_millis().try_into().unwrap_or(i64::MAX))
+    /// Returns the date of the event, as it is stored.
+    pub(crate) fn stored_date(self) -> i64 {
+        self.date.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_clock_that_has_advanced_more_tells_the_age() {
+        let start = Present { instant: Instant::now(), date: 1_000_000 };
+        let later = |by: Duration, date| Present { instant: start.instant + by, date };
+        let moment = Moment::at(start);
+        assert_eq!(moment.age(later(S * 5, 1_005_000)), S * 5);
+        assert_eq!(moment.age(later(S * 5, 1_305_000)), S * 305, "the machine has slept");
+        assert_eq!(moment.age(later(S * 5, 0)), S * 5, "the date was set back");
+        let stored = |date| (Moment::stored(date, start).age(start), Moment::stored_attempt(date, start).age(start));
+        assert_eq!(stored(990_000), (S * 10, S * 10));
+        assert_eq!(stored(1_060_000), (S * 0, S * 0));
+        assert_eq!(stored(1_060_001), (S * 0, Duration::MAX), "what was sent then may be forgotten");
     }
 }

@@ -6,9 +6,9 @@ use tokio::time::Instant;
 use crate::backoff::process_random;
 use crate::error::RefusedError;
 use crate::outbox::{
-    Answer, Command, FailedCommand, OpenedOutbox, Outbox, OutboxError, OutboxFile, OutboxLimits, Outcome, Submission,
+    Answer, Command, FailedCommand, OpenedOutbox, Outbox, OutboxError, OutboxFile, OutboxLimits, Outcome, Present,
+    Submission,
 };
-use crate::server_clock::machine_time;
 
 /// See the module.
 pub(crate) struct CommandQueue<T> {
@@ -28,14 +28,14 @@ impl<T> CommandQueue<T> {
     pub(crate) fn of_file(limits: OutboxLimits, opened: OpenedOutbox) -> Self {
         let OpenedOutbox { file, commands, is_same_client } = opened;
         let mut outbox = Outbox::new(limits, true, process_random());
-        outbox.adopt(commands, is_same_client, Instant::now(), machine_time());
+        outbox.adopt(commands, is_same_client, Present::at(Instant::now()));
         Self { outbox, file: Some(file), has_failed: false }
     }
 
     /// Stores what has changed, and the command that is due as one that is sent. Returns why that failed, once. The client
     /// calls it, and [`Self::send`] after it, when it has called other methods.
     pub(crate) async fn prepare(&mut self, now: Instant) -> Option<OutboxError> {
-        self.outbox.prepare(now);
+        self.outbox.prepare(Present::at(now));
         self.store(now).await
     }
 
@@ -67,7 +67,7 @@ impl<T> CommandQueue<T> {
     }
 
     pub(crate) fn submit(&mut self, submission: Submission<T>, now: Instant) {
-        self.outbox.submit(submission, now);
+        self.outbox.submit(submission, Present::at(now));
     }
 
     pub(crate) fn go_online(&mut self) {
@@ -92,7 +92,7 @@ impl<T> CommandQueue<T> {
 
     async fn store(&mut self, now: Instant) -> Option<OutboxError> {
         let file = self.file.as_ref().filter(|file| self.outbox.is_changed || file.is_outdated())?;
-        match file.save(self.outbox.stored(now, machine_time())).await {
+        match file.save(self.outbox.stored()).await {
             Ok(()) => {
                 self.outbox.handle_saved();
                 self.has_failed = false;

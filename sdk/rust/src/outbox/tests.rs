@@ -17,13 +17,14 @@ const LIMITS: OutboxLimits = OutboxLimits {
 struct World {
     outbox: Outbox<u64>,
     now: Instant,
+    date: i64,
     sent: Vec<String>,
 }
 
 impl World {
     fn online() -> Self {
         let outbox = Outbox::new(LIMITS, false, Box::new(|| 1.0));
-        let mut world = Self { outbox, now: Instant::now(), sent: Vec::new() };
+        let mut world = Self { outbox, now: Instant::now(), date: 1_000_000_000, sent: Vec::new() };
         world.with(|outbox, _| outbox.go_online());
         world
     }
@@ -35,8 +36,9 @@ impl World {
     }
 
     fn flush(&mut self) {
-        let Self { outbox, now, sent } = self;
-        outbox.prepare(*now);
+        let present = self.present();
+        let Self { outbox, now, sent, .. } = self;
+        outbox.prepare(present);
         outbox.send_prepared(*now, |command| {
             sent.push(command.id.clone());
             true
@@ -53,12 +55,17 @@ impl World {
     fn submit_with(&mut self, id: &str, payload: Value) -> oneshot::Receiver<Result<u64, CommandError>> {
         let (reply, answered) = oneshot::channel();
         let command = Command { id: id.to_owned(), kind: "count".to_owned(), payload };
-        self.with(|outbox, now| outbox.submit(Submission { command, reply }, now));
+        let present = self.present();
+        self.with(|outbox, _| outbox.submit(Submission { command, reply }, present));
         answered
     }
 
     fn settle(&mut self, id: &str, answer: Answer<u64>) {
         self.with(|outbox, now| outbox.settle(id, answer, now));
+    }
+
+    fn present(&self) -> Present {
+        Present { instant: self.now, date: self.date }
     }
 
     fn advance(&mut self, by: Duration) -> bool {
@@ -150,6 +157,40 @@ fn a_command_that_the_server_may_have_forgotten_is_not_repeated() {
     world.with(|outbox, _| outbox.go_online());
     assert_eq!(second.try_recv().unwrap(), Err(CommandError::OutcomeUnknown));
     assert_eq!(third.try_recv().unwrap(), Err(CommandError::Expired));
+}
+
+#[test]
+fn the_sleep_of_the_machine_counts_as_the_age_of_commands() {
+    let mut world = World::online();
+    let mut first = world.submit("a");
+    world.outbox.go_offline();
+    let mut second = world.submit("b");
+    world.date += 241_000;
+    world.with(|outbox, _| outbox.go_online());
+    assert_eq!(first.try_recv().unwrap(), Err(CommandError::OutcomeUnknown));
+    assert_eq!(world.take_sent(), ["a", "b"]);
+    world.settle("b", Answer::Done(1));
+    assert_eq!(second.try_recv().unwrap(), Ok(1));
+    world.outbox.go_offline();
+    let mut third = world.submit("c");
+    world.date += 86_400_001;
+    world.with(|outbox, _| outbox.go_online());
+    assert_eq!(third.try_recv().unwrap(), Err(CommandError::Expired));
+}
+
+#[test]
+fn a_date_that_was_set_back_ends_the_commands_that_were_sent_and_no_others() {
+    for (first_sent_at, is_sent) in [(Some(2_000_000_000), false), (None, true)] {
+        let mut world = World { outbox: Outbox::new(LIMITS, true, Box::new(|| 1.0)), ..World::online() };
+        let command = Command { id: "a".to_owned(), kind: "count".to_owned(), payload: Value::Null };
+        let stored = StoredCommand { command, created_at: 2_000_000_000, first_sent_at };
+        let present = world.present();
+        world.with(|outbox, _| {
+            outbox.adopt(vec![stored], true, present);
+            outbox.go_online();
+        });
+        assert_eq!(!world.take_sent().is_empty(), is_sent, "{first_sent_at:?}");
+    }
 }
 
 #[test]
