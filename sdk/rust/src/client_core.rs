@@ -17,7 +17,8 @@ use crate::http_time::{HttpTime, TimeAnswer};
 use crate::link::{Dial, EVENTS_MAX, LinkEvent, LinkEvents, LinkId};
 use crate::link_monitor::{LinkCondition, LinkMonitor};
 use crate::network::Network;
-use crate::server_clock::ServerClock;
+use crate::server_clock::{ServerClock, machine_time};
+use crate::sleep_detector::SleepDetector;
 use crate::socket::{Codec, SocketDialer};
 use crate::time_pings::{Pong, TimePings};
 use crate::times::Times;
@@ -56,6 +57,7 @@ pub(crate) struct ClientCore<M> {
     received: mpsc::Receiver<(LinkId, LinkEvent<M>)>,
     tokens: mpsc::Receiver<Result<String, ConnectionError>>,
     check_at: Instant,
+    sleep: SleepDetector,
     continues_locally: bool,
 }
 
@@ -93,6 +95,7 @@ impl<M> ClientCore<M> {
             received,
             tokens,
             check_at: now + CHECK_INTERVAL,
+            sleep: SleepDetector::new(now, machine_time()),
             continues_locally,
         }
     }
@@ -119,6 +122,10 @@ impl<M> ClientCore<M> {
         let is_due = self.check_at <= now;
         if is_due {
             self.check_at = now + CHECK_INTERVAL;
+            if self.sleep.has_slept(now, machine_time()) {
+                // The estimate lags behind by the sleep.
+                self.clock.invalidate(now);
+            }
         }
         is_due
     }

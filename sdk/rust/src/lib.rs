@@ -27,6 +27,7 @@ pub mod punch_clock;
 mod reloader;
 pub mod rooms;
 mod server_clock;
+mod sleep_detector;
 mod socket;
 mod socketio;
 pub mod studio;

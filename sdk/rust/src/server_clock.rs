@@ -68,8 +68,9 @@ pub(crate) struct ServerClock {
     assumed_ms: f64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Measurement {
+    begun_at: Instant,
     samples: u32,
     best: Option<Sample>,
 }
@@ -134,14 +135,17 @@ impl ServerClock {
     pub(crate) fn begin_if_due(&mut self, now: Instant) -> bool {
         let is_due = self.measurement.is_none() && now >= self.next_sync_at;
         if is_due {
-            self.measurement = Some(Measurement::default());
+            self.measurement = Some(Measurement { begun_at: now, samples: 0, best: None });
         }
         is_due
     }
 
     /// Processes an answer. Returns whether the caller requests the time once more.
     pub(crate) fn sample(&mut self, sent_at: Instant, server_ms: f64, received_at: Instant) -> bool {
-        let Some(mut measurement) = self.measurement.take() else { return false };
+        // The answer to a request of a measurement that was given up says nothing: the machine may have slept since.
+        let Some(mut measurement) = self.measurement.take_if(|current| current.begun_at <= sent_at) else {
+            return false;
+        };
         let (sent, received) = (self.local_ms(sent_at), self.local_ms(received_at));
         let sample = Sample { offset_ms: server_ms - f64::midpoint(sent, received), error_ms: (received - sent) / 2.0 };
         if measurement.best.is_none_or(|best| sample.error_ms < best.error_ms) {
@@ -278,5 +282,17 @@ mod tests {
         assert_eq!(clock.at(start), None, "the server's time is not known");
         clock.observe(80_000, start + MS * 3_000);
         assert_eq!(clock.display_time(90_000, 73_000, start + MS * 3_000), Some(80_000));
+    }
+
+    #[test]
+    fn an_answer_from_before_a_measurement_does_not_count() {
+        let start = Instant::now();
+        let mut clock = ServerClock::new(start);
+        clock.begin_if_due(start);
+        clock.invalidate(start + MS);
+        clock.begin_if_due(start + MS);
+        assert!(!clock.sample(start, 5_000.0, start + MS));
+        while clock.sample(start + MS, 9_000.0, start + MS) {}
+        assert_eq!(clock.at(start + MS), Some(9_000));
     }
 }
