@@ -52,7 +52,8 @@ impl ConnectionError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HttpError {
-    /// There is no answer. Whether the request took effect is unknown.
+    /// There is no answer. Whether the request took effect is unknown, unless the server could not be reached or there was
+    /// no token.
     #[error(transparent)]
     NoAnswer(#[from] ConnectionError),
     /// The server answered with a status that is no success.
@@ -99,6 +100,11 @@ impl HttpError {
             400..500 => !details.as_ref().is_some_and(is_named),
             _ => false,
         }
+    }
+
+    /// Tells whether the request was certainly not sent.
+    pub(crate) fn is_unsent(&self) -> bool {
+        matches!(self, Self::NoAnswer(ConnectionError::Unreachable { .. } | ConnectionError::Token { .. }))
     }
 
     /// Returns the pause that the server asks for.

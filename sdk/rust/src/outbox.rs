@@ -39,7 +39,7 @@ pub(crate) struct OutboxLimits {
     pub(crate) resend_window: Duration,
     /// How long a command may wait before it is sent first.
     pub(crate) queued_max: Duration,
-    /// How often a command without success is sent; `None` for as often as the other limits permit.
+    /// How often a command without success is sent, unless it is stored; `None` for as often as the other limits permit.
     pub(crate) attempts_max: Option<u32>,
     /// The silence after which a command counts as unanswered.
     pub(crate) response_timeout: Duration,
@@ -68,6 +68,8 @@ struct Entry<T> {
     created: Moment,
     first_sent: Option<Moment>,
     attempts: u32,
+    /// Whether it has not been sent again since `first_sent`.
+    is_first_attempt: bool,
     is_stored: bool,
 }
 
@@ -122,6 +124,7 @@ impl<T> Outbox<T> {
             created: Moment::stored(stored.created_at, now),
             first_sent: stored.first_sent_at.map(sent),
             attempts: 0,
+            is_first_attempt: false,
             is_stored: true,
         }));
     }
@@ -141,7 +144,15 @@ impl<T> Outbox<T> {
         }
         let created = Moment::at(now);
         let reply = Some(reply);
-        self.entries.push_back(Entry { command, reply, created, first_sent: None, attempts: 0, is_stored: false });
+        self.entries.push_back(Entry {
+            command,
+            reply,
+            created,
+            first_sent: None,
+            attempts: 0,
+            is_first_attempt: false,
+            is_stored: false,
+        });
         self.is_changed = true;
     }
 
@@ -166,6 +177,7 @@ impl<T> Outbox<T> {
             }
             Answer::Failed { error, retry: false, .. } => self.finish(Err(error)),
             Answer::Refused(_) if self.is_durable => {
+                self.forget_attempt();
                 self.tell_stored();
                 self.next = Some((Step::Resend, now + LOGIN_PAUSE));
             }
@@ -236,6 +248,7 @@ impl<T> Outbox<T> {
                 None if has_no_caller => CommandError::Closed,
                 Some(_) | None => {
                     let is_first_attempt = first.first_sent.is_none();
+                    first.is_first_attempt = is_first_attempt;
                     first.first_sent.get_or_insert(Moment::at(now));
                     self.is_changed |= is_first_attempt;
                     self.prepared = Some(Prepared { is_first_attempt });
@@ -296,10 +309,23 @@ impl<T> Outbox<T> {
         self.entries.iter().map(stored).collect()
     }
 
+    /// Processes that the server has certainly not carried out the last attempt: if it was the only one, the command still
+    /// waits to be sent first.
+    fn forget_attempt(&mut self) {
+        if let Some(first) = self.entries.front_mut().filter(|first| first.is_first_attempt) {
+            first.first_sent = None;
+            self.is_changed = true;
+        }
+    }
+
     fn retry_later(&mut self, error: CommandError, at_least: Duration, now: Instant) {
+        if matches!(&error, CommandError::Http(error) if error.is_unsent()) {
+            self.forget_attempt();
+        }
         let Some(first) = self.entries.front_mut() else { return };
         first.attempts = first.attempts.saturating_add(1);
-        if self.limits.attempts_max.is_some_and(|max| first.attempts >= max) {
+        // A stored command is repeated for as long as it was promised.
+        if !self.is_durable && self.limits.attempts_max.is_some_and(|max| first.attempts >= max) {
             return self.finish(Err(error));
         }
         let pause = RETRY.delay(first.attempts, &mut self.random).saturating_add(at_least);

@@ -15,10 +15,11 @@ use crate::http::REQUEST_MAX;
 use crate::http_answer::patient_answer;
 use crate::outbox::{Answer, Command, OutboxLimits};
 
-/// A command waits for as long as a person remembers it. Two requests at once could overtake the next command, because
-/// requests have no ids.
+/// A command waits for as long as a person remembers it. One that may have been carried out is repeated for minutes only,
+/// because another device may have paused or resumed the session meanwhile. Two requests at once could overtake the next
+/// command, because requests have no ids.
 pub(crate) const LIMITS: OutboxLimits = OutboxLimits {
-    resend_window: Duration::from_hours(24),
+    resend_window: Duration::from_mins(4),
     queued_max: Duration::from_hours(24),
     attempts_max: None,
     response_timeout: REQUEST_MAX,

@@ -2,7 +2,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::error::ErrorCode;
+use crate::error::{ConnectionError, ErrorCode, HttpError};
 
 const S: Duration = Duration::from_secs(1);
 
@@ -123,6 +123,42 @@ fn a_command_that_may_succeed_later_is_repeated_five_times() {
     }
     world.settle("a", busy(true));
     assert!(matches!(first.try_recv().unwrap(), Err(CommandError::Rejected { code: ErrorCode::Busy, .. })));
+}
+
+#[test]
+fn a_stored_command_is_repeated_for_as_long_as_the_server_remembers_it() {
+    let mut world = World { outbox: Outbox::new(LIMITS, true, Box::new(|| 1.0)), ..World::online() };
+    world.outbox.go_online();
+    let mut first = world.submit("a");
+    while first.try_recv().is_err() {
+        world.settle("a", busy(true));
+        world.advance(S * 8);
+    }
+    assert!((25..=31).contains(&world.take_sent().len()), "every eight seconds for four minutes");
+}
+
+#[test]
+fn a_request_that_was_not_sent_does_not_begin_the_time_of_repetitions() {
+    let unreachable = || {
+        let error = CommandError::Http(HttpError::NoAnswer(ConnectionError::unreachable("no route")));
+        Answer::Failed { error, retry: true, retry_after: None }
+    };
+    let limits = OutboxLimits { attempts_max: None, ..LIMITS };
+    let mut world = World { outbox: Outbox::new(limits, false, Box::new(|| 1.0)), ..World::online() };
+    world.outbox.go_online();
+    let mut first = world.submit("a");
+    for _ in 0..60 {
+        world.settle("a", unreachable());
+        world.advance(S * 8);
+    }
+    assert_eq!((world.take_sent().len(), first.try_recv().is_err()), (61, true));
+    // One repetition could have arrived.
+    world.advance(S * 10);
+    for _ in 0..60 {
+        world.advance(S * 8);
+        world.settle("a", unreachable());
+    }
+    assert_eq!(first.try_recv().unwrap(), Err(CommandError::OutcomeUnknown));
 }
 
 #[test]

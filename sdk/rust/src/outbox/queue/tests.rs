@@ -148,7 +148,7 @@ async fn a_stored_command_outlives_a_credential_that_is_not_accepted() {
     flush(&mut queue).await;
     let refusal = || Answer::Refused(CommandError::NoAnswer);
     queue.settle("a", refusal(), Instant::now());
-    assert!(flush(&mut queue).await.0.is_empty() && stored(folder.path()) == [("a".to_owned(), true)]);
+    assert!(flush(&mut queue).await.0.is_empty() && stored(folder.path()) == [("a".to_owned(), false)]);
     assert_eq!(waiting.try_recv().unwrap(), Err(CommandError::Stored));
     queue.handle_deadline(Instant::now() + Duration::from_secs(31));
     assert_eq!(flush(&mut queue).await.0, ["a"], "the application may have renewed it");
