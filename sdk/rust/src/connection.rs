@@ -19,7 +19,7 @@ const RECONNECT: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration
 const REDIAL: Backoff = Backoff { base: Duration::from_millis(150), cap: Duration::from_secs(1) };
 
 /// A link without a handshake by then is closed.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Only a connection that lasted this long resets the backoff; one that the server drops at once does not.
 const STABLE: Duration = Duration::from_secs(20);

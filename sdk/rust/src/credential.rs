@@ -4,10 +4,19 @@ use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::bound_user::BoundUser;
+use crate::connection::HANDSHAKE_TIMEOUT;
 use crate::error::ConnectionError;
 use crate::token_claims::{expiry, user_id};
+
+/// A provider that takes longer has failed: a dial that waits for its token would end without telling why.
+const PROVIDER_TIMEOUT: Duration = Duration::from_secs(8);
+
+const _: () = assert!(PROVIDER_TIMEOUT.as_secs() < HANDSHAKE_TIMEOUT.as_secs());
 
 /// What a token provider returns.
 pub type TokenFuture = Pin<Box<dyn Future<Output = Result<String, Box<dyn Error + Send + Sync>>> + Send>>;
@@ -58,7 +67,7 @@ impl Credential {
         Kind::Token(token.into()).into()
     }
 
-    /// Returns a function that is called for a token for each connection, and before a token expires.
+    /// Returns a function that is called for a token for each connection, and before a token expires. It has eight seconds.
     #[must_use]
     pub fn token_provider<F>(provider: impl Fn(TokenRequest) -> F + Send + Sync + 'static) -> Self
     where
@@ -177,8 +186,10 @@ impl Credentials {
 
     async fn ask(&self, provider: &Arc<TokenProvider>) -> Result<String, ConnectionError> {
         let rejected = self.update(|tokens| tokens.rejected.clone());
-        let token = provider(TokenRequest { rejected }).await;
-        let token = token.map_err(|error| ConnectionError::Token { message: error.to_string() })?;
+        let failed = |message: String| ConnectionError::Token { message };
+        let token = timeout(PROVIDER_TIMEOUT, provider(TokenRequest { rejected })).await;
+        let token = token.map_err(|_| failed("it returned no token in time".to_owned()))?;
+        let token = token.map_err(|error| failed(error.to_string()))?;
         if let Some(user) = &self.credential.bound {
             user.check(&token)?;
         }
@@ -231,6 +242,13 @@ mod tests {
         assert_eq!(credentials.present().await, Ok(Identity::Token(tokens[2].clone())), "it names no user");
         assert_eq!(credentials.present().await, Ok(Identity::Token(tokens[3].clone())));
         assert_eq!(user.get(), Some("ada"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_provider_that_hangs_is_a_connection_error() {
+        let credentials = Credentials::new(Credential::token_provider(|_| std::future::pending()));
+        let Err(ConnectionError::Token { message }) = credentials.present().await else { panic!("there is no token") };
+        assert_eq!(message, "it returned no token in time");
     }
 
     #[test]

@@ -145,14 +145,16 @@ impl FocusClient {
     /// Creates a session and counts its seconds.
     ///
     /// # Errors
-    /// The server rejects the session, or the outcome is unknown. The request is not repeated, because there could be two
-    /// sessions; if the session exists, it appears.
+    /// The server rejects the session or cannot be reached, there is no token, or the outcome is unknown. The request is not
+    /// repeated, because there could be two sessions; if the session exists, it appears.
     pub async fn start(&self, session: &NewFocusSession) -> Result<Arc<FocusSession>, CommandError> {
         let _creating = self.creating.lock().await;
         self.check_open()?;
         match self.http.create(session).await {
             Ok(session) => Ok(self.continue_with(session).await),
-            Err(error @ HttpError::Status { status: ..500, .. }) => Err(CommandError::Http(error)),
+            Err(error) if error.is_unsent() || error.status().is_some_and(|status| status < 500) => {
+                Err(CommandError::Http(error))
+            }
             Err(HttpError::Status { .. } | HttpError::NoAnswer(_) | HttpError::InvalidAnswer { .. }) => {
                 self.channels.ask(FocusRequest::Doubt).await;
                 Err(CommandError::OutcomeUnknown)

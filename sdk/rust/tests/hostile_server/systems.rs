@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use tickcast_client::focus::{FocusEvent, NewFocusSession};
 use tickcast_client::studio::StudioEvent;
 use tickcast_client::{
-    ClientOptions, CommandError, ConnectionState, FocusClient, HttpError, PunchClockClient, RoomsClient, StudioClient,
+    ClientOptions, CommandError, ConnectionError, ConnectionState, FocusClient, HttpError, PunchClockClient,
+    RoomsClient, StudioClient,
 };
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -172,6 +173,15 @@ async fn a_focus_client_reports_documents_that_are_none_and_stays_connected() {
     assert_eq!(error, CommandError::OutcomeUnknown);
     let snapshot = client.snapshot();
     assert!(snapshot.connection == ConnectionState::Online && snapshot.session.is_none(), "{snapshot:?}");
+}
+
+#[tokio::test]
+async fn a_focus_session_that_was_not_requested_fails_with_the_cause() {
+    let unreachable = format!("http://127.0.0.1:{}", harness::free_port());
+    let client = FocusClient::open(ClientOptions::new(&unreachable).unwrap());
+    let error = timeout(DEADLINE, client.start(&NewFocusSession::new(25.0))).await.unwrap().unwrap_err();
+    let is_named = |error: &ConnectionError| matches!(error, ConnectionError::Unreachable { .. });
+    assert!(matches!(&error, CommandError::Http(HttpError::NoAnswer(cause)) if is_named(cause)), "{error:?}");
 }
 
 async fn serve_focus(stream: TcpStream) {
