@@ -52,6 +52,20 @@ test('what runs is counted while the connection is lost, and loaded again', asyn
   assert.deepEqual([page.displayed, page.snapshot.times], [['2 2'], 'live']);
 });
 
+test('a page that returns from a suspension is live again when the server has told its time', async () => {
+  const page = await new Page().connect();
+  await page.clock.advance(60_000);
+  page.platform.wake();
+  assert.equal(page.snapshot.times, 'live', 'a silent server is no suspension');
+  page.platform.frozen = true;
+  await page.clock.advance(3_600_000);
+  page.platform.frozen = false;
+  page.platform.wake();
+  assert.deepEqual([page.snapshot.times, page.snapshot.connection.phase], ['continued', 'online']);
+  await page.clock.advance(1_000);
+  assert.deepEqual([page.snapshot.times, page.snapshot.connection.phase], ['live', 'online']);
+});
+
 test('an entry whose start was missed is loaded with its rate and its notes', async () => {
   const page = await new Page().connect();
   page.running = [timeEntry(1, NOW - 60_000, { hourlyRateSnapshot: '120.00' })];

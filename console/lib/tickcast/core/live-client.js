@@ -15,6 +15,8 @@ const CHECK_INTERVAL_MS = 1_000;
  * come every second, and an idle link is asked for an answer every half minute.
  */
 const SILENCE_MAX_MS = { ticking: 4_000, idle: 45_000 };
+/** A client that is not checked for longer was suspended: browsers run the timers of a hidden page once a minute. */
+const SUSPENSION_MS = 90_000;
 /** See the module. Nothing happens before `open`, and no abstract member is used before it. */
 export class LiveClient {
     platform;
@@ -27,6 +29,7 @@ export class LiveClient {
     #created = null;
     #isStale = false;
     #receivedAt = -Infinity;
+    #checkedAt = -Infinity;
     /** Whether the page has returned from a suspension, and nothing has confirmed its values since. */
     #isUnconfirmed = false;
     #stopListening = () => { };
@@ -68,6 +71,7 @@ export class LiveClient {
         const stops = [this.platform.onWake(() => this.#wake()), this.platform.onHide(() => this.handleHide())];
         this.#stopListening = () => stops.forEach((stop) => stop());
         this.connection.open();
+        this.#checkedAt = this.platform.now();
         this.#checking.start();
     }
     /** Disconnects, until the client is opened again. */
@@ -135,6 +139,8 @@ export class LiveClient {
             if (!updated)
                 return;
             this.credentials.handleTime();
+            if (this.allowsSilence() && !this.expectsTicks())
+                this.#isUnconfirmed = false;
             this.publish();
         });
     }
@@ -171,8 +177,15 @@ export class LiveClient {
     }
     #check() {
         this.maintain();
+        const checkedAt = this.#checkedAt;
+        this.#checkedAt = this.platform.now();
         if (!this.isOnline)
             return;
+        // Only the checks tell that a silent client was suspended.
+        if (this.allowsSilence() && this.#checkedAt - checkedAt > SUSPENSION_MS) {
+            this.#isUnconfirmed = true;
+            this.clock.invalidate();
+        }
         if (this.allowsSilence())
             this.#monitor.receive(false);
         const condition = this.assess(this.#monitor.check(this.expectsTicks()));

@@ -21,6 +21,9 @@ const CHECK_INTERVAL_MS = 1_000;
  */
 const SILENCE_MAX_MS = { ticking: 4_000, idle: 45_000 };
 
+/** A client that is not checked for longer was suspended: browsers run the timers of a hidden page once a minute. */
+const SUSPENSION_MS = 90_000;
+
 /** The options that the clients of all systems have. */
 export interface ClientOptions {
   /** The server's URL, such as `https://timers.example.com`, with a path prefix if there is one. */
@@ -41,6 +44,7 @@ export abstract class LiveClient<Snapshot extends object> implements Store<Snaps
   #created: StateStore<Snapshot> | null = null;
   #isStale = false;
   #receivedAt = -Infinity;
+  #checkedAt = -Infinity;
   /** Whether the page has returned from a suspension, and nothing has confirmed its values since. */
   #isUnconfirmed = false;
   #stopListening = () => {};
@@ -87,6 +91,7 @@ export abstract class LiveClient<Snapshot extends object> implements Store<Snaps
     const stops = [this.platform.onWake(() => this.#wake()), this.platform.onHide(() => this.handleHide())];
     this.#stopListening = () => stops.forEach((stop) => stop());
     this.connection.open();
+    this.#checkedAt = this.platform.now();
     this.#checking.start();
   }
 
@@ -188,6 +193,7 @@ export abstract class LiveClient<Snapshot extends object> implements Store<Snaps
     void this.clock.sync().then((updated) => {
       if (!updated) return;
       this.credentials.handleTime();
+      if (this.allowsSilence() && !this.expectsTicks()) this.#isUnconfirmed = false;
       this.publish();
     });
   }
@@ -226,7 +232,14 @@ export abstract class LiveClient<Snapshot extends object> implements Store<Snaps
 
   #check() {
     this.maintain();
+    const checkedAt = this.#checkedAt;
+    this.#checkedAt = this.platform.now();
     if (!this.isOnline) return;
+    // Only the checks tell that a silent client was suspended.
+    if (this.allowsSilence() && this.#checkedAt - checkedAt > SUSPENSION_MS) {
+      this.#isUnconfirmed = true;
+      this.clock.invalidate();
+    }
     if (this.allowsSilence()) this.#monitor.receive(false);
     const condition = this.assess(this.#monitor.check(this.expectsTicks()));
     if (condition === 'dead') return this.connection.abort();
