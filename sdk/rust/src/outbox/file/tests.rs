@@ -122,8 +122,10 @@ async fn a_file_stays_locked_until_it_is_written_also_when_its_client_has_gone()
     assert!(futures_util::poll!(save.as_mut()).is_pending());
     drop(save);
     drop(opened);
-    assert!(matches!(lock(&path), Err(OutboxError::InUse { .. })));
+    let is_locked = matches!(lock(&path), Err(OutboxError::InUse { .. }));
+    // First, because a failed test waits for the write too.
     let reader = std::thread::spawn(move || std::fs::read(pipe).unwrap());
+    assert!(is_locked, "the next client could have it while it is written");
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     while lock(&path).is_err() {
         assert!(std::time::Instant::now() < deadline, "the file stays locked");
