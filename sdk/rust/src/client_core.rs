@@ -241,6 +241,12 @@ impl<M> ClientCore<M> {
         self.connection.is_online() && !self.is_stale
     }
 
+    /// Returns the whole second by which values are displayed; see [`ServerClock::display_time`].
+    pub(crate) fn displayed_second(&mut self, told_ms: i64, now: Instant) -> Option<i64> {
+        let time = self.clock.display_time(told_ms, machine_time(), now);
+        time.map(|time| time.div_euclid(1000) * 1000)
+    }
+
     /// Tells whether displayed times continue by the local clock.
     pub(crate) fn continues_locally(&self) -> bool {
         self.continues_locally

@@ -103,8 +103,7 @@ impl ClockitTask {
             }
         };
         self.core.connection.close();
-        self.outbox.go_offline();
-        self.outbox.fail_all(None);
+        self.outbox.close();
         self.flush().await;
         // The file is free for the next client.
         drop(self.outbox);

@@ -86,6 +86,12 @@ impl<T> CommandQueue<T> {
         self.outbox.fail_too_large();
     }
 
+    /// Ends the queue with its client. The callers learn what becomes of their commands.
+    pub(crate) fn close(&mut self) {
+        self.go_offline();
+        self.fail_all(None);
+    }
+
     pub(crate) fn fail_all(&mut self, refused: Option<&RefusedError>) {
         self.outbox.fail_all(refused);
     }

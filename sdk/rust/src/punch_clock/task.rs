@@ -129,8 +129,7 @@ impl PunchClockTask {
             }
         };
         self.core.connection.close();
-        self.outbox.go_offline();
-        self.outbox.fail_all(None);
+        self.outbox.close();
         self.flush().await;
         // The file is free for the next client.
         drop(self.outbox);
@@ -301,8 +300,7 @@ impl PunchClockTask {
         let day = self.stored.as_ref().map(|stored| self.display.show(stored, self.outbox.commands()));
         let times = self.core.times(true, day.is_some());
         let told_ms = day.as_ref().map_or(0, |day| day.updated_at);
-        let display_time = self.core.clock.display_time(told_ms, machine_time(), now);
-        let beat_ms = display_time.map(|display_time| display_time.div_euclid(1000) * 1000);
+        let beat_ms = self.core.displayed_second(told_ms, now);
         let LiveSeconds { work_seconds, break_seconds } = match day.as_ref().zip(beat_ms) {
             Some((day, beat_ms)) if times != Times::LastKnown => live_seconds(day, beat_ms),
             Some(_) | None => {

@@ -20,7 +20,6 @@ use crate::network::Network;
 use crate::options::ClientOptions;
 use crate::outbox::{CommandQueue, OutboxLimits, Submission};
 use crate::reloader::Reloader;
-use crate::server_clock::machine_time;
 use crate::socketio::{SocketIoCodec, SocketIoMessage, request_packet, token_answer};
 use crate::studio::calls::{StudioCalls, Written};
 use crate::studio::client::{StudioEvent, StudioSnapshot};
@@ -147,8 +146,7 @@ impl StudioTask {
             }
         };
         self.core.connection.close();
-        self.outbox.go_offline();
-        self.outbox.fail_all(None);
+        self.outbox.close();
         self.flush().await;
         // The file is free for the next client.
         drop(self.outbox);
@@ -281,8 +279,7 @@ impl StudioTask {
     fn publish(&mut self, now: Instant) {
         let times = self.core.times(self.is_current, self.is_loaded);
         let told_ms = self.model.entries.values().map(|entry| entry.start_time).max().unwrap_or_default();
-        let display_time = self.core.clock.display_time(told_ms, machine_time(), now);
-        let beat_ms = display_time.map(|display_time| display_time.div_euclid(1000) * 1000);
+        let beat_ms = self.core.displayed_second(told_ms, now);
         let is_closed = *self.core.connection.state() == ConnectionState::Closed;
         if let Some(beat_ms) = beat_ms.filter(|_| !is_closed && (times != Times::LastKnown || !self.is_loaded)) {
             self.display.show(&self.model, beat_ms);
